@@ -1,0 +1,77 @@
+/**
+ * The one state of an explorer and its one written form, the twin of
+ * `thermoscope/explorer/state.py`: notebook traits, files and the local page all speak it.
+ *
+ * JSON has no infinities, so logits travel as the base64 of little-endian float64 bytes and
+ * an infinite temperature as "inf".
+ */
+
+export const STATE_VERSION = 1;
+
+export interface State {
+  /** Any float64, ±inf and NaN included; at least one. */
+  readonly logits: Float64Array;
+  /** One label for each logit, or null: then the label is the index, counted from 0. */
+  readonly labels: readonly string[] | null;
+  /** In [0, ∞], both ends included. */
+  readonly temperature: number;
+  /** Where the logits came from (a file's name, "given"), or null for logits drawn at random. */
+  readonly source: string | null;
+}
+
+export interface WrittenState {
+  readonly version: number;
+  readonly logits: string;
+  readonly labels: readonly string[] | null;
+  readonly temperature: number | "inf";
+  readonly source: string | null;
+}
+
+export function writeTemperature(temperature: number): number | "inf" {
+  return temperature === Infinity ? "inf" : temperature;
+}
+
+export function readTemperature(written: unknown): number {
+  const temperature = written === "inf" ? Infinity : written;
+  if (typeof temperature !== "number" || !(temperature >= 0)) {
+    throw new RangeError(`temperature must be a number >= 0 or "inf", got ${String(written)}`);
+  }
+  return temperature;
+}
+
+/** The logits in a run of little-endian float64 bytes, copied so that they are aligned. */
+export function logitsFromBytes(bytes: ArrayBufferView): Float64Array {
+  if (bytes.byteLength === 0 || bytes.byteLength % 8 !== 0) {
+    throw new RangeError(`logits must be whole float64 numbers, got ${bytes.byteLength} bytes`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const logits = new Float64Array(bytes.byteLength / 8);
+  for (let i = 0; i < logits.length; i++) logits[i] = view.getFloat64(8 * i, true);
+  return logits;
+}
+
+/** The little-endian float64 bytes of the logits. */
+export function logitsToBytes(logits: Float64Array): DataView<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(8 * logits.length));
+  for (let i = 0; i < logits.length; i++) view.setFloat64(8 * i, logits[i]!, true);
+  return view;
+}
+
+export function readState(written: WrittenState): State {
+  if (written.version !== STATE_VERSION) {
+    throw new RangeError(`state version must be ${STATE_VERSION}, got ${String(written.version)}`);
+  }
+  const bytes = Uint8Array.from(atob(written.logits), (character) => character.charCodeAt(0));
+  const logits = logitsFromBytes(bytes);
+  if (written.labels !== null && written.labels.length !== logits.length) {
+    throw new RangeError(
+      `labels must be ${logits.length}, one for each logit, got ${written.labels.length}`,
+    );
+  }
+  return {
+    logits,
+    labels: written.labels,
+    temperature: readTemperature(written.temperature),
+    source: written.source,
+  };
+}
