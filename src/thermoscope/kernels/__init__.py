@@ -1,0 +1,1 @@
+"""How the definition is computed, one module for each kind of array."""
