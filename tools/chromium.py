@@ -40,7 +40,7 @@ def find() -> str | None:
     for name in SYSTEM_NAMES:
         path = shutil.which(name)
         # Ubuntu's /usr/bin/chromium-browser may be a stub which only says to install a snap.
-        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:  # noqa: E501, S603
+        if path and _run(path, "--version", output=subprocess.DEVNULL):
             return path
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
@@ -56,11 +56,7 @@ def install() -> str:
     ):
         for command in commands:
             print("+", " ".join(command), file=sys.stderr)  # noqa: T201
-            try:
-                done = subprocess.run(command, check=False)  # noqa: S603
-            except FileNotFoundError:
-                break
-            if done.returncode != 0:
+            if not _run(*command):
                 break
         found = find()
         if found:
@@ -68,6 +64,14 @@ def install() -> str:
     raise SystemExit(
         "no Chromium could be found or installed: install one, or name it in $CHROMIUM"
     )
+
+
+def _run(*command: str, output: int | None = None) -> bool:
+    try:
+        done = subprocess.run(command, stdout=output, stderr=output, check=False)  # noqa: S603
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
 
 
 def launch(playwright: Playwright, *arguments: str, headless: bool = True) -> Browser:
