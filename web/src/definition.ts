@@ -1,25 +1,286 @@
-// placeholder with the final interface; being written
+/**
+ * Softmax with temperature, the twin of `thermoscope/definition.py`: the same rules in the same
+ * order, within 2 ulp of exact arithmetic, and fast enough for every frame of a drag.
+ *
+ * exp((z - max) / T) is what every frame needs for every logit. To divide first would cost both
+ * accuracy (the rounded quotient may be as large as 745, and exp amplifies its last bit) and
+ * time. So the argument is reduced before it is divided: with c = log(2) / 64 and the whole
+ * number i nearest to (z - max) / (c T), what is left, (z - max) - i c T, is found exactly from
+ * c T in two parts, and is so small that dividing it by T rounds nothing that counts. Then
+ * exp = 2^(i / 64) exp(rest), from a table of the 64 fractions and a short series.
+ * (P. T. P. Tang, "Table-driven implementation of the exponential function in IEEE
+ * floating-point arithmetic", ACM TOMS 15, 1989; the reduction by c T instead of c is ours.)
+ */
+
+/** What the temperature makes of the logits: all that a view needs for one frame. */
 export interface Frame {
   readonly temperature: number;
   /** Shannon entropy in nats. */
   readonly entropy: number;
-  /** exp(entropy). */
+  /** The number of effective choices, exp(entropy). */
   readonly perplexity: number;
   /** The highest probability. */
   readonly top: number;
-  /** What the ranks outside of [first, last) hold together. */
+  /** What the ranks outside of the window hold together. */
   readonly outside: number;
-  /** The sum of all probabilities: what is inside, added up, and what is outside. */
+  /** All probabilities, those inside of the window and those outside, added up. */
   readonly sum: number;
-  /** The probability of an item with this logit: O(1). */
+  /** The probability of an item with this logit. */
   probability(logit: number): number;
 }
-export declare class Distribution {
-  constructor(logits: Float64Array);
-  readonly logits: Float64Array;
-  /** order[rank] is the item (index into logits), highest logit first, ties in the order given. */
-  readonly order: Uint32Array;
-  /** One pass over the logits, nothing allocated but the frame. */
-  at(temperature: number, first?: number, last?: number): Frame;
+
+const STEPS = 64;
+const C_HIGH_BITS = 34;
+/** Below this, exp is less than half of the smallest double. */
+const UNDERFLOW = -745.2;
+/** 2^27 + 1 splits a double into halves whose products are exact (Veltkamp). */
+const SPLITTER = 134217729;
+
+/** 2^(i / 64) for i from 0 to 63, and what rounding it to a double leaves. */
+const FRACTION = new Float64Array(STEPS);
+const FRACTION_LOW = new Float64Array(STEPS);
+/** 2^k for k from -1080 to 0: below -1074 it is 0, and the products with it round once. */
+const LOWEST_POWER = -1080;
+const POWER = Float64Array.from({ length: 1 - LOWEST_POWER }, (_, k) => 2 ** (k + LOWEST_POWER));
+
+/** c = log(2) / 64 to 106 bits: log(2) as fdlibm splits it, whose first part ends in zeros. */
+const C_HIGH = 6.93147180369123816490e-1 / STEPS;
+const C_LOW = 1.90821492927058770002e-10 / STEPS;
+
+{
+  // Whole-number square roots of 2 at 200 bits give 2^(1/64), and products the rest.
+  const bits = 200n;
+  const root = (square: bigint): bigint => {
+    let x = 1n << (BigInt(square.toString(2).length + 1) / 2n + 1n);
+    for (;;) {
+      const next = (x + square / x) >> 1n;
+      if (next >= x) return x;
+      x = next;
+    }
+  };
+  let step = 1n << (bits + 1n);
+  for (let k = 1; k < STEPS; k *= 2) step = root(step << bits);
+  let value = 1n << bits;
+  for (let i = 0; i < STEPS; i++) {
+    const scaled = value >> (bits - 120n);
+    const high = Number(scaled);
+    FRACTION[i] = high * 2 ** -120;
+    FRACTION_LOW[i] = Number(scaled - BigInt(high)) * 2 ** -120;
+    value = (value * step) >> bits;
+  }
 }
-export declare function softmax(logits: Float64Array, temperature: number): Float64Array;
+
+/** What rounding threw away in total = a + b (Knuth). */
+function sumError(a: number, b: number, total: number): number {
+  const virtual = total - a;
+  return a - (total - virtual) + (b - virtual);
+}
+
+/** The constants of one temperature: exp(difference / (T shrink)) for many differences. */
+class Exponential {
+  readonly stretch: number;
+  readonly inverse: number;
+  private readonly perStep: number;
+  private readonly stepHigh: number;
+  private readonly stepLow: number;
+  /** Differences below this have the weight 0. */
+  readonly floor: number;
+
+  constructor(temperature: number, shrink: number) {
+    // A power of two, which costs no accuracy, keeps T and 1 / T inside of the range of doubles.
+    this.stretch = temperature > 2 ** 900 ? 2 ** -600 : temperature < 2 ** -400 ? 2 ** 600 : 1;
+    const t = temperature * this.stretch * shrink;
+    this.inverse = 1 / t;
+    this.perStep = 1 / (t * C_HIGH);
+    this.floor = (UNDERFLOW * t) / this.stretch;
+    // c T in two parts, the first so short that its product with a whole number of steps is exact.
+    const split = t * SPLITTER;
+    const tHigh = split - (split - t);
+    const tLow = t - tHigh;
+    const product = t * C_HIGH;
+    const cSplit = C_HIGH * SPLITTER;
+    const cHigh = cSplit - (cSplit - C_HIGH);
+    const cLow = C_HIGH - cHigh;
+    const error =
+      tHigh * cHigh - product + tHigh * cLow + tLow * cHigh + tLow * cLow + t * C_LOW;
+    const shortener = product * 2 ** (53 - C_HIGH_BITS);
+    this.stepHigh = product + shortener - shortener;
+    this.stepLow = product - this.stepHigh + error;
+  }
+
+  /** exp((difference + error) / (T shrink)), for a difference from `floor` to 0. */
+  weight(difference: number, error: number): number {
+    const d = difference * this.stretch;
+    const i = (d * this.perStep - 0.5) | 0;
+    const rest = d - i * this.stepHigh + (error * this.stretch - i * this.stepLow);
+    const r = rest * this.inverse;
+    const series =
+      r + r * r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
+    const j = i & (STEPS - 1);
+    const fraction = FRACTION[j]!;
+    return POWER[(i >> 6) - LOWEST_POWER]! * (fraction + (fraction * series + FRACTION_LOW[j]!));
+  }
+}
+
+/** Logits, sorted once, at any temperature. */
+export class Distribution {
+  readonly logits: Float64Array;
+  /** order[rank] is an index into `logits`: the highest first, ties in the order given. */
+  readonly order: Uint32Array;
+  /** How many lanes hold the maximum. */
+  readonly ties: number;
+  private readonly maximum: number;
+  /** How many lanes are not -inf. */
+  private readonly open: number;
+  private readonly undefined: boolean;
+  /** Where z - max would overflow, all is scaled by this power of two. */
+  private readonly shrink: number;
+  /** By rank: (z - max) * shrink, and what rounding threw away of it. */
+  private readonly differences: Float64Array;
+  private readonly errors: Float64Array;
+
+  constructor(logits: Float64Array) {
+    if (logits.length === 0) throw new RangeError("logits must hold at least one number, got none");
+    this.logits = logits;
+    // A NaN makes the whole slice NaN: it belongs where it is seen, at the top.
+    const keys = logits.map((z) => (Number.isNaN(z) ? Infinity : z));
+    this.order = Uint32Array.from(keys, (_, item) => item);
+    // inf - inf is NaN, and then the order given decides, as for other ties.
+    this.order.sort((a, b) => keys[b]! - keys[a]! || a - b);
+
+    const size = logits.length;
+    const maximum = logits[this.order[0]!]!;
+    this.maximum = maximum;
+    this.undefined = logits.some(Number.isNaN) || maximum === -Infinity;
+    let ties = 0;
+    while (ties < size && logits[this.order[ties]!] === maximum) ties++;
+    this.ties = ties;
+    let open = size;
+    while (open > 0 && logits[this.order[open - 1]!] === -Infinity) open--;
+    this.open = open;
+
+    const lowest = open > 0 ? logits[this.order[open - 1]!]! : maximum;
+    this.shrink = Number.isFinite(maximum - lowest) ? 1 : 0.25;
+    this.differences = new Float64Array(size);
+    this.errors = new Float64Array(size);
+    for (let rank = 0; rank < open; rank++) {
+      const [difference, error] = this.difference(logits[this.order[rank]!]!);
+      this.differences[rank] = difference;
+      this.errors[rank] = error;
+    }
+  }
+
+  /**
+   * The frame at a temperature in [0, inf], for a view which shows the ranks in [first, last).
+   * One pass over the logits; nothing is allocated but the frame.
+   */
+  at(temperature: number, first = 0, last = this.logits.length): Frame {
+    if (!(temperature >= 0)) {
+      throw new RangeError(`temperature must be >= 0, got ${temperature}`);
+    }
+    if (this.undefined) return frame(temperature, NaN, NaN, NaN, NaN, () => NaN);
+    const { maximum } = this;
+    if (maximum === Infinity || temperature === 0) {
+      return this.shared(temperature, this.ties, first, last, (z) => z === maximum);
+    }
+    if (temperature === Infinity) {
+      return this.shared(temperature, this.open, first, last, (z) => z > -Infinity);
+    }
+
+    // The highest lane weighs 1. It is kept apart from what the others add to it, which may be
+    // far below 1 and still is all that the entropy of a confident softmax consists of.
+    const exponential = new Exponential(temperature, this.shrink);
+    const before = this.add(exponential, 1, first);
+    const inside = this.add(exponential, Math.max(first, 1), last);
+    const after = this.add(exponential, Math.max(last, 1), this.open);
+    const near = before.sum + inside.sum;
+    const rest = near + after.sum;
+    const restLow =
+      before.low + inside.low + after.low +
+      sumError(before.sum, inside.sum, near) + sumError(near, after.sum, rest);
+    const total = 1 + rest;
+    const totalLow = restLow + sumError(1, rest, total);
+    const mean =
+      ((before.moment + inside.moment + after.moment) * exponential.inverse) / total;
+    const entropy = Math.log1p(rest + restLow) - mean;
+
+    const topInside = first === 0 && last > 0 ? 1 : 0;
+    const outside = (before.sum + after.sum + (1 - topInside)) / total;
+    const correction = 1 - totalLow / total;
+    return frame(
+      temperature,
+      entropy,
+      correction / total,
+      outside,
+      outside + (inside.sum + topInside) / total,
+      (logit) => {
+        if (logit === -Infinity) return 0;
+        const [difference, error] = this.difference(logit);
+        if (difference < exponential.floor) return 0;
+        return (exponential.weight(difference, error) * correction) / total;
+      },
+    );
+  }
+
+  /** (z - max) * shrink without overflow, and what rounding threw away of it. */
+  private difference(logit: number): [number, number] {
+    const z = logit * this.shrink;
+    const minus = -this.maximum * this.shrink;
+    const difference = z + minus;
+    // Between infinities there is no difference, and no frame asks for it.
+    return [difference, Number.isFinite(difference) ? sumError(z, minus, difference) : 0];
+  }
+
+  /** The weights of the ranks in [from, to), and those times z - max, added up. */
+  private add(exponential: Exponential, from: number, to: number) {
+    const { differences, errors } = this;
+    const { floor, stretch } = exponential;
+    const end = Math.min(to, this.open);
+    let sum = 0;
+    let low = 0;
+    let moment = 0;
+    for (let rank = from; rank < end; rank++) {
+      const difference = differences[rank]!;
+      // Sorted: from here on every weight is 0.
+      if (difference < floor) break;
+      const weight = exponential.weight(difference, errors[rank]!);
+      // Weights descend, so the sum is never the smaller one: fast two-sum.
+      const total = sum + weight;
+      low += weight - (total - sum);
+      sum = total;
+      moment += weight * (difference * stretch);
+    }
+    return { sum, low, moment };
+  }
+
+  /** The frame in which the first `count` ranks share the weight equally. */
+  private shared(
+    temperature: number,
+    count: number,
+    first: number,
+    last: number,
+    shares: (logit: number) => boolean,
+  ): Frame {
+    const inside = Math.max(0, Math.min(last, count) - first);
+    return frame(temperature, Math.log(count), 1 / count, (count - inside) / count, 1, (logit) =>
+      shares(logit) ? 1 / count : 0,
+    );
+  }
+}
+
+function frame(
+  temperature: number,
+  entropy: number,
+  top: number,
+  outside: number,
+  sum: number,
+  probability: (logit: number) => number,
+): Frame {
+  return { temperature, entropy, perplexity: Math.exp(entropy), top, outside, sum, probability };
+}
+
+/** softmax(logits / temperature), in the order given. */
+export function softmax(logits: Float64Array, temperature: number): Float64Array {
+  const { probability } = new Distribution(logits).at(temperature);
+  return logits.map((logit) => probability(logit));
+}
