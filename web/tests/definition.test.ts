@@ -1,6 +1,6 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { Distribution, softmax } from "../src/definition";
+import written from "../../tests/vectors/softmax.json";
 
 type Written = number | "inf" | "-inf" | "nan";
 
@@ -12,9 +12,7 @@ interface Vector {
   entropy: Written;
 }
 
-const vectors = JSON.parse(
-  readFileSync(new URL("../../tests/vectors/softmax.json", import.meta.url), "utf8"),
-) as Vector[];
+const vectors = written as Vector[];
 
 const NAMES = { inf: Infinity, "-inf": -Infinity, nan: NaN };
 const read = (written: Written): number =>
