@@ -1,0 +1,487 @@
+"""Drag the temperature slider in a real Chromium and say how soon each change is on the screen.
+
+``python -m benchmarks.frames`` drags the explorer's slider at four sizes and then, in the same
+run on the same machine, the slider of the notebook that this project comes from: ipywidgets'
+``interact`` with matplotlib, in a JupyterLab of its own.
+
+How it measures
+---------------
+The mouse is a real one as far as the page can tell: ``Input.dispatchMouseEvent`` sends 125
+moves a second (a common mouse's rate) on a fixed schedule, never waiting for the page, so a
+slow page gets no easier a task than a fast one. The drag sweeps to and fro, fast enough for
+every frame of a 60 Hz screen to cross at least one stop of the slider.
+
+What happened is read from Chromium's own trace of that drag, not from a clock in the page:
+
+work
+    All tasks of the page's main thread (script, style, layout, paint, commit, garbage
+    collection, whatever else it ran), from the start of the task which handled one ``input``
+    event to the start of the one which handled the next. Wall time: where the machine is
+    busy elsewhere, that counts too.
+to paint
+    From the moment at which the browser process received a mouse move to the moment at which the
+    frame that shows it was presented; for every move that changed the value, also those that
+    Chromium merged with a later one before the page saw them.
+frames
+    The same, counted from the event's own frame, which is the first tick of the 60 Hz clock
+    after the move arrived and so the first that could show it. On a screen 0.6 frames are
+    seen at the next refresh; 1.2 frames have missed it.
+frames/s
+    Frames presented which show a new value, over the time from the first to the last.
+
+The screen is headless Chromium's: it composes in software, at 60 Hz, and calls a frame
+presented when it is swapped. A graphics card would take work off these CPU cores.
+
+In the notebook an event is painted when the picture drawn for its value is, as the browser's
+Element Timing says (to 4 ms). The kernel notes when it began to draw which value; the event is
+the page's last one before that with the same value. So the moves which ipywidgets drops while
+the kernel is busy do not count against it: they only show as frames that are missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import math
+import os
+import tempfile
+import time
+from bisect import bisect_left, bisect_right
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from playwright.async_api import async_playwright
+from rich.console import Console
+from rich.table import Table
+
+from thermoscope import random_logits
+from thermoscope.explorer.page import write_page
+from thermoscope.explorer.state import State
+from tools.chromium import QUIET, find
+from tools.jupyterlab import jupyterlab
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from playwright.async_api import Browser, Page
+
+SIZES = (10, 1_000, 50_257, 262_144)
+ITEMS_OF_THE_ORIGINAL = (2, 10)
+
+MOVES_PER_SECOND = 125
+STOPS = 80  # from -4 to 4 by 0.1
+STOPS_PER_MOVE = 0.75
+BUTTON = {"button": "left", "buttons": 1, "clickCount": 1}
+SLIDER = "role=slider[name='Temperature']"
+ORIGINAL_SLIDER = ".widget-slider .noUi-base"
+ORIGINAL_HANDLE = ".widget-slider .noUi-handle"
+FRAME = 1000 / 60
+
+REACH_WORK = 8.0
+REACH_FRAMES = 1.0
+REACH_RATE = 55.0
+
+TRACED = (
+    "devtools.timeline",
+    "disabled-by-default-devtools.timeline",
+    "disabled-by-default-devtools.timeline.frame",
+    "input.scrolling",
+)
+
+# The lesson's cells as one: its own slider, its own dropdown, its own plot. Only the note of
+# what was drawn when is new.
+ORIGINAL = """
+import time
+import ipywidgets as widgets
+import matplotlib.pyplot as plt
+import numpy as np
+
+def softmax(logits, temperature):
+    weights = np.exp((logits - np.max(logits)) / temperature)
+    return weights / weights.sum()
+
+def plot(temperature, items):
+    with open("drawn.txt", "a") as drawn:
+        print(1000 * time.time(), f"{temperature:.3g}", file=drawn)
+    positions = np.arange(items)
+    _, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
+    left.barh(positions, logits[items], color="blue", alpha=0.4)
+    left.set_title("Logits")
+    right.barh(positions, softmax(logits[items], temperature), color="green", alpha=0.4)
+    right.set_title("Softmax")
+    plt.show()
+
+logits = {items: np.random.default_rng(1).random(items) for items in range(2, 11)}
+slider = widgets.FloatLogSlider(
+    value=1, base=10, min=-4, max=4, step=0.1, description="Temperature",
+    layout=widgets.Layout(width="720px"),
+)
+dropdown = widgets.Dropdown(options=range(2, 11), value=ITEMS, description="Total items")
+widgets.interact(plot, temperature=slider, items=dropdown);
+"""
+
+# Notes when which value was chosen, and when each picture was on the screen.
+WATCH_ORIGINAL = """
+() => {
+  const seen = (window.seen = { chosen: [], painted: [] });
+  let moved = 0;
+  addEventListener("pointermove", (event) => {
+    moved = performance.timeOrigin + event.timeStamp;
+  }, { capture: true });
+  const readout = document.querySelector(".widget-readout");
+  new MutationObserver(() => seen.chosen.push([moved, Number(readout.textContent)]))
+    .observe(readout, { childList: true, characterData: true, subtree: true });
+  new PerformanceObserver((list) => {
+    for (const { identifier, renderTime } of list.getEntries())
+      seen.painted.push([Number(identifier), performance.timeOrigin + renderTime]);
+  }).observe({ type: "element" });
+  let count = 0;
+  new MutationObserver((changes) => {
+    for (const { addedNodes } of changes)
+      for (const node of addedNodes)
+        for (const picture of node.querySelectorAll?.("img") ?? [])
+          picture.elementTiming = `${count++}`;
+  }).observe(document.body, { childList: true, subtree: true });
+}
+"""
+
+Event: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Median and 95th percentile."""
+
+    median: float
+    p95: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        """Return the spread of some values."""
+        median, p95 = np.percentile(values, [50, 95])
+        return cls(float(median), float(p95))
+
+
+@dataclass(frozen=True)
+class Drag:
+    """What one drag showed; times in ms, frames of 1/60 s."""
+
+    what: str
+    items: int
+    events: int
+    work: Spread | None
+    to_paint: Spread
+    frames: Spread | None
+    rate: float
+
+
+def read_trace(trace: list[Event], items: int) -> Drag:
+    """Return what the trace of a drag says, as the head of this module explains it."""
+    trace = sorted((event for event in trace if event["ph"] != "M"), key=lambda e: e["ts"])
+
+    def named(name: str) -> list[Event]:
+        return [event for event in trace if event["name"] == name]
+
+    inputs = [e for e in named("EventDispatch") if e["args"]["data"]["type"] == "input"]
+    page = {(event["pid"], event["tid"]) for event in inputs}
+    if len(page) != 1:
+        raise RuntimeError(f"the slider must be of one page, got input events of {len(page)}")
+    ((process, thread),) = page
+    tasks = [e for e in named("RunTask") if (e["pid"], e["tid"]) == (process, thread)]
+    task_starts = [task["ts"] for task in tasks if task["ph"] == "X"]
+    handled = [task_starts[bisect_right(task_starts, event["ts"]) - 1] for event in inputs]
+
+    work = [0.0] * len(handled)
+    for task in tasks:
+        event = bisect_right(handled, task["ts"]) - 1
+        if task["ph"] == "X" and event >= 0:
+            work[event] += task["dur"] / 1000
+    work.pop()  # the last one's is not ended by a next event
+
+    presented = _presented(trace, process)
+    sequences = sorted(presented)
+    commits = [e for e in named("Commit") if e["ph"] == "X" and e["pid"] == process]
+    commit_times = [event["ts"] for event in commits]
+
+    def shown(dispatched: float) -> float:
+        """Return when the first frame was presented that was committed after a dispatch."""
+        commit = commits[bisect_left(commit_times, dispatched)]
+        return presented[sequences[bisect_left(sequences, commit["args"]["frameSeqId"])]][1]
+
+    # The browser process has one of the former for each move, the page's compositor thread one
+    # of the latter, in the same order.
+    moves = [e for e in trace if e["name"].startswith("InputLatency::") and e["ph"] == "b"]
+    arrivals = [e for e in named("WidgetInputHandlerImpl::DispatchEvent") if e["pid"] == process]
+    if len(moves) != len(arrivals):
+        raise RuntimeError(f"{len(moves)} mouse events were sent and {len(arrivals)} received")
+    dispatches = [
+        event
+        for event in named("EventDispatch")
+        if event["args"]["data"]["type"] == "mousemove" and event["pid"] == process
+    ]
+    dispatch_starts = [event["ts"] for event in dispatches]
+    changed = {bisect_right(dispatch_starts, event["ts"]) - 1 for event in inputs}
+
+    ticks = [began for began, _ in presented.values()]
+    to_paint, frames, paints = [], [], set()
+    for move, arrival in zip(moves, arrivals, strict=True):
+        index = bisect_left(dispatch_starts, arrival["ts"])
+        if move["name"] != "InputLatency::MouseMove" or index not in changed:
+            continue
+        painted = shown(dispatches[index]["ts"])
+        own = _next_tick(move["ts"], ticks)
+        to_paint.append((painted - move["ts"]) / 1000)
+        frames.append((painted - own) / 1000 / FRAME)
+        paints.add(painted)
+    return Drag(
+        what="thermoscope",
+        items=items,
+        events=len(inputs),
+        work=Spread.of(work),
+        to_paint=Spread.of(to_paint),
+        frames=Spread.of(frames),
+        rate=_rate([painted / 1000 for painted in paints]),
+    )
+
+
+def _presented(trace: list[Event], process: int) -> dict[int, tuple[float, float]]:
+    """Return for each frame that was presented whole when it began and when it was presented.
+
+    Chromium may fork a frame: what moves without the main thread goes first. The frame is
+    presented whole when the last part is.
+    """
+    presented: dict[int, tuple[float, float]] = {}
+    begun: dict[str, Event] = {}
+    for event in trace:
+        if event["name"] != "PipelineReporter" or event["pid"] != process:
+            continue
+        if event["ph"] == "b":
+            begun[event["id2"]["local"]] = event
+        elif start := begun.pop(event["id2"]["local"], None):
+            report = start["args"]["frame_reporter"]
+            if report["state"] == "STATE_PRESENTED_ALL":
+                presented[report["frame_sequence"]] = (start["ts"], event["ts"])
+    return presented
+
+
+def _next_tick(moment: float, ticks: Sequence[float]) -> float:
+    """Return the first tick of the 60 Hz clock at or after a moment, in the phase of `ticks`."""
+    known = min(ticks, key=lambda tick: abs(tick - moment))
+    period = 1000 * FRAME
+    return known + math.ceil((moment - known) / period - 1e-3) * period
+
+
+def _rate(paints: Sequence[float]) -> float:
+    return 1000 * (len(paints) - 1) / (max(paints) - min(paints))
+
+
+async def drag(page: Page, slider: str, handle: str, seconds: float) -> None:
+    """Drag a slider to and fro from its middle, 125 moves a second whatever the page does."""
+    box = await page.locator(slider).bounding_box()
+    grip = await page.locator(handle).bounding_box()
+    if box is None or grip is None:
+        raise RuntimeError(f"there is no slider {slider}")
+    middle, reach = box["x"] + box["width"] / 2, 0.45 * box["width"]
+    height = grip["y"] + grip["height"] / 2
+    mouse = await page.context.new_cdp_session(page)
+
+    def send(kind: str, x: float) -> asyncio.Task[dict[str, Any]]:
+        return asyncio.create_task(
+            mouse.send(
+                "Input.dispatchMouseEvent",
+                {
+                    "type": kind,
+                    "x": x,
+                    "y": height,
+                    "button": "left",
+                    "buttons": 1,
+                    "clickCount": 1,
+                },
+            )
+        )
+
+    step = STOPS_PER_MOVE * box["width"] / STOPS
+    sent = [send("mousePressed", middle)]
+    start = time.perf_counter()
+    for move in range(1, round(seconds * MOVES_PER_SECOND)):
+        await asyncio.sleep(max(0, start + move / MOVES_PER_SECOND - time.perf_counter()))
+        # A triangle wave which starts in the middle.
+        way = (move * step + reach) % (4 * reach)
+        sent.append(send("mouseMoved", middle - reach + min(way, 4 * reach - way)))
+    # Back where the next drag takes hold of it.
+    sent += [send("mouseMoved", middle), send("mouseReleased", middle)]
+    await asyncio.gather(*sent)
+
+
+@asynccontextmanager
+async def traced(browser: Browser) -> AsyncIterator[list[Event]]:
+    """Yield a list which holds Chromium's trace of the block when the block has ended."""
+    session = await browser.new_browser_cdp_session()
+    trace: list[Event] = []
+    complete = asyncio.Event()
+    session.on("Tracing.dataCollected", lambda part: trace.extend(part["value"]))
+    session.on("Tracing.tracingComplete", lambda _: complete.set())
+    config = {"includedCategories": list(TRACED), "recordMode": "recordAsMuchAsPossible"}
+    await session.send("Tracing.start", {"traceConfig": config, "transferMode": "ReportEvents"})
+    try:
+        yield trace
+    finally:
+        await session.send("Tracing.end")
+        await complete.wait()
+        await session.detach()
+
+
+async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+    """Measure the explorer's page with `items` logits drawn at random, opened as a file."""
+    path = folder / f"{items}.html"
+    write_page(path, State.of(random_logits(items, seed=1)))
+    page = await browser.new_page(viewport={"width": 1280, "height": 900})
+    await page.goto(path.as_uri())
+    await page.locator(SLIDER).wait_for()
+    await drag(page, SLIDER, SLIDER, 1)  # warm up
+    async with traced(browser) as trace:
+        await drag(page, SLIDER, SLIDER, events / 60 * 1.05)
+        await page.wait_for_timeout(200)
+    await page.close()
+    return read_trace(trace, items)
+
+
+async def drag_original(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+    """Measure the original notebook at `items` items, in JupyterLab."""
+    notebook = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": "original",
+                "execution_count": None,
+                "metadata": {"jupyter": {"source_hidden": True}},
+                "source": ORIGINAL.replace("ITEMS", str(items)),
+                "outputs": [],
+            }
+        ],
+    }
+    (folder / "original.ipynb").write_text(json.dumps(notebook))
+    drawn = folder / "drawn.txt"
+    with jupyterlab(folder) as address:
+        page = await browser.new_page(viewport={"width": 1280, "height": 900})
+        await page.goto(address.format("original.ipynb"))
+        await page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
+        await page.wait_for_function(
+            "jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'"
+        )
+        await page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        await page.locator(".widget-interact img, .jp-OutputArea img").first.wait_for()
+        await drag(page, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 1)  # warm up
+        await page.wait_for_timeout(2000)
+        await page.evaluate(WATCH_ORIGINAL)
+        drawn.write_text("")
+        await drag(
+            page, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 3 * events / 60
+        )  # longer: its frames are few
+        await page.wait_for_timeout(2000)
+        seen = await page.evaluate("window.seen")
+        await page.close()
+    draws = [tuple(map(float, line.split())) for line in drawn.read_text().splitlines()]
+    to_paint = []
+    for picture, painted in seen["painted"]:
+        began, drawn_value = draws[picture]
+        chosen = [at for at, value in seen["chosen"] if at <= began and value == drawn_value]
+        to_paint.append(painted - max(chosen))
+    return Drag(
+        what="ipywidgets + matplotlib",
+        items=items,
+        events=len(seen["chosen"]),
+        work=None,
+        to_paint=Spread.of(to_paint),
+        frames=None,
+        rate=_rate([painted for _, painted in seen["painted"]]),
+    )
+
+
+def table(drags: Sequence[Drag]) -> Table:
+    """Return the drags as a table, with what is to be reached in the heading."""
+    result = Table(title="A drag of the temperature slider: median and 95th percentile")
+    result.add_column("what")
+    result.add_column("logits", justify="right")
+    result.add_column("events", justify="right")
+    result.add_column(f"work, ms\n(p95 <= {REACH_WORK:g})", justify="right")
+    result.add_column("to paint, ms", justify="right")
+    result.add_column(f"frames\n(p95 <= {REACH_FRAMES:g})", justify="right")
+    result.add_column(f"frames/s\n(>= {REACH_RATE:g})", justify="right")
+    result.add_column("reached")
+
+    def cell(spread: Spread | None, digits: int) -> str:
+        if spread is None:
+            return "-"
+        return f"{spread.median:.{digits}f} | {spread.p95:.{digits}f}"
+
+    for one in drags:
+        result.add_row(
+            one.what,
+            f"{one.items:,}",
+            f"{one.events:,}",
+            cell(one.work, 1),
+            cell(one.to_paint, 1),
+            cell(one.frames, 2),
+            f"{one.rate:.1f}",
+            _reached(one),
+        )
+    return result
+
+
+def _reached(one: Drag) -> str:
+    if one.work is None or one.frames is None:
+        return "-"
+    met = {
+        "work": one.work.p95 <= REACH_WORK,
+        "frames": one.frames.p95 <= REACH_FRAMES,
+        "frames/s": one.rate >= REACH_RATE,
+    }
+    return "all" if all(met.values()) else "not " + ", ".join(k for k, v in met.items() if not v)
+
+
+async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list[Drag]]:
+    """Do every drag that is asked for, one after the other, and name the browser."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        with tempfile.TemporaryDirectory() as folder:
+            todo = [(drag_thermoscope, items) for items in options.sizes]
+            if options.original:
+                todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
+            drags = [await one(browser, items, options.events, Path(folder)) for one, items in todo]
+        version = browser.version
+        await browser.close()
+    return version, drags
+
+
+def main() -> None:
+    """Measure, print the table, and write it as JSON where that is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.frames", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--events", type=int, default=300, help="slider events for each size")
+    parser.add_argument("--no-original", dest="original", action="store_false")
+    parser.add_argument("--json", type=Path, metavar="OUT")
+    options = parser.parse_args()
+    chromium = find()
+    if chromium is None:
+        raise SystemExit("no Chromium: run `python -m tools.chromium` to install one")
+    version, drags = asyncio.run(measure(chromium, options))
+    machine = f"Chromium {version}, headless, software compositing, {os.cpu_count()} cores"
+    console = Console(width=None if os.isatty(1) else 120)
+    console.print(table(drags))
+    console.print(f"{machine}; load {os.getloadavg()[0]:.1f} over the last minute")
+    if options.json:
+        report = {"machine": machine, "drags": [asdict(one) for one in drags]}
+        options.json.write_text(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
