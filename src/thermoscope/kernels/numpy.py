@@ -15,13 +15,12 @@ the axis of the lanes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -47,17 +46,13 @@ def softmax(
 ) -> None:
     """Write softmax(logits / temperature) along `axis` to `out`."""
     for slab in _slabs(logits, temperature, where, axis, out):
+        total, total_low = slab.totals()
         for lanes, part in slab.parts():
-            total = slab.total
-            # low / 1 and -total_low / total are both corrections of the quotient: one rounding.
-            value = part.exp + part.exp * (part.low - slab.total_low / total)
-            value /= total
-            if slab.special is not None:
-                special = np.where(slab.winners, part.top, part.open) / slab.count
-                np.copyto(value, special, where=slab.special)
-            if part.masked is not None:
-                np.copyto(value, 0.0, where=part.masked)
-            slab.out[lanes] = value
+            value = part.exp
+            if part.low is not None:
+                # low and -total_low / total both correct the quotient, in one rounding.
+                value = value + value * (part.low - total_low / total)
+            slab.out[lanes] = slab.edges(lanes, value / total, np.divide, 0.0)
 
 
 def log_softmax(
@@ -69,20 +64,14 @@ def log_softmax(
 ) -> None:
     """Write log(softmax(logits / temperature)) along `axis` to `out`."""
     for slab in _slabs(logits, temperature, where, axis, out):
+        minus = -slab.log_total()
         for lanes, part in slab.parts():
-            value = part.quotient - slab.log_total
-            # Fast two-sum can't be used: either of the two may be the larger.
-            value += part.low + _sum_error(part.quotient, -slab.log_total, value)
-            np.copyto(value, -np.inf, where=~part.open | (part.quotient == -np.inf))
-            if slab.undefined is not None:
-                np.copyto(value, np.nan, where=slab.undefined)
-            if slab.special is not None:
-                one_of = np.where(slab.winners, part.top, part.open)
-                special = np.where(one_of, -np.log(slab.count), -np.inf)
-                np.copyto(value, special, where=slab.special)
-            if part.masked is not None:
-                np.copyto(value, -np.inf, where=part.masked)
-            slab.out[lanes] = value
+            value = part.quotient + minus
+            if part.low is not None:
+                correction = part.low + _sum_error(part.quotient, minus, value)
+                # Where the quotient is -inf, so is the logarithm; there is nothing to correct.
+                np.add(value, correction, out=value, where=value != -np.inf)
+            slab.out[lanes] = slab.edges(lanes, value, _log_share, -np.inf)
 
 
 def entropy(
@@ -94,15 +83,22 @@ def entropy(
 ) -> None:
     """Write the entropy in nats to `out`, which has size 1 along `axis`."""
     for slab in _slabs(logits, temperature, where, axis, out):
+        moment = np.zeros(slab.maximum.shape)
+        for _, part in slab.parts():
+            # 0 * -inf is 0 here: a lane without weight adds nothing.
+            product = np.multiply(part.exp, part.quotient, out=part.exp.copy(), where=part.exp > 0)
+            moment += np.sum(product, axis=0, keepdims=True)
         # log total - sum of p (z - max) / T: no term is negative, so nothing cancels.
-        value = slab.log_total - slab.moment / slab.total
-        if slab.undefined is not None:
-            np.copyto(value, np.nan, where=slab.undefined)
+        value = slab.log_total() - moment / slab.totals()[0]
         if slab.special is not None:
-            np.copyto(value, np.log(slab.count), where=slab.special)
-        if slab.empty is not None:
-            np.copyto(value, 0.0, where=slab.empty)
+            np.copyto(value, np.log(slab.count()), where=slab.special)
+        if slab.mask is not None:
+            np.copyto(value, 0.0, where=~np.any(slab.mask, axis=0, keepdims=True))
         slab.out[...] = value
+
+
+def _log_share(one_of: Lanes, count: Array) -> Array:
+    return np.where(one_of, -np.log(count), -np.inf)
 
 
 def _slabs(
@@ -123,38 +119,31 @@ def _slabs(
 def _split(
     logits: NDArray[np.generic], temperature: Array, mask: Lanes | None, out: NDArray[np.generic]
 ) -> Iterator[_Slab]:
-    if logits.size <= BLOCK or logits.ndim == 1:
+    """Cut the longest of the slices' axes, until a piece is a block or one slice."""
+    longest = max(logits.shape[1:], default=1)
+    if logits.size <= BLOCK or longest == 1:
         if logits.size:
             yield _Slab(logits, temperature, mask, out)
         return
-    # Cut the longest of the slices' axes; what is still too large is cut again.
-    cut = 1 + int(np.argmax(logits.shape[1:]))
-    length = logits.shape[cut]
-    if length == 1:
-        yield _Slab(logits, temperature, mask, out)
-        return
-    step = max(1, BLOCK * length // logits.size)
-    for start in range(0, length, step):
+    cut = 1 + logits.shape[1:].index(longest)
+    step = max(1, BLOCK * longest // logits.size)
+    for start in range(0, longest, step):
         index = (slice(None),) * cut + (slice(start, start + step),)
         yield from _split(
             logits[index], temperature[index], None if mask is None else mask[index], out[index]
         )
 
 
-@dataclass
-class _Part:
+class _Part(NamedTuple):
     """Some lanes of a slab: exp((z - max) / T) is exp * (1 + low)."""
 
     quotient: Array
-    low: Array | float
+    low: Array | None
     exp: Array
-    top: Lanes  # the lanes that hold the maximum
-    open: Lanes  # the lanes that are neither masked nor -inf
-    masked: Lanes | None
 
 
 class _Slab:
-    """Whole slices: their maxima, totals and edges, and the lanes part by part."""
+    """Whole slices: their maxima, their totals, their edges, and their lanes part by part."""
 
     def __init__(
         self,
@@ -164,60 +153,86 @@ class _Slab:
         out: NDArray[np.generic],
     ) -> None:
         self.out = out
+        self.mask = mask
         self._logits = logits
-        self._mask = mask
-        # float64 lanes need their low parts; all narrower ones are exact enough in float64.
-        self._careful = logits.dtype.kind in "iub" or logits.dtype == np.float64
-        self._cached: tuple[slice, _Part] | None = None
+        self._temperature = temperature
         width = max(1, BLOCK * logits.shape[0] // logits.size)
         self._cuts = [slice(start, start + width) for start in range(0, logits.shape[0], width)]
-        self._max = self._maximum()
-        self._scale(temperature)
-
-        count = np.zeros(self._max.shape)
-        opened = np.zeros(self._max.shape)
-        rest = np.zeros(self._max.shape)
-        rest_low = np.zeros(self._max.shape)
-        moment = np.zeros(self._max.shape)
-        for lanes, part in self.parts():
-            count += np.count_nonzero(part.top, axis=0, keepdims=True)
-            opened += np.count_nonzero(part.open, axis=0, keepdims=True)
-            # The lanes of the maximum are counted, not summed: what the other lanes add to
-            # them may be far below 1, and log1p wants it unrounded.
-            below = np.where(part.top, 0.0, part.exp)
-            moment += np.sum(np.where(below > 0, below * part.quotient, 0.0), axis=0, keepdims=True)
-            high, low = _sum(below, below * part.low) if self._careful else _plain_sum(below)
-            total = rest + high
-            rest_low += low + _sum_error(rest, high, total)
-            rest = total
-            if len(self._cuts) == 1:
-                self._cached = lanes, part
-
-        self.moment = moment
-        self.total = count + rest
-        self.total_low = rest_low + _sum_error(count, rest, self.total)
-        self.log_total = np.log1p((count - 1) + rest + rest_low)
-
-        self.empty = None if mask is None else ~np.any(mask, axis=0, keepdims=True)
-        undefined = np.isnan(self._max) | (self._max == -np.inf)
-        self.undefined = undefined if undefined.any() else None
+        self.maximum = self._over_parts(np.max, self._load)
         # Whole slices that are not computed but counted: the maximum is +inf, T = 0, T = inf.
-        self.winners = (self._max == np.inf) | (temperature == 0)
-        special = (self.winners | (temperature == np.inf)) & ~undefined
+        self._winners = (self.maximum == np.inf) | (temperature == 0)
+        special = self._winners | (temperature == np.inf)
+        special &= self.maximum > -np.inf
         self.special = special if special.any() else None
-        self.count = np.where(self.winners, count, opened)
-        if self.undefined is not None:
-            np.copyto(self.total, np.nan, where=undefined)
+        # float64 lanes need their low parts; all narrower ones are exact enough in float64.
+        self._careful = logits.dtype == np.float64 or logits.dtype.kind in "biu"
+        self._shrink: Array | None = None
+        self._stretch: Array | None = None
+        if self._careful:
+            self._choose_scales()
+        self._only_part = self._part(self._cuts[0]) if len(self._cuts) == 1 else None
 
     def parts(self) -> Iterator[tuple[slice, _Part]]:
         """Yield the lanes part by part; a slab of one part is computed once."""
-        if self._cached is not None:
-            yield self._cached
+        if self._only_part is not None:
+            yield self._cuts[0], self._only_part
             return
         for lanes in self._cuts:
             yield lanes, self._part(lanes)
 
-    def _load(self, lanes: slice) -> tuple[Array, Lanes | None]:
+    def totals(self) -> tuple[Array, Array]:
+        """Return the sum of the weights, rounded, and what rounding threw away of it."""
+        total, low = np.zeros(self.maximum.shape), np.zeros(self.maximum.shape)
+        for _, part in self.parts():
+            total, low = _added(total, low, part.exp, part.low)
+        return total, low
+
+    def log_total(self) -> Array:
+        """Return the logarithm of the sum of the weights.
+
+        The lanes of the maximum weigh 1 each. They are counted, not summed: what the other
+        lanes add to them may be far below 1, and log1p wants it unrounded.
+        """
+        count = np.zeros(self.maximum.shape)
+        rest, low = np.zeros(self.maximum.shape), np.zeros(self.maximum.shape)
+        for _, part in self.parts():
+            top = part.quotient == 0
+            count += np.count_nonzero(top, axis=0, keepdims=True)
+            rest, low = _added(rest, low, np.where(top, 0.0, part.exp), part.low)
+        value: Array = np.log1p((count - 1) + rest + low)
+        # Without a maximum there is no lane to count.
+        np.copyto(value, np.nan, where=~(self.maximum > -np.inf))
+        return value
+
+    def count(self) -> Array:
+        """Return how many lanes share the weight of a special slice."""
+        return sum(
+            np.count_nonzero(self._one_of(lanes), axis=0, keepdims=True) for lanes in self._cuts
+        ) * np.ones(1)
+
+    def edges(
+        self,
+        lanes: slice,
+        value: Array,
+        share: Callable[[Lanes, Array], Array],
+        masked: float,
+    ) -> Array:
+        """Put in what the rules say of special slices and of masked lanes."""
+        if self.special is not None:
+            np.copyto(value, share(self._one_of(lanes), self.count()), where=self.special)
+        if self.mask is not None:
+            np.copyto(value, masked, where=~self.mask[lanes])
+        return value
+
+    def _one_of(self, lanes: slice) -> Lanes:
+        values = self._load(lanes)
+        return np.where(self._winners, values == self.maximum, values > -np.inf)
+
+    def _over_parts(self, reduce: Callable[..., Array], values: Callable[[slice], Array]) -> Array:
+        parts = [reduce(values(lanes), axis=0, keepdims=True) for lanes in self._cuts]
+        return parts[0] if len(parts) == 1 else reduce(parts, axis=0)
+
+    def _load(self, lanes: slice) -> Array:
         """Copy lanes as float64, -inf where they are masked, in the layout that is fast."""
         source = self._logits[lanes]
         if source.shape[0] < SHORT:
@@ -225,74 +240,60 @@ class _Slab:
         else:
             values = np.moveaxis(np.empty((*source.shape[1:], source.shape[0])), -1, 0)
         np.copyto(values, source, casting="unsafe")
-        if self._mask is None:
-            return values, None
-        masked = ~self._mask[lanes]
-        np.copyto(values, -np.inf, where=masked)
-        return values, masked
+        if self.mask is not None:
+            np.copyto(values, -np.inf, where=~self.mask[lanes])
+        return values
 
-    def _maximum(self) -> Array:
-        """Return the largest lane, NaN where there is one, -inf where no lane is unmasked."""
-        maximum: Array = np.max(
-            [np.max(self._load(lanes)[0], axis=0, keepdims=True) for lanes in self._cuts], axis=0
-        )
-        return maximum
-
-    def _scale(self, temperature: Array) -> None:
+    def _choose_scales(self) -> None:
         """Choose powers of two by which nothing on the way overflows: they cost no accuracy."""
-        self._temperature = temperature
-        self._shrink: Array | None = None
-        self._stretch: Array | None = None
-        if not self._careful:
-            return
-        # z - max overflows only where one of them is beyond half of the largest double.
-        large = np.zeros(self._max.shape, dtype=bool)
-        for lanes in self._cuts:
-            source = self._logits[lanes]
-            if source.dtype == np.float64:
-                big = np.abs(source) > 2.0**1022
-                large |= np.any(big, axis=0, keepdims=True)
-        if large.any():
-            self._shrink = np.where(large, 0.25, 1.0)
+        temperature = self._temperature
         # Dekker's product needs a temperature well inside of the range of doubles.
-        if np.any((temperature > 2.0**900) | (temperature < 2.0**-400)):
-            self._stretch = np.where(
-                temperature > 2.0**900, 2.0**-600, np.where(temperature < 2.0**-400, 2.0**600, 1.0)
-            )
+        huge, tiny = temperature > 2.0**900, temperature < 2.0**-400
+        if huge.any() or tiny.any():
+            self._stretch = np.where(huge, 2.0**-600, np.where(tiny, 2.0**600, 1.0))
             self._temperature = self._temperature * self._stretch
-        if self._shrink is not None:
+        # z - max overflows only where one of them is beyond half of the largest double.
+        with np.errstate(invalid="ignore"):
+            span = self.maximum - self._over_parts(np.min, self._finite)
+        overflow = (span == np.inf) & (self.maximum < np.inf)
+        if overflow.any():
+            self._shrink = np.where(overflow, 0.25, 1.0)
             self._temperature = self._temperature * self._shrink
 
+    def _finite(self, lanes: slice) -> Array:
+        values = self._load(lanes)
+        np.copyto(values, self.maximum, where=values == -np.inf)
+        return values
+
     def _part(self, lanes: slice) -> _Part:
-        values, masked = self._load(lanes)
-        top = values == self._max
-        opened = values != -np.inf
-        maximum = self._max
-        if not opened.all():
-            # A lane without weight takes the maximum's place, so that no infinity is subtracted.
-            np.copyto(values, maximum, where=~opened)
-            if masked is not None:
-                top &= ~masked
+        values = self._load(lanes)
         if not self._careful:
-            values -= maximum
+            values -= self.maximum
             values /= self._temperature
-            exp = np.exp(values)
-            low: Array | float = 0.0
-        else:
-            if self._shrink is not None:
-                values *= self._shrink
-                maximum = maximum * self._shrink
-            difference = values - maximum
-            error = _sum_error(values, -maximum, difference)
-            if self._stretch is not None:
-                difference *= self._stretch
-                error *= self._stretch
-            values = np.divide(difference, self._temperature, out=values)
-            low = _quotient_error(difference, error, values, self._temperature)
-            exp = np.exp(values)
-        if not opened.all():
-            np.copyto(exp, 0.0, where=~opened)
-        return _Part(values, low, exp, top, opened, masked)
+            return _Part(values, None, np.exp(values))
+        maximum = self.maximum
+        if self._shrink is not None:
+            values *= self._shrink
+            maximum = maximum * self._shrink
+        difference = values - maximum
+        error = _sum_error(values, -maximum, difference)
+        if self._stretch is not None:
+            difference *= self._stretch
+            error *= self._stretch
+        quotient = np.divide(difference, self._temperature, out=values)
+        low = _quotient_error(difference, error, quotient, self._temperature)
+        return _Part(quotient, low, np.exp(quotient))
+
+
+def _added(
+    total: Array, low: Array, values: Array, values_low: Array | None
+) -> tuple[Array, Array]:
+    """Return total + low + the sum of values * (1 + values_low) over axis 0, in two parts."""
+    if values_low is None:
+        return total + np.sum(values, axis=0, keepdims=True), low
+    high, high_low = _sum(values.copy("K"), values * values_low)
+    result = total + high
+    return result, low + high_low + _sum_error(total, high, result)
 
 
 def _sum_error(a: Array, b: Array, total: Array) -> Array:
@@ -344,8 +345,3 @@ def _sum(high: Array, low: Array) -> tuple[Array, Array]:
         a[...] = total
         lanes = half
     return high[:1], low[:1]
-
-
-def _plain_sum(values: Array) -> tuple[Array, Array]:
-    total = np.sum(values, axis=0, keepdims=True)
-    return total, np.zeros_like(total)
