@@ -1,0 +1,191 @@
+"""The lesson's two panels as a matplotlib figure: logits at the left, softmax at the right."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from thermoscope.definition import softmax
+from thermoscope.explorer.state import State
+
+try:
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+except ImportError as error:
+    raise ImportError('figures need matplotlib: pip install "thermoscope[plot]"') from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from matplotlib.axes import Axes
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["plot"]
+
+MOST_IN_ORDER: Final = 50
+TOP_ROWS: Final = 20
+LONGEST_LABEL: Final = 28
+# A label is text, "%" is a percent sign, whatever the user's settings say.
+PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
+MINUS: Final = "\N{MINUS SIGN}"
+
+
+class _Figure(Figure):
+    """A figure which a notebook shows although pyplot, which would keep it, never knew of it."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file:
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+
+def plot(
+    logits: ArrayLike, temperature: float = 1.0, *, labels: Sequence[str] | None = None
+) -> Figure:
+    """Draw logits and their softmax side by side, the same row for the same item.
+
+    Up to 50 items are drawn in the order given. Of more, the 20 with the highest logits are drawn,
+    and one last row says what all of the others hold together.
+
+    Parameters
+    ----------
+    logits : array_like, shape (n,)
+        Real numbers of any array library, ±inf and NaN included.
+    temperature : float, default 1.0
+        In [0, inf].
+    labels : sequence of str, optional
+        One for each logit, taken as plain text; by default the index, counted from 0. What the
+        font cannot draw is written as its code.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not one of pyplot's: a notebook shows it as the value of a cell, ``savefig`` writes it, and
+        nothing needs to be closed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `logits` are not one row of real numbers, `labels` are not one for each of them, or
+        `temperature` is negative or NaN.
+    ImportError
+        If matplotlib is missing: ``pip install "thermoscope[plot]"``.
+
+    Examples
+    --------
+    >>> figure = plot([2.0, 1.0, 0.1], temperature=0.5, labels=["cat", "dog", "eel"])
+    >>> [axes.get_title() for axes in figure.axes]
+    ['Logits', 'Softmax at T = 0.5']
+    """
+    state = State.of(logits, labels, temperature=temperature)
+    values = state.logits
+    probabilities = softmax(values, state.temperature)
+
+    if values.size <= MOST_IN_ORDER:
+        items = np.arange(values.size)
+    else:
+        items = np.argsort(-values, kind="stable")[:TOP_ROWS]
+    names = _drawable(str(i) if state.labels is None else state.labels[i] for i in items)
+    shown, shares = values[items], probabilities[items]
+    others = values.size - items.size
+    if others:
+        rest = np.delete(probabilities, items).sum()
+        names.append(f"other {others:,} item{'s' if others > 1 else ''}")
+        shares = np.append(shares, rest)
+
+    figure = _Figure(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.set_yticks(range(len(names)), names, **PLAIN)
+    left.set_ylim(len(names) - 0.4, -0.6)
+
+    _bars(left, shown, "blue", [_number(value) for value in shown])
+    left.set(title="Logits", xlabel="logit")
+    _bars(right, shares, "green", [_percent(share) for share in shares])
+    right.set(title=f"Softmax at T = {_number(state.temperature)}", xlabel="probability")
+    right.set_xlim(0, 1)
+    right.tick_params(left=False)
+    if np.isnan(shares).all():
+        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {_number(-np.inf)}"
+        right.text(
+            0.5,
+            0.5,
+            f"no probabilities: {reason}",
+            ha="center",
+            va="center",
+            transform=right.transAxes,
+        )
+    return figure
+
+
+def _bars(axes: Axes, values: NDArray[np.float64], color: str, texts: list[str]) -> None:
+    """Draw one bar a row, the infinite ones to the edge, and the values beside the right edge."""
+    finite = values[np.isfinite(values)]
+    low, high = min(0.0, finite.min(initial=0.0)), max(0.0, finite.max(initial=0.0))
+    largest = max(-low, high)
+    # Past these, matplotlib's own sums of limits overflow or sink to 0.
+    exponent = 0 if largest == 0 or 1e-290 < largest < 1e290 else math.floor(math.log10(largest))
+    scale = 10.0 ** max(exponent, -307)
+    low, high = low / scale, high / scale
+    span = high - low or 1.0
+    # An infinite bar must reach past every finite one.
+    low -= 0.2 * span * np.isneginf(values).any()
+    high += 0.2 * span * np.isposinf(values).any()
+    low, high = low - 0.05 * span * (low < 0), high + 0.05 * span * (high > 0 or low == 0)
+    widths = np.clip(values / scale, low, high)
+    axes.barh(range(len(values)), widths, color=color, alpha=0.4)
+    axes.set_xlim(low, high)
+    if exponent:
+        ticks = axes.get_xticks()
+        axes.set_xticks(
+            ticks, [f"{_number(tick)}e{exponent:+d}" if tick else "0" for tick in ticks]
+        )
+        axes.set_xlim(low, high)
+    for row, text in enumerate(texts):
+        axes.annotate(
+            text,
+            (1, row),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            **PLAIN,
+        )
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _number(value: float) -> str:
+    """Write a number short, with a true minus, ∞ by its sign."""
+    return f"{value + 0.0:.4g}".replace("inf", "∞").replace("nan", "NaN").replace("-", MINUS)
+
+
+def _percent(share: float) -> str:
+    """Write a probability in percent: 0 and 100 are said only of what is exactly 0 or 1."""
+    if share in (0, 1):
+        return f"{100 * share:.0f} %"
+    text = f"{100 * share:#.3g}"
+    if text == "100.":
+        return "> 99.9 %"
+    return f"{text} %".replace("nan %", "NaN").replace("-", MINUS)
+
+
+def _drawable(labels: Iterable[str]) -> list[str]:
+    """Shorten labels, and write what is invisible or in none of the user's fonts as its code."""
+    glyphs: set[int] = set()
+    for family in FontProperties().get_family():
+        glyphs.update(get_font(findfont(FontProperties(family=[family]))).get_charmap())
+
+    def written(character: str) -> str:
+        if character.isprintable() and ord(character) in glyphs:
+            return character
+        return character.encode("unicode_escape").decode()
+
+    def short(label: str) -> str:
+        # Cut before the rest is looked at: a label may be megabytes long.
+        text = "".join(map(written, label[: LONGEST_LABEL + 1]))
+        return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
+
+    return [short(label) for label in labels]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from thermoscope.definition import softmax
+from thermoscope.figures import plot
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+HOSTILE = [
+    "$x$",
+    r"$\frac{",
+    "<img src=x onerror=alert(1)>",
+    "a\nb\tc\x00",
+    "\u202eright to left",
+    "שלום",
+    "日本語 🎉",
+    "x" * 1_000_000,
+    "",
+    "same",
+    "same",
+]
+
+
+def names(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.get_yticklabels()]
+
+
+def values(axes: Axes) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def widths(axes: Axes) -> list[float]:
+    return [patch.get_width() for patch in axes.patches]
+
+
+def test_two_panels_show_the_same_items_in_the_order_given() -> None:
+    logits = [2.0, -1.0, 0.5]
+    left, right = plot(logits, 0.5, labels=["cat", "dog", "eel"]).axes
+    assert names(left) == ["cat", "dog", "eel"]
+    assert widths(left) == logits
+    assert widths(right) == list(softmax(np.array(logits), 0.5))
+    assert (left.get_title(), right.get_title()) == ("Logits", "Softmax at T = 0.5")
+    assert values(left) == ["2", "\N{MINUS SIGN}1", "0.5"]
+    assert {patch.get_facecolor() for patch in left.patches} == {(0.0, 0.0, 1.0, 0.4)}
+    assert {patch.get_facecolor() for patch in right.patches} == {mpl.colors.to_rgba("green", 0.4)}
+
+
+def test_the_first_item_is_at_the_top_and_unlabelled_items_count_from_0() -> None:
+    left, _ = plot([1.0, 2.0, 3.0]).axes
+    assert names(left) == ["0", "1", "2"]
+    bottom, top = left.get_ylim()
+    assert bottom > top
+
+
+@pytest.mark.parametrize(
+    ("temperature", "shares", "title"),
+    [
+        (0, ["50.0 %", "50.0 %", "0 %"], "Softmax at T = 0"),
+        (math.inf, ["33.3 %", "33.3 %", "33.3 %"], "Softmax at T = ∞"),
+    ],
+)
+def test_both_ends_of_the_temperature(temperature: float, shares: list[str], title: str) -> None:
+    _, right = plot([3.0, 3.0, 1.0], temperature).axes
+    assert values(right) == shares
+    assert right.get_title() == title
+
+
+def test_of_many_items_the_top_rows_and_all_the_others_are_shown() -> None:
+    logits = np.random.default_rng(0).normal(size=1000)
+    left, right = plot(logits, labels=[f"item {i}" for i in range(1000)]).axes
+    order = np.argsort(-logits)[:20]
+    assert names(left) == [*(f"item {i}" for i in order), "other 980 items"]
+    assert widths(left) == list(logits[order])
+    assert len(values(left)) == 20
+    assert sum(widths(right)) == pytest.approx(1, abs=1e-12)
+    assert widths(right)[:20] == list(softmax(logits)[order])
+
+
+def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
+    assert len(names(plot(np.zeros(50)).axes[0])) == 50
+    assert names(plot(np.zeros(51)).axes[0])[-1] == "other 31 items"
+
+
+@pytest.mark.parametrize(
+    ("logits", "shares"),
+    [
+        ([0.0, -1e3], ["100 %", "0 %"]),  # exp(-1000) is 0 in float64
+        ([0.0, -700.0], ["100 %", "9.86e\N{MINUS SIGN}303 %"]),  # 1 - 1e-304 is 1 in float64
+        ([0.0, -10.0], ["> 99.9 %", "0.00454 %"]),
+        ([0.0, -5.0], ["99.3 %", "0.669 %"]),
+    ],
+)
+def test_no_share_is_rounded_to_nothing_or_to_everything(
+    logits: list[float], shares: list[str]
+) -> None:
+    assert values(plot(logits).axes[1]) == shares
+
+
+@pytest.mark.parametrize(
+    ("logits", "left_values", "right_values"),
+    [
+        ([1.0, math.inf, -math.inf], ["1", "∞", "\N{MINUS SIGN}∞"], ["0 %", "100 %", "0 %"]),
+        ([1.0, math.nan], ["1", "NaN"], ["NaN", "NaN"]),
+        ([-math.inf, -math.inf], ["\N{MINUS SIGN}∞"] * 2, ["NaN", "NaN"]),
+        ([-0.0], ["0"], ["100 %"]),
+        ([1.7e308, -1.7e308], ["1.7e+308", "\N{MINUS SIGN}1.7e+308"], ["100 %", "0 %"]),
+        ([5e-324], ["4.941e\N{MINUS SIGN}324"], ["100 %"]),
+    ],
+)
+def test_values_at_the_edge_are_drawn_and_written(
+    logits: list[float], left_values: list[str], right_values: list[str]
+) -> None:
+    figure = plot(logits)
+    left, right = figure.axes
+    assert values(left) == left_values
+    assert values(right)[: len(logits)] == right_values
+    figure._repr_png_()
+    low, high = left.get_xlim()
+    assert all(low <= width <= high for width in widths(left) if not math.isnan(width))
+
+
+def test_an_infinite_bar_reaches_past_every_finite_one() -> None:
+    left, _ = plot([5.0, math.inf, -math.inf, -7.0]).axes
+    drawn = widths(left)
+    assert drawn[1] > drawn[0]
+    assert drawn[2] < drawn[3]
+
+
+def test_no_probabilities_says_why() -> None:
+    assert "a logit is NaN" in values(plot([1.0, math.nan]).axes[1])[-1]
+    assert "all are \N{MINUS SIGN}∞" in values(plot([-math.inf]).axes[1])[-1]
+
+
+def test_labels_are_text_and_what_no_font_draws_is_written_as_its_code() -> None:
+    figure = plot(np.arange(len(HOSTILE)), labels=HOSTILE)
+    figure._repr_png_()  # warnings are errors: a missing glyph would warn here
+    drawn = names(figure.axes[0])
+    assert drawn[0] == "$x$"
+    assert drawn[3] == r"a\nb\tc\x00"
+    assert drawn[4] == r"\u202eright to left"
+    assert drawn[5] == "שלום"
+    assert drawn[6].startswith(r"\u65e5\u672c")
+    assert drawn[7] == "x" * 27 + "…"
+    assert drawn[9:] == ["same", "same"]
+
+
+def test_labels_stay_text_under_the_users_own_settings() -> None:
+    with mpl.rc_context({"text.usetex": True, "text.parse_math": True}):
+        left, _ = plot([1.0, 2.0], labels=["$x$", "100 % _"]).axes
+        assert not any(
+            text.get_usetex() or text.get_parse_math() for text in left.get_yticklabels()
+        )
+
+
+def test_pyplot_never_hears_of_the_figure_and_a_notebook_shows_it() -> None:
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    before = pyplot.get_fignums()
+    figure = plot([1.0, 2.0])
+    assert pyplot.get_fignums() == before
+    assert figure._repr_png_().startswith(b"\x89PNG")
+
+
+def test_what_was_given_is_not_changed() -> None:
+    logits = np.array([3.0, 1.0, 2.0])
+    plot(logits)
+    assert logits.tolist() == [3.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "keywords", "error", "message"),
+    [
+        (([],), {}, ValueError, "logits must hold at least one number"),
+        (([[1.0]],), {}, ValueError, "logits must be one row"),
+        ((["a"],), {}, TypeError, "logits must be real numbers"),
+        (([1.0], -0.5), {}, ValueError, "temperature must be >= 0, got -0.5"),
+        (([1.0],), {"labels": ["a", "b"]}, ValueError, "labels must be 1, one for each logit"),
+        (([1.0],), {"labels": "a"}, TypeError, "labels must be a sequence of strings, got str"),
+    ],
+)
+def test_errors_name_the_argument(
+    arguments: tuple[object, ...],
+    keywords: dict[str, object],
+    error: type[Exception],
+    message: str,
+) -> None:
+    with pytest.raises(error, match=message):
+        plot(*arguments, **keywords)
+
+
+def test_without_matplotlib_the_error_says_what_to_install() -> None:
+    program = "import sys; sys.modules['matplotlib'] = None; import thermoscope.figures"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert 'ImportError: figures need matplotlib: pip install "thermoscope[plot]"' in done.stderr
