@@ -33,6 +33,7 @@ const STEPS = 64;
 const C_HIGH_BITS = 34;
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
+const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 /** 2^27 + 1 splits a double into halves whose products are exact (Veltkamp). */
 const SPLITTER = 134217729;
 
@@ -122,6 +123,48 @@ class Exponential {
   }
 }
 
+/**
+ * The indices of the values, the highest value first, ties in the order given, NaN at the top:
+ * a NaN makes the whole slice NaN and belongs where it is seen.
+ *
+ * A radix sort by the doubles' own bits, 16 at a time: the lowest first, and every pass keeps
+ * the order of the one before among equals.
+ */
+function descending(values: Float64Array): Uint32Array {
+  const size = values.length;
+  // Zeros of both signs tie: 0 + -0 is 0.
+  const keys = values.map((z) => (Number.isNaN(z) ? Infinity : z + 0));
+  const words = new Uint16Array(keys.buffer);
+  const digits = new Uint16Array(size);
+  const starts = new Uint32Array(0x10000);
+  let order = new Uint32Array(size).map((_, i) => i);
+  let next = new Uint32Array(size);
+  for (let pass = 0; pass < 4; pass++) {
+    const word = LITTLE_ENDIAN ? pass : 3 - pass;
+    starts.fill(0);
+    for (let i = 0; i < size; i++) {
+      const digit = words[4 * i + word]!;
+      // The bits of negative doubles descend already; those of positive ones are turned round,
+      // all but the sign, which puts them first.
+      const turned = keys[i]! < 0 ? digit : digit ^ (pass === 3 ? 0x7fff : 0xffff);
+      digits[i] = turned;
+      starts[turned]!++;
+    }
+    let start = 0;
+    for (let digit = 0; digit < 0x10000; digit++) {
+      const count = starts[digit]!;
+      starts[digit] = start;
+      start += count;
+    }
+    for (let k = 0; k < size; k++) {
+      const item = order[k]!;
+      next[starts[digits[item]!]!++] = item;
+    }
+    [order, next] = [next, order];
+  }
+  return order;
+}
+
 /** Logits, sorted once, at any temperature. */
 export class Distribution {
   readonly logits: Float64Array;
@@ -142,11 +185,7 @@ export class Distribution {
   constructor(logits: Float64Array) {
     if (logits.length === 0) throw new RangeError("logits must hold at least one number, got none");
     this.logits = logits;
-    // A NaN makes the whole slice NaN: it belongs where it is seen, at the top.
-    const keys = logits.map((z) => (Number.isNaN(z) ? Infinity : z));
-    this.order = Uint32Array.from(keys, (_, item) => item);
-    // inf - inf is NaN, and then the order given decides, as for other ties.
-    this.order.sort((a, b) => keys[b]! - keys[a]! || a - b);
+    this.order = descending(logits);
 
     const size = logits.length;
     const maximum = logits[this.order[0]!]!;

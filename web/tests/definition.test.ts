@@ -88,3 +88,19 @@ test("a bad temperature is named", () => {
   expect(() => distribution.at(-1)).toThrow("temperature must be >= 0, got -1");
   expect(() => distribution.at(NaN)).toThrow("temperature must be >= 0, got NaN");
 });
+
+test("order is that of a sort which compares, over the whole range of doubles", () => {
+  const bits = new BigUint64Array(2000);
+  let seed = 1n;
+  for (let i = 0; i < bits.length; i++) {
+    seed = (seed * 6364136223846793005n + 1442695040888963407n) & 0xffffffffffffffffn;
+    bits[i] = seed;
+  }
+  const doubles = new Float64Array(bits.buffer);
+  const small = doubles.map((_, i) => (i % 7) - 3 + (i % 5 === 0 ? 0.5 : 0));
+  const zeros = Float64Array.of(-0, 0, 5e-324, -5e-324, -0, 0, Infinity, -Infinity);
+  for (const logits of [doubles.filter((z) => !Number.isNaN(z)), small, zeros]) {
+    const want = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]! || a - b);
+    expect([...new Distribution(logits).order]).toEqual(want);
+  }
+});
