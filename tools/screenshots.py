@@ -1,0 +1,84 @@
+"""Make the pictures of the manual: ``python -m tools.screenshots`` writes docs/images/*.png.
+
+One shows the lesson's five random logits, the other a model-sized row of 50,257. That one is
+of our own making: tokens put together from syllables, and logits drawn at random but for the
+words that may follow "The teapot is full of".
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from thermoscope import random_logits
+from thermoscope.explorer.page import write_page
+from thermoscope.explorer.state import State
+from tools.chromium import launch
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+WIDTH, HEIGHT = 1280, 800
+
+VOCABULARY = 50_257
+LIKELY = (
+    *(" tea", " hot", " water", " boiling", " green", " black", " cold", " the", " milk"),
+    *(" leaves", " a", " coffee", " fresh", " mint", " something", " steam", " rain", " it"),
+    *(" holes", " herbs", " warm", " jasmine", " your", " sugar", " old", " whiskey", " soup"),
+    *(" ideas", " dust", " tiny", " life", " coins", " flowers", " gin", " light", " storms"),
+)
+SYLLABLES = [first + second for first in "bcdfghklmnprstv" for second in "aeiou"]
+ENDINGS = ("", "n", "r", "s", "ing", "tion")
+
+
+def tokens() -> list[str]:
+    """Return as many different tokens as a vocabulary has, the likely ones first."""
+    draw = random.Random(1)  # noqa: S311 - a picture, not a secret
+    found = dict.fromkeys(LIKELY)
+    while len(found) < VOCABULARY:
+        word = "".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) + draw.choice(ENDINGS)
+        found[draw.choice((" ", " ", "")) + draw.choice((word, word.capitalize()))] = None
+    return list(found)
+
+
+def model_sized() -> State:
+    """Return a next-token distribution as a language model may give it."""
+    draw = np.random.default_rng(1)
+    logits = draw.normal(-4, 2.0, VOCABULARY)
+    logits[: len(LIKELY)] = 12 - 2.2 * np.log1p(np.arange(len(LIKELY)))
+    logits[: len(LIKELY)] += draw.normal(0, 0.25, len(LIKELY))
+    order = draw.permutation(VOCABULARY)
+    labels = tokens()
+    return State.of(logits[order], [labels[i] for i in order], source="The teapot is full of")
+
+
+def main() -> None:
+    """Write every picture."""
+    pictures = {
+        "lesson": State.of(random_logits(5, seed=1)),
+        "tokens": model_sized(),
+    }
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
+        browser = launch(playwright)
+        for name, state in pictures.items():
+            path = Path(folder, f"{name}.html")
+            write_page(path, state)
+            page = browser.new_page(
+                viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce"
+            )
+            page.goto(path.as_uri())
+            page.get_by_role("slider", name="Temperature").wait_for()
+            png = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            # A page has few colours; 128 are as good and a third of the size.
+            png.quantize(128).save(IMAGES / f"{name}.png", optimize=True)
+            page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
