@@ -81,6 +81,7 @@ NOT_CHECKED = {
     "GL01": "the summary starts on the line of the quotes, as pydocstyle's D212 has it",
     "GL08": "ruff's D1 rules find what has no docstring",
     "PR01": "an obvious parameter needs no words; ruff's D417 finds the forgotten ones",
+    "PR04": "mypy holds the types; `As for explore` needs none",
     "SA01": "a See Also section only where it helps",
     "SA03": "a See Also entry is a phrase after a colon",
     "RT02": "a return value may have a name",
