@@ -53,6 +53,12 @@ def test_npy_of_a_single_row_needs_no_row(tmp_path: Path) -> None:
     assert read_logits(tmp_path / "one.npy").values.tolist() == [3.0, 4.0]
 
 
+def test_a_name_that_is_not_utf8_still_gives_a_source_that_is(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"caf\xe9.npy")
+    path.write_bytes(npy([1.0]))
+    assert read_logits(path).source == "caf\ufffd.npy"
+
+
 def test_one_row_of_a_matrix_larger_than_memory_is_read(tmp_path: Path) -> None:
     path = tmp_path / "huge.npy"
     sparse_npy(path, (2**34, 16))

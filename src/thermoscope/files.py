@@ -84,14 +84,16 @@ def read_logits(path: str | os.PathLike[str], *, row: int | None = None) -> Logi
     path = Path(path)
     with _naming(path):
         size = _size(path)
+        # A name need not be UTF-8, but what shows it must be.
+        source = os.fsencode(path.name).decode("utf-8", "replace")
         ending = path.suffix.lower()
         if ending == ".npy":
-            return Logits(_read_npy(path, row), None, path.name)
+            return Logits(_read_npy(path, row), None, source)
         if ending not in _PARSERS:
             raise ValueError("logits must be in a .npy, .csv or .json file")
         if row is not None:
             raise ValueError(f"row must be left out but for a 2-D .npy file, got {row}")
-        return _parsed(_PARSERS[ending], _decode(path, size), path.name)
+        return _parsed(_PARSERS[ending], _decode(path, size), source)
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:

@@ -1,0 +1,397 @@
+"""The command line: ``thermoscope explore | export | softmax``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import numpy as np
+import typer
+
+from thermoscope.definition import softmax
+from thermoscope.explorer.state import State, validate_temperature
+from thermoscope.files import (
+    FileError,
+    Logits,
+    parse_logits,
+    read_labels,
+    read_logits,
+    write_whole,
+)
+from thermoscope.measures import entropy, perplexity
+from thermoscope.sampling import random_logits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["app", "main"]
+
+ALL_ROWS: Final = 50
+"""As on the page: up to so many items, a table has them all, in the order given."""
+TOP_ROWS: Final = 20
+
+app = typer.Typer(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+OptionalFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Logits: .npy, .csv (numbers, or label,logit) or .json (a list, or "
+        "{label: logit}). Without it, random ones.",
+        show_default=False,
+    ),
+]
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels: a .json list, or a text with one label a line.",
+        show_default=False,
+    ),
+]
+Temperature = Annotated[
+    str,
+    typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
+]
+Row = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="The row of a 2-D .npy file, counted from 0.", show_default=False
+    ),
+]
+
+
+@app.callback(invoke_without_command=True)
+def thermoscope(
+    context: typer.Context,
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """See and compute what temperature does to a softmax.
+
+    For example, five random logits on a page, a page in a file, and the numbers here:
+
+    $ thermoscope explore
+    $ thermoscope export lesson.html
+    $ thermoscope softmax 2.0 1.0 0.1 -T 0.5
+    """
+    if version:
+        from importlib.metadata import version as version_of
+
+        typer.echo(f"thermoscope {version_of('thermoscope')}")
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def explore(
+    file: OptionalFile = None,
+    labels: LabelsFile = None,
+    temperature: Temperature = "1",
+    row: Row = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="P",
+            help="The port to listen on. Without it, a free one.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+) -> None:
+    """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
+
+    For example:
+
+    $ thermoscope explore
+    $ thermoscope explore logits.npy --labels tokens.json -T 0.7
+    $ thermoscope explore batch.npy --row 3 --port 8000 --no-open
+    """
+    state = _state(_read(file, row), labels, temperature)
+    from thermoscope.explorer.server import serve
+
+    serve(state, port=port, open_browser=not no_open)
+
+
+@app.command()
+def export(
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.html", help="The page to write, or to write over.")
+    ],
+    file: OptionalFile = None,
+    labels: LabelsFile = None,
+    temperature: Temperature = "1",
+    row: Row = None,
+) -> None:
+    """Write the explorer as one HTML file, which opens in a browser with no network.
+
+    For example:
+
+    $ thermoscope export lesson.html
+    $ thermoscope export next-token.html logits.npy --labels tokens.json -T 0.7
+    """
+    # The two files in the wrong order would cost the user the logits.
+    if out.suffix.lower() not in {".html", ".htm"}:
+        raise FileError(f"{out}: the page must go to a .html file")
+    state = _state(_read(file, row), labels, temperature)
+    from thermoscope.explorer.page import write_page
+
+    write_page(out, state)
+    typer.echo(f"Wrote {_printable(str(out))}")
+
+
+@app.command("softmax", context_settings={"ignore_unknown_options": True})
+def compute(
+    logits: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NUMBERS | FILE | -",
+            help='Logits: numbers ("inf" too), or one file as in explore; without them, or '
+            'with "-", numbers or JSON from standard input.',
+            show_default=False,
+        ),
+    ] = None,
+    labels: LabelsFile = None,
+    temperature: Temperature = "1",
+    row: Row = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Write the probabilities to a .npy, .csv or .json file.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print temperature, labels, logits, probabilities, entropy (nats) and "
+            'perplexity as JSON, with "inf", "-inf" and "nan" as strings.',
+        ),
+    ] = False,
+) -> None:
+    """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
+
+    For example:
+
+    $ thermoscope softmax 2.0 1.0 0.1 -T 0.5
+    $ thermoscope softmax -1 -inf 3
+    $ thermoscope softmax logits.npy --labels tokens.json
+    $ thermoscope softmax batch.npy --row 3 -o probabilities.npy
+    $ echo "2, 1, 0.1" | thermoscope softmax --json
+    """
+    if output is not None and output.suffix.lower() not in _WRITERS:
+        raise FileError(f"{output}: probabilities must go to a .npy, .csv or .json file")
+    state = _state(_read_words(logits or ["-"], row), labels, temperature)
+    probabilities = softmax(state.logits, state.temperature)
+    if output is not None:
+        write_whole(output, _WRITERS[output.suffix.lower()](state, probabilities))
+    if as_json:
+        typer.echo(_json(state, probabilities), nl=False)
+    elif output is None and os.isatty(1):
+        _print_table(state, probabilities)
+    elif output is None:
+        typer.echo("\n".join(map(repr, probabilities.tolist())))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0, 2 for an error, 130 for Ctrl-C."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal may lack a character of a label, which is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        code = app(arguments, prog_name="thermoscope", standalone_mode=False)
+        # A full disk shows itself here, where it can still be told.
+        print(end="", flush=True)  # noqa: T201
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except BrokenPipeError:  # the reader has had enough, as `head` has
+        _discard_output()
+        return 1
+    except Exception as error:
+        # The class of usage errors moves between versions of Typer; its method stays.
+        if hasattr(error, "format_message"):
+            message = " ".join(error.format_message().split())
+        elif isinstance(error, MemoryError):
+            message = "out of memory"
+        elif isinstance(error, OSError):
+            name = "" if error.filename is None else f"{error.filename}: "
+            message = f"{name}{error.strerror or error}"
+            _discard_output()
+        elif isinstance(error, (TypeError, ValueError)):
+            message = str(error)
+        else:
+            raise
+        typer.echo(f"thermoscope: error: {_printable(message)}", err=True)
+        return 2
+    return int(code or 0)
+
+
+def _discard_output() -> None:
+    """Let what could not be written go, else Python tries it again at its end and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _read(file: Path | None, row: int | None) -> Logits | None:
+    if file is not None:
+        return read_logits(file, row=row)
+    if row is not None:
+        raise ValueError(f"--row must come with a 2-D .npy file, got {row}")
+    return None
+
+
+def _read_words(words: list[str], row: int | None) -> Logits:
+    """Return the logits that the arguments of ``thermoscope softmax`` stand for."""
+    # Negative numbers look like options, so that Typer leaves unknown options to us.
+    for word in words:
+        if word.startswith("-") and word != "-" and not _is_number(word):
+            raise ValueError(f"no such option: {word}")
+    if len(words) == 1 and words != ["-"] and not _is_number(words[0]):
+        return read_logits(words[0], row=row)
+    _read(None, row)
+    if words != ["-"]:
+        return parse_logits(" ".join(words), "arguments")
+    if os.isatty(0):
+        typer.echo("Logits, then Ctrl-D:", err=True)
+    with open(0, "rb", closefd=False) as standard_input:
+        return parse_logits(standard_input.read())
+
+
+def _is_number(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _state(logits: Logits | None, labels: Path | None, temperature: str) -> State:
+    number = validate_temperature(temperature)
+    names: Sequence[str] | None = None if labels is None else read_labels(labels)
+    if logits is None:
+        drawn = random_logits(5 if names is None else len(names))
+        return State.of(drawn, names, temperature=number)
+    values, own_names, source = logits
+    if names is None:
+        names = own_names
+    elif len(names) != values.size:
+        raise FileError(
+            f"{labels}: labels must be {values.size:,}, one for each logit of {source}, "
+            f"got {len(names):,}"
+        )
+    return State.of(values, names, temperature=number, source=source)
+
+
+def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, probabilities, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _csv(state: State, probabilities: NDArray[np.float64]) -> bytes:
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    if state.labels is None:
+        rows.writerow(["probability"])
+        rows.writerows([value] for value in probabilities.tolist())
+    else:
+        rows.writerow(["label", "probability"])
+        rows.writerows(zip(state.labels, probabilities.tolist(), strict=True))
+    return text.getvalue().encode()
+
+
+def _json(state: State, probabilities: NDArray[np.float64]) -> bytes:
+    document = {
+        "temperature": state.temperature,
+        "labels": state.labels,
+        "logits": state.logits.tolist(),
+        "probabilities": probabilities.tolist(),
+        "entropy": float(entropy(state.logits, state.temperature)),
+        "perplexity": float(perplexity(state.logits, state.temperature)),
+    }
+    text = json.dumps({name: _strict(value) for name, value in document.items()}, allow_nan=False)
+    return f"{text}\n".encode()
+
+
+def _strict(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return `value` with strings for the numbers which JSON lacks."""
+    if isinstance(value, list):
+        return [_strict(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+_WRITERS: Final = {".npy": _npy, ".csv": _csv, ".json": _json}
+
+
+def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    count = probabilities.size
+    order = np.arange(count)
+    if count > ALL_ROWS:
+        order = np.argsort(-state.logits, kind="stable")
+    shown = order[: ALL_ROWS if count <= ALL_ROWS else TOP_ROWS]
+    top = float(probabilities[shown].max())
+    table = Table(box=None, expand=True, header_style="bold")
+    table.add_column("label", overflow="ellipsis", no_wrap=True, max_width=40)
+    table.add_column("logit", justify="right", no_wrap=True, style="blue")
+    table.add_column("probability", justify="right", no_wrap=True, style="green")
+    table.add_column(ratio=1)
+    for item in shown.tolist():
+        label = str(item) if state.labels is None else state.labels[item]
+        probability = float(probabilities[item])
+        table.add_row(
+            Text(_printable(label)),
+            f"{state.logits[item]:.6g}",
+            _digits(probability),
+            Bar(top, 0, probability, color="green") if probability > 0 else None,
+        )
+    if count > shown.size:
+        rest = math.fsum(probabilities[order[shown.size :]].tolist())
+        table.add_row(f"other {count - shown.size:,} items", None, _digits(rest))
+    console = Console(highlight=False)
+    console.print(table)
+    nats = float(entropy(state.logits, state.temperature))
+    choices = float(perplexity(state.logits, state.temperature))
+    console.print(
+        f"T = {state.temperature:.12g}   entropy = {nats:.6g} nats   perplexity = {choices:.6g}"
+    )
+
+
+def _digits(probability: float) -> str:
+    """Return six digits of a probability, and more where six would round it to 1."""
+    if probability in {0, 1}:
+        return f"{probability:.0f}"
+    texts = (f"{probability:#.{digits}g}" for digits in range(6, 17))
+    return next((text for text in texts if float(text) < 1), repr(probability))
+
+
+def _printable(text: str) -> str:
+    """Return `text` on one line, with escapes for what would act on a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )

@@ -1,0 +1,138 @@
+"""One explorer as a local page: read-only, for this machine, for whoever has the address."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
+
+from thermoscope.explorer.page import content_security_policy, page_html
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from thermoscope.explorer.state import State
+
+__all__ = ["application", "serve"]
+
+HOST: Final = "127.0.0.1"
+
+
+def serve(state: State, *, port: int | None = None, open_browser: bool = True) -> None:
+    """Show `state` on a page of 127.0.0.1, print its address, and return on Ctrl-C or SIGTERM.
+
+    Call it in the main thread, which alone hears signals.
+
+    Parameters
+    ----------
+    state : State
+        What the page shows first; what the user then changes stays in the page.
+    port : int, optional
+        The port to listen on; a free one if left out, or 0.
+    open_browser : bool, optional
+        Whether to open the page, where this machine has a browser.
+
+    Raises
+    ------
+    OSError
+        If `port` is in use, or is not for this user to take.
+    ValueError
+        If `port` is no port.
+    """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with suppress(KeyboardInterrupt), _listen(port) as listener:
+            port = listener.getsockname()[1]
+            token = secrets.token_urlsafe(32)
+            url = f"http://{HOST}:{port}/{token}/"
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    application(state, port=port, token=token),
+                    access_log=False,
+                    # No reader is owed more than this: Ctrl-C ends the server all the same.
+                    timeout_graceful_shutdown=1,
+                    http="h11",
+                    lifespan="off",
+                    log_config=None,
+                    log_level="critical",
+                    loop="asyncio",
+                    proxy_headers=False,
+                    server_header=False,
+                    ws="none",
+                )
+            )
+            print(f"The explorer is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
+            if open_browser:
+                _open(url)
+            server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def application(state: State, *, port: int, token: str) -> ASGIApp:
+    """Return the application that answers with the page of `state`, and with nothing else."""
+    body = page_html(state).encode()
+    path = f"/{token}/".encode()
+    # A page elsewhere can point a name of its own at 127.0.0.1; its Host gives that away.
+    hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Security-Policy": content_security_policy(),
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+    }
+
+    def answer(request: Request) -> Response:
+        if request.headers.get("host", "").lower() not in hosts:
+            return PlainTextResponse("Misdirected request", 421, headers)
+        if not secrets.compare_digest(request.scope["path"].encode(), path):
+            return PlainTextResponse("Not found", 404, headers)
+        if request.method not in {"GET", "HEAD"}:
+            return PlainTextResponse("Method not allowed", 405, {**headers, "Allow": "GET, HEAD"})
+        return HTMLResponse(body, headers=headers)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await answer(Request(scope))(scope, receive, send)
+
+    return app
+
+
+def _listen(port: int | None) -> socket.socket:
+    if not 0 <= (port or 0) <= 65535:
+        raise ValueError(f"port must be 0 to 65535, got {port}")
+    try:
+        return socket.create_server((HOST, port or 0))
+    except OSError as error:
+        reason = error.strerror
+        if error.errno == errno.EADDRINUSE:
+            reason = "it is in use; choose another, or none to get a free one"
+        raise OSError(f"cannot listen on port {port}: {reason}") from error
+
+
+def _open(url: str) -> None:
+    """Open `url` where there is a browser.
+
+    A process of its own does it: a browser in the terminal would wait for its user here, and
+    Ctrl-C, which reaches all of this group, is not for the browser.
+    """
+    quiet = subprocess.DEVNULL
+    with suppress(OSError):
+        subprocess.Popen(  # noqa: S603 - our own interpreter, and no shell
+            [sys.executable, "-I", "-m", "webbrowser", url],
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+            start_new_session=True,
+        )

@@ -1,0 +1,446 @@
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from thermoscope import cli, definition, measures
+from thermoscope.files import read_logits
+
+RUN = [sys.executable, "-m", "thermoscope"]
+
+
+def run(
+    *arguments: str, text: str = "", environment: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*RUN, *arguments],
+        input=text,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def in_terminal(*arguments: str, columns: int = 80) -> str:
+    """Return what a terminal of `columns` is sent, colours left out."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
+    # Rich takes a width from here before it asks the terminal.
+    environment.pop("COLUMNS", None)
+    with subprocess.Popen(
+        [*RUN, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
+    ) as process:
+        os.close(theirs)
+        sent = b""
+        while chunk := read_some(ours):
+            sent += chunk
+    os.close(ours)
+    assert process.returncode == 0
+    return re.sub("\x1b\\[[0-9;]*m", "", sent.decode()).replace("\r\n", "\n")
+
+
+def read_some(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:  # EIO is how Linux says that the other end has closed
+        return b""
+
+
+def numbers(text: str) -> list[float]:
+    return [float(line) for line in text.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "logits", "temperature"),
+    [
+        ("2.0 1.0 0.1", [2, 1, 0.1], 1),
+        ("2.0 1.0 0.1 -T 0.5", [2, 1, 0.1], 0.5),
+        ("-T 0.5 2.0 1.0 0.1", [2, 1, 0.1], 0.5),
+        ("-- -1 2", [-1, 2], 1),
+        ("-1 2 --temperature 0.5", [-1, 2], 0.5),
+        ("-1e2 -.5 -inf", [-100, -0.5, -np.inf], 1),
+        ("3 3 1 -T 0", [3, 3, 1], 0),
+        ("3 -inf 1 -T inf", [3, -np.inf, 1], np.inf),
+        ("inf 1", [np.inf, 1], 1),
+        ("1e308 -1e308 -T 1e-300", [1e308, -1e308], 1e-300),
+        ("-5", [-5], 1),
+    ],
+)
+def test_softmax_prints_each_probability_in_full(
+    capfd: pytest.CaptureFixture[str], arguments: str, logits: list[float], temperature: float
+) -> None:
+    assert cli.main(["softmax", *arguments.split()]) == 0
+    out, err = capfd.readouterr()
+    assert numbers(out) == definition.softmax(np.array(logits, float), temperature).tolist()
+    assert err == ""
+
+
+def test_softmax_of_nothing_finite_is_nan(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["softmax", "nan", "1"]) == 0
+    assert capfd.readouterr().out == "nan\nnan\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["-"]])
+@pytest.mark.parametrize("text", ["2 1\n0.1", "2,1, 0.1\n", "[2, 1, 0.1]", '{"a":2,"b":1,"c":0.1}'])
+def test_softmax_reads_standard_input(arguments: list[str], text: str) -> None:
+    done = run("softmax", *arguments, text=text)
+    assert numbers(done.stdout) == definition.softmax([2, 1, 0.1]).tolist()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_softmax_of_a_file_is_that_of_float64(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    logits = np.array([[0, 0], [0.1, 0.7]], dtype=np.float32)
+    np.save(tmp_path / "logits.npy", logits)
+    assert cli.main(["softmax", str(tmp_path / "logits.npy"), "--row", "1"]) == 0
+    expected = definition.softmax(logits[1].astype(np.float64))
+    assert numbers(capfd.readouterr().out) == expected.tolist()
+
+
+@pytest.mark.parametrize("ending", ["npy", "csv", "json"])
+@pytest.mark.parametrize("named", [False, True])
+def test_softmax_writes_a_file_in_place_of_the_output(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], ending: str, *, named: bool
+) -> None:
+    out, labels = tmp_path / f"out.{ending}", tmp_path / "labels.txt"
+    labels.write_text(' cat\n"x", y\n', encoding="utf-8")
+    options = ["--labels", str(labels)] if named else []
+    assert cli.main(["softmax", "2", "1", "-o", str(out), *options]) == 0
+    assert capfd.readouterr() == ("", "")
+    expected = definition.softmax([2.0, 1.0]).tolist()
+    if ending == "json":
+        document = json.loads(out.read_bytes())
+        assert document["probabilities"] == expected
+        assert document["labels"] == ([" cat", '"x", y'] if named else None)
+    else:
+        values, names, _ = read_logits(out)
+        assert values.tolist() == expected
+        assert names == ((" cat", '"x", y') if named and ending == "csv" else None)
+
+
+def refuse_constant(name: str) -> None:
+    pytest.fail(f"{name} is not JSON")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (
+            ["2", "-inf", "-T", "inf"],
+            {
+                "temperature": "inf",
+                "labels": None,
+                "logits": [2.0, "-inf"],
+                "probabilities": [1.0, 0.0],
+                "entropy": 0.0,
+                "perplexity": 1.0,
+            },
+        ),
+        (
+            ["nan", "1"],
+            {
+                "temperature": 1.0,
+                "labels": None,
+                "logits": ["nan", 1.0],
+                "probabilities": ["nan", "nan"],
+                "entropy": "nan",
+                "perplexity": "nan",
+            },
+        ),
+        (
+            ["2", "1"],
+            {
+                "temperature": 1.0,
+                "labels": None,
+                "logits": [2.0, 1.0],
+                "probabilities": definition.softmax([2.0, 1.0]).tolist(),
+                "entropy": float(measures.entropy([2.0, 1.0])),
+                "perplexity": float(measures.perplexity([2.0, 1.0])),
+            },
+        ),
+    ],
+)
+def test_json_is_json(
+    capfd: pytest.CaptureFixture[str], arguments: list[str], expected: dict[str, object]
+) -> None:
+    assert cli.main(["softmax", "--json", *arguments]) == 0
+    assert json.loads(capfd.readouterr().out, parse_constant=refuse_constant) == expected
+
+
+def test_a_terminal_gets_a_table_with_bars() -> None:
+    lines = in_terminal("softmax", "2", "1", "-inf", "-T", "0.5").splitlines()
+    assert [line.split()[:3] for line in lines[:4]] == [
+        ["label", "logit", "probability"],
+        ["0", "2", "0.880797"],
+        ["1", "1", "0.119203"],
+        ["2", "-inf", "0"],
+    ]
+    bars = [sum(line.count(block) for block in "█▉▊▋▌▍▎▏") for line in lines[1:4]]
+    assert bars[0] > 5 * bars[1] > bars[2] == 0
+    assert lines[4] == "T = 0.5   entropy = 0.365334 nats   perplexity = 1.441"
+
+
+def test_a_terminal_gets_the_top_of_many_and_an_honest_last_row(tmp_path: Path) -> None:
+    logits = np.linspace(0, 5, 2000)
+    np.save(tmp_path / "many.npy", logits)
+    lines = in_terminal("softmax", str(tmp_path / "many.npy")).splitlines()
+    labels = [int(line.split()[0]) for line in lines[1:21]]
+    assert labels == list(range(1999, 1979, -1))
+    rest = definition.softmax(logits)[:1980].sum()
+    assert lines[21].split() == ["other", "1,980", "items", f"{rest:#.6g}"]
+
+
+def test_fifty_items_keep_their_order_and_all_are_there() -> None:
+    lines = in_terminal("softmax", *map(str, range(50))).splitlines()
+    assert [line.split()[0] for line in lines[1:51]] == [str(item) for item in range(50)]
+
+
+def test_a_label_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+    labels = ["\x1b]0;owned\x07", "[bold]x[/bold]", "a\nb\rc", "\u202eabc", "x" * 10_000, ""]
+    (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    text = in_terminal("softmax", *"123456", "--labels", str(tmp_path / "labels.json"))
+    assert "\x1b]" not in text
+    first = [line.split()[0] for line in text.splitlines()[1:6]]
+    assert first[:4] == ["\\x1b]0;owned\\x07", "[bold]x[/bold]", "a\\nb\\rc", "\\u202eabc"]
+    assert re.fullmatch("x+…", first[4])
+    assert len(text.splitlines()) == 8
+
+
+@pytest.mark.parametrize(
+    ("probability", "text"),
+    [
+        (0.0, "0"),
+        (1.0, "1"),
+        (0.5, "0.500000"),
+        (5e-324, "4.94066e-324"),
+        (0.9999996, "0.9999996"),
+        (1 - 2**-53, "0.9999999999999999"),
+        (float("nan"), "nan"),
+    ],
+)
+def test_a_probability_is_never_rounded_to_0_or_1(probability: float, text: str) -> None:
+    assert cli._digits(probability) == text
+
+
+ERRORS = [
+    ("softmax 1 2 -T -1", "temperature must be >= 0, got -1.0"),
+    ("softmax 1 2 -T nan", "temperature must be >= 0, got nan"),
+    ("softmax 1 2 -T abc", "temperature must be a number >= 0, got 'abc'"),
+    ("softmax 1 2 -T", "Option '-T' requires an argument."),
+    ("softmax 1 x", "arguments: item 1 must be a number, got 'x'"),
+    ("softmax 1 - 2", "arguments: item 1 must be a number, got '-'"),
+    ("softmax none.npy", "none.npy: No such file or directory"),
+    ("softmax", "standard input: there are no numbers in it"),
+    ("softmax 1 2 --temprature 3", "no such option: --temprature"),
+    ("softmax 1 2 -x", "no such option: -x"),
+    ("softmax 1 2 --row 0", "--row must come with a 2-D .npy file, got 0"),
+    ("softmax rows.npy", "rows.npy: the array has 3 rows: choose one with --row, 0 to 2"),
+    ("softmax rows.npy --row 3", "rows.npy: row must be 0 to 2, got 3"),
+    ("softmax rows.npy --row x", "Invalid value for '--row': "),
+    ("softmax 1 2 --labels three.txt", "three.txt: labels must be 2, one for each logit of "),
+    ("softmax 1 2 -o out.txt", "out.txt: probabilities must go to a .npy, .csv or .json file"),
+    ("softmax 1 2 -o none/out.npy", "none/out.npy: there is no folder "),
+    ("softmax odd\x1b[31m.npy", "odd\\x1b[31m.npy: No such file or directory"),
+    ("export", "Missing argument 'OUT.html'."),
+    ("export rows.npy out.html", "rows.npy: the page must go to a .html file"),
+    ("export out.html none.npy", "none.npy: No such file or directory"),
+    ("export out.html rows.npy", "rows.npy: the array has 3 rows"),
+    ("export out.html -T -1", "temperature must be >= 0, got -1.0"),
+    ("export out.html --labels none.txt", "none.txt: No such file or directory"),
+    ("export none/out.html", "none/out.html: there is no folder "),
+    ("explore --row 0", "--row must come with a 2-D .npy file, got 0"),
+    ("explore --no-open --port 65536", "port must be 0 to 65535, got 65536"),
+    ("explore --port x", "Invalid value for '--port': "),
+    ("explore none.json", "none.json: No such file or directory"),
+    ("softmix", "No such command 'softmix'. Did you mean 'softmax'?"),
+    ("--temperature", "No such option: --temperature"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), ERRORS, ids=[line for line, _ in ERRORS])
+def test_an_error_is_one_line_and_exit_code_2(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    line: str,
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("rows.npy", np.zeros((3, 2)))
+    Path("three.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    before = sorted(tmp_path.iterdir())
+    assert cli.main(line.split()) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"thermoscope: error: {words}")
+    assert err.count("\n") == 1
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "program", [RUN, [str(Path(sys.executable).with_name("thermoscope"))]], ids=["-m", "script"]
+)
+def test_exit_codes_reach_the_shell(program: list[str]) -> None:
+    good = subprocess.run([*program, "--version"], capture_output=True, check=False, timeout=60)
+    assert (good.returncode, good.stderr) == (0, b"")
+    assert re.fullmatch(rb"thermoscope \d+\.\d+\.\d+\n", good.stdout)
+    bad = subprocess.run([*program, "nothing"], capture_output=True, check=False, timeout=60)
+    assert (bad.returncode, bad.stdout) == (2, b"")
+    assert bad.stderr == b"thermoscope: error: No such command 'nothing'.\n"
+
+
+@pytest.mark.parametrize("count", [3, 100_000])
+def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path, count: int) -> None:
+    np.save(tmp_path / "logits.npy", np.zeros(count))
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with os.fdopen(theirs, "wb") as closed:
+        done = subprocess.run(
+            [*RUN, "softmax", str(tmp_path / "logits.npy")],
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+@pytest.mark.parametrize("count", [3, 100_000])
+def test_a_full_disk_is_one_line(tmp_path: Path, count: int) -> None:
+    np.save(tmp_path / "logits.npy", np.zeros(count))
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*RUN, "softmax", str(tmp_path / "logits.npy")],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr == b"thermoscope: error: No space left on device\n"
+    assert done.returncode == 2
+
+
+def test_closed_streams_are_no_traceback() -> None:
+    command = f'"{sys.executable}" -m thermoscope softmax >&- <&-'
+    done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stderr == b"thermoscope: error: Bad file descriptor\n"
+
+
+def test_ctrl_c_ends_without_a_traceback() -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen([*RUN, "softmax"], stdin=theirs, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        assert process.stderr.readline() == b"Logits, then Ctrl-D:\n"
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert (process.returncode, err) == (130, b"")
+
+
+def test_out_of_memory_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(cli, "softmax", exhausted)
+    assert cli.main(["softmax", "1"]) == 2
+    assert capfd.readouterr().err == "thermoscope: error: out of memory\n"
+
+
+def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(*_: object) -> None:
+        raise KeyError("ours")
+
+    monkeypatch.setattr(cli, "softmax", wrong)
+    with pytest.raises(KeyError, match="ours"):
+        cli.main(["softmax", "1"])
+
+
+def test_an_export_is_the_page_of_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope.explorer.page import page_html
+    from thermoscope.explorer.state import State
+
+    (tmp_path / "pets.csv").write_text("cat,2\n</script>,1\n", encoding="utf-8")
+    out = tmp_path / "page.html"
+    out.write_text("old", encoding="utf-8")
+    assert cli.main(["export", str(out), str(tmp_path / "pets.csv"), "-T", "inf"]) == 0
+    state = State.of([2, 1], ["cat", "</script>"], temperature=np.inf, source="pets.csv")
+    assert out.read_text(encoding="utf-8") == page_html(state)
+    assert capfd.readouterr() == (f"Wrote {out}\n", "")
+
+
+@pytest.mark.parametrize(("options", "count"), [([], 5), (["--labels", "labels.txt"], 3)])
+def test_without_a_file_logits_are_random(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], count: int
+) -> None:
+    from thermoscope.explorer import server
+
+    monkeypatch.chdir(tmp_path)
+    Path("labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    states: list[Any] = []
+    monkeypatch.setattr(server, "serve", lambda state, **_: states.append(state))
+    assert cli.main(["explore", *options]) == 0
+    assert cli.main(["explore", *options]) == 0
+    assert [state.logits.size for state in states] == [count, count]
+    assert states[0].logits.tolist() != states[1].logits.tolist()
+    assert states[0].source is None
+    assert states[0].labels == (("a", "b", "c") if options else None)
+
+
+@pytest.mark.parametrize("command", [[], ["explore"], ["export"], ["softmax"]])
+def test_help_teaches_with_examples(capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert cli.main([*command, "--help"]) == 0
+    out, err = capfd.readouterr()
+    examples = [line.strip() for line in out.splitlines() if line.strip().startswith("$ ")]
+    assert len(examples) >= 2
+    assert all("thermoscope" in line for line in examples)
+    assert err == ""
+
+
+def test_no_command_gets_help(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([]) == 0
+    assert "Usage: thermoscope" in capfd.readouterr().out
+
+
+def test_a_shell_completes_the_commands() -> None:
+    done = run(
+        environment={
+            "_THERMOSCOPE_COMPLETE": "complete_bash",
+            "COMP_WORDS": "thermoscope ex",
+            "COMP_CWORD": "1",
+        }
+    )
+    assert done.stdout.split() == ["explore", "export"]
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_command_line_starts_without_server_or_table() -> None:
+    code = (
+        "import sys, thermoscope.cli as c; c.main(['softmax', '1']); "
+        "print(sorted({'starlette', 'uvicorn', 'anywidget', 'matplotlib'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "1.0\n[]\n"

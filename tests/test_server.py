@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+import uvicorn
+
+from thermoscope.explorer import server
+from thermoscope.explorer.page import content_security_policy, page_html
+from thermoscope.explorer.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ADDRESS = re.compile(
+    r"The explorer is at http://127\.0\.0\.1:(\d+)/([A-Za-z0-9_-]{43})/ \(Ctrl-C ends it\)\n"
+)
+
+
+class Explorer(NamedTuple):
+    process: subprocess.Popen[str]
+    port: int
+    token: str
+
+    def ask(self, method: str, path: str, host: str | None) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.putrequest(method, path, skip_host=True)
+            if host is not None:
+                connection.putheader("Host", host)
+            connection.endheaders()
+            response = connection.getresponse()
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return response.status, headers, response.read()
+        finally:
+            connection.close()
+
+    def end(self, number: int) -> tuple[int, str, str]:
+        """Send a signal; return the exit code and what else was printed."""
+        self.process.send_signal(number)
+        out, err = self.process.communicate(timeout=60)
+        return self.process.returncode, out, err
+
+
+@contextmanager
+def explorer(*arguments: str, **environment: str) -> Iterator[Explorer]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "thermoscope", "explore", *arguments],
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            match = ADDRESS.fullmatch(process.stdout.readline())
+            assert match, process.communicate(timeout=60)
+            yield Explorer(process, int(match[1]), match[2])
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("server") / "pets.csv"
+    path.write_text("cat,2\n</script>,1\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def running(pets: Path) -> Iterator[Explorer]:
+    with explorer(str(pets), "-T", "0.5", "--no-open") as served:
+        yield served
+        # Whatever the tests asked, nothing but the address was printed.
+        assert served.end(signal.SIGINT) == (0, "", "")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "LocalHost:{port}"])
+def test_the_page_is_that_of_the_state(running: Explorer, host: str) -> None:
+    status, headers, body = running.ask("GET", f"/{running.token}/", host.format(port=running.port))
+    state = State.of([2, 1], ["cat", "</script>"], temperature=0.5, source="pets.csv")
+    assert status == 200
+    assert body == page_html(state).encode()
+    del headers["date"]
+    assert headers == {
+        "cache-control": "no-store",
+        "content-length": str(len(body)),
+        "content-security-policy": content_security_policy(),
+        "content-type": "text/html; charset=utf-8",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+    }
+
+
+def test_head_gets_the_headers_alone(running: Explorer) -> None:
+    host = f"127.0.0.1:{running.port}"
+    _, expected, _ = running.ask("GET", f"/{running.token}/", host)
+    status, headers, body = running.ask("HEAD", f"/{running.token}/", host)
+    del headers["date"], expected["date"]
+    assert (status, headers, body) == (200, expected, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "host", "status"),
+    [
+        ("GET", "/", "127.0.0.1:{port}", 404),
+        ("GET", "/{token}", "127.0.0.1:{port}", 404),
+        ("GET", "/{token}/../", "127.0.0.1:{port}", 404),
+        ("GET", "/{token}/pets.csv", "127.0.0.1:{port}", 404),
+        ("GET", "/{token}x/", "127.0.0.1:{port}", 404),
+        ("GET", "/{swapped}/", "127.0.0.1:{port}", 404),
+        ("GET", "/%ff%2f{token}/", "127.0.0.1:{port}", 404),
+        ("GET", "/favicon.ico", "127.0.0.1:{port}", 404),
+        ("POST", "/", "127.0.0.1:{port}", 404),
+        ("POST", "/{token}/", "127.0.0.1:{port}", 405),
+        ("PUT", "/{token}/", "127.0.0.1:{port}", 405),
+        ("DELETE", "/{token}/", "127.0.0.1:{port}", 405),
+        ("OPTIONS", "/{token}/", "127.0.0.1:{port}", 405),
+        ("GET", "/{token}/", "evil.example:{port}", 421),
+        ("GET", "/{token}/", "127.0.0.1.evil.example:{port}", 421),
+        ("GET", "/{token}/", "127.0.0.1", 421),
+        ("GET", "/{token}/", "127.0.0.1:1", 421),
+        ("GET", "/{token}/", "0.0.0.0:{port}", 421),
+        ("GET", "/{token}/", "", 421),
+        ("GET", "/{token}/", None, 400),
+    ],
+)
+def test_nothing_else_gets_the_page(
+    running: Explorer, method: str, path: str, host: str | None, status: int
+) -> None:
+    names = {"port": running.port, "token": running.token, "swapped": running.token.swapcase()}
+    answer, headers, body = running.ask(
+        method, path.format(**names), None if host is None else host.format(**names)
+    )
+    assert answer == status
+    assert b"<" not in body
+    if status != 400:  # which h11 itself gives to what is no HTTP
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-type"].startswith("text/plain")
+
+
+def test_a_query_is_no_part_of_the_path(running: Explorer) -> None:
+    host = f"127.0.0.1:{running.port}"
+    assert running.ask("GET", f"/{running.token}/?{'x' * 1000}", host)[0] == 200
+    assert running.ask("GET", f"/?/{running.token}/", host)[0] == 404
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux answers on all of 127.0.0.0/8")
+def test_only_127_0_0_1_is_listened_on(running: Explorer) -> None:
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", running.port), timeout=30)
+
+
+def test_what_is_no_http_disturbs_nobody(running: Explorer) -> None:
+    with socket.create_connection(("127.0.0.1", running.port), timeout=30) as noise:
+        noise.sendall(b"\x16\x03\x01\x00\r\n\r\n")
+        assert noise.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+    assert running.ask("GET", f"/{running.token}/", f"127.0.0.1:{running.port}")[0] == 200
+
+
+def test_each_run_has_a_token_of_its_own(running: Explorer, pets: Path) -> None:
+    with explorer(str(pets), "--no-open") as other:
+        assert other.token != running.token
+        assert other.port != running.port
+        assert other.ask("GET", f"/{running.token}/", f"127.0.0.1:{other.port}")[0] == 404
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_and_frees_the_port(pets: Path, number: int) -> None:
+    with explorer(str(pets), "--no-open") as first:
+        port = first.port
+        assert first.ask("GET", f"/{first.token}/", f"127.0.0.1:{port}")[0] == 200
+        assert first.end(number) == (0, "", "")
+    with explorer(str(pets), "--no-open", "--port", str(port)) as second:
+        assert second.port == port
+
+
+def test_readers_who_stall_cannot_keep_it_from_ending(tmp_path: Path) -> None:
+    np.save(tmp_path / "many.npy", np.zeros(1_000_000))
+    with (
+        explorer(str(tmp_path / "many.npy"), "--no-open") as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as stalled,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as half,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30),
+    ):
+        half.sendall(b"GET / HT")
+        stalled.sendall(
+            f"GET /{served.token}/ HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
+        )
+        # Its answer has begun, and is larger than what the system takes for a reader.
+        assert stalled.recv(15) == b"HTTP/1.1 200 OK"
+        assert served.end(signal.SIGINT) == (0, "", "")
+
+
+def test_a_port_in_use_is_named(running: Explorer, pets: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "thermoscope", "explore", str(pets), "--port", str(running.port)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"thermoscope: error: cannot listen on port {running.port}: it is in use; "
+        "choose another, or none to get a free one\n"
+    )
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_what_is_no_port_is_refused(port: int) -> None:
+    with pytest.raises(ValueError, match=f"port must be 0 to 65535, got {port}"):
+        server.serve(State.of([1.0]), port=port)
+
+
+def test_the_browser_of_the_user_is_opened(tmp_path: Path, pets: Path) -> None:
+    seen, browser = tmp_path / "seen", tmp_path / "browser"
+    os.mkfifo(seen)
+    browser.write_text(f'#!/bin/sh\necho "$1" > "{seen}"\n', encoding="utf-8")
+    browser.chmod(0o755)
+    with explorer(str(pets), BROWSER=f"{browser} %s") as served:
+        # Opening a pipe waits for who writes to it.
+        address = seen.read_text(encoding="utf-8")
+        assert address == f"http://127.0.0.1:{served.port}/{served.token}/\n"
+        assert served.end(signal.SIGINT) == (0, "", "")
+
+
+def test_where_there_is_no_browser_the_address_is_enough(pets: Path, tmp_path: Path) -> None:
+    nowhere = {"PATH": str(tmp_path), "BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+    with explorer(str(pets), **nowhere) as served:
+        host = f"127.0.0.1:{served.port}"
+        assert served.ask("GET", f"/{served.token}/", host)[0] == 200
+        assert served.end(signal.SIGINT) == (0, "", "")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_browser_is_opened_only_where_wanted(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *, wanted: bool
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(server, "_open", opened.append)
+    monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
+    before = signal.getsignal(signal.SIGTERM)
+    server.serve(State.of([1.0]), open_browser=wanted)
+    assert signal.getsignal(signal.SIGTERM) is before
+    (address,) = re.findall(r"http://\S+", capfd.readouterr().out)
+    assert opened == ([address] if wanted else [])
+
+
+def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    import asyncio
+
+    import httpx
+
+    rendered: list[State] = []
+    monkeypatch.setattr(server, "page_html", lambda state: rendered.append(state) or "page")
+    application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
+
+    async def ask() -> list[int]:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:80") as client:
+            return [
+                (await client.get("/token/", headers={"Host": "localhost:80"})).status_code
+                for _ in range(3)
+            ]
+
+    assert asyncio.run(ask()) == [200, 200, 200]
+    assert len(rendered) == 1
