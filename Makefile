@@ -47,7 +47,7 @@ clean: ## forget everything that was made here
 
 # Dependency groups need pip 25.1; the pip that comes with a Python may be older.
 .venv/pip:
-	@test -n "$(PYTHON)" || { \
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'thermoscope needs Python 3.11 or newer: install one, or name it by `make PYTHON=...`' >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
