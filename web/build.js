@@ -1,0 +1,79 @@
+/**
+ * Builds the front end into src/thermoscope/explorer/static/, the same bytes from the same
+ * sources. With --check it writes nothing, and exits 1 if what is there is not what it builds.
+ */
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as esbuild from "esbuild";
+
+const web = dirname(fileURLToPath(import.meta.url));
+const out = join(web, "../src/thermoscope/explorer/static");
+
+async function minifiedCss(path) {
+  const source = await readFile(path, "utf8");
+  const { code } = await esbuild.transform(source, {
+    charset: "utf8",
+    loader: "css",
+    minify: true,
+    // Older browsers get no colours spelt out twice: light-dark() is needed anyway.
+    target: ["chrome123", "firefox120", "safari17.5"],
+  });
+  return code.trim();
+}
+
+/** A style sheet is imported as its minified text, byte for byte that of style.css. */
+const cssAsText = {
+  name: "css-as-text",
+  setup(build) {
+    build.onLoad({ filter: /\.css$/ }, async ({ path }) => ({
+      contents: await minifiedCss(path),
+      loader: "text",
+    }));
+  },
+};
+
+async function bundle(entry, format) {
+  const result = await esbuild.build({
+    absWorkingDir: web,
+    banner: {
+      js: "/*! thermoscope, MIT. Contains Preact and @preact/signals, (c) 2015-present Jason Miller and (c) 2022-present Preact Team, MIT. */",
+    },
+    bundle: true,
+    charset: "utf8",
+    define: { "process.env.NODE_ENV": '"production"' },
+    entryPoints: [entry],
+    format,
+    jsx: "automatic",
+    jsxImportSource: "preact",
+    legalComments: "none",
+    logLevel: "warning",
+    minify: true,
+    plugins: [cssAsText],
+    target: "es2022",
+    write: false,
+  });
+  return result.outputFiles[0].text;
+}
+
+const built = {
+  "page.js": await bundle("src/page.ts", "iife"),
+  "style.css": await minifiedCss(join(web, "src/style.css")),
+  "widget.js": await bundle("src/widget.ts", "esm"),
+};
+
+if (process.argv.includes("--check")) {
+  const stale = [];
+  for (const [name, text] of Object.entries(built)) {
+    const path = join(out, name);
+    const there = await readFile(path, "utf8").catch(() => null);
+    if (there !== text) stale.push(relative(process.cwd(), path));
+  }
+  if (stale.length > 0) {
+    console.error(`not what the sources build (run \`node web/build.js\`):\n${stale.join("\n")}`);
+    process.exit(1);
+  }
+} else {
+  await mkdir(out, { recursive: true });
+  for (const [name, text] of Object.entries(built)) await writeFile(join(out, name), text);
+}

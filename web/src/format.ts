@@ -1,0 +1,142 @@
+/** Numbers and labels as text. No number is rounded to a lie: 0 %, 100 % and 1 mean just that. */
+
+/**
+ * A share of the whole as a percentage, short enough for a bar.
+ *
+ * @param exact - false where a share of 0 or 1 is only the nearest float64 to what it should be
+ */
+export function percent(share: number, exact = true): string {
+  if (Number.isNaN(share)) return "NaN";
+  if (share === 0) return exact ? "0 %" : "< 1e-321 %";
+  if (share >= 1 && exact) return "100 %";
+  const value = 100 * share;
+  if (value > 99.99) return "> 99.99 %";
+  if (value >= 1) return `${value.toFixed(2)} %`;
+  if (value >= 0.001) return `${value.toPrecision(3)} %`;
+  return `${value.toExponential(1)} %`;
+}
+
+/** A float64 with ten significant digits, or with all of its digits where ten would say 1. */
+export function digits(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return infinity(value);
+  const rounded = value.toPrecision(10);
+  return Number(rounded) === 1 ? String(value) : rounded;
+}
+
+/** A logit as in Python, of at most ten significant digits. */
+export function plain(value: number): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(10))) : infinity(value);
+}
+
+function infinity(value: number): string {
+  return Number.isFinite(value) || Number.isNaN(value) ? String(value) : value > 0 ? "inf" : "-inf";
+}
+
+/** A measure (an entropy, a number of choices) with five significant digits. */
+export function measure(value: number): string {
+  if (value === 0 || !Number.isFinite(value)) return typographic(infinity(value + 0));
+  const size = Math.abs(value);
+  if (size < 1e-3 || size >= 1e9) return typographic(value.toExponential(3));
+  if (size >= 1e4) return value.toLocaleString("en", { maximumFractionDigits: 1 });
+  return typographic(value.toPrecision(5));
+}
+
+/** The number of decimals which shows numbers up to `largest` with five digits. */
+export function decimalsFor(largest: number): number {
+  return Math.min(6, Math.max(0, 4 - Math.max(0, Math.floor(Math.log10(largest)))));
+}
+
+/** A number beside its neighbours, all with the same number of decimals. */
+export function aligned(value: number, decimals: number): string {
+  if (!Number.isFinite(value)) return typographic(infinity(value));
+  const fixed = value.toFixed(decimals);
+  const lost = value !== 0 && Number(fixed) === 0;
+  return typographic(lost || Math.abs(value) >= 1e9 ? value.toExponential(2) : fixed);
+}
+
+/** A number in running text, of at most four significant digits. */
+export function brief(value: number): string {
+  return typographic(Number.isFinite(value) ? String(Number(value.toPrecision(4))) : infinity(value));
+}
+
+function typographic(text: string): string {
+  return text.replace("-", "−").replace("inf", "∞");
+}
+
+export function count(value: number): string {
+  return value.toLocaleString("en");
+}
+
+/** The temperature as the text field shows and takes it, with every digit. */
+export function temperatureText(temperature: number): string {
+  return infinity(temperature);
+}
+
+/** The temperature that a person typed, or why it is none. */
+export function parseTemperature(text: string): number | { readonly error: string } {
+  const typed = text.trim();
+  const temperature = /^\+?(inf|infinity|∞)$/i.test(typed)
+    ? Infinity
+    : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(typed)
+      ? Number(typed)
+      : NaN;
+  // Adding 0 turns −0 into 0.
+  if (temperature >= 0) return temperature + 0;
+  const got = typed === "" ? "nothing" : `“${clip(typed, 20)}”`;
+  return { error: `T must be a number ≥ 0 or “inf”, got ${got}.` };
+}
+
+/** A stretch of a label: as it is, a space at an end, or a mark in place of what is invisible. */
+export interface Piece {
+  readonly kind: "text" | "space" | "mark";
+  readonly text: string;
+}
+
+/** A bar has no room for more, and a browser shapes every character of a text it clips. */
+const LONGEST = 200;
+
+const INVISIBLE =
+  /[\p{Cc}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
+
+/** A label in pieces, so that a space at its ends and what has no shape of its own can be seen. */
+export function pieces(label: string): Piece[] {
+  const found: Piece[] = [];
+  let rest = clip(label, LONGEST);
+  const trailing = /[ \u00a0]*$/.exec(rest)![0];
+  rest = rest.slice(0, rest.length - trailing.length);
+  const spaces = (text: string) => {
+    for (const space of text) found.push({ kind: "space", text: space });
+  };
+  const leading = /^[ \u00a0]*/.exec(rest)![0];
+  spaces(leading);
+  rest = rest.slice(leading.length);
+  while (rest !== "") {
+    const at = rest.search(INVISIBLE);
+    const end = at < 0 ? rest.length : at;
+    if (end > 0) found.push({ kind: "text", text: rest.slice(0, end) });
+    if (at >= 0) found.push({ kind: "mark", text: mark(rest.charCodeAt(at)) });
+    rest = rest.slice(end + 1);
+  }
+  spaces(trailing);
+  return found;
+}
+
+/** A label within a sentence. */
+export function spoken(label: string): string {
+  const words = label.trim();
+  if (words === "") return label === "" ? "(empty)" : "(space)";
+  return pieces(clip(words, 40))
+    .map((piece) => piece.text)
+    .join("");
+}
+
+function mark(code: number): string {
+  if (code < 0x20) return String.fromCharCode(0x2400 + code);
+  if (code === 0x7f) return "␡";
+  return `⟨${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+}
+
+function clip(text: string, longest: number): string {
+  if (text.length <= longest) return text;
+  return `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
+}

@@ -1,0 +1,235 @@
+import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
+import { type Axis, fraction, logitAxis, roundUp } from "./axis";
+import { Distribution } from "./definition";
+import { aligned, decimalsFor, digits, percent, plain } from "./format";
+import type { Host } from "./host";
+import type { State } from "./state";
+
+/** Up to so many items are all shown, in the order given; of more, a window onto them sorted. */
+const FEW = 50;
+const WINDOW = 15;
+
+type Items = Pick<State, "logits" | "labels" | "source">;
+
+/**
+ * What the views show, as signals: a drag reaches each text and each bar on its own, and nothing
+ * is compared that did not change. Items are spoken of by their position on the screen, counted
+ * from 0: their rank where there are many, their index where there are few.
+ */
+export class Instrument {
+  readonly temperature;
+  readonly items;
+  /** The last items that were not drawn at random, to come back to. */
+  readonly given;
+  /** The position of the first row of the window. */
+  readonly first = signal(0);
+  /** The row that the pointer is on, counted from the top of the window. */
+  readonly hovered = signal<number | null>(null);
+  /** The position that was focused, clicked or found last. */
+  readonly selected = signal(0);
+
+  readonly distribution = computed(() => new Distribution(this.items.value.logits));
+  readonly count = computed(() => this.items.value.logits.length);
+  readonly many = computed(() => this.count.value > FEW);
+  readonly rowCount = computed(() => (this.many.value ? WINDOW : this.count.value));
+  readonly rows: ReadonlySignal<readonly Row[]> = computed(() =>
+    Array.from({ length: this.rowCount.value }, (_, slot) => new Row(this, slot)),
+  );
+  /** How many items are not in the window. */
+  readonly rest = computed(() => this.count.value - this.rowCount.value);
+
+  /** The one pass over the logits that a new temperature costs. */
+  readonly frame = computed(() => {
+    const first = this.first.value;
+    return this.distribution.value.at(this.temperature.value, first, first + this.rowCount.value);
+  });
+  /** The same at T = 1, for the ghosts. */
+  readonly frameAtOne = computed(() => {
+    const first = this.first.value;
+    return this.distribution.value.at(1, first, first + this.rowCount.value);
+  });
+
+  readonly range = computed(() => {
+    let lowest = Infinity;
+    let highest = -Infinity;
+    for (const logit of this.items.value.logits) {
+      if (!Number.isFinite(logit)) continue;
+      if (logit < lowest) lowest = logit;
+      if (logit > highest) highest = logit;
+    }
+    return { lowest, highest };
+  });
+  readonly logitAxis: ReadonlySignal<Axis> = computed(() =>
+    logitAxis(this.range.value.lowest, this.range.value.highest, this.many.value),
+  );
+  readonly decimals = computed(() =>
+    decimalsFor(Math.max(Math.abs(this.range.value.lowest), Math.abs(this.range.value.highest))),
+  );
+  /** Where the axis of the probabilities ends: at 1, or just above the highest of many. */
+  readonly shareEnd = computed(() => {
+    if (!this.many.value) return 1;
+    const top = Math.max(this.frame.value.top, this.frameAtOne.value.top);
+    return Math.min(1, roundUp(top) || 1);
+  });
+
+  /** The position that the formula is about. */
+  readonly pointed = computed(() => {
+    const { value: hovered } = this.hovered;
+    return hovered === null ? this.selected.value : this.first.value + hovered;
+  });
+
+  constructor(private readonly host: Host) {
+    const { temperature, ...items } = host.read();
+    this.temperature = signal(temperature);
+    this.items = signal<Items>(items);
+    this.given = signal<Items | null>(isGiven(items) ? items : null);
+    this.selected.value = this.start();
+  }
+
+  /** Follows the host until the returned function is called. */
+  follow(): () => void {
+    return this.host.subscribe((change) => this.take(change));
+  }
+
+  /** A change that the user made. */
+  change(change: Partial<State>, settled = true): void {
+    this.take(change);
+    this.host.write(change, settled);
+  }
+
+  private take(change: Partial<State>): void {
+    batch(() => {
+      if (change.temperature !== undefined) this.temperature.value = change.temperature;
+      const { temperature: _, ...parts } = change;
+      if (Object.keys(parts).length === 0) return;
+      const items = { ...this.items.peek(), ...parts };
+      this.items.value = items;
+      if (isGiven(items)) this.given.value = items;
+      if (parts.logits === undefined) return;
+      this.first.value = 0;
+      this.hovered.value = null;
+      this.selected.value = this.start();
+    });
+  }
+
+  /** Random logits, uniform on [0, 1) as in the lesson. */
+  draw(size: number): void {
+    const logits = Float64Array.from({ length: size }, Math.random);
+    this.change({ logits, labels: null, source: null });
+  }
+
+  /** The highest item, which is what the formula is about until another is pointed at. */
+  private start(): number {
+    return this.many.value ? 0 : this.distribution.value.order[0]!;
+  }
+
+  itemAt(position: number): number {
+    return this.many.value ? this.distribution.value.order[position]! : position;
+  }
+
+  label(item: number): string {
+    return this.items.value.labels?.[item] ?? String(item);
+  }
+
+  /** Selects a position, kept in range, and brings it into the window. */
+  select(position: number): void {
+    const kept = Math.max(0, Math.min(this.count.peek() - 1, position));
+    batch(() => {
+      this.selected.value = kept;
+      const first = this.first.peek();
+      const rows = this.rowCount.peek();
+      if (kept < first) this.first.value = kept;
+      else if (kept >= first + rows) this.first.value = kept - rows + 1;
+    });
+  }
+
+  /** The share of an item as text. */
+  shareText(logit: number, share: number): string {
+    if (share === 0) return percent(0, this.weighsNothing(logit));
+    if (share !== 1) return percent(share);
+    const second = this.distribution.value.order[1];
+    return percent(1, second === undefined || this.weighsNothing(this.logitOf(second)));
+  }
+
+  /** What is outside of the window holds together, as text. */
+  readonly restText = computed(() => {
+    const { outside } = this.frame.value;
+    const { order } = this.distribution.value;
+    if (outside !== 0 && outside !== 1) return percent(outside);
+    // The highest item of the part that holds nothing; at 0 the window has all that counts.
+    const highest = order[outside === 0 ? this.rowCount.value : this.first.value];
+    return percent(outside, highest === undefined || this.weighsNothing(this.logitOf(highest)));
+  });
+
+  /** The highest probability, as text. */
+  readonly topText = computed(() =>
+    this.shareText(this.logitOf(this.distribution.value.order[0]!), this.frame.value.top),
+  );
+
+  private logitOf(item: number): number {
+    return this.items.value.logits[item]!;
+  }
+
+  /** Whether a share of 0 is just that, and not less than a float64 can tell from it. */
+  private weighsNothing(logit: number): boolean {
+    const highest = this.logitOf(this.distribution.value.order[0]!);
+    return this.temperature.value === 0 || highest === Infinity || logit === -Infinity;
+  }
+}
+
+/** One row of the window: whichever item is at its position now. */
+export class Row {
+  readonly position;
+  readonly label;
+  readonly logit;
+  readonly logitBar;
+  readonly logitText;
+  readonly logitDigits;
+  readonly share;
+  readonly shareText;
+  readonly shareDigits;
+  readonly shareBar;
+  readonly plainDigits;
+  readonly plainBar;
+  readonly className;
+  readonly tabIndex;
+
+  constructor(instrument: Instrument, slot: number) {
+    // The bar is as wide as its room and slides in from the left: a slide leaves its edge sharp,
+    // and costs neither layout nor a layer.
+    const bar = (share: number) =>
+      `transform:translateX(${100 * (Math.min(1, share / instrument.shareEnd.value) || 0) - 100}%)`;
+    this.position = computed(() => instrument.first.value + slot);
+    const item = computed(() => instrument.itemAt(this.position.value));
+    this.label = computed(() => instrument.label(item.value));
+    this.logit = computed(() => instrument.items.value.logits[item.value] ?? NaN);
+    this.logitText = computed(() => aligned(this.logit.value, instrument.decimals.value));
+    this.logitDigits = computed(() => plain(this.logit.value));
+    this.logitBar = computed(() => {
+      const axis = instrument.logitAxis.value;
+      if (!Number.isFinite(this.logit.value)) return "display:none";
+      const base = fraction(axis, axis.base);
+      const end = fraction(axis, this.logit.value);
+      return `left:${100 * Math.min(base, end)}%;width:${100 * Math.abs(end - base)}%`;
+    });
+    this.share = computed(() => instrument.frame.value.probability(this.logit.value));
+    this.shareText = computed(() => instrument.shareText(this.logit.value, this.share.value));
+    this.shareDigits = computed(() => digits(this.share.value));
+    this.shareBar = computed(() => bar(this.share.value));
+    const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
+    this.plainDigits = computed(() => digits(atOne.value));
+    this.plainBar = computed(() => bar(atOne.value));
+    this.className = computed(() =>
+      instrument.pointed.value === this.position.value ? "row pointed" : "row",
+    );
+    this.tabIndex = computed(() => {
+      const place = instrument.selected.value - instrument.first.value;
+      const inWindow = place >= 0 && place < instrument.rowCount.value;
+      return slot === (inWindow ? place : 0) ? 0 : -1;
+    });
+  }
+}
+
+function isGiven(items: Items): boolean {
+  return items.source !== null || items.labels !== null;
+}

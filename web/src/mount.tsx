@@ -1,0 +1,37 @@
+import { render } from "preact";
+import type { Host } from "./host";
+import { Instrument } from "./instrument";
+import css from "./style.css";
+import { View } from "./view/view";
+
+/** Shows the instrument in `element`, with its own style; returns what takes it away again. */
+export function mount(element: HTMLElement, host: Host): () => void {
+  const root = document.createElement("div");
+  root.className = "thermoscope";
+  const style = document.createElement("style");
+  style.textContent = css;
+  const place = document.createElement("div");
+  root.append(style, place);
+  element.append(root);
+  let unfollow = () => {};
+  try {
+    const instrument = new Instrument(host);
+    render(<View instrument={instrument} />, place);
+    unfollow = instrument.follow();
+  } catch (error) {
+    explain(place, error);
+  }
+  return () => {
+    unfollow();
+    render(null, place);
+    root.remove();
+  };
+}
+
+/** Says in `element` why there is no instrument. */
+export function explain(element: HTMLElement, error: unknown): void {
+  const message = document.createElement("p");
+  message.setAttribute("role", "alert");
+  message.textContent = `The explorer can't be shown: ${error instanceof Error ? error.message : String(error)}`;
+  element.replaceChildren(message);
+}

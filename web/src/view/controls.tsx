@@ -1,0 +1,155 @@
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { brief, count, parseTemperature, temperatureText } from "../format";
+import type { Part } from "./view";
+
+const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
+
+export function ItemControls({ instrument }: Part) {
+  const items = instrument.items.value;
+  const given = instrument.given.value;
+  const size = items.logits.length;
+  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort((a, b) => a - b);
+
+  function choose(event: { currentTarget: HTMLSelectElement }): void {
+    const { value } = event.currentTarget;
+    if (value === "given" && given !== null) instrument.change(given);
+    else instrument.draw(Number(value));
+  }
+
+  return (
+    <div class="items">
+      <label class="field">
+        Total items
+        <select value={items === given ? "given" : String(size)} onChange={choose}>
+          {given !== null && (
+            <option value="given">
+              {count(given.logits.length)} · {given.source ?? "given"}
+            </option>
+          )}
+          {counts.map((n) => (
+            <option key={n} value={String(n)}>
+              {count(n)}
+            </option>
+          ))}
+        </select>
+      </label>
+      <button type="button" onClick={() => instrument.draw(size)}>
+        New random logits
+      </button>
+    </div>
+  );
+}
+
+/** The slider's stops are log10 T from −4 to 4 in tenths, and one more at each end: 0 and ∞. */
+const STEP = 0.1;
+const LAST = 4;
+const END = LAST + STEP;
+const MARKS = [-4, -2, 0, 2, 4];
+
+/** To four digits, so that the temperature in use is the one that is read. */
+function temperatureAt(stop: number): number {
+  if (stop < -LAST - STEP / 2) return 0;
+  if (stop > LAST + STEP / 2) return Infinity;
+  return Number((10 ** stop).toPrecision(4));
+}
+
+function stopOf(temperature: number): string {
+  if (temperature === 0) return String(-END);
+  if (temperature === Infinity) return String(END);
+  const stop = Math.max(-LAST, Math.min(LAST, Math.log10(temperature)));
+  return String(Number(stop.toFixed(1)));
+}
+
+interface Draft {
+  readonly text: string;
+  readonly error: string;
+  /** The temperature while this was typed. */
+  readonly temperature: number;
+}
+
+export function TemperatureControls({ instrument }: Part) {
+  const { temperature } = instrument;
+  /** What is in the text field while it is not simply the temperature. */
+  const draft = useSignal<Draft | null>(null);
+  useSignalEffect(() => {
+    if (draft.value !== null && draft.value.temperature !== temperature.value) draft.value = null;
+  });
+
+  function set(value: number, settled = true): void {
+    draft.value = null;
+    instrument.change({ temperature: value }, settled);
+  }
+
+  function type(text: string): void {
+    const parsed = parseTemperature(text);
+    if (typeof parsed === "number") {
+      draft.value = { text, error: "", temperature: parsed };
+      instrument.change({ temperature: parsed }, false);
+    } else {
+      draft.value = { text, error: parsed.error, temperature: temperature.peek() };
+    }
+  }
+
+  function settle(): void {
+    if (draft.peek()?.error === "") set(temperature.peek());
+  }
+
+  const error = useComputed(() => draft.value?.error ?? "");
+  return (
+    <div class="temperature">
+      <div class="dial">
+        <button type="button" aria-label="T = 0" title="T = 0" onClick={() => set(0)}>
+          0
+        </button>
+        <div class="scale">
+          <input
+            type="range"
+            aria-label="Temperature"
+            min={-END}
+            max={END}
+            step={STEP}
+            value={useComputed(() => stopOf(temperature.value))}
+            aria-valuetext={useComputed(() => `T = ${brief(temperature.value)}`)}
+            onInput={(event) => set(temperatureAt(event.currentTarget.valueAsNumber), false)}
+            onChange={(event) => set(temperatureAt(event.currentTarget.valueAsNumber))}
+          />
+          <div class="marks" aria-hidden="true">
+            {MARKS.map((mark) => (
+              <span key={mark} style={{ "--at": (mark + END) / (2 * END) }}>
+                {mark === 0 ? "1" : <>10<sup>{String(mark).replace("-", "−")}</sup></>}
+              </span>
+            ))}
+          </div>
+        </div>
+        <button type="button" aria-label="T = ∞" title="T = ∞" onClick={() => set(Infinity)}>
+          ∞
+        </button>
+      </div>
+      <div class="typed">
+        <label class="field">
+          Temperature value
+          <input
+            type="text"
+            inputMode="decimal"
+            autocomplete="off"
+            spellcheck={false}
+            value={useComputed(() => draft.value?.text ?? temperatureText(temperature.value))}
+            aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
+            aria-description={error}
+            onInput={(event) => type(event.currentTarget.value)}
+            onChange={settle}
+            onKeyDown={(event) => {
+              if (event.key === "Escape") draft.value = null;
+            }}
+          />
+        </label>
+        <button type="button" onClick={() => set(1)}>
+          T = 1
+        </button>
+        <p class="error" role="alert">
+          {error}
+        </p>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,151 @@
+import { useComputed, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { fraction } from "../axis";
+import { brief, count } from "../format";
+import { Label } from "./label";
+import type { Part } from "./view";
+
+/** A row's part of the way that there is to scroll; it need not be a row's height. */
+const ROW_PX = 28;
+/** Browsers cut off an element which is much higher. */
+const HIGHEST_PX = 8e6;
+
+/** Both figures, in one window which scrolls by whole rows. */
+export function Figures({ instrument }: Part) {
+  const { first, hovered, items, many, rest, rowCount, selected } = instrument;
+  const scroller = useRef<HTMLDivElement>(null);
+  const focusable = useRef<HTMLDivElement>(null);
+
+  function scrolled(): void {
+    const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
+    const way = scrollHeight - clientHeight;
+    const position = way > 0 ? Math.round((scrollTop / way) * rest.peek()) : 0;
+    first.value = Math.max(0, Math.min(rest.peek(), position));
+  }
+  // The window was moved by a key, a search or new logits: the scroll bar follows.
+  useSignalEffect(() => {
+    const position = first.value;
+    const element = scroller.current;
+    if (element === null || rest.peek() === 0) return;
+    const way = element.scrollHeight - element.clientHeight;
+    if (Math.round((element.scrollTop / way) * rest.peek()) !== position) {
+      element.scrollTop = (position / rest.peek()) * way;
+    }
+  });
+
+  function moved(event: KeyboardEvent): void {
+    const steps: Record<string, number> = {
+      ArrowUp: -1,
+      ArrowDown: 1,
+      PageUp: -rowCount.peek(),
+      PageDown: rowCount.peek(),
+      Home: -Infinity,
+      End: Infinity,
+    };
+    const step = steps[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    instrument.select(selected.peek() + step);
+    focus();
+  }
+
+  function focus(): void {
+    const row = focusable.current!.children[selected.peek() - first.peek()];
+    (row as HTMLElement).focus({ preventScroll: true });
+  }
+
+  /** Room for the longest label, within reason. */
+  const labelWidth = useComputed(() => {
+    const { labels, logits } = items.value;
+    let longest = labels === null ? String(logits.length).length : 0;
+    for (const label of labels ?? []) longest = Math.max(longest, label.length);
+    return `${Math.max(2, Math.min(11, longest + 1)) * 0.6}rem`;
+  });
+
+  const logitNote = useComputed(() => {
+    const { base } = instrument.logitAxis.value;
+    return base === 0 ? "" : `bars from ${brief(base)}`;
+  });
+  const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
+  return (
+    <div
+      class={many.value ? "scroller many" : "scroller"}
+      ref={scroller}
+      style={{ "--rows": rowCount.value, "--label": labelWidth.value }}
+      onScroll={scrolled}
+    >
+      <div class="window" onPointerLeave={() => (hovered.value = null)}>
+        <figure
+          class={zero.value > 0 && zero.value < 1 ? "logits crossed" : "logits"}
+          aria-label="Logits"
+          style={{ "--zero": zero.value }}
+        >
+          <figcaption>
+            <strong>Logits</strong>
+            <small>{logitNote}</small>
+            <div class="axis" aria-hidden="true">
+              <span>{useComputed(() => brief(instrument.logitAxis.value.low))}</span>
+              <span class="zero">0</span>
+              <span>{useComputed(() => brief(instrument.logitAxis.value.high))}</span>
+            </div>
+          </figcaption>
+          <div role="list">
+            {instrument.rows.value.map((row, slot) => (
+              <div
+                key={slot}
+                role="listitem"
+                class={row.className}
+                onPointerEnter={() => (hovered.value = slot)}
+                onClick={() => instrument.select(row.position.peek())}
+              >
+                <Label text={row.label} />
+                <span class="plot">
+                  <span class="bar" style={row.logitBar} />
+                </span>
+                <span class="number">{row.logitText}</span>
+              </div>
+            ))}
+          </div>
+          {many.value && <p class="rest">other {count(rest.value)} items</p>}
+        </figure>
+        <figure class="softmax" aria-label="Softmax">
+          <figcaption>
+            <strong>Softmax</strong>
+            <small>outline: T = 1</small>
+            <div class="axis" aria-hidden="true">
+              <span>0</span>
+              <span>{useComputed(() => `${brief(100 * instrument.shareEnd.value)} %`)}</span>
+            </div>
+          </figcaption>
+          <div role="list" ref={focusable} onKeyDown={moved}>
+            {instrument.rows.value.map((row, slot) => (
+              <div
+                key={slot}
+                role="listitem"
+                class={row.className}
+                tabIndex={row.tabIndex}
+                onFocus={() => (selected.value = row.position.peek())}
+                onPointerEnter={() => (hovered.value = slot)}
+              >
+                <Label text={row.label} />
+                <span class="plot">
+                  <span class="bar" style={row.shareBar} />
+                  <span class="ghost" style={row.plainBar} />
+                </span>
+                <span class="number">{row.shareText}</span>
+              </div>
+            ))}
+          </div>
+          {many.value && (
+            <p class="rest">
+              other {count(rest.value)} items = <span class="number">{instrument.restText}</span>
+            </p>
+          )}
+        </figure>
+      </div>
+      {many.value && (
+        <div class="spacer" style={{ height: Math.min(HIGHEST_PX, ROW_PX * rest.value) }} />
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,145 @@
+import { useComputed } from "@preact/signals";
+import { aligned, brief, count, measure } from "../format";
+import { Power, Softmax, Sub, Total } from "./explanation";
+import { Label } from "./label";
+import type { Part } from "./view";
+
+/** The formula with the numbers of the item that is pointed at or focused. */
+export function Formula({ instrument }: Part) {
+  const { count: size, decimals, distribution, frame, items, many, pointed, temperature } =
+    instrument;
+  const item = useComputed(() => instrument.itemAt(pointed.value));
+  const label = useComputed(() => instrument.label(item.value));
+  const logit = useComputed(() => items.value.logits[item.value] ?? NaN);
+  const highest = useComputed(() => items.value.logits[distribution.value.order[0]!]!);
+  const share = useComputed(() =>
+    instrument.shareText(logit.value, frame.value.probability(logit.value)),
+  );
+  const kind = useComputed(() => {
+    if (Number.isNaN(frame.value.top)) return "none";
+    if (highest.value === Infinity || temperature.value === 0) return "highest";
+    return temperature.value === Infinity ? "uniform" : "plain";
+  });
+  const text = (value: number) => aligned(value, decimals.value);
+  const inBrackets = (value: number) => (value < 0 ? `(${text(value)})` : text(value));
+
+  // Each is a hook: all are called, whichever kind of formula shows.
+  const logitText = useComputed(() => text(logit.value));
+  const highestText = useComputed(() => inBrackets(highest.value));
+  const temperatureText = useComputed(() => brief(temperature.value));
+  const totalText = useComputed(() => measure(1 / frame.value.top));
+  const sharers = useComputed(() => count(Math.round(1 / frame.value.top)));
+  const isHighest = useComputed(() => logit.value === highest.value);
+  const place = useComputed(() =>
+    many.value ? `, rank ${count(pointed.value + 1)} of ${count(size.value)}` : "",
+  );
+
+  const shown = kind.value;
+  return (
+    <section class="formula" aria-label="Formula with numbers">
+      <p>
+        {"Item "}
+        <Label text={label} />
+        {place}
+      </p>
+      <div class="steps">
+        {shown === "none" && <p>has no probability: it is NaN.</p>}
+        {shown === "highest" && (
+          <>
+            <math displaystyle>
+              <Softmax temperature />
+              <mo>=</mo>
+              {isHighest.value ? (
+                <mfrac>
+                  <mn>1</mn>
+                  <mn>{sharers}</mn>
+                </mfrac>
+              ) : (
+                <mn>0</mn>
+              )}
+              <mo>=</mo>
+              <mtext>{share}</mtext>
+            </math>
+            <p>
+              {isHighest.value
+                ? "a highest logit: those that tie for it share the weight equally"
+                : "not a highest logit: those alone have weight"}
+            </p>
+          </>
+        )}
+        {shown === "uniform" && (
+          <>
+            <math displaystyle>
+              <Softmax temperature />
+              <mo>=</mo>
+              {logit.value === -Infinity ? (
+                <mn>0</mn>
+              ) : (
+                <mfrac>
+                  <mn>1</mn>
+                  <mn>{sharers}</mn>
+                </mfrac>
+              )}
+              <mo>=</mo>
+              <mtext>{share}</mtext>
+            </math>
+            <p>every logit above −∞ counts the same</p>
+          </>
+        )}
+        {shown === "plain" && (
+          <>
+            <math displaystyle>
+              <Softmax temperature />
+              <mo>=</mo>
+              <mfrac>
+                <Power>
+                  <Shifted index="i" />
+                </Power>
+                <Total>
+                  <Power>
+                    <Shifted index="j" />
+                  </Power>
+                </Total>
+              </mfrac>
+            </math>
+            <math displaystyle>
+              <mo>=</mo>
+              <mfrac>
+                <Power>
+                  <mo>(</mo>
+                  <mn>{logitText}</mn>
+                  <mo>−</mo>
+                  <mn>{highestText}</mn>
+                  <mo>)</mo>
+                  <mo>/</mo>
+                  <mn>{temperatureText}</mn>
+                </Power>
+                <mn>{totalText}</mn>
+              </mfrac>
+            </math>
+            <math displaystyle>
+              <mo>=</mo>
+              <mtext>{share}</mtext>
+            </math>
+          </>
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** (z_i − max z) / T: the maximum cancels out, and keeps the powers from overflowing. */
+function Shifted({ index }: { readonly index: string }) {
+  return (
+    <>
+      <mo>(</mo>
+      <Sub of="z" index={index} />
+      <mo>−</mo>
+      <mi>max</mi>
+      <mi>z</mi>
+      <mo>)</mo>
+      <mo>/</mo>
+      <mi>T</mi>
+    </>
+  );
+}

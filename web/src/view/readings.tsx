@@ -1,0 +1,85 @@
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { brief, count, digits, measure, percent, spoken } from "../format";
+import type { Instrument } from "../instrument";
+import type { Part } from "./view";
+
+export function Readings({ instrument }: Part) {
+  const { frame } = instrument;
+  return (
+    <dl class="readings">
+      <div>
+        <dt>Entropy</dt>
+        <dd>{useComputed(() => measure(frame.value.entropy))}</dd>
+        <dd class="unit">nats</dd>
+        <dd>{useComputed(() => measure(frame.value.entropy / Math.LN2))}</dd>
+        <dd class="unit">bits</dd>
+      </div>
+      <div>
+        <dt>Effective choices</dt>
+        <dd>{useComputed(() => measure(frame.value.perplexity))}</dd>
+        <dd class="unit">of {useComputed(() => count(instrument.count.value))}</dd>
+      </div>
+      <div>
+        <dt>Top probability</dt>
+        <dd>{instrument.topText}</dd>
+      </div>
+      <div>
+        <dt>Sum</dt>
+        <dd>{useComputed(() => digits(frame.value.sum))}</dd>
+      </div>
+    </dl>
+  );
+}
+
+/** A screen reader reads each change of the status: one for a drag, when it pauses. */
+const PAUSE_MS = 300;
+
+export function Status({ instrument }: Part) {
+  const text = useSignal(describe(instrument));
+  useSignalEffect(() => {
+    instrument.frame.value;
+    const timer = setTimeout(() => {
+      text.value = describe(instrument);
+    }, PAUSE_MS);
+    return () => clearTimeout(timer);
+  });
+  const unbroken = useComputed(() => text.value.replaceAll(" %", "\u00a0%"));
+  return (
+    <p class="status" role="status">
+      {unbroken}
+    </p>
+  );
+}
+
+/** In words, what is seen. */
+function describe(instrument: Instrument): string {
+  const { distribution, frame, count: size, temperature, topText } = instrument;
+  const { order, ties, logits } = distribution.peek();
+  const { top, perplexity } = frame.peek();
+  const leader = `“${spoken(instrument.label(order[0]!))}”`;
+  const highest = logits[order[0]!]!;
+  const t = `T = ${brief(temperature.peek())}`;
+
+  if (Number.isNaN(top)) {
+    return highest === -Infinity
+      ? "Every logit is −∞: there is no softmax of them."
+      : "A logit is NaN, and so is every probability.";
+  }
+  if (highest === Infinity || temperature.peek() === 0) {
+    const why = highest === Infinity ? `${t}, with +∞ among the logits` : t;
+    return ties === 1
+      ? `${why}: the highest item, ${leader}, has all of the weight.`
+      : `${why}: the ${count(ties)} tied highest items share equally, ${percent(top)} each.`;
+  }
+  if (temperature.peek() === Infinity) {
+    const open = Math.round(1 / top);
+    const who = open === size.peek() ? `all ${count(open)} items` : `the ${count(open)} items above −∞`;
+    return `${t}: uniform, ${who} share equally, ${percent(top)} each.`;
+  }
+  const side =
+    temperature.peek() === 1
+      ? "plain softmax"
+      : `${temperature.peek() < 1 ? "sharper" : "flatter"} than plain softmax`;
+  const lead = ties === 1 ? `${leader} leads with` : `${count(ties)} tied items lead, each with`;
+  return `${t}: ${side}. ${lead} ${topText.peek()}; as uncertain as ${brief(perplexity)} equal choices.`;
+}

@@ -1,0 +1,95 @@
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { count } from "../format";
+import type { Part } from "./view";
+
+/** How long a search may keep the page from answering, before it lets others go first. */
+const SLICE_MS = 5;
+
+interface Found {
+  /** The positions of the items that match, the highest first; in order as they are found. */
+  readonly positions: readonly number[];
+  readonly done: boolean;
+}
+
+const NOTHING: Found = { positions: [], done: true };
+
+/** Finds items by a part of their label, and goes from match to match. */
+export function Search({ instrument }: Part) {
+  const query = useSignal("");
+  const found = useSignal(NOTHING);
+  /** Which of the matches is selected. */
+  const at = useSignal(0);
+
+  useSignalEffect(() => {
+    const wanted = query.value.toLowerCase();
+    const { labels } = instrument.items.value;
+    const { order } = instrument.distribution.value;
+    found.value = NOTHING;
+    at.value = 0;
+    if (wanted === "" || !instrument.many.value) return;
+
+    const positions: number[] = [];
+    let position = 0;
+    let timer: ReturnType<typeof setTimeout>;
+    function look(): void {
+      const end = performance.now() + SLICE_MS;
+      while (position < order.length) {
+        const item = order[position]!;
+        const label = labels === null ? String(item) : labels[item]!;
+        if (label.toLowerCase().includes(wanted)) {
+          positions.push(position);
+          if (positions.length === 1) instrument.select(position);
+        }
+        position++;
+        if (position % 256 === 0 && performance.now() > end) {
+          timer = setTimeout(look);
+          return;
+        }
+      }
+      found.value = { positions, done: true };
+    }
+    found.value = { positions, done: false };
+    timer = setTimeout(look);
+    return () => clearTimeout(timer);
+  });
+
+  function go(step: number): void {
+    const { positions } = found.peek();
+    if (positions.length === 0) return;
+    at.value = (at.peek() + step + positions.length) % positions.length;
+    instrument.select(positions[at.peek()]!);
+  }
+
+  const summary = useComputed(() => {
+    if (query.value === "") return "";
+    const { positions, done } = found.value;
+    if (!done) return "searching …";
+    if (positions.length === 0) return "no match";
+    return `${count(at.value + 1)} of ${count(positions.length)}`;
+  });
+  const idle = useComputed(() => found.value.positions.length < 2);
+  if (!instrument.many.value) return null;
+  return (
+    <div class="search" role="search">
+      <input
+        type="search"
+        aria-label="Search labels"
+        placeholder="Search labels"
+        autocomplete="off"
+        spellcheck={false}
+        value={query}
+        onInput={(event) => (query.value = event.currentTarget.value)}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") go(event.shiftKey ? -1 : 1);
+        }}
+      />
+      <button type="button" aria-label="Previous match" disabled={idle} onClick={() => go(-1)}>
+        ↑
+      </button>
+      <button type="button" aria-label="Next match" disabled={idle} onClick={() => go(1)}>
+        ↓
+      </button>
+      <output aria-live="polite">{summary}</output>
+    </div>
+  );
+}

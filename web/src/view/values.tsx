@@ -1,0 +1,66 @@
+import { useComputed } from "@preact/signals";
+import { count, digits } from "../format";
+import type { Row } from "../instrument";
+import { Label } from "./label";
+import type { Part } from "./view";
+
+/** The rows in the window as numbers, with the digits that Python gives. */
+export function Values({ instrument }: Part) {
+  const { frame, frameAtOne, hovered, rest } = instrument;
+  return (
+    <section class="values">
+      <h2>Values</h2>
+      <div class="sideways">
+        <table aria-label="Values" onPointerLeave={() => (hovered.value = null)}>
+          <thead>
+            <tr>
+              <th scope="col">Item</th>
+              <th scope="col">Logit</th>
+              <th scope="col">Probability</th>
+              <th scope="col">At T = 1</th>
+            </tr>
+          </thead>
+          <tbody>
+            {instrument.rows.value.map((row, slot) => (
+              <ValueRow key={slot} row={row} onPoint={() => (hovered.value = slot)} />
+            ))}
+          </tbody>
+          {rest.value > 0 && (
+            <tfoot>
+              <tr>
+                <th scope="row" colSpan={2}>
+                  other {count(rest.value)} items
+                </th>
+                <td>
+                  <span>{useComputed(() => digits(frame.value.outside))}</span>
+                </td>
+                <td>
+                  <span>{useComputed(() => digits(frameAtOne.value.outside))}</span>
+                </td>
+              </tr>
+            </tfoot>
+          )}
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () => void }) {
+  return (
+    <tr class={row.className} onPointerEnter={onPoint}>
+      <th scope="row">
+        <Label text={row.label} />
+      </th>
+      <td>
+        <span>{row.logitDigits}</span>
+      </td>
+      <td>
+        <span>{row.shareDigits}</span>
+      </td>
+      <td>
+        <span>{row.plainDigits}</span>
+      </td>
+    </tr>
+  );
+}

@@ -1,0 +1,37 @@
+import type { Instrument } from "../instrument";
+import { ItemControls, TemperatureControls } from "./controls";
+import { Explanation } from "./explanation";
+import { Figures } from "./figures";
+import { Formula } from "./formula";
+import { Readings, Status } from "./readings";
+import { Search } from "./search";
+import { Values } from "./values";
+
+/** What each part of the view gets. */
+export interface Part {
+  readonly instrument: Instrument;
+}
+
+export function View({ instrument }: Part) {
+  return (
+    <div class="instrument" role="region" aria-label="Softmax with temperature">
+      <div class="controls">
+        <ItemControls instrument={instrument} />
+        <TemperatureControls instrument={instrument} />
+      </div>
+      <Status instrument={instrument} />
+      <div class="bench">
+        <div class="bars">
+          <Search instrument={instrument} />
+          <Figures instrument={instrument} />
+        </div>
+        <Readings instrument={instrument} />
+      </div>
+      <Formula instrument={instrument} />
+      <div class="notes">
+        <Explanation />
+        <Values instrument={instrument} />
+      </div>
+    </div>
+  );
+}
