@@ -1,0 +1,168 @@
+"""``thermoscope explore`` with the real logits of a language model, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from playwright.sync_api import Error
+
+import thermoscope as ts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+DATA = Path(__file__).parents[2].parent / "shared" / "data" / "gpt2_next_token"
+
+# A page cannot take this back: it is there before any script of the page's own.
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+
+
+@contextmanager
+def explorer(*arguments: str | Path) -> Iterator[str]:
+    """Run ``thermoscope explore``; yield its address; end it as Ctrl-C does."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "thermoscope", "explore", "--no-open", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            match = re.search(r"http://\S+", process.stdout.readline())
+            assert match
+            yield match[0]
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def gpt2() -> Iterator[str]:
+    if not DATA.is_dir():
+        pytest.skip(f"the logits of GPT-2 are not on this machine: no {DATA}")
+    with explorer(DATA / "0.npy", "--labels", DATA / "tokens.json") as url:
+        yield url
+
+
+def rows(page: Page) -> list[list[str]]:
+    """Return the table "Values", cell by cell, its heading left out."""
+    table = page.get_by_role("table", name="Values")
+    texts: list[list[str]] = table.locator("tbody tr, tfoot tr").evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.textContent))"
+    )
+    return texts
+
+
+def ten_digits(value: float) -> str:
+    return f"{value:#.10g}"
+
+
+def test_real_tokens_have_the_digits_that_python_gives(page: Page, gpt2: str) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.add_init_script(WATCH)
+    page.goto(gpt2)
+
+    logits = np.load(DATA / "0.npy").astype(np.float64)
+    probabilities = ts.softmax(logits)
+    order = np.argsort(-logits, kind="stable")
+    *items, rest = rows(page)
+    assert [label for label, *_ in items[:3]] == [" visualize", " create", " see"]
+    assert len(items) == 15
+    for item, (_, logit, probability, _) in zip(order, items, strict=False):
+        assert float(logit) == float(f"{logits[item]:.10g}")
+        assert probability == ten_digits(probabilities[item])
+    assert rest[0] == "other 50,242 items"
+    assert rest[1] == ten_digits(probabilities[order[15:]].sum())
+    assert (
+        page.get_by_role("combobox", name="Total items")
+        .locator("option:checked")
+        .inner_text()
+        .startswith("50,257")
+    )
+
+    slider = page.get_by_role("slider", name="Temperature")
+    slider.focus()
+    slider.press("End")
+    *_, (_, uniform, _) = rows(page)
+    assert uniform == ten_digits(50_242 / 50_257)
+    slider.press("Home")
+    assert [row[2] for row in rows(page)[:2]] == ["1", "0"]
+
+    assert requests == [gpt2]
+    assert page.evaluate("violations") == []
+
+
+@pytest.mark.parametrize("temperature", ["0", "0.01", "0.7", "100", "inf"])
+def test_every_temperature_has_the_digits_that_python_gives(
+    page: Page, tmp_path: Path, temperature: str
+) -> None:
+    logits = np.array([2.5, 1.0, 2.5, -3.0, 0.1, -np.inf])
+    np.save(tmp_path / "logits.npy", logits)
+    with explorer(tmp_path / "logits.npy", "-T", temperature) as url:
+        page.goto(url)
+        shown = [row[2] for row in rows(page)]
+    for text, probability in zip(shown, ts.softmax(logits, float(temperature)), strict=True):
+        assert float(text) == float(f"{probability:.10g}")
+
+
+def test_hostile_labels_do_nothing(page: Page, tmp_path: Path) -> None:
+    labels = [
+        "</script><script>window.owned = true</script>",
+        "<img src=x onerror='window.owned = true'>",
+        "<!--<script>",
+        "\u202eabc",
+        "",
+        "same",
+        "same",
+    ]
+    (tmp_path / "labels.txt").write_text("\n".join(labels) + "\n", encoding="utf-8")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.add_init_script(WATCH)
+    with explorer("--labels", tmp_path / "labels.txt") as url:
+        page.goto(url)
+        shown = [row[0] for row in rows(page)]
+        assert shown[0] == labels[0]
+        assert shown[1] == labels[1]
+        assert shown[2] == labels[2]
+        assert shown[5:] == ["same", "same"]
+        assert page.evaluate("window.owned") is None
+        assert page.evaluate("violations") == []
+        assert requests == [url]
+
+
+def test_the_policy_stops_what_the_page_was_not_made_to_do(browser: Browser, gpt2: str) -> None:
+    """The tests above could see no violation because nothing watches; here is one to be seen."""
+    page = browser.new_page()
+    try:
+        page.add_init_script(WATCH)
+        page.goto(gpt2)
+        with pytest.raises(Error, match="Failed to fetch"):
+            page.evaluate("fetch(location.href)")
+        page.evaluate("document.body.append(Object.assign(new Image(), {src: '/x.png'}))")
+        page.wait_for_function("violations.some(text => text.startsWith('img-src'))")
+        # The header and the page itself carry the policy, and both say so.
+        assert {text.split()[0] for text in page.evaluate("violations")} == {
+            "connect-src",
+            "img-src",
+        }
+    finally:
+        page.close()
