@@ -16,8 +16,8 @@ What happened is read from Chromium's own trace of that drag, not from a clock i
 work
     All tasks of the page's main thread (script, style, layout, paint, commit, garbage
     collection, whatever else it ran), from the start of the task which handled one ``input``
-    event to the start of the one which handled the next. Wall time: where the machine is
-    busy elsewhere, that counts too.
+    event to the start of the one which handled the next. Wall time, so that a machine which is
+    busy elsewhere counts too; the time for which the thread had a core stands beside it.
 to paint
     From the moment at which the browser process received a mouse move to the moment at which the
     frame that shows it was presented; for every move that changed the value, also those that
@@ -67,6 +67,7 @@ from tools.jupyterlab import jupyterlab
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
+    from numpy.typing import NDArray
     from playwright.async_api import Browser, Page
 
 SIZES = (10, 1_000, 50_257, 262_144)
@@ -160,7 +161,7 @@ class Spread:
     p95: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Spread:
+    def of(cls, values: Sequence[float] | NDArray[np.float64]) -> Spread:
         """Return the spread of some values."""
         median, p95 = np.percentile(values, [50, 95])
         return cls(float(median), float(p95))
@@ -174,6 +175,7 @@ class Drag:
     items: int
     events: int
     work: Spread | None
+    on_core: Spread | None
     to_paint: Spread
     frames: Spread | None
     rate: float
@@ -195,12 +197,12 @@ def read_trace(trace: list[Event], items: int) -> Drag:
     task_starts = [task["ts"] for task in tasks if task["ph"] == "X"]
     handled = [task_starts[bisect_right(task_starts, event["ts"]) - 1] for event in inputs]
 
-    work = [0.0] * len(handled)
+    work, on_core = np.zeros((2, len(handled)))
     for task in tasks:
         event = bisect_right(handled, task["ts"]) - 1
         if task["ph"] == "X" and event >= 0:
             work[event] += task["dur"] / 1000
-    work.pop()  # the last one's is not ended by a next event
+            on_core[event] += task["tdur"] / 1000
 
     presented = _presented(trace, process)
     sequences = sorted(presented)
@@ -241,7 +243,9 @@ def read_trace(trace: list[Event], items: int) -> Drag:
         what="thermoscope",
         items=items,
         events=len(inputs),
-        work=Spread.of(work),
+        # The last one's is not ended by a next event.
+        work=Spread.of(work[:-1]),
+        on_core=Spread.of(on_core[:-1]),
         to_paint=Spread.of(to_paint),
         frames=Spread.of(frames),
         rate=_rate([painted / 1000 for painted in paints]),
@@ -399,6 +403,7 @@ async def drag_original(browser: Browser, items: int, events: int, folder: Path)
         items=items,
         events=len(seen["chosen"]),
         work=None,
+        on_core=None,
         to_paint=Spread.of(to_paint),
         frames=None,
         rate=_rate([painted for _, painted in seen["painted"]]),
@@ -412,6 +417,7 @@ def table(drags: Sequence[Drag]) -> Table:
     result.add_column("logits", justify="right")
     result.add_column("events", justify="right")
     result.add_column(f"work, ms\n(p95 <= {REACH_WORK:g})", justify="right")
+    result.add_column("on a core, ms", justify="right")
     result.add_column("to paint, ms", justify="right")
     result.add_column(f"frames\n(p95 <= {REACH_FRAMES:g})", justify="right")
     result.add_column(f"frames/s\n(>= {REACH_RATE:g})", justify="right")
@@ -428,6 +434,7 @@ def table(drags: Sequence[Drag]) -> Table:
             f"{one.items:,}",
             f"{one.events:,}",
             cell(one.work, 1),
+            cell(one.on_core, 1),
             cell(one.to_paint, 1),
             cell(one.frames, 2),
             f"{one.rate:.1f}",
@@ -475,7 +482,7 @@ def main() -> None:
         raise SystemExit("no Chromium: run `python -m tools.chromium` to install one")
     version, drags = asyncio.run(measure(chromium, options))
     machine = f"Chromium {version}, headless, software compositing, {os.cpu_count()} cores"
-    console = Console(width=None if os.isatty(1) else 120)
+    console = Console(width=None if os.isatty(1) else 130)
     console.print(table(drags))
     console.print(f"{machine}; load {os.getloadavg()[0]:.1f} over the last minute")
     if options.json:

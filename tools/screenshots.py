@@ -22,7 +22,7 @@ from thermoscope.explorer.state import State
 from tools.chromium import launch
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
-WIDTH, HEIGHT = 1280, 800
+WIDTH = 1280
 
 VOCABULARY = 50_257
 LIKELY = (
@@ -53,23 +53,29 @@ def model_sized() -> State:
     logits[: len(LIKELY)] += draw.normal(0, 0.25, len(LIKELY))
     order = draw.permutation(VOCABULARY)
     labels = tokens()
-    return State.of(logits[order], [labels[i] for i in order], source="The teapot is full of")
+    return State.of(
+        logits[order],
+        [labels[i] for i in order],
+        temperature=1.5,
+        source="The teapot is full of",
+    )
 
 
 def main() -> None:
     """Write every picture."""
+    # The heights end a picture between two parts of the page.
     pictures = {
-        "lesson": State.of(random_logits(5, seed=1)),
-        "tokens": model_sized(),
+        "lesson": (State.of(random_logits(5, seed=1), temperature=0.2), 620),
+        "tokens": (model_sized(), 770),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        for name, state in pictures.items():
+        for name, (state, height) in pictures.items():
             path = Path(folder, f"{name}.html")
             write_page(path, state)
             page = browser.new_page(
-                viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce"
+                viewport={"width": WIDTH, "height": height}, reduced_motion="reduce"
             )
             page.goto(path.as_uri())
             page.get_by_role("slider", name="Temperature").wait_for()
