@@ -33,7 +33,7 @@ PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
 MINUS: Final = "\N{MINUS SIGN}"
 
 
-class _Figure(Figure):
+class SoftmaxFigure(Figure):
     """A figure which a notebook shows although pyplot, which would keep it, never knew of it."""
 
     def _repr_png_(self) -> bytes:
@@ -96,7 +96,7 @@ def plot(
         names.append(f"other {others:,} item{'s' if others > 1 else ''}")
         shares = np.append(shares, rest)
 
-    figure = _Figure(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
+    figure = SoftmaxFigure(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     left.set_yticks(range(len(names)), names, **PLAIN)
     left.set_ylim(len(names) - 0.4, -0.6)

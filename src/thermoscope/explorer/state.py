@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,23 +54,23 @@ def validate_logits(logits: Any) -> NDArray[np.float64]:  # noqa: ANN401 - every
     return row
 
 
-def validate_labels(labels: Any, count: int) -> tuple[str, ...] | None:  # noqa: ANN401
+def validate_labels(labels: Any, count: int | None = None) -> tuple[str, ...] | None:  # noqa: ANN401
     """Return one string for each of `count` logits, or None for labels that are the index.
 
     Raises
     ------
     TypeError
-        If `labels` are one string instead of a sequence of them.
+        If `labels` are one string instead of a sequence of them, or no sequence.
     ValueError
-        If there is not one label for each logit.
+        If there is not one label for each logit; where `count` is None, that is not asked.
     """
     if labels is None:
         return None
-    if isinstance(labels, (str, bytes)):
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence of strings, got {type(labels).__name__}")
     # A lone surrogate can be written neither as UTF-8 nor, then, to a page or a kernel.
     texts = tuple(str(label).encode("utf-8", "replace").decode("utf-8") for label in labels)
-    if len(texts) != count:
+    if count not in (None, len(texts)):
         raise ValueError(f"labels must be {count}, one for each logit, got {len(texts)}")
     return texts
 

@@ -1,0 +1,396 @@
+"""The explorer in a notebook: a widget whose logits, labels and temperature are traits."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from thermoscope.definition import softmax
+from thermoscope.explorer.page import page_html, write_page
+from thermoscope.explorer.state import (
+    State,
+    validate_labels,
+    validate_logits,
+    validate_temperature,
+)
+from thermoscope.sampling import random_logits
+
+try:
+    import anywidget
+    from IPython.core.getipython import get_ipython
+    from traitlets import TraitError, TraitType, Unicode, validate
+except ImportError as error:
+    raise ImportError(
+        'the explorer in a notebook needs anywidget: pip install "thermoscope[notebook]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Explorer", "explore"]
+
+LESSON_ITEMS: Final = 5
+LARGEST_PICTURE: Final = 50_000
+TALL: Final = 7.0
+EMBEDDED_HEIGHT: Final = "min(900px, 90vh)"
+
+
+class _Logits(TraitType):  # type: ignore[type-arg]
+    """One row of logits, compared by value.
+
+    To assign to it settles what hangs on it: a Series brings its index as the labels, labels which
+    no longer fit are dropped, and the source is told anew. `set` settles nothing: by it a rollback
+    or the browser puts in each part of a whole state.
+    """
+
+    info_text = "one row of real numbers"
+
+    def validate(self, _obj: Explorer, value: object) -> NDArray[np.float64]:
+        try:
+            return validate_logits(value)
+        except (TypeError, ValueError) as error:
+            raise TraitError(str(error)) from error
+
+    def set(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+        new = self.validate(obj, value)
+        known = obj.trait_has_value(self.name)
+        if not (known and np.array_equal(obj.logits, new, equal_nan=True)):
+            super().set(obj, new)
+
+    def __set__(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+        before = obj.logits if obj.trait_has_value(self.name) else None
+        with obj.hold_trait_notifications():
+            super().__set__(obj, value)
+            labels = _index_of(value)
+            if labels is not None or not _labels_fit(obj):
+                obj.labels = labels
+            if obj.logits is not before:
+                obj.source = _source_of(value)
+
+
+class _Told(np.ndarray[Any, np.dtype[np.float64]]):
+    """Logits as a change tells them: told apart from themselves by yes or no, as links ask."""
+
+    def __ne__(self, other: object) -> Any:  # noqa: ANN401
+        return False if other is self.base else super().__ne__(other)
+
+
+class _Labels(TraitType):  # type: ignore[type-arg]
+    """None or a tuple of strings; that they are as many as the logits, the explorer sees to."""
+
+    info_text = "None or one string for each logit"
+    default_value = None
+
+    def validate(self, _obj: Explorer, value: object) -> tuple[str, ...] | None:
+        try:
+            return validate_labels(value)
+        except TypeError as error:
+            raise TraitError(str(error)) from error
+
+
+class _Temperature(TraitType):  # type: ignore[type-arg]
+    info_text = "a number in [0, inf]"
+    default_value = 1.0
+
+    def validate(self, _obj: Explorer, value: object) -> float:
+        try:
+            return validate_temperature(value)
+        except (TypeError, ValueError) as error:
+            raise TraitError(str(error)) from error
+
+
+def _logits_to_json(logits: NDArray[np.float64], _widget: Explorer) -> bytes:
+    return logits.astype("<f8", copy=False).tobytes()
+
+
+def _logits_from_json(buffer: bytes | memoryview, _widget: Explorer) -> NDArray[np.float64]:
+    return np.frombuffer(buffer, "<f8")
+
+
+def _temperature_to_json(temperature: float, _widget: Explorer) -> float | str:
+    return "inf" if math.isinf(temperature) else temperature
+
+
+class Explorer(anywidget.AnyWidget):
+    """The instrument in a notebook: what temperature does to the softmax of some logits.
+
+    Every change that is made in the browser arrives here, while it is being made, and every change
+    that is made here arrives in each view: ``observe``, and ipywidgets' ``link`` and ``jslink``,
+    work as for any widget. Where no widget can run, the same output is a picture.
+
+    Parameters
+    ----------
+    logits, labels, temperature, embed
+        As for `explore`.
+    **traits
+        Whatever else a widget takes, such as ``layout``.
+
+    Attributes
+    ----------
+    logits : ndarray of float64, shape (n,)
+        Read-only. Assign a list, an array, a tensor or a Series, as to `explore`; labels which then
+        are not one for each logit are dropped. Equal logits are no change.
+    labels : tuple of str or None
+        One for each logit; None where the label is the index, counted from 0.
+    temperature : float
+        In [0, inf].
+    source : str or None
+        Where the logits came from; None for logits drawn at random.
+
+    Notes
+    -----
+    To change logits and labels in one go, so that no observer sees the one without the other, set
+    them within ``with explorer.hold_trait_notifications():``. What does not fit is a
+    ``TraitError`` and changes nothing.
+
+    Examples
+    --------
+    >>> explorer = Explorer([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5)
+    >>> explorer.probabilities.round(3)
+    array([0.864, 0.117, 0.019])
+    >>> explorer.observe(lambda change: print("T is now", change.new), "temperature")
+    >>> explorer.temperature = 2
+    T is now 2.0
+    """
+
+    _esm = Path(__file__).parent / "static" / "widget.js"
+
+    logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
+    labels = _Labels().tag(sync=True)
+    temperature = _Temperature().tag(sync=True, to_json=_temperature_to_json)
+    source = Unicode(None, allow_none=True).tag(sync=True)
+
+    def __init__(
+        self,
+        logits: Any = None,  # noqa: ANN401 - every array library
+        labels: Sequence[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        embed: bool = False,
+        **traits: Any,  # noqa: ANN401
+    ) -> None:
+        if logits is None:
+            state = State.of(random_logits(LESSON_ITEMS), labels, temperature=temperature)
+        else:
+            labels = _index_of(logits) if labels is None else labels
+            state = State.of(logits, labels, temperature=temperature, source=_source_of(logits))
+        self.embed = embed
+        super().__init__(
+            logits=state.logits,
+            labels=state.labels,
+            temperature=state.temperature,
+            source=state.source,
+            **traits,
+        )
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """The softmax of the logits at the temperature, in float64."""
+        return softmax(self.logits, self.temperature)
+
+    def to_html(self, path: str | os.PathLike[str]) -> None:
+        """Write the explorer as one HTML file, which opens and works with no network.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; then nothing is written.
+        """
+        write_page(path, self._state())
+
+    def _state(self) -> State:
+        return State(self.logits, self.labels, self.temperature, self.source)
+
+    @validate("labels")
+    def _one_label_for_each_logit(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
+        try:
+            return validate_labels(proposal["value"], self.logits.size)
+        except ValueError as error:
+            raise TraitError(str(error)) from error
+
+    @contextmanager
+    def hold_trait_notifications(self) -> Iterator[None]:
+        """Hold what observers and the browser hear until the block ends; then tell all at once."""
+        with self.hold_sync(), super().hold_trait_notifications():
+            try:
+                yield
+            except BaseException:
+                # Of a TraitError nothing will be left; after any other, what is left must fit.
+                if not _labels_fit(self):
+                    self.labels = None
+                raise
+
+    def notify_change(self, change: Any) -> None:  # noqa: ANN401 - traitlets' Bunch
+        """Tell the browser and the observers of a change."""
+        if change["name"] == "logits":
+            change["new"] = change["new"].view(_Told)
+        super().notify_change(change)
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """Take a change from the browser; if it is none, tell the browser what stands."""
+        try:
+            size = self.logits.size
+            if "logits" in sync_data:
+                size = validate_logits(_logits_from_json(sync_data["logits"], self)).size
+            if "logits" in sync_data or "labels" in sync_data:
+                validate_labels(sync_data.get("labels", self.labels), size)
+            if "temperature" in sync_data:
+                validate_temperature(sync_data["temperature"])
+            if not isinstance(sync_data.get("source"), (str, type(None))):
+                raise TypeError("source must be a string or None")  # noqa: TRY301
+        except (TypeError, ValueError) as error:
+            self.log.warning("a change from the browser was refused: %s", error)
+            self.send_state(["logits", "labels", "temperature", "source"])
+        else:
+            super().set_state(sync_data)
+
+    # The comm, which carries the whole front end, opens with the first view: a notebook that only
+    # holds a picture or a page need not carry it too.
+    def open(self) -> None:
+        """Do nothing: the comm opens when a view, or a widget around this one, asks for it."""
+
+    @property
+    def model_id(self) -> str:
+        """The name by which a view finds this widget; to ask for it opens the comm."""
+        if self.comm is None:
+            super().open()
+        model_id: str = super().model_id
+        return model_id
+
+    def __repr__(self) -> str:
+        return f"Explorer({self.logits.size:,} logits, temperature={self.temperature})"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ANN401
+        if self.embed or not _a_widget_can_run():
+            data, metadata = {"text/plain": repr(self)}, {}
+        else:
+            data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        picture = _picture(self._state())
+        description = f"Logits and their softmax: {self!r}"
+        if picture is not None:
+            data["image/png"] = picture
+            metadata["image/png"] = {"alt": description}
+        if self.embed:
+            data["text/html"] = _embedded(page_html(self._state()), picture, description)
+        return data, metadata
+
+
+def explore(
+    logits: Any = None,  # noqa: ANN401 - every array library
+    labels: Sequence[str] | None = None,
+    *,
+    temperature: float = 1.0,
+    embed: bool = False,
+) -> Explorer:
+    """Explore what temperature does to the softmax of some logits, in a notebook.
+
+    Parameters
+    ----------
+    logits : array_like, shape (n,), optional
+        A list, a NumPy array, a pandas Series (its index gives the labels, its name the source), a
+        PyTorch tensor or a JAX array; ±inf and NaN included. By default five random logits.
+    labels : sequence of str, optional
+        One for each logit, taken as plain text; by default the index, counted from 0.
+    temperature : float, default 1.0
+        In [0, inf]; where the slider starts.
+    embed : bool, default False
+        Show the live page itself instead of a widget. It works without a kernel and so in a saved
+        notebook, on nbviewer and in ``nbconvert --to html``, but does not talk to Python, and adds
+        the size of the page to the notebook.
+
+    Returns
+    -------
+    Explorer
+        Show it as the value of a cell; read and set its ``temperature``, ``logits``, ``labels``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `logits` are not one row of real numbers, `labels` are not one for each of them, or
+        `temperature` is negative or NaN.
+    ImportError
+        If anywidget is missing: ``pip install "thermoscope[notebook]"``.
+
+    Examples
+    --------
+    >>> explore([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5)
+    Explorer(3 logits, temperature=0.5)
+    """
+    return Explorer(logits, labels, temperature=temperature, embed=embed)
+
+
+def _labels_fit(explorer: Explorer) -> bool:
+    return explorer.labels is None or len(explorer.labels) == explorer.logits.size
+
+
+def _index_of(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+    """Return the index of a pandas Series as labels, None if it only counts from 0."""
+    if not (hasattr(logits, "index") and hasattr(logits, "to_numpy")):
+        return None
+    texts = tuple(map(str, logits.index))
+    return None if texts == tuple(map(str, range(len(texts)))) else texts
+
+
+def _source_of(logits: Any) -> str:  # noqa: ANN401
+    name = getattr(logits, "name", None)
+    return "given" if name is None else str(name)
+
+
+def _a_widget_can_run() -> bool:
+    """Return whether the cell is run for someone who could use a widget.
+
+    What runs a notebook with nobody there (``nbconvert --execute``, ``jupyter execute``, papermill,
+    Quarto) says with each cell that no input can be asked for. It would store the widget's state,
+    and for a stored state ``nbconvert --to html`` shows no picture but asks a CDN for the widget,
+    and without a network shows nothing. Voilà says so too, but has someone there.
+    """
+    shell: Any = get_ipython()
+    request = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    attended = request.get("content", {}).get("allow_stdin", True)
+    return attended or "VOILA_KERNEL_ID" in os.environ
+
+
+def _picture(state: State) -> str | None:
+    """Return a small PNG of the state in base64, None where matplotlib is missing."""
+    try:
+        from PIL import Image  # noqa: PLC0415 - slow, and optional
+
+        from thermoscope.figures import plot  # noqa: PLC0415 - likewise
+    except ImportError:
+        return None
+    figure = plot(state.logits, state.temperature, labels=state.labels)
+    for dpi in (100 if figure.get_figheight() < TALL else 72, 50):
+        with io.BytesIO() as full, io.BytesIO() as small:
+            figure.savefig(full, format="png", dpi=dpi)
+            # It is saved with the notebook each time, and 32 colours hold all there is in it.
+            Image.open(full).convert("RGB").quantize(32).save(small, "png", optimize=True)
+            picture = base64.b64encode(small.getvalue()).decode("ascii")
+        if len(picture) < LARGEST_PICTURE:
+            break
+    return picture
+
+
+def _embedded(page: str, picture: str | None, description: str) -> str:
+    """Return the page in a frame of its own, over the picture for those who strip frames."""
+    beneath = (
+        ""
+        if picture is None
+        else f'<img src="data:image/png;base64,{picture}" alt="{description}" '
+        'style="position: absolute; z-index: -1; top: 0; left: 0; max-width: 100%">'
+    )
+    return (
+        f'<div style="position: relative; isolation: isolate">{beneath}'
+        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="{description}" '
+        f'style="display: block; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; '
+        'background: white"></iframe></div>'
+    )

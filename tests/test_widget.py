@@ -1,0 +1,534 @@
+# ruff: noqa: ANN401 - logits are of any array library
+from __future__ import annotations
+
+import base64
+import html
+import math
+import re
+import subprocess
+import sys
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import comm
+import ipywidgets
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from comm.base_comm import BaseComm
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter, LatexExporter
+from traitlets import TraitError
+
+from thermoscope.definition import softmax
+from thermoscope.explorer import widget
+from thermoscope.explorer.page import page_html
+from thermoscope.explorer.state import State
+from thermoscope.explorer.widget import Explorer, explore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+LARGEST_PICTURE = 60_000
+
+
+class Browser(BaseComm):
+    """The other end of a comm: it keeps what the kernel sends."""
+
+    sent: list[dict[str, Any]]
+
+    def publish_msg(
+        self, msg_type: str, data: Any = None, _metadata: Any = None, buffers: Any = None, **_: Any
+    ) -> None:
+        self.sent = [
+            *getattr(self, "sent", []),
+            {"type": msg_type, **(data or {}), "buffers": buffers or []},
+        ]
+
+    def news(self) -> list[dict[str, Any]]:
+        """Return what came since the last time."""
+        news, self.sent = self.sent, []
+        return news
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Browser]:
+    """Give each comm a browser at its other end, and list them as they open."""
+    browsers: list[Browser] = []
+
+    def create_comm(**arguments: Any) -> Browser:
+        browsers.append(browser := Browser(**arguments))
+        return browser
+
+    monkeypatch.setattr(comm, "create_comm", create_comm)
+    return browsers
+
+
+def named(model_id: str, opened: list[Browser]) -> Browser:
+    (browser,) = (browser for browser in opened if browser.comm_id == model_id)
+    return browser
+
+
+def viewed(explorer: Explorer, opened: list[Browser]) -> Browser:
+    browser = named(explorer.model_id, opened)
+    browser.news()
+    return browser
+
+
+def from_browser(explorer: Explorer, **state: Any) -> None:
+    """Deliver an update as the browser's message would."""
+    buffers = [memoryview(state.pop("logits"))] if "logits" in state else []
+    data = {"method": "update", "state": state, "buffer_paths": [["logits"]] * len(buffers)}
+    explorer._handle_msg({"content": {"data": data}, "buffers": buffers})
+
+
+def heard(explorer: Explorer) -> list[tuple[str, Any]]:
+    log: list[tuple[str, Any]] = []
+
+    def note(change: Any) -> None:
+        new = change.new.tolist() if change.name == "logits" else change.new
+        log.append((change.name, new))
+        assert explorer.labels is None or len(explorer.labels) == explorer.logits.size
+
+    explorer.observe(note, ["logits", "labels", "temperature", "source"])
+    return log
+
+
+class TestLogits:
+    @pytest.mark.parametrize(
+        "logits",
+        [
+            [1, -2, 3],
+            (1.0, -2.0, 3.0),
+            np.array([1, -2, 3], np.int8),
+            np.array([1, -2, 3], np.float16)[::1],
+            np.array([1, 0, -2, 0, 3, 0], ">f4")[::2],
+            pd.Series([1, -2, 3]),
+        ],
+    )
+    def test_are_taken_from_any_row_of_numbers(self, logits: Any) -> None:
+        explorer = explore(logits)
+        assert explorer.logits.tolist() == [1.0, -2.0, 3.0]
+        assert explorer.logits.dtype == np.float64
+        assert explorer.labels is None
+        explorer.logits = [0.0]
+        explorer.logits = logits
+        assert explorer.logits.tolist() == [1.0, -2.0, 3.0]
+
+    def test_are_taken_from_torch(self) -> None:
+        torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+        tensor = torch.tensor([1.0, -2.0, 3.0], dtype=torch.bfloat16, requires_grad=True)
+        assert explore(tensor).logits.tolist() == [1.0, -2.0, 3.0]
+
+    def test_are_taken_from_jax(self) -> None:
+        jax = pytest.importorskip("jax", reason="JAX is not installed")
+        array = jax.numpy.array([1.0, -2.0, 3.0], dtype="bfloat16")
+        assert explore(array).logits.tolist() == [1.0, -2.0, 3.0]
+
+    def test_by_default_are_five_random_ones_as_in_the_lesson(self) -> None:
+        explorer = explore()
+        assert explorer.logits.shape == (5,)
+        assert ((explorer.logits >= 0) & (explorer.logits < 1)).all()
+        assert (explorer.source, explorer.labels, explorer.temperature) == (None, None, 1.0)
+        assert not np.array_equal(explorer.logits, explore().logits)
+
+    def test_are_our_own_and_read_only(self) -> None:
+        given = np.array([1.0, 2.0])
+        explorer = explore(given)
+        given[0] = 9
+        assert explorer.logits.tolist() == [1.0, 2.0]
+        with pytest.raises(ValueError, match="read-only"):
+            explorer.logits[0] = 9
+
+    @pytest.mark.parametrize("logits", [[1.0, math.nan, math.inf], [0.5]])
+    def test_that_are_equal_are_no_change(self, logits: list[float]) -> None:
+        explorer = explore(logits)
+        log = heard(explorer)
+        explorer.logits = np.array(logits)
+        assert log == []
+        explorer.logits = [*logits[:-1], 7.0]
+        assert [name for name, _ in log] == ["logits"]
+
+    def test_of_a_series_bring_its_index_and_name(self) -> None:
+        series = pd.Series([1.0, 2.0], index=["cat", "dog"], name="animals")
+        explorer = explore(series)
+        assert (explorer.labels, explorer.source) == (("cat", "dog"), "animals")
+        explorer.logits = pd.Series([1.0, 2.0], index=["eel", "fox"])
+        assert (explorer.labels, explorer.source) == (("eel", "fox"), "animals")
+        explorer.logits = pd.Series([3.0, 4.0], index=[10, 20])
+        assert (explorer.labels, explorer.source) == (("10", "20"), "given")
+        assert explore(series, ["a", "b"]).labels == ("a", "b")
+
+    def test_of_the_same_number_keep_the_labels_and_of_another_drop_them(self) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        log = heard(explorer)
+        explorer.logits = [3.0, 4.0]
+        assert explorer.labels == ("a", "b")
+        explorer.logits = [5.0]
+        assert log == [("logits", [3.0, 4.0]), ("logits", [5.0]), ("labels", None)]
+
+    def test_that_are_assigned_are_no_longer_random(self) -> None:
+        explorer = explore()
+        explorer.logits = [1.0, 2.0]
+        assert explorer.source == "given"
+
+
+class TestWhatDoesNotFit:
+    @pytest.mark.parametrize(
+        ("name", "value", "message"),
+        [
+            ("temperature", -0.5, "temperature must be >= 0, got -0.5"),
+            ("temperature", math.nan, "temperature must be >= 0, got nan"),
+            ("temperature", "hot", "temperature must be a number >= 0, got 'hot'"),
+            ("temperature", None, "temperature must be a number >= 0, got None"),
+            ("logits", [], "logits must hold at least one number, got none"),
+            ("logits", [[1.0]], "logits must be one row, got shape"),
+            ("logits", [1j], "logits must be real numbers, got complex128"),
+            ("logits", None, "logits must be real numbers, got object"),
+            ("labels", ["a"], "labels must be 2, one for each logit, got 1"),
+            ("labels", "ab", "labels must be a sequence of strings, got str"),
+            ("labels", 5, "labels must be a sequence of strings, got int"),
+        ],
+    )
+    def test_is_an_error_and_changes_nothing(
+        self, opened: list[Browser], name: str, value: Any, message: str
+    ) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+        with pytest.raises(TraitError, match=re.escape(message)):
+            setattr(explorer, name, value)
+        assert explorer.logits.tolist() == [1.0, 2.0]
+        assert (explorer.labels, explorer.temperature) == (("a", "b"), 1.0)
+        assert (log, browser.news()) == ([], [])
+
+    @pytest.mark.parametrize(
+        ("arguments", "error", "message"),
+        [
+            ({"logits": [1.0], "temperature": -1}, ValueError, "temperature must be >= 0"),
+            ({"logits": ["a"]}, TypeError, "logits must be real numbers"),
+            ({"logits": [1.0], "labels": ["a", "b"]}, ValueError, "labels must be 1, one for"),
+            ({"logits": [1.0], "labels": "a"}, TypeError, "labels must be a sequence of strings"),
+        ],
+    )
+    def test_makes_no_explorer(
+        self, arguments: dict[str, Any], error: type[Exception], message: str
+    ) -> None:
+        with pytest.raises(error, match=message):
+            explore(**arguments)
+
+    def test_within_a_held_block_undoes_the_whole_block(self, opened: list[Browser]) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+
+        def change() -> None:
+            with explorer.hold_trait_notifications():
+                explorer.source = "elsewhere"
+                explorer.temperature = 2
+                explorer.logits = [1.0, 2.0, 3.0]
+                explorer.labels = ["only one"]
+
+        with pytest.raises(TraitError, match="labels must be 3, one for each logit, got 1"):
+            change()
+        assert explorer.logits.tolist() == [1.0, 2.0]
+        assert (explorer.labels, explorer.temperature) == (("a", "b"), 1.0)
+        assert explorer.source == "given"
+        assert (log, browser.news()) == ([], [])
+
+    def test_is_never_left_behind_by_another_error(self, opened: list[Browser]) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        viewed(explorer, opened)
+        heard(explorer)  # asserts in each notification that the labels fit
+
+        def change() -> None:
+            with explorer.hold_trait_notifications():
+                explorer.labels = ["a", "b", "c"]
+                raise KeyError("of the user")
+
+        with pytest.raises(KeyError, match="of the user"):
+            change()
+        assert explorer.labels is None
+
+
+class TestSync:
+    def test_the_comm_opens_with_the_first_view_and_carries_the_state(
+        self, opened: list[Browser]
+    ) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"], temperature=math.inf)
+        assert opened == []
+        data, _ = explorer._repr_mimebundle_()
+        (opening,) = named(data[VIEW]["model_id"], opened).news()
+        assert opening["state"]["temperature"] == "inf"
+        assert opening["state"]["labels"] == ("a", "b")
+        assert opening["buffer_paths"] == [["logits"]]
+        assert bytes(opening["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
+        assert "export" in opening["state"]["_esm"]
+        before = len(opened)
+        explorer._repr_mimebundle_()
+        assert len(opened) == before
+
+    @pytest.mark.parametrize("order", [("logits", "labels"), ("labels", "logits")])
+    def test_what_is_set_together_is_told_together(
+        self, opened: list[Browser], order: tuple[str, str]
+    ) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+        values = {"logits": [3.0, 4.0, 5.0], "labels": ["x", "y", "z"]}
+        with explorer.hold_trait_notifications():
+            for name in order:
+                setattr(explorer, name, values[name])
+        assert explorer.labels == ("x", "y", "z")
+        assert sorted(name for name, _ in log) == ["labels", "logits"]
+        (message,) = browser.news()
+        assert message["state"] == {"labels": ("x", "y", "z")}
+        assert message["buffer_paths"] == [["logits"]]
+
+    def test_labels_which_no_longer_fit_leave_with_the_logits(self, opened: list[Browser]) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        explorer.logits = [1.0]
+        (message,) = browser.news()
+        assert message["state"] == {"labels": None}
+        assert message["buffer_paths"] == [["logits"]]
+
+    def test_a_change_from_the_browser_arrives_and_is_not_sent_back(
+        self, opened: list[Browser]
+    ) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+        from_browser(explorer, temperature=0.25)
+        from_browser(explorer, temperature="inf")
+        row = np.array([0.1, 0.2, 0.3], "<f8").tobytes()
+        from_browser(explorer, labels=None, source=None, logits=row)
+        assert log[:2] == [("temperature", 0.25), ("temperature", math.inf)]
+        assert sorted(log[2:]) == [("labels", None), ("logits", [0.1, 0.2, 0.3]), ("source", None)]
+        # An echo tells other browsers; an update would start a ping-pong with this one.
+        assert {message["method"] for message in browser.news()} == {"echo_update"}
+        assert not explorer.logits.flags.writeable
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"temperature": -1},
+            {"temperature": None},
+            {"temperature": "hot"},
+            {"temperature": {}},
+            {"labels": ["a"]},
+            {"labels": 3},
+            {"source": 3},
+            {"logits": b"1234567"},
+            {"logits": b""},
+            {"logits": np.zeros(3).tobytes()},  # and the labels stay two
+        ],
+    )
+    def test_a_bad_change_from_the_browser_is_refused_and_the_browser_put_right(
+        self, opened: list[Browser], change: dict[str, Any], caplog: pytest.LogCaptureFixture
+    ) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+        from_browser(explorer, **change)
+        assert log == []
+        (message,) = browser.news()
+        assert message["method"] == "update"
+        assert message["state"] == {"labels": ("a", "b"), "temperature": 1.0, "source": "given"}
+        assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
+        assert "refused" in caplog.text
+
+    def test_an_error_of_an_observer_is_not_taken_for_a_bad_change(
+        self, opened: list[Browser]
+    ) -> None:
+        explorer = explore([1.0, 2.0])
+        viewed(explorer, opened)
+
+        def fail(_change: object) -> None:
+            raise ValueError("of the observer")
+
+        explorer.observe(fail, "temperature")
+        with pytest.raises(ValueError, match="of the observer"):
+            explorer.set_state({"temperature": 2.0})
+
+    def test_links_hold_two_explorers_together(self) -> None:
+        one, other = explore([1.0, 2.0], ["a", "b"]), explore([3.0, 4.0, 5.0])
+        links = [ipywidgets.link((one, name), (other, name)) for name in ("temperature", "logits")]
+        assert other.logits.tolist() == [1.0, 2.0]
+        other.temperature = 3
+        other.logits = [7.0, 8.0, 9.0]
+        assert one.temperature == 3.0
+        assert one.logits.tolist() == [7.0, 8.0, 9.0]
+        assert one.labels is None
+        for link in links:
+            link.unlink()
+
+    def test_links_to_a_slider_and_stands_in_a_box(self, opened: list[Browser]) -> None:
+        explorer, slider = explore([1.0, 2.0]), ipywidgets.FloatSlider(max=10)
+        ipywidgets.link((explorer, "temperature"), (slider, "value"))
+        slider.value = 2.5
+        assert explorer.temperature == 2.5
+        box = ipywidgets.HBox([explorer, slider])
+        assert explorer.model_id in str(box.get_state("children"))
+        assert explorer.model_id in {browser.comm_id for browser in opened}
+        ipywidgets.jslink((explorer, "temperature"), (slider, "value"))
+
+    def test_close_closes_and_can_be_repeated(self, opened: list[Browser]) -> None:
+        explorer = explore()
+        browser = viewed(explorer, opened)
+        explorer.close()
+        explorer.close()
+        assert explorer.comm is None
+        assert [message["type"] for message in browser.news()] == ["comm_close"]
+
+
+class TestProbabilities:
+    @pytest.mark.parametrize("temperature", [0, 1e-4, 0.7, 1, 1e4, math.inf])
+    def test_are_the_softmax_that_python_gives(self, temperature: float) -> None:
+        logits = [0.3, 1.0, 1.0, -2.0]
+        explorer = explore(logits, temperature=temperature)
+        assert explorer.probabilities.tolist() == softmax(np.array(logits), temperature).tolist()
+
+    def test_follow_the_traits(self) -> None:
+        explorer = explore([1.0, 3.0])
+        explorer.temperature = 0
+        assert explorer.probabilities.tolist() == [0.0, 1.0]
+        explorer.logits = [2.0, 2.0]
+        assert explorer.probabilities.tolist() == [0.5, 0.5]
+
+
+def png_of(data: dict[str, Any]) -> bytes:
+    return base64.b64decode(data["image/png"], validate=True)
+
+
+class TestOutput:
+    @pytest.mark.parametrize(
+        ("logits", "labels"),
+        [
+            ([0.3, 0.9, 0.1], None),
+            (np.random.default_rng(0).normal(size=50), ["日本語" * 10] * 50),
+            (
+                np.random.default_rng(0).normal(size=50),
+                ["".join(chr(33 + (7 * i * j + j) % 90) for j in range(40)) for i in range(50)],
+            ),
+            (np.random.default_rng(0).normal(size=60_000), None),
+        ],
+    )
+    def test_holds_a_picture_which_is_small_whatever_the_state(
+        self, logits: Any, labels: list[str] | None
+    ) -> None:
+        data, metadata = explore(logits, labels)._repr_mimebundle_()
+        assert png_of(data).startswith(b"\x89PNG")
+        assert len(data["image/png"]) < LARGEST_PICTURE
+        assert f"{len(logits):,} logits" in metadata["image/png"]["alt"]
+        assert data["text/plain"] == f"Explorer({len(logits):,} logits, temperature=1.0)"
+
+    def test_shows_the_present_state(self) -> None:
+        explorer = explore([0.3, 0.9, 0.1])
+        before = explorer._repr_mimebundle_()[0]["image/png"]
+        explorer.temperature = 0.1
+        assert explorer._repr_mimebundle_()[0]["image/png"] != before
+
+    def test_needs_no_matplotlib(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "thermoscope.figures", None)
+        data, metadata = explore([0.3, 0.9])._repr_mimebundle_()
+        assert set(data) == {VIEW, "text/plain"}
+        assert "image/png" not in metadata
+        embedded, _ = explore([0.3, 0.9], embed=True)._repr_mimebundle_()
+        assert "<iframe" in embedded["text/html"]
+
+    def test_embedded_is_the_page_in_a_frame_over_the_picture(self, opened: list[Browser]) -> None:
+        explorer = explore([0.3, 0.9], ["</script>", '"><img onerror=alert(1)>'], embed=True)
+        data, _ = explorer._repr_mimebundle_()
+        assert VIEW not in data
+        assert opened == []
+        assert png_of(data).startswith(b"\x89PNG")
+        page = page_html(State.of([0.3, 0.9], explorer.labels, source="given"))
+        (source,) = re.findall(r'<iframe srcdoc="([^"]*)"', data["text/html"])
+        assert html.unescape(source) == page
+        assert 'sandbox="allow-scripts"' in data["text/html"]
+        assert f'<img src="data:image/png;base64,{data["image/png"]}"' in data["text/html"]
+
+    @pytest.mark.parametrize(("attended", "voila"), [(False, False), (False, True), (True, False)])
+    def test_is_a_widget_only_where_somebody_is_there(
+        self, monkeypatch: pytest.MonkeyPatch, *, attended: bool, voila: bool
+    ) -> None:
+        request = {"content": {"allow_stdin": attended}}
+        shell = SimpleNamespace(get_parent=lambda: request)
+        monkeypatch.setattr(widget, "get_ipython", lambda: shell)
+        if voila:
+            monkeypatch.setenv("VOILA_KERNEL_ID", "some")
+        data, _ = explore([0.3, 0.9])._repr_mimebundle_()
+        assert (VIEW in data) == (attended or voila)
+        assert "image/png" in data
+
+    def test_to_html_writes_the_page_of_the_present_state(self, tmp_path: Path) -> None:
+        explorer = explore([0.3, 0.9], ["a", "b"])
+        explorer.temperature = math.inf
+        path = tmp_path / "explorer.html"
+        explorer.to_html(path)
+        state = State.of([0.3, 0.9], ["a", "b"], temperature=math.inf, source="given")
+        assert path.read_text(encoding="utf-8") == page_html(state)
+
+
+@pytest.fixture(scope="module")
+def executed() -> nbformat.NotebookNode:
+    cells = [
+        "from thermoscope.explorer.widget import explore",
+        "explore([1.0, 2.0, 3.0])",
+        "explore([1.0, 2.0, 3.0], embed=True)",
+    ]
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(source) for source in cells]
+    )
+    NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
+    return notebook
+
+
+class TestNotebook:
+    """What ``nbconvert`` and ``jupyter execute`` make of a notebook with explorers in it."""
+
+    def test_executed_with_nobody_there_holds_pictures_and_no_widget(
+        self, executed: nbformat.NotebookNode
+    ) -> None:
+        _, shown, embedded = (cell.outputs for cell in executed.cells)
+        assert set(shown[0].data) == {"image/png", "text/plain"}
+        assert set(embedded[0].data) == {"image/png", "text/html", "text/plain"}
+        assert len(str(shown[0])) < LARGEST_PICTURE
+        assert "widgets" not in executed.metadata
+
+    def test_as_html_shows_a_picture_and_a_live_page_and_asks_no_cdn_for_a_widget(
+        self, executed: nbformat.NotebookNode
+    ) -> None:
+        body, _ = HTMLExporter().from_notebook_node(executed)
+        assert body.count('src="data:image/png') == 2  # and the one beneath the frame
+        assert body.count("<iframe") == 1
+        assert "html-manager" not in body
+
+    def test_as_latex_shows_both_pictures(self, executed: nbformat.NotebookNode) -> None:
+        body, resources = LatexExporter().from_notebook_node(executed)
+        assert len(resources["outputs"]) == 2
+        for name, content in resources["outputs"].items():
+            assert content.startswith(b"\x89PNG")
+            assert f"{{{name}}}" in body
+
+    def test_saved_by_a_browser_shows_the_picture_where_no_state_was_saved(
+        self, opened: list[Browser]
+    ) -> None:
+        data, metadata = explore([1.0, 2.0])._repr_mimebundle_()
+        assert opened
+        output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+        cell = nbformat.v4.new_code_cell("explore([1.0, 2.0])", outputs=[output])
+        body, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+        assert data["image/png"] in body
+        assert VIEW not in body
+
+
+def test_without_anywidget_the_error_says_what_to_install() -> None:
+    program = "import sys; sys.modules['anywidget'] = None; import thermoscope.explorer.widget"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert 'needs anywidget: pip install "thermoscope[notebook]"' in done.stderr
