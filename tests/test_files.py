@@ -349,6 +349,14 @@ def test_a_damaged_npy_never_gets_more_than_a_clear_line(
     assert "\n" not in outcome
 
 
+def test_an_error_is_one_of_the_system_and_of_the_value(tmp_path: Path) -> None:
+    for kind in (OSError, ValueError):
+        with pytest.raises(kind, match=r"none\.csv: No such file"):
+            read_logits(tmp_path / "none.csv")
+        with pytest.raises(kind, match=r"none/page\.html: there is no folder"):
+            write_whole(tmp_path / "none" / "page.html", b"data")
+
+
 @given(st.binary(max_size=200))
 def test_any_text_gets_numbers_or_a_clear_line(data: bytes) -> None:
     try:

@@ -37,6 +37,8 @@ __all__ = ["app", "main"]
 ALL_ROWS: Final = 50
 """As on the page: up to so many items, a table has them all, in the order given."""
 TOP_ROWS: Final = 20
+BLOCK: Final = 1 << 16
+"""So many numbers are turned into text at a time, for text takes far more memory."""
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -211,7 +213,8 @@ def compute(
     elif output is None and os.isatty(1):
         _print_table(state, probabilities)
     elif output is None:
-        typer.echo("\n".join(map(repr, probabilities.tolist())))
+        for start in range(0, probabilities.size, BLOCK):
+            typer.echo("\n".join(map(repr, probabilities[start : start + BLOCK].tolist())))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -234,12 +237,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = " ".join(error.format_message().split())
         elif isinstance(error, MemoryError):
             message = "out of memory"
+        elif isinstance(error, (TypeError, ValueError)):
+            message = str(error)
         elif isinstance(error, OSError):
             name = "" if error.filename is None else f"{error.filename}: "
             message = f"{name}{error.strerror or error}"
             _discard_output()
-        elif isinstance(error, (TypeError, ValueError)):
-            message = str(error)
         else:
             raise
         typer.echo(f"thermoscope: error: {_printable(message)}", err=True)

@@ -32,8 +32,12 @@ BYTES_PER_TEXT_BYTE: Final = 16
 NOT_FINITE: Final = ("inf", "-inf", "nan")
 
 
-class FileError(ValueError):
-    """A file cannot be read or written; the message names it and says why, in one line."""
+class FileError(OSError, ValueError):
+    """A file cannot be read or written; the message names it and says why, in one line.
+
+    It is an OSError and a ValueError, for a caller need not know which of the system and the
+    content of the file stands in the way.
+    """
 
 
 class Logits(NamedTuple):
