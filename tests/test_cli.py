@@ -242,8 +242,8 @@ ERRORS = [
     ("softmax 1 2 -T nan", "temperature must be >= 0, got nan"),
     ("softmax 1 2 -T abc", "temperature must be a number >= 0, got 'abc'"),
     ("softmax 1 2 -T", "Option '-T' requires an argument."),
-    ("softmax 1 x", "arguments: item 1 must be a number, got 'x'"),
-    ("softmax 1 - 2", "arguments: item 1 must be a number, got '-'"),
+    ("softmax 1 x", "the arguments: item 1 must be a number, got 'x'"),
+    ("softmax 1 - 2", "the arguments: item 1 must be a number, got '-'"),
     ("softmax none.npy", "none.npy: No such file or directory"),
     ("softmax", "standard input: there are no numbers in it"),
     ("softmax 1 2 --temprature 3", "no such option: --temprature"),
@@ -267,7 +267,7 @@ ERRORS = [
     ("explore --no-open --port 65536", "port must be 0 to 65535, got 65536"),
     ("explore --port x", "Invalid value for '--port': "),
     ("explore none.json", "none.json: No such file or directory"),
-    ("softmix", "No such command 'softmix'. Did you mean 'softmax'?"),
+    ("softmix", "No such command 'softmix'."),
     ("--temperature", "No such option: --temperature"),
 ]
 

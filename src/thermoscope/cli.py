@@ -273,7 +273,7 @@ def _read_words(words: list[str], row: int | None) -> Logits:
         return read_logits(words[0], row=row)
     _read(None, row)
     if words != ["-"]:
-        return parse_logits(" ".join(words), "arguments")
+        return parse_logits(" ".join(words), "the arguments")
     if os.isatty(0):
         typer.echo("Logits, then Ctrl-D:", err=True)
     with open(0, "rb", closefd=False) as standard_input:
