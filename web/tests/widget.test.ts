@@ -1,0 +1,193 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Host } from "../src/host";
+import { logitsToBytes, type State } from "../src/state";
+import { type Model, modelHost } from "../src/widget";
+
+// The instrument needs a document; here only what passes between it and the model counts.
+vi.mock("../src/mount", () => ({ mount: () => () => {} }));
+
+/** A model as ipywidgets makes it: a change is told at once, and to every view. */
+class FakeModel implements Model {
+  readonly saved: Record<string, unknown>[] = [];
+  private readonly values: Record<string, unknown>;
+  private unsaved: Record<string, unknown> = {};
+  private readonly listeners = new Map<string, Set<() => void>>();
+
+  constructor(state: State) {
+    this.values = { ...state, logits: logitsToBytes(state.logits) };
+  }
+  get(name: string): unknown {
+    return this.values[name];
+  }
+  set(name: string, value: unknown): void {
+    this.unsaved[name] = value;
+    this.arrive({ [name]: value });
+  }
+  save_changes(): void {
+    this.saved.push(this.unsaved);
+    this.unsaved = {};
+  }
+  on(event: string, listener: () => void): void {
+    if (!this.listeners.has(event)) this.listeners.set(event, new Set());
+    this.listeners.get(event)!.add(listener);
+  }
+  off(event: string, listener: () => void): void {
+    this.listeners.get(event)?.delete(listener);
+  }
+  /** What a message from the kernel brings: all of it is there when the first part is told. */
+  arrive(values: Record<string, unknown>): void {
+    const changed = Object.keys(values).filter((name) => this.values[name] !== values[name]);
+    Object.assign(this.values, values);
+    for (const name of changed) {
+      for (const listener of this.listeners.get(`change:${name}`) ?? []) listener();
+    }
+  }
+  get followers(): number {
+    return [...this.listeners.values()].reduce((sum, set) => sum + set.size, 0);
+  }
+}
+
+const STATE: State = {
+  logits: Float64Array.of(2, -1),
+  labels: ["cat", "dog"],
+  temperature: 1,
+  source: "given",
+};
+
+function heard(host: Host): Partial<State>[] {
+  const changes: Partial<State>[] = [];
+  host.subscribe((change) => changes.push(change));
+  return changes;
+}
+
+const bytes = (...logits: number[]) => logitsToBytes(Float64Array.from(logits));
+
+describe("the host over a widget's model", () => {
+  let model: FakeModel;
+  beforeEach(() => {
+    vi.useFakeTimers();
+    model = new FakeModel(STATE);
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it("reads the state that lies in the model", () => {
+    expect(modelHost(model).read()).toEqual(STATE);
+    model.arrive({ temperature: "inf", labels: null, source: null });
+    expect(modelHost(model).read()).toEqual({
+      ...STATE,
+      temperature: Infinity,
+      labels: null,
+      source: null,
+    });
+  });
+
+  it("saves at once when a gesture has ended", () => {
+    modelHost(model).write({ temperature: Infinity }, true);
+    expect(model.saved).toEqual([{ temperature: "inf" }]);
+  });
+
+  it("saves new logits, and what goes with them, as one change", () => {
+    const logits = Float64Array.of(1, 2, 3);
+    modelHost(model).write({ logits, labels: null, source: null }, true);
+    expect(model.saved).toEqual([{ logits: bytes(1, 2, 3), labels: null, source: null }]);
+  });
+
+  it("saves every 50 ms of a drag, the last moment too, and nothing after", () => {
+    const host = modelHost(model);
+    for (let i = 1; i <= 20; i++) {
+      host.write({ temperature: i }, false);
+      vi.advanceTimersByTime(10);
+    }
+    expect(model.saved.length).toBe(4);
+    host.write({ temperature: 21 }, true);
+    expect(model.saved.at(-1)).toEqual({ temperature: 21 });
+    const count = model.saved.length;
+    vi.advanceTimersByTime(1000);
+    expect(model.saved.length).toBe(count);
+  });
+
+  it("never hears its own changes", async () => {
+    const host = modelHost(model);
+    const changes = heard(host);
+    host.write({ temperature: 2 }, false);
+    host.write({ temperature: 3 }, true);
+    await Promise.resolve();
+    expect(changes).toEqual([]);
+  });
+
+  it("hears each change of another view of the model before it is saved", async () => {
+    const one = modelHost(model);
+    const changes = heard(modelHost(model));
+    for (const temperature of [2, 3]) {
+      one.write({ temperature }, false);
+      await Promise.resolve();
+    }
+    expect(changes).toEqual([{ temperature: 2 }, { temperature: 3 }]);
+    expect(model.saved).toEqual([]);
+  });
+
+  it("hears a change from the kernel once, whole", async () => {
+    const changes = heard(modelHost(model));
+    model.arrive({ labels: ["a", "b", "c"], logits: bytes(1, 2, 3), temperature: "inf" });
+    await Promise.resolve();
+    expect(changes).toEqual([
+      { labels: ["a", "b", "c"], logits: Float64Array.of(1, 2, 3), temperature: Infinity },
+    ]);
+    expect(model.saved).toEqual([]);
+  });
+
+  it("waits for the rest where the parts of a change come one by one", async () => {
+    const changes = heard(modelHost(model));
+    model.arrive({ logits: bytes(1, 2, 3) });
+    await Promise.resolve();
+    expect(changes).toEqual([]);
+    model.arrive({ labels: ["a", "b", "c"] });
+    await Promise.resolve();
+    expect(changes).toEqual([{ logits: Float64Array.of(1, 2, 3), labels: ["a", "b", "c"] }]);
+  });
+
+  it("is not thrown back by the kernel's echo of an earlier moment of a drag", async () => {
+    const dragged = modelHost(model);
+    const changes = heard(dragged);
+    const elsewhere = heard(modelHost(model));
+    dragged.write({ temperature: 2 }, false);
+    vi.advanceTimersByTime(50);
+    dragged.write({ temperature: 3 }, false);
+    await Promise.resolve();
+    model.arrive({ temperature: 2 });
+    await Promise.resolve();
+    vi.advanceTimersByTime(50);
+    expect(model.saved).toEqual([{ temperature: 2 }, { temperature: 3 }]);
+    expect(model.get("temperature")).toBe(3);
+    expect(changes).toEqual([]);
+    expect(elsewhere.at(-1)).toEqual({ temperature: 3 });
+    expect(elsewhere).not.toContainEqual({ temperature: 2 });
+    // The gesture is over: now the kernel's word counts.
+    model.arrive({ temperature: 5 });
+    await Promise.resolve();
+    expect(changes).toEqual([{ temperature: 5 }]);
+  });
+
+  it("saves what is left and lets go of the model when it is closed", async () => {
+    const host = modelHost(model);
+    const changes = heard(host);
+    host.write({ temperature: 2 }, false);
+    host.close();
+    expect(model.saved).toEqual([{ temperature: 2 }]);
+    expect(model.followers).toBe(0);
+    model.arrive({ temperature: 4 });
+    await Promise.resolve();
+    expect(changes).toEqual([]);
+  });
+
+  it("stops telling a listener that has gone", async () => {
+    const host = modelHost(model);
+    const changes: unknown[] = [];
+    host.subscribe((change) => changes.push(change))();
+    model.arrive({ temperature: 4 });
+    await Promise.resolve();
+    expect(changes).toEqual([]);
+  });
+});
