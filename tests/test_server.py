@@ -188,6 +188,22 @@ def test_a_signal_ends_it_cleanly_and_frees_the_port(pets: Path, number: int) ->
         assert second.port == port
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_between_the_address_and_the_server_ends_it_too(
+    monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    run = uvicorn.Server.run
+
+    def run_late(self: uvicorn.Server, sockets: list[socket.socket]) -> None:
+        signal.raise_signal(number)
+        run(self, sockets)
+
+    monkeypatch.setattr(uvicorn.Server, "run", run_late)
+    before = signal.getsignal(number)
+    server.serve(State.of([1.0]), open_browser=False)
+    assert signal.getsignal(number) is before
+
+
 def test_readers_who_stall_cannot_keep_it_from_ending(tmp_path: Path) -> None:
     np.save(tmp_path / "many.npy", np.zeros(1_000_000))
     with (
@@ -253,9 +269,7 @@ def test_a_browser_is_opened_only_where_wanted(
     opened: list[str] = []
     monkeypatch.setattr(server, "_open", opened.append)
     monkeypatch.setattr(uvicorn.Server, "run", lambda *_, **__: None)
-    before = signal.getsignal(signal.SIGTERM)
     server.serve(State.of([1.0]), open_browser=wanted)
-    assert signal.getsignal(signal.SIGTERM) is before
     (address,) = re.findall(r"http://\S+", capfd.readouterr().out)
     assert opened == ([address] if wanted else [])
 

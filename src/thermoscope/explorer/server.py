@@ -48,34 +48,40 @@ def serve(state: State, *, port: int | None = None, open_browser: bool = True) -
     ValueError
         If `port` is no port.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        with suppress(KeyboardInterrupt), _listen(port) as listener:
-            port = listener.getsockname()[1]
-            token = secrets.token_urlsafe(32)
-            url = f"http://{HOST}:{port}/{token}/"
-            server = uvicorn.Server(
-                uvicorn.Config(
-                    application(state, port=port, token=token),
-                    access_log=False,
-                    # No reader is owed more than this: Ctrl-C ends the server all the same.
-                    timeout_graceful_shutdown=1,
-                    http="h11",
-                    lifespan="off",
-                    log_config=None,
-                    log_level="critical",
-                    loop="asyncio",
-                    proxy_headers=False,
-                    server_header=False,
-                    ws="none",
-                )
+    with _listen(port) as listener:
+        port = listener.getsockname()[1]
+        token = secrets.token_urlsafe(32)
+        url = f"http://{HOST}:{port}/{token}/"
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application(state, port=port, token=token),
+                access_log=False,
+                # No reader is owed more than this: Ctrl-C ends the server all the same.
+                timeout_graceful_shutdown=1,
+                http="h11",
+                lifespan="off",
+                log_config=None,
+                log_level="critical",
+                loop="asyncio",
+                proxy_headers=False,
+                server_header=False,
+                ws="none",
             )
+        )
+
+        def end(*_: object) -> None:
+            server.should_exit = True
+
+        # uvicorn has handlers of its own while it runs, and passes each signal on at its end.
+        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
             print(f"The explorer is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
             if open_browser:
                 _open(url)
             server.run(sockets=[listener])
-    finally:
-        signal.signal(signal.SIGTERM, before)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def application(state: State, *, port: int, token: str) -> ASGIApp:
