@@ -37,8 +37,8 @@ def page_html(state: State) -> str:
     --------
     >>> from thermoscope.explorer.state import State
     >>> page = page_html(State.of([2.0, 1.0, 0.1], ["cat", "dog", "</script>"]))
-    >>> page.startswith("<!doctype html>"), "</script>" in page.split("<body>")[1][:600]
-    (True, False)
+    >>> page.startswith("<!doctype html>"), page.count("</script>")  # of state and program
+    (True, 2)
     """
     # In a script element, only "<" could end the element or open a comment.
     written = json.dumps(state.to_json(), ensure_ascii=False, separators=(",", ":"))
