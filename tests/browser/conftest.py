@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@pytest.fixture(scope="session")
+# Not for the session: while Playwright runs, no other test of the same thread can run asyncio.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if find() is None:
         pytest.fail("no Chromium: run `python -m tools.chromium` to install one")
