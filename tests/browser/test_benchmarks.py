@@ -1,0 +1,40 @@
+"""The benchmarks run, and what they say adds up; how fast anything is, no test says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def run(*arguments: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+
+
+@pytest.mark.browser
+def test_a_drag_is_measured(tmp_path: Path) -> None:
+    out = tmp_path / "frames.json"
+    table = run(
+        "benchmarks.frames", "--sizes", "10", "--events", "40", "--no-original", "--json", str(out)
+    )
+    assert "thermoscope" in table
+    (drag,) = json.loads(out.read_text())["drags"]
+    assert drag["items"] == 10
+    assert drag["events"] > 10
+    for name in ("work", "on_core", "to_paint", "frames"):
+        assert 0 < drag[name]["median"] <= drag[name]["p95"]
+    # No screen here is faster than its clock, and no picture older than its event.
+    assert 0 < drag["rate"] < 61
+    assert drag["on_core"]["median"] <= drag["work"]["median"]
+    assert drag["frames"]["median"] < drag["to_paint"]["median"] / (1000 / 60)
+
+
+def test_the_import_is_timed() -> None:
+    assert "ratio" in run("benchmarks.imports", "--repeats", "1")
