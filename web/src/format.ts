@@ -19,7 +19,7 @@ export function percent(share: number, exact = true): string {
 /** A float64 with ten significant digits, or with all of its digits where ten would say 1. */
 export function digits(value: number): string {
   if (Number.isInteger(value) || !Number.isFinite(value)) return infinity(value);
-  const rounded = value.toPrecision(10);
+  const rounded = Math.abs(value) < 1e-3 ? value.toExponential(9) : value.toPrecision(10);
   return Number(rounded) === 1 ? String(value) : rounded;
 }
 
@@ -130,10 +130,11 @@ export function spoken(label: string): string {
     .join("");
 }
 
+/** As in a string literal: not every font has the symbols for control characters. */
 function mark(code: number): string {
-  if (code < 0x20) return String.fromCharCode(0x2400 + code);
-  if (code === 0x7f) return "␡";
-  return `⟨${code.toString(16).toUpperCase().padStart(4, "0")}⟩`;
+  const short: Record<number, string> = { 9: "\\t", 10: "\\n", 13: "\\r" };
+  const hex = code.toString(16);
+  return short[code] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`);
 }
 
 function clip(text: string, longest: number): string {

@@ -128,6 +128,7 @@ export function TemperatureControls({ instrument }: Part) {
       <div class="typed">
         <label class="field">
           Temperature value
+          <span>
           <input
             type="text"
             inputMode="decimal"
@@ -142,6 +143,7 @@ export function TemperatureControls({ instrument }: Part) {
               if (event.key === "Escape") draft.value = null;
             }}
           />
+          </span>
         </label>
         <button type="button" onClick={() => set(1)}>
           T = 1

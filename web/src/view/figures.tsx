@@ -106,7 +106,7 @@ export function Figures({ instrument }: Part) {
               </div>
             ))}
           </div>
-          {many.value && <p class="rest">other {count(rest.value)} items</p>}
+          {many.value && <p class="rest"><span>other {count(rest.value)} items</span></p>}
         </figure>
         <figure class="softmax" aria-label="Softmax">
           <figcaption>
@@ -138,7 +138,8 @@ export function Figures({ instrument }: Part) {
           </div>
           {many.value && (
             <p class="rest">
-              other {count(rest.value)} items = <span class="number">{instrument.restText}</span>
+              <span>other {count(rest.value)} items =</span>
+              <span class="number">{instrument.restText}</span>
             </p>
           )}
         </figure>

@@ -15,6 +15,9 @@ export function Formula({ instrument }: Part) {
   const share = useComputed(() =>
     instrument.shareText(logit.value, frame.value.probability(logit.value)),
   );
+  /** A share may be a bound, "> 99.99 %". */
+  const relation = useComputed(() => (/^[<>]/.test(share.value) ? share.value[0]! : "="));
+  const bound = useComputed(() => share.value.replace(/^[<>] /, ""));
   const kind = useComputed(() => {
     if (Number.isNaN(frame.value.top)) return "none";
     if (highest.value === Infinity || temperature.value === 0) return "highest";
@@ -57,13 +60,13 @@ export function Formula({ instrument }: Part) {
               ) : (
                 <mn>0</mn>
               )}
-              <mo>=</mo>
-              <mtext>{share}</mtext>
+              <mo>{relation}</mo>
+              <mtext>{bound}</mtext>
             </math>
             <p>
               {isHighest.value
-                ? "a highest logit: those that tie for it share the weight equally"
-                : "not a highest logit: those alone have weight"}
+                ? "the highest logit; items that tie for it share equally"
+                : "not the highest logit, which takes all"}
             </p>
           </>
         )}
@@ -80,8 +83,8 @@ export function Formula({ instrument }: Part) {
                   <mn>{sharers}</mn>
                 </mfrac>
               )}
-              <mo>=</mo>
-              <mtext>{share}</mtext>
+              <mo>{relation}</mo>
+              <mtext>{bound}</mtext>
             </math>
             <p>every logit above −∞ counts the same</p>
           </>
@@ -118,8 +121,8 @@ export function Formula({ instrument }: Part) {
               </mfrac>
             </math>
             <math displaystyle>
-              <mo>=</mo>
-              <mtext>{share}</mtext>
+              <mo>{relation}</mo>
+              <mtext>{bound}</mtext>
             </math>
           </>
         )}

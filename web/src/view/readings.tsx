@@ -9,23 +9,33 @@ export function Readings({ instrument }: Part) {
     <dl class="readings">
       <div>
         <dt>Entropy</dt>
-        <dd>{useComputed(() => measure(frame.value.entropy))}</dd>
+        <dd>
+          <span>{useComputed(() => measure(frame.value.entropy))}</span>
+        </dd>
         <dd class="unit">nats</dd>
-        <dd>{useComputed(() => measure(frame.value.entropy / Math.LN2))}</dd>
+        <dd>
+          <span>{useComputed(() => measure(frame.value.entropy / Math.LN2))}</span>
+        </dd>
         <dd class="unit">bits</dd>
       </div>
       <div>
         <dt>Effective choices</dt>
-        <dd>{useComputed(() => measure(frame.value.perplexity))}</dd>
+        <dd>
+          <span>{useComputed(() => measure(frame.value.perplexity))}</span>
+        </dd>
         <dd class="unit">of {useComputed(() => count(instrument.count.value))}</dd>
       </div>
       <div>
         <dt>Top probability</dt>
-        <dd>{instrument.topText}</dd>
+        <dd>
+          <span>{instrument.topText}</span>
+        </dd>
       </div>
       <div>
         <dt>Sum</dt>
-        <dd>{useComputed(() => digits(frame.value.sum))}</dd>
+        <dd>
+          <span>{useComputed(() => digits(frame.value.sum))}</span>
+        </dd>
       </div>
     </dl>
   );
@@ -81,5 +91,8 @@ function describe(instrument: Instrument): string {
       ? "plain softmax"
       : `${temperature.peek() < 1 ? "sharper" : "flatter"} than plain softmax`;
   const lead = ties === 1 ? `${leader} leads with` : `${count(ties)} tied items lead, each with`;
-  return `${t}: ${side}. ${lead} ${topText.peek()}; as uncertain as ${brief(perplexity)} equal choices.`;
+  const share = topText.peek().replace("> ", "more than ");
+  const uncertainty =
+    perplexity < 1.01 ? "next to certain" : `as uncertain as ${brief(perplexity)} equal choices`;
+  return `${t}: ${side}. ${lead} ${share}; ${uncertainty}.`;
 }

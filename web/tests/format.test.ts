@@ -1,0 +1,139 @@
+import { describe, expect, test } from "vitest";
+import {
+  aligned,
+  brief,
+  decimalsFor,
+  digits,
+  measure,
+  parseTemperature,
+  percent,
+  pieces,
+  plain,
+  spoken,
+  temperatureText,
+} from "../src/format";
+
+test.each([
+  [0, "0 %"],
+  [5e-324, "4.9e-322 %"],
+  [1.2e-9, "1.2e-7 %"],
+  [0.0000123, "0.00123 %"],
+  [0.00984, "0.984 %"],
+  [0.00999999, "1.00 %"],
+  [0.5612, "56.12 %"],
+  [0.9999, "99.99 %"],
+  [0.99991, "> 99.99 %"],
+  [1 - 2 ** -53, "> 99.99 %"],
+  [1, "100 %"],
+  [NaN, "NaN"],
+])("percent(%d) is %s", (share, text) => expect(percent(share)).toBe(text));
+
+test("a share that only rounds to 0 or 1 is not said to be it", () => {
+  expect(percent(0, false)).toBe("< 1e-321 %");
+  expect(percent(1, false)).toBe("> 99.99 %");
+});
+
+test.each([
+  [0, "0"],
+  [1, "1"],
+  [0.1578424561, "0.1578424561"],
+  [0.25, "0.2500000000"],
+  [0.00012345678912, "1.234567891e-4"],
+  [1 - 2 ** -53, "0.9999999999999999"],
+  [NaN, "NaN"],
+])("digits(%d) is %s", (value, text) => expect(digits(value)).toBe(text));
+
+test.each([
+  [2, "2"],
+  [-135.9131622314453, "-135.9131622"],
+  [1e-9, "1e-9"],
+  [Infinity, "inf"],
+  [-Infinity, "-inf"],
+  [NaN, "NaN"],
+])("plain(%d) is %s", (value, text) => expect(plain(value)).toBe(text));
+
+test.each([
+  [0, "0"],
+  [-0, "0"],
+  [4.9333, "4.9333"],
+  [2.7e-32, "2.700e−32"],
+  [50257, "50,257"],
+  [NaN, "NaN"],
+])("measure(%d) is %s", (value, text) => expect(measure(value)).toBe(text));
+
+test.each([
+  [0.73, 4, "0.7300"],
+  [-135.91, 2, "−135.91"],
+  [0, 4, "0.0000"],
+  [1e-9, 4, "1.00e−9"],
+  [1e300, 0, "1.00e+300"],
+  [-Infinity, 4, "−∞"],
+])("aligned(%d, %d) is %s", (value, decimals, text) => expect(aligned(value, decimals)).toBe(text));
+
+test.each([
+  [0.9, 4],
+  [9, 4],
+  [180, 2],
+  [1e9, 0],
+  [0, 4],
+])("numbers up to %d get %d decimals", (largest, decimals) =>
+  expect(decimalsFor(largest)).toBe(decimals));
+
+test("a number in a sentence is short", () => {
+  expect([0.30000000000000004, Infinity, 0].map(brief)).toEqual(["0.3", "∞", "0"]);
+});
+
+describe("a typed temperature", () => {
+  test.each([
+    ["1", 1],
+    [" 0.5 ", 0.5],
+    [".5", 0.5],
+    ["5.", 5],
+    ["1e-4", 1e-4],
+    ["+2", 2],
+    ["0", 0],
+    ["-0", 0],
+    ["inf", Infinity],
+    ["Infinity", Infinity],
+    ["∞", Infinity],
+    ["1e999", Infinity],
+  ])("%s is taken", (text, temperature) => expect(parseTemperature(text)).toBe(temperature));
+
+  test.each(["", " ", "nan", "-1", "abc", "0x10", "1,5", "-inf", "1e", "1 2"])(
+    "%s is refused, and it is said why",
+    (text) =>
+      expect(parseTemperature(text)).toEqual({
+        error: expect.stringContaining(text.trim() === "" ? "nothing" : text),
+      }),
+  );
+
+  test.each([0, 1, 1e-4, 0.1 + 0.2, 1e300, Infinity])("%d is shown as it is typed", (temperature) =>
+    expect(parseTemperature(temperatureText(temperature))).toBe(temperature));
+});
+
+describe("a label", () => {
+  test.each([
+    ["cat", [["text", "cat"]]],
+    [" cat", [["space", " "], ["text", "cat"]]],
+    ["a b ", [["text", "a b"], ["space", " "]]],
+    ["  ", [["space", " "], ["space", " "]]],
+    ["\u0000a\n", [["mark", "\\x00"], ["text", "a"], ["mark", "\\n"]]],
+    ["a\u202eb", [["text", "a"], ["mark", "\\u202e"], ["text", "b"]]],
+    ["👨‍👩‍👧 שלום", [["text", "👨‍👩‍👧 שלום"]]],
+    ["", []],
+  ])("%j is cut up so that all of it can be seen", (label, expected) =>
+    expect(pieces(label).map(({ kind, text }) => [kind, text])).toEqual(expected));
+
+  test("of 10,000 characters is cut, not within a character", () => {
+    const [piece] = pieces("x" + "😀".repeat(5000));
+    expect(piece!.text.length).toBeLessThanOrEqual(201);
+    expect(piece!.text).toMatch(/😀…$/u);
+  });
+
+  test.each([
+    [" visualize", "visualize"],
+    ["", "(empty)"],
+    ["  ", "(space)"],
+    ["a\nb", "a\\nb"],
+  ])("%j is %s in a sentence", (label, text) => expect(spoken(label)).toBe(text));
+});
