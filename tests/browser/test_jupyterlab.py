@@ -1,0 +1,234 @@
+"""The widget in a real JupyterLab: the browser and the kernel hold one state between them."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import nbformat
+import pytest
+from playwright.sync_api import expect
+
+from tools.jupyterlab import jupyterlab
+from tools.notebook import LESSON
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Locator, Page
+
+pytestmark = pytest.mark.browser
+
+# The notebook in front, as the page's own scripts see it.
+KERNEL = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext.session?.kernel"
+PATIENCE_MS = 30_000
+
+TWO_VIEWS = """
+from thermoscope import explore
+explorer = explore([2.0, 1.0, 0.0], ["cat", "dog", "eel"])
+told = []
+explorer.observe(lambda change: told.append(change.new), "temperature")
+"""
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a copy of the lesson, and a notebook with two views of one explorer."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    shutil.copy(LESSON, folder / "lesson.ipynb")
+    cells = [nbformat.v4.new_code_cell(source) for source in (TWO_VIEWS, "explorer", "explorer")]
+    # With the lesson's kernel named in it, JupyterLab does not ask for one.
+    metadata = nbformat.read(LESSON, as_version=4).metadata
+    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+    nbformat.write(notebook, folder / "views.ipynb")
+    with jupyterlab(folder) as address:
+        yield address
+
+
+def open_and_run(page: Page, address: str) -> None:
+    # One document: the workspace would bring back the notebooks of earlier tests too.
+    page.goto(address.replace("/lab/", "/doc/"))
+    page.locator(".jp-Notebook").wait_for(timeout=PATIENCE_MS)
+    page.wait_for_function(f"{KERNEL}?.connectionStatus === 'connected'", timeout=PATIENCE_MS)
+    assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def ask(page: Page, expression: str) -> str:
+    """Return the repr of an expression in the kernel."""
+    return page.evaluate(
+        f"""async (expression) => {{
+            const request = {{code: "", user_expressions: {{it: expression}}}};
+            const reply = await {KERNEL}.requestExecute(request).done;
+            const answer = reply.content.user_expressions.it;
+            return answer.data?.["text/plain"] ?? answer.evalue;
+        }}""",
+        expression,
+    )
+
+
+def tell(page: Page, statement: str) -> None:
+    """Run a statement in the kernel."""
+    status = page.evaluate(
+        f"async (code) => (await {KERNEL}.requestExecute({{code}}).done).content.status", statement
+    )
+    assert status == "ok"
+
+
+def becomes_true(page: Page, expression: str) -> bool:
+    """Return whether an expression becomes true in the kernel before patience ends."""
+    page.evaluate("(ms) => { window.end = performance.now() + ms; }", PATIENCE_MS)
+    while page.evaluate("performance.now() < window.end"):
+        if ask(page, f"bool({expression})") == "True":
+            return True
+    return False
+
+
+def slider(view: Locator) -> Locator:
+    return view.get_by_role("slider", name="Temperature", exact=True)
+
+
+def field(view: Locator) -> Locator:
+    return view.get_by_role("textbox", name="Temperature value")
+
+
+def temperature(view: Locator) -> float:
+    return float(field(view).input_value())
+
+
+def grab(page: Page, view: Locator, start: float) -> tuple[float, float, float]:
+    """Press the mouse on the track, at a share of its width, and return the track's place."""
+    # To hover waits until a notebook which has just run no longer moves.
+    slider(view).hover()
+    box = slider(view).bounding_box()
+    assert box is not None
+    x, y, width = box["x"], box["y"] + box["height"] / 2, box["width"]
+    page.mouse.move(x + start * width, y)
+    page.mouse.down()
+    return x, y, width
+
+
+def test_the_lesson_runs_and_its_explorer_is_one_with_the_kernel(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("lesson.ipynb"))
+    view = page.locator(".thermoscope").nth(1)  # the first is the one of random logits
+    expect(view).to_be_visible(timeout=PATIENCE_MS)
+    expect(field(view)).to_have_value("0.5")  # the last cell of the section has set it
+    softmax = view.get_by_role("figure", name="Softmax")
+    before = softmax.inner_text()
+
+    x, y, width = grab(page, view, 0.5)
+    page.mouse.move(x + 0.75 * width, y, steps=8)
+    # Before the mouse is released: it is told while dragging.
+    assert becomes_true(page, "explorer.temperature > 10"), ask(page, "explorer.temperature")
+    page.mouse.up()
+    shown = temperature(view)
+    assert becomes_true(page, f"abs(explorer.temperature / {shown} - 1) < 0.01")
+    expect(softmax).not_to_have_text(before)
+
+    dragged = slider(view).input_value()
+    tell(page, "explorer.temperature = 0.01")
+    expect(field(view)).to_have_value("0.01")
+    expect(slider(view)).not_to_have_value(dragged)
+    expect(softmax).to_contain_text("100")
+
+
+@pytest.fixture
+def views(page: Page, lab: str) -> tuple[Locator, Locator]:
+    """Open the notebook with two views of one explorer."""
+    open_and_run(page, lab.format("views.ipynb"))
+    both = page.locator(".thermoscope")
+    expect(both).to_have_count(2, timeout=PATIENCE_MS)
+    expect(field(both.nth(1))).to_have_value("1")
+    return both.first, both.last
+
+
+def numbers(view: Locator, column: int) -> list[float]:
+    cells = view.get_by_role("table", name="Values").locator(f"tbody td:nth-of-type({column})")
+    return [float(text.replace("\N{MINUS SIGN}", "-")) for text in cells.all_text_contents()]
+
+
+def test_two_views_stay_in_step_while_one_is_dragged_and_neither_jumps_back(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    one, other = views
+    for name, view in (("one", one), ("other", other)):
+        slider(view).evaluate(
+            """(input, name) => {
+                const seen = (window[name] = []);
+                const note = () => {
+                    if (seen.at(-1) !== input.valueAsNumber) seen.push(input.valueAsNumber);
+                    window.watch = requestAnimationFrame(note);
+                };
+                note();
+            }""",
+            name,
+        )
+    x, y, width = grab(page, one, 0.5)
+    # The kernel's echoes of earlier moments arrive in the middle of this.
+    page.mouse.move(x + 0.9 * width, y, steps=60)
+    assert becomes_true(page, "len(told) > 1"), ask(page, "told")
+    expect(field(other)).to_have_value(field(one).input_value())  # still held
+    page.mouse.up()
+    assert becomes_true(page, f"explorer.temperature == {temperature(one)}")
+    expect(field(other)).to_have_value(field(one).input_value())
+    assert ask(page, "told == sorted(told)") == "True", ask(page, "told")
+    for name in ("one", "other"):
+        seen = page.evaluate(name)
+        assert len(seen) > 2
+        assert seen == sorted(seen)
+
+
+def test_new_logits_from_either_side_reach_the_other_whole(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    one, other = views
+    one.get_by_role("button", name="New random logits").click()
+    assert becomes_true(page, "(explorer.labels, explorer.source) == (None, None)")
+    assert ask(page, "len(explorer.logits)") == "3"
+    expect(other.get_by_role("rowheader", name="0", exact=True)).to_be_visible()
+    assert numbers(other, 1) == numbers(one, 1)
+    assert becomes_true(page, f"abs(explorer.logits - {numbers(one, 1)}).max() < 1e-9")
+    assert becomes_true(page, f"abs(explorer.probabilities - {numbers(one, 2)}).max() < 1e-9")
+
+    tell(
+        page,
+        "with explorer.hold_trait_notifications():\n"
+        "    explorer.labels = ['gnu', 'hen']\n"
+        "    explorer.logits = [0.0, float('inf')]",
+    )
+    for view in views:
+        expect(view.get_by_role("rowheader", name="hen")).to_be_visible()
+        expect(view.get_by_role("rowheader")).to_have_count(2)
+        assert numbers(view, 2) == [0.0, 1.0]
+
+
+def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
+    one, other = views
+    one.get_by_role("button", name="T = ∞").click()
+    assert becomes_true(page, "explorer.temperature == float('inf')")
+    expect(field(other)).to_have_value(field(one).input_value())
+    tell(page, "explorer.temperature = 0")
+    for view in views:
+        expect(field(view)).to_have_value("0")
+    tell(page, "explorer.temperature = float('inf')")
+    for view in views:
+        expect(view.get_by_role("table", name="Values")).to_contain_text("0.3333333333")
+
+
+def test_a_view_that_goes_leaves_the_other_alive(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    assert len(views) == 2
+    page.evaluate(
+        """async () => {
+            const { content } = window.jupyterapp.shell.currentWidget;
+            content.activeCellIndex = 1;
+            await window.jupyterapp.commands.execute("notebook:clear-cell-output");
+        }"""
+    )
+    expect(page.locator(".thermoscope")).to_have_count(1)
+    left = page.locator(".thermoscope")
+    tell(page, "explorer.temperature = 7")
+    expect(field(left)).to_have_value("7")
+    field(left).fill("3")
+    field(left).press("Enter")
+    assert becomes_true(page, "explorer.temperature == 3.0")
