@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 
 import nbformat
@@ -65,13 +66,11 @@ def test_shows_pictures_where_no_widget_runs(saved: nbformat.NotebookNode) -> No
     assert LESSON.stat().st_size < 200_000
 
 
-def test_each_exercise_has_an_answer_and_a_check(saved: nbformat.NotebookNode) -> None:
-    exercises = [
-        (cell.source, after.source)
-        for cell, after in zip(saved.cells, saved.cells[1:], strict=False)
-        if "<summary>Answer</summary>" in cell.source
-    ]
-    assert len(exercises) >= 5
-    for exercise, check in exercises:
+def test_each_exercise_has_a_folded_answer_and_a_check(saved: nbformat.NotebookNode) -> None:
+    exercises = [cell.source for cell in saved.cells if "<summary>Answer</summary>" in cell.source]
+    assert len(exercises) == 6
+    checks = re.split(r"^# \d$", saved.cells[-1].source, flags=re.MULTILINE)[1:]
+    assert len(checks) == len(exercises)
+    for exercise, check in zip(exercises, checks, strict=True):
         assert exercise.count("<details>") == exercise.count("</details>") == 1
-        assert "assert " in check
+        assert "\nassert " in check

@@ -479,6 +479,8 @@ def executed() -> nbformat.NotebookNode:
         "from thermoscope.explorer.widget import explore",
         "explore([1.0, 2.0, 3.0])",
         "explore([1.0, 2.0, 3.0], embed=True)",
+        "from thermoscope.figures import plot; plot([1.0, 2.0])",
+        "import matplotlib.pyplot as plt; plot([1.0, 2.0])",
     ]
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(source) for source in cells]
@@ -493,23 +495,29 @@ class TestNotebook:
     def test_executed_with_nobody_there_holds_pictures_and_no_widget(
         self, executed: nbformat.NotebookNode
     ) -> None:
-        _, shown, embedded = (cell.outputs for cell in executed.cells)
+        shown, embedded = (cell.outputs for cell in executed.cells[1:3])
         assert set(shown[0].data) == {"image/png", "text/plain"}
         assert set(embedded[0].data) == {"image/png", "text/html", "text/plain"}
         assert len(str(shown[0])) < LARGEST_PICTURE
         assert "widgets" not in executed.metadata
 
+    def test_a_figure_shows_once_with_and_without_pyplot(
+        self, executed: nbformat.NotebookNode
+    ) -> None:
+        for cell in executed.cells[3:]:
+            assert [set(output.data) for output in cell.outputs] == [{"image/png", "text/plain"}]
+
     def test_as_html_shows_a_picture_and_a_live_page_and_asks_no_cdn_for_a_widget(
         self, executed: nbformat.NotebookNode
     ) -> None:
         body, _ = HTMLExporter().from_notebook_node(executed)
-        assert body.count('src="data:image/png') == 2  # and the one beneath the frame
+        assert body.count('src="data:image/png') == 4  # one of them beneath the frame
         assert body.count("<iframe") == 1
         assert "html-manager" not in body
 
-    def test_as_latex_shows_both_pictures(self, executed: nbformat.NotebookNode) -> None:
+    def test_as_latex_shows_every_picture(self, executed: nbformat.NotebookNode) -> None:
         body, resources = LatexExporter().from_notebook_node(executed)
-        assert len(resources["outputs"]) == 2
+        assert len(resources["outputs"]) == 4
         for name, content in resources["outputs"].items():
             assert content.startswith(b"\x89PNG")
             assert f"{{{name}}}" in body

@@ -382,15 +382,17 @@ def _picture(state: State) -> str | None:
 
 def _embedded(page: str, picture: str | None, description: str) -> str:
     """Return the page in a frame of its own, over the picture for those who strip frames."""
+    # Both lie in one place of a grid; whoever strips the frame is left with the picture.
+    place = "grid-area: 1 / 1"
     beneath = (
         ""
         if picture is None
         else f'<img src="data:image/png;base64,{picture}" alt="{description}" '
-        'style="position: absolute; z-index: -1; top: 0; left: 0; max-width: 100%">'
+        f'style="{place}; align-self: start; max-width: 100%">'
     )
     return (
-        f'<div style="position: relative; isolation: isolate">{beneath}'
+        f'<div style="display: grid">{beneath}'
         f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="{description}" '
-        f'style="display: block; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; '
-        'background: white"></iframe></div>'
+        f'style="{place}; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; background: white">'
+        "</iframe></div>"
     )
