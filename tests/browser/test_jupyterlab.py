@@ -130,6 +130,19 @@ def test_the_lesson_runs_and_its_explorer_is_one_with_the_kernel(page: Page, lab
     expect(slider(view)).not_to_have_value(dragged)
     expect(softmax).to_contain_text("100")
 
+    # ipywidgets' own controls redraw the figure: in the original notebook it stayed as it was.
+    interact = page.locator(".widget-interact")
+    figure = interact.locator("img")
+    controls = (
+        lambda: interact.get_by_role("slider").press("ArrowRight"),
+        lambda: interact.get_by_role("combobox").select_option("9"),
+    )
+    for change in controls:
+        drawn = figure.get_attribute("src") or ""
+        change()
+        expect(figure).not_to_have_attribute("src", drawn, timeout=PATIENCE_MS)
+        expect(figure).to_have_count(1)
+
 
 @pytest.fixture
 def views(page: Page, lab: str) -> tuple[Locator, Locator]:
