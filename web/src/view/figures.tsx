@@ -145,7 +145,7 @@ export function Figures({ instrument }: Part) {
         </figure>
       </div>
       {many.value && (
-        <div class="spacer" style={{ height: Math.min(HIGHEST_PX, ROW_PX * rest.value) }} />
+        <div class="spacer" style={{ height: `${Math.min(HIGHEST_PX, ROW_PX * rest.value)}px` }} />
       )}
     </div>
   );

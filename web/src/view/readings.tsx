@@ -9,33 +9,20 @@ export function Readings({ instrument }: Part) {
     <dl class="readings">
       <div>
         <dt>Entropy</dt>
-        <dd>
-          <span>{useComputed(() => measure(frame.value.entropy))}</span>
-        </dd>
-        <dd class="unit">nats</dd>
-        <dd>
-          <span>{useComputed(() => measure(frame.value.entropy / Math.LN2))}</span>
-        </dd>
-        <dd class="unit">bits</dd>
+        <dd>{useComputed(() => `${measure(frame.value.entropy)} nats`)}</dd>
+        <dd>{useComputed(() => `${measure(frame.value.entropy / Math.LN2)} bits`)}</dd>
       </div>
       <div>
-        <dt>Effective choices</dt>
-        <dd>
-          <span>{useComputed(() => measure(frame.value.perplexity))}</span>
-        </dd>
-        <dd class="unit">of {useComputed(() => count(instrument.count.value))}</dd>
+        <dt>Effective choices of {count(instrument.count.value)}</dt>
+        <dd>{useComputed(() => measure(frame.value.perplexity))}</dd>
       </div>
       <div>
         <dt>Top probability</dt>
-        <dd>
-          <span>{instrument.topText}</span>
-        </dd>
+        <dd>{instrument.topText}</dd>
       </div>
       <div>
         <dt>Sum</dt>
-        <dd>
-          <span>{useComputed(() => digits(frame.value.sum))}</span>
-        </dd>
+        <dd>{useComputed(() => digits(frame.value.sum))}</dd>
       </div>
     </dl>
   );

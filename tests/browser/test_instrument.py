@@ -1,0 +1,492 @@
+"""The instrument as an exported file in a real Chromium, with the network off."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, Request, expect
+
+from thermoscope import softmax
+from thermoscope.explorer.page import write_page
+from thermoscope.explorer.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Open = Callable[..., Page]
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def open_page(page: Page, tmp_path: Path) -> Open:
+    """Open the exported file of a state; any request but that for the file fails the test."""
+    path = tmp_path / "page.html"
+
+    def refuse(request: Request) -> None:
+        assert request.url in {path.as_uri(), "data:,"}
+
+    def open_(
+        logits: ArrayLike,
+        labels: list[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        source: str | None = None,
+    ) -> Page:
+        write_page(path, State.of(logits, labels, temperature=temperature, source=source))
+        page.context.set_offline(True)
+        page.on("request", refuse)
+        page.goto(path.as_uri())
+        return page
+
+    return open_
+
+
+def slider(page: Page) -> Locator:
+    return page.get_by_role("slider", name="Temperature")
+
+
+def field(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Temperature value")
+
+
+def rows(page: Page, figure: str) -> Locator:
+    return page.get_by_role("figure", name=figure).get_by_role("listitem")
+
+
+def column(page: Page, which: int) -> list[float]:
+    """Return the numbers of one column of the table of values, without its last row."""
+    body = page.get_by_role("table", name="Values").locator("tbody tr")
+    return [float(row.locator("td").nth(which).inner_text()) for row in body.all()]
+
+
+def assert_values(page: Page, expected: NDArray[np.float64]) -> None:
+    """Assert that the probabilities in the table are `expected`, to ten significant digits."""
+    cells = page.get_by_role("table", name="Values").locator("tbody tr td:nth-of-type(2)")
+    expect(cells).to_have_count(len(expected))
+    # Python writes the exponent with two digits, the page with as many as it has.
+    assert [f"{float(text):.9e}" for text in cells.all_inner_texts()] == [
+        f"{value:.9e}" for value in expected.tolist()
+    ]
+
+
+def test_every_part_has_its_name(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 1")
+    expect(field(page)).to_have_value("1")
+    expect(page.get_by_role("combobox", name="Total items")).to_have_value("3")
+    expect(page.get_by_role("button", name="New random logits")).to_be_visible()
+    expect(page.get_by_role("button", name="T = 1", exact=True)).to_be_visible()
+    expect(page.get_by_role("figure", name="Logits")).to_be_visible()
+    expect(page.get_by_role("figure", name="Softmax")).to_be_visible()
+    expect(page.get_by_role("table", name="Values")).to_be_visible()
+    expect(page.get_by_role("status")).to_contain_text("T = 1: plain softmax. “0” leads with")
+    assert page.locator("math").count() >= 5
+    assert page.locator("[id]").count() == 0
+    assert page.locator("head style").count() == 1, "nothing but the shell's own style"
+
+
+def test_the_slider_by_keyboard(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    slider(page).focus()
+    page.keyboard.press("ArrowRight")
+    expect(field(page)).to_have_value("1.259")
+    assert_values(page, softmax([2.0, 1.0, 0.1], 1.259))
+    page.keyboard.press("Home")
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 0")
+    assert_values(page, softmax([2.0, 1.0, 0.1], 0))
+    page.keyboard.press("ArrowRight")
+    expect(field(page)).to_have_value("0.0001")
+    page.keyboard.press("End")
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = ∞")
+    expect(field(page)).to_have_value("inf")
+    assert_values(page, softmax([2.0, 1.0, 0.1], np.inf))
+    page.keyboard.press("ArrowLeft")
+    expect(field(page)).to_have_value("10000")
+
+
+def test_the_slider_by_mouse(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    box = slider(page).bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+    dragged = float(field(page).input_value())
+    assert dragged > 10
+    assert_values(page, softmax([2.0, 1.0, 0.1], dragged))
+    page.mouse.move(box["x"] - 50, middle, steps=5)
+    expect(field(page)).to_have_value("0")
+    page.mouse.up()
+    page.get_by_role("button", name="T = ∞").click()
+    expect(field(page)).to_have_value("inf")
+    page.get_by_role("button", name="T = 1", exact=True).click()
+    expect(slider(page)).to_have_value("0")
+    expect(field(page)).to_have_value("1")
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1e-4, 0.01, 0.3, 1.0, 7.5, 1e4, np.inf])
+def test_the_values_are_those_of_python(open_page: Open, temperature: float) -> None:
+    logits = np.random.default_rng(3).normal(scale=3, size=20)
+    page = open_page(logits, temperature=temperature)
+    assert_values(page, softmax(logits, temperature))
+    np.testing.assert_allclose(column(page, 0), logits, rtol=1e-9)
+    np.testing.assert_allclose(column(page, 2), softmax(logits), rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "said", "shares"),
+    [
+        (
+            "0",
+            "the 2 tied highest items share equally, 50.00 % each",
+            ["0 %", "50.00 %", "50.00 %"],
+        ),
+        ("inf", "uniform, all 3 items share equally, 33.33 % each", ["33.33 %"] * 3),
+    ],
+)
+def test_ties_share_at_the_ends(
+    open_page: Open, temperature: str, said: str, shares: list[str]
+) -> None:
+    page = open_page([-1.0, 5.0, 5.0])
+    field(page).fill(temperature)
+    expect(page.get_by_role("status")).to_contain_text(said)
+    expect(rows(page, "Softmax").locator(".number")).to_have_text(shares)
+
+
+@pytest.mark.parametrize("typed", ["nan", "-1", "abc", ""])
+def test_no_temperature_is_refused_with_the_reason(open_page: Open, typed: str) -> None:
+    page = open_page([2.0, 1.0, 0.1], temperature=0.5)
+    before = column(page, 1)
+    field(page).fill(typed)
+    page.keyboard.press("Enter")
+    expect(field(page)).to_have_attribute("aria-invalid", "true")
+    reason = f"T must be a number ≥ 0 or “inf”, got {f'“{typed}”' if typed else 'nothing'}."
+    expect(page.get_by_role("alert")).to_have_text(reason)
+    expect(field(page)).to_have_attribute("aria-description", reason)
+    assert column(page, 1) == before
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 0.5")
+
+    page.keyboard.press("Escape")
+    expect(field(page)).to_have_value("0.5")
+    expect(field(page)).to_have_attribute("aria-invalid", "false")
+    expect(page.get_by_role("alert")).to_have_text("")
+
+
+def test_a_temperature_is_taken_as_it_is_typed(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    field(page).fill("")
+    field(page).press_sequentially("0.25")
+    assert_values(page, softmax([2.0, 1.0, 0.1], 0.25))
+    field(page).fill("2e0")
+    page.keyboard.press("Enter")
+    expect(field(page)).to_have_value("2")
+
+
+def test_the_dropdown_and_the_button_redraw_at_once(open_page: Open) -> None:
+    page = open_page([1.0, 2.0], ["cat", "dog"], source="pets.csv", temperature=0.5)
+    choice = page.get_by_role("combobox", name="Total items")
+    expect(choice.locator("option:checked")).to_have_text("2 · pets.csv")
+    choice.select_option("7")
+    expect(rows(page, "Logits")).to_have_count(7)
+    expect(rows(page, "Softmax")).to_have_count(7)
+    drawn = column(page, 0)
+    assert all(0 <= logit < 1 for logit in drawn)
+    assert_values_close(page, drawn, 0.5)
+
+    page.get_by_role("button", name="New random logits").click()
+    expect(rows(page, "Logits")).to_have_count(7)
+    assert column(page, 0) != drawn
+    assert_values_close(page, column(page, 0), 0.5)
+
+    choice.select_option("262144")
+    expect(page.get_by_role("figure", name="Softmax")).to_contain_text("other 262,129 items =")
+    choice.select_option("given")
+    expect(rows(page, "Logits").locator(".label")).to_have_text(["cat", "dog"])
+
+
+def assert_values_close(page: Page, logits: list[float], temperature: float) -> None:
+    """Assert the probabilities of logits which were read off the page, with ten digits."""
+    np.testing.assert_allclose(column(page, 1), softmax(logits, temperature), rtol=1e-8)
+
+
+def test_a_number_of_items_outside_of_the_list_is_shown(open_page: Open) -> None:
+    page = open_page(np.zeros(17))
+    expect(page.get_by_role("combobox", name="Total items")).to_have_value("17")
+
+
+@pytest.fixture
+def vocabulary() -> tuple[NDArray[np.float64], list[str]]:
+    logits = np.random.default_rng(5).normal(-150, 8, size=5000)
+    return logits, [f" token{i}" for i in range(5000)]
+
+
+@pytest.mark.parametrize("temperature", ["0", "0.01", "1", "10", "inf"])
+def test_of_many_items_a_window_and_the_rest_make_one(
+    open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]], temperature: str
+) -> None:
+    logits, labels = vocabulary
+    page = open_page(logits, labels, source="logits.npy")
+    field(page).fill(temperature)
+    order = np.argsort(-logits, kind="stable")
+    shown = rows(page, "Softmax").count()
+    assert 10 <= shown <= 30
+    expected = softmax(logits, float(temperature))[order[:shown]]
+    assert_values(page, expected)
+    rest = page.get_by_role("table", name="Values").locator("tfoot td").first.inner_text()
+    assert sum(column(page, 1)) + float(rest) == pytest.approx(1, abs=1e-9)
+    expect(page.get_by_role("figure", name="Softmax")).to_contain_text(
+        f"other {5000 - shown:,} items ="
+    )
+    # Where something is left, however little, it is not said to be nothing.
+    text = page.locator(".softmax .rest .number").inner_text()
+    assert (text == "0 %") == (temperature == "0")
+
+
+def test_the_window_scrolls_by_wheel_and_by_keys(
+    open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]]
+) -> None:
+    logits, labels = vocabulary
+    page = open_page(logits, labels)
+    ranked = [labels[item] for item in np.argsort(-logits, kind="stable")]
+    first = rows(page, "Logits").locator(".label").first
+    rows(page, "Softmax").nth(3).hover()
+    page.mouse.wheel(0, 2800)
+    expect(first).to_have_text(ranked[100])
+    expect(rows(page, "Softmax").locator(".label").first).to_have_text(ranked[100])
+
+    page.mouse.move(0, 0)
+    rows(page, "Softmax").first.focus()
+    page.keyboard.press("End")
+    expect(rows(page, "Softmax").locator(":scope:focus .label")).to_have_text(ranked[-1])
+    page.keyboard.press("ArrowUp")
+    expect(rows(page, "Softmax").locator(":scope:focus .label")).to_have_text(ranked[-2])
+    expect(page.get_by_label("Formula with numbers")).to_contain_text("rank 4,999 of 5,000")
+    page.keyboard.press("Home")
+    expect(first).to_have_text(ranked[0])
+    page.keyboard.press("PageDown")
+    expect(rows(page, "Softmax").locator(":scope:focus .label")).to_have_text(ranked[15])
+
+
+def test_the_search_goes_from_match_to_match(
+    open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]]
+) -> None:
+    logits, labels = vocabulary
+    page = open_page(logits, labels)
+    order = np.argsort(-logits, kind="stable")
+    matches = [labels[item] for item in order if "OKEN49".lower() in labels[item]]
+    search = page.get_by_role("searchbox", name="Search labels")
+    search.fill("OKEN49")
+    summary = page.get_by_role("search").locator("output")
+    expect(summary).to_have_text(f"1 of {len(matches)}")
+    pointed = page.locator(".softmax .row.pointed .label")
+    expect(pointed).to_have_text(matches[0])
+    search.press("Enter")
+    expect(pointed).to_have_text(matches[1])
+    page.get_by_role("button", name="Next match").click()
+    expect(summary).to_have_text(f"3 of {len(matches)}")
+    page.get_by_role("button", name="Previous match").click()
+    search.press("Shift+Enter")
+    search.press("Shift+Enter")
+    expect(pointed).to_have_text(matches[-1])
+    search.fill("no such token")
+    expect(summary).to_have_text("no match")
+
+
+def test_a_search_of_a_large_vocabulary_leaves_the_page_free(open_page: Open) -> None:
+    labels = [f"item number {i} of a vocabulary" for i in range(262_144)]
+    page = open_page(np.arange(262_144) / 1e4, labels)
+    page.evaluate(
+        """() => {
+          window.longest = 0;
+          new PerformanceObserver((list) => {
+            for (const task of list.getEntries()) longest = Math.max(longest, task.duration);
+          }).observe({ type: "longtask" });
+        }"""
+    )
+    page.get_by_role("searchbox", name="Search labels").fill("number 777 ")
+    expect(page.get_by_role("search").locator("output")).to_have_text("1 of 1")
+    expect(page.locator(".softmax .row.pointed .label")).to_have_text(labels[777])
+    # A scan in one go takes several times as long, on any machine; a slice takes 5 ms.
+    whole = page.evaluate(
+        """(size) => {
+          const labels = Array.from({ length: size }, (_, i) => `item number ${i} of a vocabulary`);
+          const start = performance.now();
+          labels.filter((label) => label.toLowerCase().includes("number 777 "));
+          return performance.now() - start;
+        }""",
+        262_144,
+    )
+    assert page.evaluate("longest") < max(whole, 50)
+
+
+def test_the_formula_is_about_the_item_that_is_pointed_at_or_focused(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1], ["a", "b", "c"])
+    formula = page.get_by_label("Formula with numbers")
+    expect(formula).to_contain_text("Item a")
+    rows(page, "Logits").nth(1).hover()
+    expect(formula).to_contain_text("Item b")
+    expect(formula).to_contain_text("24.24 %")
+    page.mouse.move(0, 0)
+    expect(formula).to_contain_text("Item a")
+    rows(page, "Softmax").first.focus()
+    page.keyboard.press("End")
+    expect(formula).to_contain_text("Item c")
+    expect(formula).to_contain_text("0.1000")
+    field(page).fill("inf")
+    expect(formula).to_contain_text("33.33 %")
+
+
+HOSTILE = {
+    "</script><script>window.hacked = 1</script>": "</script><script>window.hacked = 1</script>",
+    "<img src=x onerror='window.hacked = 1'>": "<img src=x onerror='window.hacked = 1'>",
+    "\x00a\tb\nc\x1b": "\\x00a\\tb\\nc\\x1b",
+    "\u202egnihton\u202c": "\\u202egnihton\\u202c",
+    "مرحبا": "مرحبا",
+    " visualize": " visualize",
+    "": "(empty)",
+    "twin": "twin",
+}
+
+
+def test_a_hostile_label_is_text(open_page: Open) -> None:
+    labels = [*HOSTILE, "twin", "long " * 2000]
+    page = open_page(np.arange(len(labels)) / 10, labels, source="</title><script>")
+    assert page.evaluate("window.hacked") is None
+    assert page.locator("main img, main script").count() == 0
+    for figure in ("Logits", "Softmax"):
+        shown = rows(page, figure).locator(".label")
+        texts = [label.text_content() for label in shown.all()]
+        assert texts[:-1] == [*HOSTILE.values(), "twin"]
+        assert texts[-1] is not None
+        assert texts[-1].startswith("long long ")
+        assert texts[-1].endswith("…")
+    heights = {
+        round(box["height"]) for row in rows(page, "Softmax").all() if (box := row.bounding_box())
+    }
+    assert len(heights) == 1
+    assert_fits(page)
+
+
+def test_logits_that_are_no_numbers(open_page: Open) -> None:
+    page = open_page([1.0, -np.inf, 3.0])
+    expect(rows(page, "Logits").locator(".number")).to_have_text(
+        ["1.0000", "\N{MINUS SIGN}∞", "3.0000"]
+    )
+    expect(rows(page, "Softmax").locator(".number").nth(1)).to_have_text("0 %")
+    page = open_page([1.0, np.inf, np.inf])
+    expect(rows(page, "Softmax").locator(".number")).to_have_text(["0 %", "50.00 %", "50.00 %"])
+    page = open_page([1.0, np.nan])
+    expect(rows(page, "Softmax").locator(".number")).to_have_text(["NaN", "NaN"])
+    expect(page.get_by_role("status")).to_contain_text("A logit is NaN")
+
+
+def test_a_state_that_makes_no_sense_is_named(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    write_page(path, State.of([1.0]))
+    text = path.read_text(encoding="utf-8")
+    assert text.count('"version":1') == 1
+    path.write_text(text.replace('"version":1', '"version":99'), encoding="utf-8")
+    page.goto(path.as_uri())
+    expect(page.get_by_role("alert")).to_have_text(
+        "The explorer can't be shown: state version must be 1, got 99"
+    )
+
+
+def assert_fits(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("width", [360, 768, 1280, 3840])
+@pytest.mark.parametrize("size", [5, 50_257])
+def test_nothing_is_wider_than_the_screen(open_page: Open, width: int, size: int) -> None:
+    labels = [f" a label of some length {i}" for i in range(size)]
+    page = open_page(np.random.default_rng(0).normal(size=size) * 1e5, labels, source="x" * 80)
+    page.set_viewport_size({"width": width, "height": 800})
+    field(page).fill("12345.678901234567")
+    assert_fits(page)
+    expect(page.get_by_role("button", name="New random logits")).to_be_in_viewport()
+
+
+# What is drawn behind an element is the first of its ancestors' backgrounds that is opaque.
+CONTRASTS = """() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const rgb = (colour) => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const luminance = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((c) => c / 255)
+      .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const behind = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const found = rgb(getComputedStyle(at).backgroundColor);
+      if (found[3] === 255) return found;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const element of document.querySelectorAll("main *")) {
+    const hasText = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
+    if (!(hasText || element.value) || element.matches("style, :disabled, [type=range]")) continue;
+    const [a, b] = [luminance(rgb(getComputedStyle(element).color)), luminance(behind(element))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    found.push([`${element.localName}.${element.getAttribute("class")}`, ratio]);
+  }
+  return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_has_contrast_enough(
+    open_page: Open, page: Page, scheme: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=scheme)
+    open_page(np.arange(60.0), ["", " a", "\n", *map(str, range(57))])
+    field(page).fill("abc")
+    background = page.evaluate(
+        "getComputedStyle(document.querySelector('.thermoscope')).backgroundColor"
+    )
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 24, 28)"}[scheme]
+    contrasts = page.evaluate(CONTRASTS)
+    assert len(contrasts) > 100
+    assert [pair for pair in contrasts if pair[1] < 4.5] == []
+
+
+def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> None:
+    page = open_page(np.arange(60.0))
+    names = []
+    for _ in range(9):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        names.append(
+            focused.evaluate("e => e.ariaLabel ?? e.labels?.[0]?.firstChild.data ?? e.innerText")
+        )
+        assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert [re.sub(r"\s+", " ", name).strip().split("\n")[0] for name in names][:8] == [
+        "Total items",
+        "New random logits",
+        "T = 0",
+        "Temperature",
+        "T = ∞",
+        "Temperature value",
+        "T = 1",
+        "Search labels",
+    ]
+
+
+def test_nothing_moves_by_itself(open_page: Open) -> None:
+    page = open_page([1.0, 2.0])
+    field(page).fill("0")
+    assert page.evaluate("document.getAnimations().length") == 0

@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import struct
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import thermoscope.explorer
+from thermoscope.explorer.page import content_security_policy, page_html, write_page
+from thermoscope.explorer.state import State
+
+KB = 1000
+STATIC = Path(thermoscope.explorer.__file__).parent / "static"
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<!-- <script>",
+    "<img src=x onerror=alert(1)>",
+    '"\\\u2028\x00',
+    "&lt;",
+    "",
+]
+
+
+class Page(HTMLParser):
+    """What a browser would find in a page: its elements, and the text of each script and style."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] in {"script", "style", "title"} and data.strip():
+            self.texts.append((self.elements[-1][0], data))
+
+    def text(self, tag: str, which: int = 0) -> str:
+        return [text for name, text in self.texts if name == tag][which]
+
+
+def hashed(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+@pytest.mark.parametrize("name", ["page.js", "widget.js"])
+def test_a_bundle_is_small_and_safe_in_a_script_element(name: str) -> None:
+    bundle = (STATIC / name).read_text(encoding="utf-8")
+    assert len(bundle.encode()) <= 100 * KB
+    assert not re.search(r"</script|<!--", bundle, re.IGNORECASE)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", bundle)
+
+
+def test_a_page_of_ten_logits_is_small() -> None:
+    page = page_html(State.of(np.linspace(0, 1, 10), [f"item {i}" for i in range(10)]))
+    assert len(page.encode()) <= 150 * KB
+
+
+def test_the_style_stays_under_the_root_class() -> None:
+    style = (STATIC / "style.css").read_text(encoding="utf-8")
+    flat = re.sub(r"@container[^{]*\{", "", style)
+    selectors = [selector for selector in re.findall(r"([^{}]+)\{[^{}]*\}", flat) if selector]
+    assert len(selectors) > 50
+    for selector in selectors:
+        # Commas within brackets, as in :is(p, h2), part no selectors.
+        for part in re.sub(r"\([^()]*\)", "", re.sub(r"\([^()]*\)", "", selector)).split(","):
+            assert ".thermoscope" in part, selector
+
+
+def test_the_policy_lets_run_what_the_page_holds_and_nothing_else() -> None:
+    page = Page(page_html(State.of([1.0, 2.0])))
+    policies = [
+        attributes["content"]
+        for tag, attributes in page.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policies == [content_security_policy()]
+    directives = dict(
+        directive.split(" ", 1) for directive in content_security_policy().split("; ")
+    )
+    script = page.text("script", 1)
+    # The instrument puts its own style into the page as it starts.
+    brought = (STATIC / "style.css").read_text(encoding="utf-8")
+    assert directives == {
+        "default-src": "'none'",
+        "script-src": f"'sha256-{hashed(script)}'",
+        "style-src": f"'sha256-{hashed(page.text('style'))}' 'sha256-{hashed(brought)}'",
+        "img-src": "data:",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    assert (STATIC / "page.js").read_text(encoding="utf-8") == script
+
+
+def test_a_page_asks_for_nothing() -> None:
+    page = Page(page_html(State.of([1.0])))
+    links = [
+        value
+        for _, attributes in page.elements
+        for name, value in attributes.items()
+        if name in {"src", "href", "srcset", "action"}
+    ]
+    assert links == ["data:,"]
+    assert ("html", {"lang": "en"}) in page.elements
+    assert any(attributes.get("name") == "viewport" for _, attributes in page.elements)
+
+
+def test_the_state_comes_back_whole_whatever_it_holds() -> None:
+    logits = [0.1, -np.inf, np.inf, np.nan, 5e-324, 1e308]
+    state = State.of(logits, HOSTILE, temperature=np.inf, source="<b>.npy")
+    page = Page(page_html(state))
+    written = json.loads(page.text("script"))
+    assert written["labels"] == HOSTILE
+    assert written["temperature"] == "inf"
+    found = struct.unpack("<6d", base64.b64decode(written["logits"]))
+    np.testing.assert_array_equal(found, logits)
+    assert page.text("title").startswith("<b>.npy")
+    assert [tag for tag, _ in page.elements].count("script") == 2
+    assert not {"img", "b"} & {tag for tag, _ in page.elements}
+
+
+def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    state = State.of([1.0, 2.0], ["é", "猫"])
+    path = tmp_path / "page.html"
+    write_page(path, state)
+    assert path.read_text(encoding="utf-8") == page_html(state)
+    with pytest.raises(OSError, match="missing"):
+        write_page(tmp_path / "missing" / "page.html", state)
+    assert list(tmp_path.iterdir()) == [path]
