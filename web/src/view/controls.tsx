@@ -116,7 +116,13 @@ export function TemperatureControls({ instrument }: Part) {
           <div class="marks" aria-hidden="true">
             {MARKS.map((mark) => (
               <span key={mark} style={{ "--at": (mark + END) / (2 * END) }}>
-                {mark === 0 ? "1" : <>10<sup>{String(mark).replace("-", "−")}</sup></>}
+                {mark === 0 ? (
+                  "1"
+                ) : (
+                  <>
+                    10<sup>{String(mark).replace("-", "−")}</sup>
+                  </>
+                )}
               </span>
             ))}
           </div>
@@ -129,20 +135,20 @@ export function TemperatureControls({ instrument }: Part) {
         <label class="field">
           Temperature value
           <span>
-          <input
-            type="text"
-            inputMode="decimal"
-            autocomplete="off"
-            spellcheck={false}
-            value={useComputed(() => draft.value?.text ?? temperatureText(temperature.value))}
-            aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
-            aria-description={error}
-            onInput={(event) => type(event.currentTarget.value)}
-            onChange={settle}
-            onKeyDown={(event) => {
-              if (event.key === "Escape") draft.value = null;
-            }}
-          />
+            <input
+              type="text"
+              inputMode="decimal"
+              autocomplete="off"
+              spellcheck={false}
+              value={useComputed(() => draft.value?.text ?? temperatureText(temperature.value))}
+              aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
+              aria-description={error}
+              onInput={(event) => type(event.currentTarget.value)}
+              onChange={settle}
+              onKeyDown={(event) => {
+                if (event.key === "Escape") draft.value = null;
+              }}
+            />
           </span>
         </label>
         <button type="button" onClick={() => set(1)}>

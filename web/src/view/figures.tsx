@@ -106,7 +106,11 @@ export function Figures({ instrument }: Part) {
               </div>
             ))}
           </div>
-          {many.value && <p class="rest"><span>other {count(rest.value)} items</span></p>}
+          {many.value && (
+            <p class="rest">
+              <span>other {count(rest.value)} items</span>
+            </p>
+          )}
         </figure>
         <figure class="softmax" aria-label="Softmax">
           <figcaption>
