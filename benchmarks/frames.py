@@ -348,7 +348,7 @@ async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Pa
     await page.locator(SLIDER).wait_for()
     await drag(page, SLIDER, SLIDER, 1)  # warm up
     async with traced(browser) as trace:
-        await drag(page, SLIDER, SLIDER, events / 60 * 1.05)
+        await drag(page, SLIDER, SLIDER, events / 40)  # a busy machine merges some
         await page.wait_for_timeout(200)
     await page.close()
     return read_trace(trace, items)
