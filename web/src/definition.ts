@@ -12,6 +12,16 @@
  * floating-point arithmetic", ACM TOMS 15, 1989; the reduction by c T instead of c is ours.)
  */
 
+/*
+ * Of many logits, most lie so near to their neighbours in the sorted row that one exponential
+ * does for a whole chunk of them: with the middle c of a chunk and its half width h,
+ * exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
+ * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. Where x
+ * is too large for that, the lanes are taken one by one. (This is the far field of the fast
+ * multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle simulations",
+ * J. Comput. Phys. 73, 1987.)
+ */
+
 /** What the temperature makes of the logits: all that a view needs for one frame. */
 export interface Frame {
   readonly temperature: number;
@@ -31,6 +41,11 @@ export interface Frame {
 
 const STEPS = 64;
 const C_HIGH_BITS = 34;
+/** Lanes in a chunk. */
+const CHUNK = 32;
+/** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54. */
+const TERMS = 8;
+const NEAR = 1 / 16;
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -181,6 +196,10 @@ export class Distribution {
   /** By rank: (z - max) * shrink, and what rounding threw away of it. */
   private readonly differences: Float64Array;
   private readonly errors: Float64Array;
+  /** By chunk of ranks: the middle, half of the width, and sum v^k / k! for k from 1 to TERMS. */
+  private readonly middles: Float64Array;
+  private readonly halves: Float64Array;
+  private readonly series: Float64Array;
 
   constructor(logits: Float64Array) {
     if (logits.length === 0) throw new RangeError("logits must hold at least one number, got none");
@@ -207,11 +226,33 @@ export class Distribution {
       this.differences[rank] = difference;
       this.errors[rank] = error;
     }
+
+    const chunks = Math.floor(open / CHUNK);
+    this.middles = new Float64Array(chunks);
+    this.halves = new Float64Array(chunks);
+    this.series = new Float64Array(TERMS * chunks);
+    for (let chunk = 0; chunk < chunks; chunk++) {
+      const start = chunk * CHUNK;
+      const highest = this.differences[start]!;
+      const lowest = this.differences[start + CHUNK - 1]!;
+      const half = highest / 2 - lowest / 2;
+      const middle = highest - half;
+      this.middles[chunk] = middle;
+      this.halves[chunk] = half;
+      for (let rank = start; half > 0 && rank < start + CHUNK; rank++) {
+        const v = (this.differences[rank]! - middle + this.errors[rank]!) / half;
+        let term = 1;
+        for (let k = 1; k <= TERMS; k++) {
+          term *= v / k;
+          this.series[TERMS * chunk + k - 1]! += term;
+        }
+      }
+    }
   }
 
   /**
    * The frame at a temperature in [0, inf], for a view which shows the ranks in [first, last).
-   * One pass over the logits; nothing is allocated but the frame.
+   * One pass over the logits, chunk by chunk where it can; only the frame is allocated.
    */
   at(temperature: number, first = 0, last = this.logits.length): Frame {
     if (!(temperature >= 0)) {
@@ -272,22 +313,41 @@ export class Distribution {
 
   /** The weights of the ranks in [from, to), and those times z - max, added up. */
   private add(exponential: Exponential, from: number, to: number) {
-    const { differences, errors } = this;
+    const { differences, errors, middles, halves, series } = this;
     const { floor, stretch } = exponential;
+    const perUnit = stretch * exponential.inverse;
     const end = Math.min(to, this.open);
     let sum = 0;
     let low = 0;
     let moment = 0;
-    for (let rank = from; rank < end; rank++) {
+    let rank = from;
+    while (rank < end) {
+      let weight: number;
       const difference = differences[rank]!;
       // Sorted: from here on every weight is 0.
       if (difference < floor) break;
-      const weight = exponential.weight(difference, errors[rank]!);
-      // Weights descend, so the sum is never the smaller one: fast two-sum.
+      const chunk = rank / CHUNK;
+      const x = rank % CHUNK === 0 && rank + CHUNK <= end ? halves[chunk]! * perUnit : NaN;
+      if (x <= NEAR && differences[rank + CHUNK - 1]! >= floor) {
+        let slope = 0;
+        let rest = 0;
+        for (let k = TERMS; k > 0; k--) {
+          const coefficient = series[TERMS * chunk + k - 1]!;
+          slope = slope * x + k * coefficient;
+          rest = rest * x + coefficient;
+        }
+        const one = exponential.weight(middles[chunk]!, 0);
+        weight = one * (CHUNK + x * rest);
+        moment += stretch * (weight * middles[chunk]! + one * slope * halves[chunk]!);
+        rank += CHUNK;
+      } else {
+        weight = exponential.weight(difference, errors[rank]!);
+        moment += weight * (difference * stretch);
+        rank++;
+      }
       const total = sum + weight;
-      low += weight - (total - sum);
+      low += sumError(sum, weight, total);
       sum = total;
-      moment += weight * (difference * stretch);
     }
     return { sum, low, moment };
   }

@@ -1,6 +1,6 @@
-import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Axis, fraction, logitAxis, roundUp } from "./axis";
-import { Distribution } from "./definition";
+import { Distribution, type Frame } from "./definition";
 import { aligned, decimalsFor, digits, percent, plain } from "./format";
 import type { Host } from "./host";
 import type { State } from "./state";
@@ -8,6 +8,8 @@ import type { State } from "./state";
 /** Up to so many items are all shown, in the order given; of more, a window onto them sorted. */
 const FEW = 50;
 const WINDOW = 15;
+/** A drag which has paused for so long has come to rest. */
+const REST_MS = 100;
 
 type Items = Pick<State, "logits" | "labels" | "source">;
 
@@ -43,6 +45,12 @@ export class Instrument {
     const first = this.first.value;
     return this.distribution.value.at(this.temperature.value, first, first + this.rowCount.value);
   });
+  /**
+   * The frame whose ten digits are shown: while the hand moves nobody can read those, and to
+   * write and paint them sixty times a second would be a third of the work.
+   */
+  readonly rested;
+  private moving = false;
   /** The same at T = 1, for the ghosts. */
   readonly frameAtOne = computed(() => {
     const first = this.first.value;
@@ -84,16 +92,30 @@ export class Instrument {
     this.items = signal<Items>(items);
     this.given = signal<Items | null>(isGiven(items) ? items : null);
     this.selected.value = this.start();
+    this.rested = signal<Frame>(this.frame.peek());
+    effect(() => {
+      const frame = this.frame.value;
+      const rest = () => (this.rested.value = frame);
+      if (!this.moving) return void rest();
+      const timer = setTimeout(rest, REST_MS);
+      return () => clearTimeout(timer);
+    });
   }
 
   /** Follows the host until the returned function is called. */
   follow(): () => void {
-    return this.host.subscribe((change) => this.take(change));
+    return this.host.subscribe((change) => {
+      // Another view may be dragging.
+      this.moving = true;
+      this.take(change);
+    });
   }
 
   /** A change that the user made. */
   change(change: Partial<State>, settled = true): void {
+    this.moving = !settled;
     this.take(change);
+    if (settled) this.rested.value = this.frame.value;
     this.host.write(change, settled);
   }
 
@@ -102,6 +124,7 @@ export class Instrument {
       if (change.temperature !== undefined) this.temperature.value = change.temperature;
       const { temperature: _, ...parts } = change;
       if (Object.keys(parts).length === 0) return;
+      this.moving = false;
       const items = { ...this.items.peek(), ...parts };
       this.items.value = items;
       if (isGiven(items)) this.given.value = items;
@@ -195,10 +218,8 @@ export class Row {
   readonly tabIndex;
 
   constructor(instrument: Instrument, slot: number) {
-    // The bar is as wide as its room and slides in from the left: a slide leaves its edge sharp,
-    // and costs neither layout nor a layer.
-    const bar = (share: number) =>
-      `transform:translateX(${100 * (Math.min(1, share / instrument.shareEnd.value) || 0) - 100}%)`;
+    const bar = (probability: number) =>
+      `width:${100 * (Math.min(1, probability / instrument.shareEnd.value) || 0)}%`;
     this.position = computed(() => instrument.first.value + slot);
     const item = computed(() => instrument.itemAt(this.position.value));
     this.label = computed(() => instrument.label(item.value));
@@ -214,7 +235,9 @@ export class Row {
     });
     this.share = computed(() => instrument.frame.value.probability(this.logit.value));
     this.shareText = computed(() => instrument.shareText(this.logit.value, this.share.value));
-    this.shareDigits = computed(() => digits(this.share.value));
+    this.shareDigits = computed(() =>
+      digits(instrument.rested.value.probability(this.logit.value)),
+    );
     this.shareBar = computed(() => bar(this.share.value));
     const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
     this.plainDigits = computed(() => digits(atOne.value));

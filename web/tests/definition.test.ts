@@ -104,3 +104,20 @@ test("order is that of a sort which compares, over the whole range of doubles", 
     expect([...new Distribution(logits).order]).toEqual(want);
   }
 });
+
+test("chunks of lanes weigh what their lanes weigh, at every temperature of the slider", () => {
+  const logits = Float64Array.from({ length: 20_000 }, (_, i) => 12 * Math.sin(i) ** 3 + (i % 3));
+  const distribution = new Distribution(logits);
+  for (let exponent = -4; exponent <= 4; exponent += 0.1) {
+    const { probability, entropy } = distribution.at(10 ** exponent);
+    let sum = 0;
+    let plain = 0;
+    for (const item of [...distribution.order].reverse()) {
+      const p = probability(logits[item]!);
+      sum += p;
+      if (p > 0) plain -= p * Math.log(p);
+    }
+    expect(Math.abs(sum - 1), `sum at 10^${exponent}`).toBeLessThan(1e-13);
+    expect(Math.abs(plain - entropy), `entropy at 10^${exponent}`).toBeLessThan(1e-12);
+  }
+});

@@ -1,4 +1,5 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
 import { brief, count, parseTemperature, temperatureText } from "../format";
 import type { Part } from "./view";
 
@@ -80,6 +81,26 @@ export function TemperatureControls({ instrument }: Part) {
     instrument.change({ temperature: value }, settled);
   }
 
+  /** A mouse may move more often than the screen shows: the last move before a frame counts. */
+  const coming = useRef<number | null>(null);
+  function drag(value: number): void {
+    forget();
+    coming.current = requestAnimationFrame(() => {
+      coming.current = null;
+      set(value, false);
+    });
+  }
+  function forget(): void {
+    if (coming.current !== null) cancelAnimationFrame(coming.current);
+    coming.current = null;
+  }
+  useEffect(() => forget, []);
+
+  function settleAt(value: number): void {
+    forget();
+    set(value);
+  }
+
   function type(text: string): void {
     const parsed = parseTemperature(text);
     if (typeof parsed === "number") {
@@ -110,8 +131,8 @@ export function TemperatureControls({ instrument }: Part) {
             step={STEP}
             value={useComputed(() => stopOf(temperature.value))}
             aria-valuetext={useComputed(() => `T = ${brief(temperature.value)}`)}
-            onInput={(event) => set(temperatureAt(event.currentTarget.valueAsNumber), false)}
-            onChange={(event) => set(temperatureAt(event.currentTarget.valueAsNumber))}
+            onInput={(event) => drag(temperatureAt(event.currentTarget.valueAsNumber))}
+            onChange={(event) => settleAt(temperatureAt(event.currentTarget.valueAsNumber))}
           />
           <div class="marks" aria-hidden="true">
             {MARKS.map((mark) => (

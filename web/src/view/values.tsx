@@ -6,7 +6,7 @@ import type { Part } from "./view";
 
 /** The rows in the window as numbers, with the digits that Python gives. */
 export function Values({ instrument }: Part) {
-  const { frame, frameAtOne, hovered, rest } = instrument;
+  const { rested, frameAtOne, hovered, rest } = instrument;
   return (
     <section class="values">
       <h2>Values</h2>
@@ -31,8 +31,8 @@ export function Values({ instrument }: Part) {
                 <th scope="row" colSpan={2}>
                   other {count(rest.value)} items
                 </th>
-                <td>
-                  <span>{useComputed(() => digits(frame.value.outside))}</span>
+                <td class="share">
+                  <span>{useComputed(() => digits(rested.value.outside))}</span>
                 </td>
                 <td>
                   <span>{useComputed(() => digits(frameAtOne.value.outside))}</span>
@@ -55,7 +55,7 @@ function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () =>
       <td>
         <span>{row.logitDigits}</span>
       </td>
-      <td>
+      <td class="share">
         <span>{row.shareDigits}</span>
       </td>
       <td>
