@@ -31,7 +31,7 @@ export function Values({ instrument }: Part) {
                 <th scope="row" colSpan={2}>
                   other {count(rest.value)} items
                 </th>
-                <td class="share">
+                <td>
                   <span>{useComputed(() => digits(rested.value.outside))}</span>
                 </td>
                 <td>
@@ -55,7 +55,7 @@ function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () =>
       <td>
         <span>{row.logitDigits}</span>
       </td>
-      <td class="share">
+      <td>
         <span>{row.shareDigits}</span>
       </td>
       <td>
