@@ -53,7 +53,7 @@ clean: ## forget everything that was made here
 		package=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
 		$(APT) update -q && $(APT) install -qy $$package || { \
 			echo "$(PYTHON) cannot make a venv: install $$package, or name another by \`make PYTHON=...\`" >&2; exit 1; }; }
-	$(PYTHON) -m venv --clear .venv
+	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
 	@touch $@
 
