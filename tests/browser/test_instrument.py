@@ -123,6 +123,8 @@ def test_the_slider_by_mouse(open_page: Open) -> None:
     page.mouse.move(box["x"] + box["width"] / 2, middle)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, middle, steps=5)
+    # The moves before a frame are shown by that frame.
+    page.evaluate("() => new Promise(requestAnimationFrame)")
     dragged = float(field(page).input_value())
     assert dragged > 10
     assert_values(page, softmax([2.0, 1.0, 0.1], dragged))
