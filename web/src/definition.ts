@@ -44,8 +44,8 @@ const C_HIGH_BITS = 34;
 /** Lanes in a chunk. */
 const CHUNK = 32;
 /** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54. */
-const TERMS = 8;
-const NEAR = 1 / 16;
+const TERMS = 12;
+const NEAR = 0.3;
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
