@@ -15,6 +15,7 @@ the axis of the lanes.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -91,7 +92,7 @@ def entropy(
         # log total - sum of p (z - max) / T: no term is negative, so nothing cancels.
         value = slab.log_total() - moment / slab.totals()[0]
         if slab.special is not None:
-            np.copyto(value, np.log(slab.count()), where=slab.special)
+            np.copyto(value, np.log(slab.count), where=slab.special)
         if slab.mask is not None:
             np.copyto(value, 0.0, where=~np.any(slab.mask, axis=0, keepdims=True))
         slab.out[...] = value
@@ -204,8 +205,9 @@ class _Slab:
         np.copyto(value, np.nan, where=~(self.maximum > -np.inf))
         return value
 
+    @cached_property
     def count(self) -> Array:
-        """Return how many lanes share the weight of a special slice."""
+        """How many lanes share the weight of a special slice; each part of it asks."""
         return sum(
             np.count_nonzero(self._one_of(lanes), axis=0, keepdims=True) for lanes in self._cuts
         ) * np.ones(1)
@@ -219,7 +221,7 @@ class _Slab:
     ) -> Array:
         """Put in what the rules say of special slices and of masked lanes."""
         if self.special is not None:
-            np.copyto(value, share(self._one_of(lanes), self.count()), where=self.special)
+            np.copyto(value, share(self._one_of(lanes), self.count), where=self.special)
         if self.mask is not None:
             np.copyto(value, masked, where=~self.mask[lanes])
         return value
