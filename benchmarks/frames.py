@@ -8,8 +8,10 @@ How it measures
 ---------------
 The mouse is a real one as far as the page can tell: ``Input.dispatchMouseEvent`` sends 125
 moves a second (a common mouse's rate) on a fixed schedule, never waiting for the page, so a
-slow page gets no easier a task than a fast one. The drag sweeps to and fro, fast enough for
-every frame of a 60 Hz screen to cross at least one stop of the slider.
+slow page gets no easier a task than a fast one. The drag sweeps to and fro, and each move
+crosses at least one stop of the slider, so that every frame of a 60 Hz screen has a new value
+to show. A page with nothing but a slider and its value is dragged likewise: what it needs, and
+what it lacks of 60 frames a second, is the browser's and this method's own part.
 
 What happened is read from Chromium's own trace of that drag, not from a clock in the page:
 
@@ -75,7 +77,7 @@ ITEMS_OF_THE_ORIGINAL = (2, 10)
 
 MOVES_PER_SECOND = 125
 STOPS = 80  # from -4 to 4 by 0.1
-STOPS_PER_MOVE = 0.75
+STOPS_PER_MOVE = 1.25  # at less than 1 some frames have no new value: 53 a second at 0.75
 BUTTON = {"button": "left", "buttons": 1, "clickCount": 1}
 SLIDER = "role=slider[name='Temperature']"
 ORIGINAL_SLIDER = ".widget-slider .noUi-base"
@@ -92,6 +94,17 @@ TRACED = (
     "disabled-by-default-devtools.timeline.frame",
     "input.scrolling",
 )
+
+BARE = """<!doctype html>
+<meta charset="utf-8"><title>A bare slider</title>
+<input type="range" aria-label="Temperature" min="-4" max="4" step="0.1" style="width: 800px">
+<p>0</p>
+<script>
+  const slider = document.querySelector("input");
+  const text = document.querySelector("p").firstChild;
+  slider.oninput = () => requestAnimationFrame(() => (text.data = slider.value));
+</script>
+"""
 
 # The lesson's cells as one: its own slider, its own dropdown, its own plot. Only the note of
 # what was drawn when is new.
@@ -181,7 +194,7 @@ class Drag:
     rate: float
 
 
-def read_trace(trace: list[Event], items: int) -> Drag:
+def read_trace(trace: list[Event], what: str, items: int) -> Drag:
     """Return what the trace of a drag says, as the head of this module explains it."""
     trace = sorted((event for event in trace if event["ph"] != "M"), key=lambda e: e["ts"])
 
@@ -240,7 +253,7 @@ def read_trace(trace: list[Event], items: int) -> Drag:
         frames.append((painted - own) / 1000 / FRAME)
         paints.add(painted)
     return Drag(
-        what="thermoscope",
+        what=what,
         items=items,
         events=len(inputs),
         # The last one's is not ended by a next event.
@@ -339,10 +352,21 @@ async def traced(browser: Browser) -> AsyncIterator[list[Event]]:
         await session.detach()
 
 
+async def drag_bare(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+    """Measure a page that shows nothing but the slider's value."""
+    path = folder / "bare.html"
+    path.write_text(BARE)
+    return await _drag_file(browser, path, "a bare slider", items, events)
+
+
 async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the explorer's page with `items` logits drawn at random, opened as a file."""
     path = folder / f"{items}.html"
     write_page(path, State.of(random_logits(items, seed=1)))
+    return await _drag_file(browser, path, "thermoscope", items, events)
+
+
+async def _drag_file(browser: Browser, path: Path, what: str, items: int, events: int) -> Drag:
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     await page.goto(path.as_uri())
     await page.locator(SLIDER).wait_for()
@@ -351,7 +375,7 @@ async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Pa
         await drag(page, SLIDER, SLIDER, events / 40)  # a busy machine merges some
         await page.wait_for_timeout(200)
     await page.close()
-    return read_trace(trace, items)
+    return read_trace(trace, what, items)
 
 
 async def drag_original(browser: Browser, items: int, events: int, folder: Path) -> Drag:
@@ -431,7 +455,7 @@ def table(drags: Sequence[Drag]) -> Table:
     for one in drags:
         result.add_row(
             one.what,
-            f"{one.items:,}",
+            f"{one.items:,}" if one.items else "-",
             f"{one.events:,}",
             cell(one.work, 1),
             cell(one.on_core, 1),
@@ -459,7 +483,7 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
         with tempfile.TemporaryDirectory() as folder:
-            todo = [(drag_thermoscope, items) for items in options.sizes]
+            todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             if options.original:
                 todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
             drags = [await one(browser, items, options.events, Path(folder)) for one, items in todo]
