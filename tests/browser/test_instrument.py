@@ -43,6 +43,10 @@ def open_page(page: Page, tmp_path: Path) -> Open:
         page.context.set_offline(True)
         page.on("request", refuse)
         page.goto(path.as_uri())
+        # Chromium drops what a mouse does before it has shown the first frame of a page.
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
         return page
 
     return open_
@@ -165,6 +169,8 @@ def test_ties_share_at_the_ends(
     field(page).fill(temperature)
     expect(page.get_by_role("status")).to_contain_text(said)
     expect(rows(page, "Softmax").locator(".number")).to_have_text(shares)
+    # The same as they are seen.
+    assert page.locator(".shares .number").inner_text().split("\n") == shares
 
 
 @pytest.mark.parametrize("typed", ["nan", "-1", "abc", ""])
@@ -264,6 +270,7 @@ def test_the_window_scrolls_by_wheel_and_by_keys(
     ranked = [labels[item] for item in np.argsort(-logits, kind="stable")]
     first = rows(page, "Logits").locator(".label").first
     rows(page, "Softmax").nth(3).hover()
+    expect(rows(page, "Softmax").nth(3)).to_have_class("row pointed")
     page.mouse.wheel(0, 2800)
     expect(first).to_have_text(ranked[100])
     expect(rows(page, "Softmax").locator(".label").first).to_have_text(ranked[100])
@@ -424,10 +431,9 @@ def test_nothing_is_wider_than_the_screen(open_page: Open, width: int, size: int
 # What is drawn behind an element is the first of its ancestors' backgrounds that is opaque.
 CONTRASTS = """() => {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgb = (colour) => {
+  const painted = (...colours) => {
     canvas.clearRect(0, 0, 1, 1);
-    canvas.fillStyle = colour;
-    canvas.fillRect(0, 0, 1, 1);
+    for (canvas.fillStyle of colours) canvas.fillRect(0, 0, 1, 1);
     return [...canvas.getImageData(0, 0, 1, 1).data];
   };
   const luminance = ([r, g, b]) => {
@@ -435,18 +441,19 @@ CONTRASTS = """() => {
       .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
     return 0.2126 * x + 0.7152 * y + 0.0722 * z;
   };
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const found = rgb(getComputedStyle(at).backgroundColor);
-      if (found[3] === 255) return found;
-    }
-    return [255, 255, 255];
-  };
+  const behind = (element) =>
+    element === null
+      ? ["white"]
+      : [...behind(element.parentElement), getComputedStyle(element).backgroundColor];
   const found = [];
   for (const element of document.querySelectorAll("main *")) {
     const hasText = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
     if (!(hasText || element.value) || element.matches("style, :disabled, [type=range]")) continue;
-    const [a, b] = [luminance(rgb(getComputedStyle(element).color)), luminance(behind(element))];
+    // These are read to people; what is seen in their place is the text of .shares.
+    if (element.matches(".softmax .row .number")) continue;
+    const under = behind(element);
+    const text = getComputedStyle(element).color;
+    const [a, b] = [luminance(painted(...under, text)), luminance(painted(...under))];
     const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     found.push([`${element.localName}.${element.getAttribute("class")}`, ratio]);
   }

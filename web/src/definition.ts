@@ -222,9 +222,9 @@ export class Distribution {
     this.differences = new Float64Array(size);
     this.errors = new Float64Array(size);
     for (let rank = 0; rank < open; rank++) {
-      const [difference, error] = this.difference(logits[this.order[rank]!]!);
-      this.differences[rank] = difference;
-      this.errors[rank] = error;
+      const logit = logits[this.order[rank]!]!;
+      this.differences[rank] = this.difference(logit);
+      this.errors[rank] = this.error(logit, this.differences[rank]!);
     }
 
     const chunks = Math.floor(open / CHUNK);
@@ -271,8 +271,8 @@ export class Distribution {
     // far below 1 and still is all that the entropy of a confident softmax consists of.
     const exponential = new Exponential(temperature, this.shrink);
     const before = this.add(exponential, 1, first);
-    const inside = this.add(exponential, Math.max(first, 1), last);
-    const after = this.add(exponential, Math.max(last, 1), this.open);
+    const inside = this.add(exponential, first || 1, last);
+    const after = this.add(exponential, last || 1, this.open);
     const near = before.sum + inside.sum;
     const rest = near + after.sum;
     const restLow =
@@ -295,20 +295,24 @@ export class Distribution {
       outside + (inside.sum + topInside) / total,
       (logit) => {
         if (logit === -Infinity) return 0;
-        const [difference, error] = this.difference(logit);
+        const difference = this.difference(logit);
         if (difference < exponential.floor) return 0;
-        return (exponential.weight(difference, error) * correction) / total;
+        const weight = exponential.weight(difference, this.error(logit, difference));
+        return (weight * correction) / total;
       },
     );
   }
 
-  /** (z - max) * shrink without overflow, and what rounding threw away of it. */
-  private difference(logit: number): [number, number] {
-    const z = logit * this.shrink;
-    const minus = -this.maximum * this.shrink;
-    const difference = z + minus;
+  /** (z - max) * shrink without overflow. */
+  private difference(logit: number): number {
+    return logit * this.shrink - this.maximum * this.shrink;
+  }
+
+  /** What rounding threw away of it. */
+  private error(logit: number, difference: number): number {
     // Between infinities there is no difference, and no frame asks for it.
-    return [difference, Number.isFinite(difference) ? sumError(z, minus, difference) : 0];
+    if (!Number.isFinite(difference)) return 0;
+    return sumError(logit * this.shrink, -this.maximum * this.shrink, difference);
   }
 
   /** The weights of the ranks in [from, to), and those times z - max, added up. */

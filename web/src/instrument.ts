@@ -80,6 +80,20 @@ export class Instrument {
     return Math.min(1, roundUp(top) || 1);
   });
 
+  /** The probabilities of the rows. */
+  readonly shares = computed(() => {
+    const { probability } = this.frame.value;
+    return this.rows.value.map((row) => probability(row.logit.value));
+  });
+  /** The same as numbers, a line for each row. */
+  readonly shareTexts = computed(() =>
+    this.shares.value
+      .map((share, slot) => this.shareText(this.rows.value[slot]!.logit.value, share))
+      .join("\n"),
+  );
+  /** And as bars: the lengths, up to 1. */
+  readonly shareLengths = computed(() => this.shares.value.map((share) => this.length(share)));
+
   /** The position that the formula is about. */
   readonly pointed = computed(() => {
     const { value: hovered } = this.hovered;
@@ -166,6 +180,11 @@ export class Instrument {
     });
   }
 
+  /** The length of the bar of a share, up to 1. */
+  length(share: number): number {
+    return Math.min(1, share / this.shareEnd.value) || 0;
+  }
+
   /** The share of an item as text. */
   shareText(logit: number, share: number): string {
     if (share === 0) return percent(0, this.weighsNothing(logit));
@@ -200,7 +219,10 @@ export class Instrument {
   }
 }
 
-/** One row of the window: whichever item is at its position now. */
+/**
+ * One row of the window: whichever item is at its position now. What changes with each step of a
+ * drag is not here but in the instrument, for all rows at once.
+ */
 export class Row {
   readonly position;
   readonly label;
@@ -208,24 +230,18 @@ export class Row {
   readonly logitBar;
   readonly logitText;
   readonly logitDigits;
-  readonly share;
   readonly shareText;
   readonly shareDigits;
-  readonly shareBar;
   readonly plainDigits;
   readonly plainBar;
   readonly className;
   readonly tabIndex;
 
   constructor(instrument: Instrument, slot: number) {
-    const bar = (probability: number) =>
-      `width:${100 * (Math.min(1, probability / instrument.shareEnd.value) || 0)}%`;
     this.position = computed(() => instrument.first.value + slot);
     const item = computed(() => instrument.itemAt(this.position.value));
     this.label = computed(() => instrument.label(item.value));
     this.logit = computed(() => instrument.items.value.logits[item.value] ?? NaN);
-    this.logitText = computed(() => aligned(this.logit.value, instrument.decimals.value));
-    this.logitDigits = computed(() => plain(this.logit.value));
     this.logitBar = computed(() => {
       const axis = instrument.logitAxis.value;
       if (!Number.isFinite(this.logit.value)) return "display:none";
@@ -233,15 +249,14 @@ export class Row {
       const end = fraction(axis, this.logit.value);
       return `left:${100 * Math.min(base, end)}%;width:${100 * Math.abs(end - base)}%`;
     });
-    this.share = computed(() => instrument.frame.value.probability(this.logit.value));
-    this.shareText = computed(() => instrument.shareText(this.logit.value, this.share.value));
-    this.shareDigits = computed(() =>
-      digits(instrument.rested.value.probability(this.logit.value)),
-    );
-    this.shareBar = computed(() => bar(this.share.value));
+    this.logitText = computed(() => aligned(this.logit.value, instrument.decimals.value));
+    this.logitDigits = computed(() => plain(this.logit.value));
+    const share = computed(() => instrument.rested.value.probability(this.logit.value));
+    this.shareText = computed(() => instrument.shareText(this.logit.value, share.value));
+    this.shareDigits = computed(() => digits(share.value));
     const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
     this.plainDigits = computed(() => digits(atOne.value));
-    this.plainBar = computed(() => bar(atOne.value));
+    this.plainBar = computed(() => `width:${100 * instrument.length(atOne.value)}%`);
     this.className = computed(() =>
       instrument.pointed.value === this.position.value ? "row pointed" : "row",
     );

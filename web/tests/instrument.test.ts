@@ -31,7 +31,7 @@ test("few items stand in the order given, many by their rank in a window", () =>
 test.each([0, 0.01, 1, 1e4, Infinity])("at T = %d the window and the rest make one", (temperature) => {
   const view = instrument(many, { temperature });
   view.select(40);
-  const shown = view.rows.value.reduce((sum, row) => sum + row.share.value, 0);
+  const shown = view.shares.value.reduce((sum, share) => sum + share, 0);
   expect(shown + view.frame.value.outside).toBeCloseTo(1, 12);
 });
 

@@ -1,4 +1,4 @@
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { brief, count, parseTemperature, temperatureText } from "../format";
 import type { Part } from "./view";
@@ -72,9 +72,16 @@ export function TemperatureControls({ instrument }: Part) {
   const { temperature } = instrument;
   /** What is in the text field while it is not simply the temperature. */
   const draft = useSignal<Draft | null>(null);
-  useSignalEffect(() => {
-    if (draft.value !== null && draft.value.temperature !== temperature.value) draft.value = null;
-  });
+  // Not useSignalEffect, which would ask for a frame of its own in each frame of a drag.
+  useEffect(
+    () =>
+      effect(() => {
+        if (draft.value !== null && draft.value.temperature !== temperature.value) {
+          draft.value = null;
+        }
+      }),
+    [temperature],
+  );
 
   function set(value: number, settled = true): void {
     draft.value = null;
@@ -82,17 +89,17 @@ export function TemperatureControls({ instrument }: Part) {
   }
 
   /** A mouse may move more often than the screen shows: the last move before a frame counts. */
-  const coming = useRef<number | null>(null);
+  const coming = useRef({ value: 1, request: 0 });
   function drag(value: number): void {
-    forget();
-    coming.current = requestAnimationFrame(() => {
-      coming.current = null;
-      set(value, false);
+    coming.current.value = value;
+    coming.current.request ||= requestAnimationFrame(() => {
+      coming.current.request = 0;
+      set(coming.current.value, false);
     });
   }
   function forget(): void {
-    if (coming.current !== null) cancelAnimationFrame(coming.current);
-    coming.current = null;
+    cancelAnimationFrame(coming.current.request);
+    coming.current.request = 0;
   }
   useEffect(() => forget, []);
 

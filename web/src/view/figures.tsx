@@ -16,21 +16,26 @@ export function Figures({ instrument }: Part) {
   const scroller = useRef<HTMLDivElement>(null);
   const focusable = useRef<HTMLDivElement>(null);
 
+  /** Where the scroll bar was seen or put last: in pixels, and as a position. */
+  const seen = useRef({ top: 0, position: 0 });
   function scrolled(): void {
-    const { scrollTop, scrollHeight, clientHeight } = scroller.current!;
+    const { scrollTop: top, scrollHeight, clientHeight } = scroller.current!;
+    // A late event of where it was put; the window may have moved on.
+    if (top === seen.current.top) return;
     const way = scrollHeight - clientHeight;
-    const position = way > 0 ? Math.round((scrollTop / way) * rest.peek()) : 0;
-    first.value = Math.max(0, Math.min(rest.peek(), position));
+    const position = way > 0 ? Math.round((top / way) * rest.peek()) : 0;
+    seen.current = { top, position: Math.max(0, Math.min(rest.peek(), position)) };
+    first.value = seen.current.position;
   }
-  // The window was moved by a key, a search or new logits: the scroll bar follows.
+  // The window was moved by a key, a search or new logits: the scroll bar follows. Not so where
+  // the two agree: a scroll whose event is still to come would be undone.
   useSignalEffect(() => {
     const position = first.value;
     const element = scroller.current;
-    if (element === null || rest.peek() === 0) return;
+    if (element === null || position === seen.current.position) return;
     const way = element.scrollHeight - element.clientHeight;
-    if (Math.round((element.scrollTop / way) * rest.peek()) !== position) {
-      element.scrollTop = (position / rest.peek()) * way;
-    }
+    element.scrollTop = (position / (rest.peek() || 1)) * way;
+    seen.current = { top: element.scrollTop, position };
   });
 
   function moved(event: KeyboardEvent): void {
@@ -121,6 +126,7 @@ export function Figures({ instrument }: Part) {
               <span>{useComputed(() => `${brief(100 * instrument.shareEnd.value)} %`)}</span>
             </div>
           </figcaption>
+          <Shares instrument={instrument} />
           <div role="list" ref={focusable} onKeyDown={moved}>
             {instrument.rows.value.map((row, slot) => (
               <div
@@ -133,7 +139,6 @@ export function Figures({ instrument }: Part) {
               >
                 <Label text={row.label} />
                 <span class="plot">
-                  <span class="bar" style={row.shareBar} />
                   <span class="ghost" style={row.plainBar} />
                 </span>
                 <span class="number">{row.shareText}</span>
@@ -151,6 +156,34 @@ export function Figures({ instrument }: Part) {
       {many.value && (
         <div class="spacer" style={{ height: `${Math.min(HIGHEST_PX, ROW_PX * rest.value)}px` }} />
       )}
+    </div>
+  );
+}
+
+/**
+ * What a drag moves: all bars as one path, and all numbers as one text. As elements of their own
+ * in their rows they would cost a fifth of its work. A row has its number too, unseen, for those
+ * who have it read to them; that follows when the drag rests.
+ */
+function Shares({ instrument }: Part) {
+  const { rowCount, shareLengths, shareTexts } = instrument;
+  const bars = useComputed(() =>
+    shareLengths.value.map((length, slot) => `M0 ${slot + 0.5}H${length.toFixed(5)}`).join(""),
+  );
+  const layer = () => (
+    <g>
+      <svg viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
+        <path d={bars} />
+      </svg>
+    </g>
+  );
+  return (
+    <div class="shares" aria-hidden="true">
+      <svg>
+        {layer()}
+        {layer()}
+      </svg>
+      <div class="number">{shareTexts}</div>
     </div>
   );
 }

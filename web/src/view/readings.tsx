@@ -1,4 +1,5 @@
-import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { effect, useComputed, useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
 import { brief, count, digits, measure, percent, spoken } from "../format";
 import type { Instrument } from "../instrument";
 import type { Part } from "./view";
@@ -33,13 +34,17 @@ const PAUSE_MS = 300;
 
 export function Status({ instrument }: Part) {
   const text = useSignal(describe(instrument));
-  useSignalEffect(() => {
-    instrument.frame.value;
-    const timer = setTimeout(() => {
-      text.value = describe(instrument);
-    }, PAUSE_MS);
-    return () => clearTimeout(timer);
-  });
+  useEffect(
+    () =>
+      effect(() => {
+        instrument.frame.value;
+        const timer = setTimeout(() => {
+          text.value = describe(instrument);
+        }, PAUSE_MS);
+        return () => clearTimeout(timer);
+      }),
+    [instrument],
+  );
   const unbroken = useComputed(() => text.value.replaceAll(" %", "\u00a0%"));
   return (
     <p class="status" role="status">
