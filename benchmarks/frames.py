@@ -13,6 +13,10 @@ crosses at least one stop of the slider, so that every frame of a 60 Hz screen h
 to show. A page with nothing but a slider and its value is dragged likewise: what it needs, and
 what it lacks of 60 frames a second, is the browser's and this method's own part.
 
+Each page is dragged several times, in rounds over all of them, and each figure is the median of
+its drags. One drag says little: a stall of the machine can leave Chromium's compositor a whole
+frame late for seconds, the bare slider's no less than another's.
+
 What happened is read from Chromium's own trace of that drag, not from a clock in the page:
 
 work
@@ -47,12 +51,14 @@ import asyncio
 import json
 import math
 import os
+import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -176,8 +182,8 @@ class Spread:
     @classmethod
     def of(cls, values: Sequence[float] | NDArray[np.float64]) -> Spread:
         """Return the spread of some values."""
-        median, p95 = np.percentile(values, [50, 95])
-        return cls(float(median), float(p95))
+        middle, p95 = np.percentile(values, [50, 95])
+        return cls(float(middle), float(p95))
 
 
 @dataclass(frozen=True)
@@ -215,7 +221,8 @@ def read_trace(trace: list[Event], what: str, items: int) -> Drag:
         event = bisect_right(handled, task["ts"]) - 1
         if task["ph"] == "X" and event >= 0:
             work[event] += task["dur"] / 1000
-            on_core[event] += task["tdur"] / 1000
+            # Chromium now and then leaves out the time on a core.
+            on_core[event] += task.get("tdur", task["dur"]) / 1000
 
     presented = _presented(trace, process)
     sequences = sorted(presented)
@@ -372,6 +379,7 @@ async def _drag_file(browser: Browser, path: Path, what: str, items: int, events
     await page.locator(SLIDER).wait_for()
     await drag(page, SLIDER, SLIDER, 1)  # warm up
     async with traced(browser) as trace:
+        await page.wait_for_timeout(1000)  # all processes are busy beginning their traces
         await drag(page, SLIDER, SLIDER, events / 40)  # a busy machine merges some
         await page.wait_for_timeout(200)
     await page.close()
@@ -437,7 +445,7 @@ async def drag_original(browser: Browser, items: int, events: int, folder: Path)
 def table(drags: Sequence[Drag]) -> Table:
     """Return the drags as a table, with what is to be reached in the heading."""
     result = Table(title="A drag of the temperature slider: median and 95th percentile")
-    result.add_column("what")
+    result.add_column("what", no_wrap=True)
     result.add_column("logits", justify="right")
     result.add_column("events", justify="right")
     result.add_column(f"work, ms\n(p95 <= {REACH_WORK:g})", justify="right")
@@ -467,6 +475,28 @@ def table(drags: Sequence[Drag]) -> Table:
     return result
 
 
+def summary(rounds: Sequence[Drag]) -> Drag:
+    """Return the medians of the drags of one page."""
+
+    def spread(values: Sequence[Spread]) -> Spread:
+        return Spread(median(one.median for one in values), median(one.p95 for one in values))
+
+    def known(values: Sequence[Spread | None]) -> Spread | None:
+        there = [value for value in values if value is not None]
+        return spread(there) if there else None
+
+    return Drag(
+        what=rounds[0].what,
+        items=rounds[0].items,
+        events=sum(one.events for one in rounds),
+        work=known([one.work for one in rounds]),
+        on_core=known([one.on_core for one in rounds]),
+        to_paint=spread([one.to_paint for one in rounds]),
+        frames=known([one.frames for one in rounds]),
+        rate=median(one.rate for one in rounds),
+    )
+
+
 def _reached(one: Drag) -> str:
     if one.work is None or one.frames is None:
         return "-"
@@ -478,7 +508,7 @@ def _reached(one: Drag) -> str:
     return "all" if all(met.values()) else "not " + ", ".join(k for k, v in met.items() if not v)
 
 
-async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list[Drag]]:
+async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list[tuple[Drag, ...]]]:
     """Do every drag that is asked for, one after the other, and name the browser."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
@@ -486,7 +516,13 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             if options.original:
                 todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
-            drags = [await one(browser, items, options.events, Path(folder)) for one, items in todo]
+            rounds = []
+            for done in range(options.repeats):
+                print(f"round {done + 1} of {options.repeats}", file=sys.stderr, flush=True)
+                rounds.append(
+                    [await one(browser, items, options.events, Path(folder)) for one, items in todo]
+                )
+            drags = list(zip(*rounds, strict=True))
         version = browser.version
         await browser.close()
     return version, drags
@@ -498,6 +534,7 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
     parser.add_argument("--events", type=int, default=300, help="slider events for each size")
+    parser.add_argument("--repeats", type=int, default=3, help="drags of each page")
     parser.add_argument("--no-original", dest="original", action="store_false")
     parser.add_argument("--json", type=Path, metavar="OUT")
     options = parser.parse_args()
@@ -507,10 +544,13 @@ def main() -> None:
     version, drags = asyncio.run(measure(chromium, options))
     machine = f"Chromium {version}, headless, software compositing, {os.cpu_count()} cores"
     console = Console(width=None if os.isatty(1) else 130)
-    console.print(table(drags))
+    console.print(table([summary(rounds) for rounds in drags]))
     console.print(f"{machine}; load {os.getloadavg()[0]:.1f} over the last minute")
     if options.json:
-        report = {"machine": machine, "drags": [asdict(one) for one in drags]}
+        report = {
+            "machine": machine,
+            "drags": [[asdict(one) for one in rounds] for rounds in drags],
+        }
         options.json.write_text(json.dumps(report, indent=2) + "\n")
 
 
