@@ -46,8 +46,8 @@ export class Instrument {
     return this.distribution.value.at(this.temperature.value, first, first + this.rowCount.value);
   });
   /**
-   * The frame whose ten digits are shown: while the hand moves nobody can read those, and to
-   * write and paint them sixty times a second would be a third of the work.
+   * The frame of the ten digits, of the formula's numbers and of what is only heard: while the
+   * hand moves nobody can read those, and to write and paint them would double a frame's work.
    */
   readonly rested;
   private moving = false;

@@ -4,10 +4,13 @@ import { Power, Softmax, Sub, Total } from "./explanation";
 import { Label } from "./label";
 import type { Part } from "./view";
 
-/** The formula with the numbers of the item that is pointed at or focused. */
+/**
+ * The formula with the numbers of the item that is pointed at or focused. Like the ten digits
+ * of the table, it follows when a drag rests: nobody can read it before.
+ */
 export function Formula({ instrument }: Part) {
-  const { count: size, decimals, distribution, frame, items, many, pointed, temperature } =
-    instrument;
+  const { count: size, decimals, distribution, rested: frame, items, many, pointed } = instrument;
+  const temperature = useComputed(() => frame.value.temperature);
   const item = useComputed(() => instrument.itemAt(pointed.value));
   const label = useComputed(() => instrument.label(item.value));
   const logit = useComputed(() => items.value.logits[item.value] ?? NaN);
