@@ -222,7 +222,7 @@ def read_trace(trace: list[Event], what: str, items: int) -> Drag:
         if task["ph"] == "X" and event >= 0:
             work[event] += task["dur"] / 1000
             # Chromium now and then leaves out the time on a core.
-            on_core[event] += task.get("tdur", task["dur"]) / 1000
+            on_core[event] += (task["tdur"] if "tdur" in task else task["dur"]) / 1000
 
     presented = _presented(trace, process)
     sequences = sorted(presented)
