@@ -344,6 +344,8 @@ def test_closed_streams_are_no_traceback() -> None:
 
 
 def test_ctrl_c_ends_without_a_traceback() -> None:
+    # What a shell starts in the background ignores SIGINT, and children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     ours, theirs = pty.openpty()
     with subprocess.Popen([*RUN, "softmax"], stdin=theirs, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
