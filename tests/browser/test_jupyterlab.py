@@ -245,3 +245,17 @@ def test_a_view_that_goes_leaves_the_other_alive(
     field(left).fill("3")
     field(left).press("Enter")
     assert becomes_true(page, "explorer.temperature == 3.0")
+
+
+def test_the_styles_of_jupyterlab_leave_the_readings_in_place(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("views.ipynb"))
+    readings = page.locator(".thermoscope .readings").first
+    expect(readings).to_contain_text("Entropy", timeout=PATIENCE_MS)
+    terms = readings.get_by_role("term")
+    for index, term in enumerate(terms.all()):
+        above, below = term.bounding_box(), readings.locator("dt + dd").nth(index).bounding_box()
+        assert above is not None
+        assert below is not None
+        assert below["x"] == above["x"]
+        assert below["y"] >= above["y"] + above["height"]
+    assert terms.count() >= 4
