@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from thermoscope.kernels import numpy as kernel
+from thermoscope import kernels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, SupportsIndex
 
     from numpy.typing import ArrayLike, NDArray
@@ -104,7 +103,7 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
-    return _along(kernel.softmax, logits, temperature, axis=axis, where=where, out=out)
+    return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
 def log_softmax(
@@ -162,7 +161,7 @@ def log_softmax(
     >>> ts.log_softmax([50.0, 0.0])[0]
     np.float64(-1.9287498479639178e-22)
     """
-    return _along(kernel.log_softmax, logits, temperature, axis=axis, where=where, out=out)
+    return _along("log_softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
 class Arguments(NamedTuple):
@@ -236,7 +235,7 @@ def _real(name: str, value: ArrayLike) -> NDArray[np.generic]:
 
 
 def _along(
-    compute: Callable[..., None],
+    function: str,
     logits: ArrayLike,
     temperature: ArrayLike,
     *,
@@ -263,7 +262,7 @@ def _along(
             t = t.copy()
         if mask is not None and np.may_share_memory(out, mask):
             mask = mask.copy()
-    compute(z, t, mask, index, out)
+    getattr(kernels.choose(z.size), function)(z, t, mask, index, out)
     return out
 
 

@@ -1,1 +1,98 @@
-"""How the definition is computed, one module for each kind of array."""
+"""How the definition is computed: one module for each way, and the rule that chooses one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["choose", "thread_count", "use"]
+
+# From so many elements on the compiled kernel is the faster one, and numba worth its loading.
+FUSED_FROM = 1 << 15
+
+_kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
+_threads: ContextVar[int | None] = ContextVar("threads", default=None)
+
+
+def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types know no functions
+    """Return the kernel for NumPy arrays of `size` elements.
+
+    The fused one from `FUSED_FROM` elements on if numba is installed, else the NumPy one;
+    inside of `use`, the one that it names.
+    """
+    name = _kernel.get()
+    if name is None:
+        name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
+    return import_module(f"thermoscope.kernels.{name}")
+
+
+@contextmanager
+def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[None]:
+    """Compute with one kernel, or on so many threads, whatever the size of the arrays.
+
+    Parameters
+    ----------
+    kernel : {"numpy", "fused"}, optional
+        The kernel. The default leaves the choice as it is.
+    threads : int, optional
+        How many threads the fused kernel may use. The default is one for each core that this
+        process may use, or ``OMP_NUM_THREADS`` where that is set.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kernel, or `threads` is less than 1.
+    ImportError
+        If the fused kernel is asked for and numba is not installed.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> from thermoscope import kernels
+    >>> with kernels.use("numpy"):
+    ...     ts.softmax([2.0, 1.0, 0.1]).round(3)
+    array([0.659, 0.242, 0.099])
+    """
+    if kernel not in (None, "numpy", "fused"):
+        raise ValueError(f"kernel must be 'numpy' or 'fused', got {kernel!r}")
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads must be >= 1, got {threads}")
+    if kernel == "fused" and not _has_numba():
+        raise ImportError("the fused kernel needs numba: pip install 'thermoscope[fast]'")
+    before, threads_before = (
+        _kernel.set(kernel or _kernel.get()),
+        _threads.set(threads or _threads.get()),
+    )
+    try:
+        yield
+    finally:
+        _kernel.reset(before)
+        _threads.reset(threads_before)
+
+
+def thread_count() -> int:
+    """Return how many threads a call may use."""
+    return _threads.get() or _default_threads()
+
+
+@cache
+def _default_threads() -> int:
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _has_numba() -> bool:
+    return find_spec("numba") is not None

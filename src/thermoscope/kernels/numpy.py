@@ -114,25 +114,29 @@ def _slabs(
     temperature = np.moveaxis(temperature, axis, 0)
     mask = None if where is None else np.moveaxis(where, axis, 0)
     with np.errstate(all="ignore"):
-        yield from _split(logits, temperature, mask, out)
+        for piece in split(logits, temperature, mask, out, BLOCK):
+            yield _Slab(*piece)
 
 
-def _split(
-    logits: NDArray[np.generic], temperature: Array, mask: Lanes | None, out: NDArray[np.generic]
-) -> Iterator[_Slab]:
-    """Cut the longest of the slices' axes, until a piece is a block or one slice."""
+def split(
+    logits: NDArray[np.generic],
+    temperature: Array,
+    mask: Lanes | None,
+    out: NDArray[np.generic],
+    block: int,
+) -> Iterator[tuple[NDArray[np.generic], Array, Lanes | None, NDArray[np.generic]]]:
+    """Cut slices, their lanes on axis 0, until a piece is a block of elements or one slice."""
     longest = max(logits.shape[1:], default=1)
-    if logits.size <= BLOCK or longest == 1:
+    if logits.size <= block or longest == 1:
         if logits.size:
-            yield _Slab(logits, temperature, mask, out)
+            yield logits, temperature, mask, out
         return
     cut = 1 + logits.shape[1:].index(longest)
-    step = max(1, BLOCK * longest // logits.size)
+    step = max(1, block * longest // logits.size)
     for start in range(0, longest, step):
         index = (slice(None),) * cut + (slice(start, start + step),)
-        yield from _split(
-            logits[index], temperature[index], None if mask is None else mask[index], out[index]
-        )
+        some = None if mask is None else mask[index]
+        yield from split(logits[index], temperature[index], some, out[index], block)
 
 
 class _Part(NamedTuple):

@@ -1,0 +1,686 @@
+"""The definition compiled by numba: one read and one write per element, SIMD, threads.
+
+A lane's weight is 2 ** y with y = (z - max) * log2(e) / T, and y is carried in two parts: Knuth's
+two-sum gives what rounding throws away of the difference, a fused multiply-add what it throws
+away of the product, and log2(e) / T is itself a number and its low part. So a weight is good to
+about a unit in the last place, however large y is. 2 ** y is 2 ** n, put together from its bits,
+times 2 ** f with |f| <= 1/2 by its Taylor series. All weights are scaled by 2 ** shift, by which
+those that count are normal numbers, and the division by their total is the only rounding after.
+
+Nothing here is compiled with numba's `fastmath`, which would make 0 of every two-sum. LLVM may
+reorder, for the sake of SIMD, just the additions and maxima that are emitted as such.
+
+What is not ordinary (T = 0 or inf, a maximum that is not finite, magnitudes that would overflow
+on the way) is declined, slice by slice, and left to `thermoscope.kernels.numpy`, which has the
+rules for the edges. The functions take what `thermoscope.definition` has checked and broadcast.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+import os
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import from_dtype, njit, types
+from numba.extending import intrinsic, overload
+
+from thermoscope.kernels import numpy as reference
+from thermoscope.kernels import thread_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+    Lanes = NDArray[np.bool_]
+
+__all__ = ["log_softmax", "softmax"]
+
+# So many slices, one beside the other, are worked at once where lanes are not contiguous.
+TILE: Final = 64
+# Rows of fewer lanes than this are turned on their side and worked a tile at a time.
+SHORT: Final = 48
+# Fewer elements than this are not worth another thread: waking one takes some 20 us.
+GRAIN: Final = 1 << 16
+# A tile's scratch stays in the second-level cache.
+CACHE: Final = 1 << 19
+
+LOG2_E: Final = 1.4426950408889634
+LOG2_E_LOW: Final = 2.0355273740931033e-17
+
+
+class Format(NamedTuple):
+    """What a floating-point format asks of the weights."""
+
+    digits: int  # stored bits of a significand
+    bias: int  # of an exponent
+    shift: int  # the weights are scaled by 2 ** shift
+    least: float  # 2 ** least over any total rounds to 0, and 2 ** (least + shift) is normal
+    degree: int  # where the Taylor series of 2 ** f, |f| <= 1/2, is good to a tenth of an ulp
+    range: float  # maxima up to it, and temperatures from its inverse up to it, are ordinary
+    block: int  # so many weights may be added up as in `_split`
+
+
+FORMATS: Final = {
+    types.float32: Format(23, 127, 64, -160.0, 7, 2.0**100, 1 << 8),
+    types.float64: Format(52, 1023, 512, -1160.0, 13, 2.0**900, 1 << 17),
+}
+
+
+@intrinsic
+def _fma(_, a, b, c):
+    """Return a * b + c in one rounding."""
+    return a(a, b, c), lambda _, builder, __, arguments: builder.fma(*arguments)
+
+
+@intrinsic
+def _add(_, a, b):
+    """Return a + b; LLVM may add up the terms of a sum in any order."""
+    flags = ("reassoc", "nsz")
+    return a(a, b), lambda _, builder, __, arguments: builder.fadd(*arguments, flags=flags)
+
+
+@intrinsic
+def _maximum(_, a, b):
+    """Return the larger of two numbers, NaN if one is NaN."""
+
+    def emit(_, builder, __, arguments):
+        kind = arguments[0].type
+        signature = ir.FunctionType(kind, [kind, kind])
+        function = builder.module.declare_intrinsic("llvm.maximum", [kind], signature)
+        return builder.call(function, arguments, fastmath=("nsz",))
+
+    return a(a, b), emit
+
+
+@intrinsic
+def _exp2(_, f):
+    """Return 2 ** f for |f| <= 1/2, by Horner's rule."""
+
+    def emit(_, builder, __, arguments):
+        value = None
+        for k in range(FORMATS[f].degree, -1, -1):
+            term = ir.Constant(arguments[0].type, math.log(2) ** k / math.factorial(k))
+            value = builder.fma(value, arguments[0], term) if value else term
+        return value
+
+    return f(f), emit
+
+
+@intrinsic
+def _power(_, rounded):
+    """Return 2 ** (n + shift), from n + 1.5 * 2 ** digits, whose last bits are those of n."""
+
+    def emit(_, builder, __, arguments):
+        form = FORMATS[rounded]
+        kind = ir.IntType(rounded.bitwidth)
+        bits = builder.bitcast(arguments[0], kind)
+        bits = builder.add(bits, ir.Constant(kind, form.bias + form.shift))
+        bits = builder.shl(bits, ir.Constant(kind, form.digits))
+        return builder.bitcast(bits, arguments[0].type)
+
+    return rounded(rounded), emit
+
+
+def _compiled(function):
+    """Compile without the interpreter's lock, once for all processes where a cache can be kept."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # neither beside this file nor in a home may be written
+        return njit(**options)(function)
+
+
+def _constants(like):
+    """Return 1.5 * 2 ** digits, least and 0 of the type of `like`, 2 ** -shift, and block."""
+
+
+@overload(_constants)
+def _constants_of(like):
+    kind, form = _scalar(like), FORMATS[like]
+    constants = (
+        kind(1.5 * 2.0**form.digits),
+        kind(form.least),
+        kind(0),
+        2.0**-form.shift,
+        form.block,
+    )
+    return lambda like: constants
+
+
+def _split(weight):
+    """Return a weight as two numbers: a multiple of a power of two, and the rest.
+
+    The power is such that sums of a block of the first are exact, and that those of the second
+    are small enough for their roundings not to count; so LLVM may add up both in any order.
+    """
+
+
+@overload(_split)
+def _split_of(weight):
+    form = FORMATS[weight]
+    cut = _scalar(weight)(1.5 * 2.0**form.shift * form.block)
+
+    def split(weight):
+        high = (weight + cut) - cut
+        return high, weight - high
+
+    return split
+
+
+def _pair(high, low, like):
+    """Return a double and its low part as a number of the type of `like` and its low part."""
+
+
+@overload(_pair)
+def _pair_of(high, low, like):
+    if like is types.float64:
+        return lambda high, low, like: (high, low)
+
+    def pair(high, low, like):
+        single = np.float32(high)
+        return single, np.float32((high - np.float64(single)) + low)
+
+    return pair
+
+
+def _ordinary(maximum, temperature):
+    """Return whether nothing overflows on the way; NaN is not ordinary."""
+
+
+@overload(_ordinary)
+def _ordinary_of(maximum, temperature):
+    most = FORMATS[maximum].range
+    return lambda maximum, temperature: (
+        abs(maximum) <= most and temperature <= most and temperature * most >= 1.0
+    )
+
+
+def _scalar(like):
+    return np.float32 if like is types.float32 else np.float64
+
+
+@njit
+def _divide(a, a_low, b, b_low, like):
+    """Return (a + a_low) / (b + b_low), low parts below an ulp, as a pair of the type of `like`."""
+    high = a / b
+    low = ((_fma(-high, b, a) + a_low) - high * b_low) / b
+    return _pair(high, low, like)
+
+
+@njit
+def _scaled(logit, maximum, high, low):
+    """Return (logit - maximum) * (high + low) as a number and its low part."""
+    difference = logit - maximum
+    virtual = difference - logit
+    error = (logit - (difference - virtual)) - (maximum + virtual)
+    y = difference * high
+    return y, _fma(error, high, _fma(difference, low, _fma(difference, high, -y)))
+
+
+@njit
+def _weight(logit, maximum, high, low):
+    """Return 2 ** ((logit - maximum) * (high + low) + shift)."""
+    magic, least, zero, _, _ = _constants(logit)
+    y, y_low = _scaled(logit, maximum, high, low)
+    # Of a number as large as magic the last bit is 1: what is added to it is rounded to n.
+    rounded = y + magic
+    weight = _exp2((y - (rounded - magic)) + y_low) * _power(rounded)
+    return zero if y < least else weight
+
+
+@njit
+def _log_total(total, total_low, like):
+    """Return the logarithm of a total of weights, of which the largest is 1, as a pair.
+
+    What the others add to that 1 may be far below it, and log1p wants it unrounded.
+    """
+    others = total - 1.0
+    rest = others + total_low
+    low = (others - rest) + total_low if others > total_low else (total_low - rest) + others
+    return _pair(math.log1p(rest), low / (1.0 + rest), like)
+
+
+@njit
+def _log_share(logit, maximum, high, low, log, log_low):
+    """Return (logit - maximum) * (high + low) - (log + log_low)."""
+    q, q_low = _scaled(logit, maximum, high, low)
+    value = q - log
+    virtual = value - q
+    error = (q - (value - virtual)) - (log + virtual)
+    corrected = value + ((error + q_low) - log_low)
+    # Where the quotient is -inf its error is NaN, and there is nothing to correct.
+    return corrected if value > -math.inf else value
+
+
+@njit
+def _max(row):
+    maximum = row[0]
+    for k in range(len(row)):
+        maximum = _maximum(maximum, row[k])
+    return maximum
+
+
+@_compiled
+def _copy_max(source, row, in_place):
+    """Copy a row, unless to itself: LLVM would not use SIMD; return its maximum."""
+    if in_place:
+        return _max(row)
+    maximum = source[0]
+    for k in range(len(source)):
+        logit = source[k]
+        row[k] = logit
+        maximum = _maximum(maximum, logit)
+    return maximum
+
+
+@njit
+def _weigh_block(row, maximum, high, low):
+    """Put weights in place of logits; return their total in two parts."""
+    total = total_low = maximum - maximum
+    for k in range(len(row)):
+        weight = _weight(row[k], maximum, high, low)
+        row[k] = weight
+        part, part_low = _split(weight)
+        total = _add(total, part)
+        total_low = _add(total_low, part_low)
+    return np.float64(total), np.float64(total_low)
+
+
+@njit
+def _total_block(row, maximum, high, low):
+    """Return the total of the weights, of which the largest is 1, in two parts.
+
+    Both are doubles, because of the others than the largest the logarithm wants every bit.
+    """
+    unit = _constants(maximum)[3]
+    cut = 1.5 * 2.0**17
+    total = total_low = 0.0
+    for k in range(len(row)):
+        weight = unit * np.float64(_weight(row[k], maximum, high, low))
+        part = (weight + cut) - cut
+        total = _add(total, part)
+        total_low = _add(total_low, weight - part)
+    return total, total_low
+
+
+@_compiled
+def _weigh(row, maximum, temperature, log):
+    """Return the total of the weights, in two parts; they replace the logits if not `log`."""
+    top, _ = _pair(maximum, 0.0, row[0])
+    high, low = _divide(LOG2_E, LOG2_E_LOW, temperature, 0.0, top)
+    total = total_low = 0.0
+    block = _constants(top)[4]
+    for start in range(0, len(row), block):
+        some = row[start : start + block]
+        if log:
+            part, part_low = _total_block(some, top, high, low)
+        else:
+            part, part_low = _weigh_block(some, top, high, low)
+        total += part
+        total_low += part_low
+    return total, total_low
+
+
+@_compiled
+def _share(row, maximum, temperature, total, total_low, log):
+    """Put shares in place of weights; if `log`, their logarithms in place of logits."""
+    top, _ = _pair(maximum, 0.0, row[0])
+    if log:
+        logarithm, logarithm_low = _log_total(total, total_low, top)
+        high, low = _divide(1.0, 0.0, temperature, 0.0, top)
+        for k in range(len(row)):
+            row[k] = _log_share(row[k], top, high, low, logarithm, logarithm_low)
+    else:
+        rounded = total + total_low
+        virtual = rounded - total
+        error = (total - (rounded - virtual)) + (total_low - virtual)
+        high, low = _divide(1.0, 0.0, rounded, error, top)
+        for k in range(len(row)):
+            row[k] = _fma(row[k], high, row[k] * low)
+
+
+@_compiled
+def _long_rows(z, temperature, out, declined, log, in_place):
+    """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
+    each = min(1, len(temperature) - 1)
+    for i in range(len(out)):
+        row = out[i]
+        t = temperature[i * each]
+        maximum = _copy_max(z[i], row, in_place)
+        if _ordinary(maximum, t):
+            total, total_low = _weigh(row, maximum, t, log)
+            _share(row, maximum, t, total, total_low, log)
+        else:
+            declined[i] = True
+
+
+# In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
+# array, TILE of each kind, so that LLVM sees that writing one does not change another.
+HIGH, LOW, TOTAL, TOTAL_LOW = (k * TILE for k in range(1, 5))
+
+
+@njit
+def _tile_max(row, own):
+    for r in range(len(row)):
+        own[r] = _maximum(own[r], row[r])
+
+
+@njit
+def _tile_add(weight, own, r):
+    total = own[TOTAL + r]
+    new = total + weight
+    virtual = new - total
+    own[TOTAL_LOW + r] += (total - (new - virtual)) + (weight - virtual)
+    own[TOTAL + r] = new
+
+
+@njit
+def _tile_weigh(row, own, log):
+    if log:
+        for r in range(len(row)):
+            _tile_add(_weight(row[r], own[r], own[HIGH + r], own[LOW + r]), own, r)
+    else:
+        for r in range(len(row)):
+            weight = _weight(row[r], own[r], own[HIGH + r], own[LOW + r])
+            row[r] = weight
+            _tile_add(weight, own, r)
+
+
+@njit
+def _tile_share(row, own, log):
+    if log:
+        for r in range(len(row)):
+            row[r] = _log_share(
+                row[r], own[r], own[HIGH + r], own[LOW + r], own[TOTAL + r], own[TOTAL_LOW + r]
+            )
+    else:
+        for r in range(len(row)):
+            row[r] = _fma(row[r], own[HIGH + r], row[r] * own[LOW + r])
+
+
+@njit
+def _tile(tile, width, temperature, first, own, declined, log):
+    """Work `width` slices, the `first` of which is the first of the tile; return if all could."""
+    lanes, each = len(tile), min(1, len(temperature) - 1)
+    own[:width] = tile[0][:width]
+    for k in range(1, lanes):
+        _tile_max(tile[k][:width], own)
+    clean = True
+    for r in range(width):
+        t = temperature[(first + r) * each]
+        if not _ordinary(own[r], t):
+            declined[first + r] = True
+            clean = False
+        own[HIGH + r], own[LOW + r] = _divide(LOG2_E, LOG2_E_LOW, t, 0.0, own[r])
+        own[TOTAL + r] = 0.0
+        own[TOTAL_LOW + r] = 0.0
+    for k in range(lanes):
+        _tile_weigh(tile[k][:width], own, log)
+    for r in range(width):
+        total, total_low = np.float64(own[TOTAL + r]), np.float64(own[TOTAL_LOW + r])
+        if log:
+            t = temperature[(first + r) * each]
+            unit = _constants(own[r])[3]
+            own[TOTAL + r], own[TOTAL_LOW + r] = _log_total(total * unit, total_low * unit, own[r])
+            own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, t, 0.0, own[r])
+        else:
+            own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, total, total_low, own[r])
+    for k in range(lanes):
+        _tile_share(tile[k][:width], own, log)
+    return clean
+
+
+@_compiled
+def _short_rows(z, temperature, out, declined, log):
+    """Rows of few lanes, turned into columns of a tile."""
+    slices, lanes = z.shape
+    tile = np.empty((lanes, TILE), out.dtype)
+    own = np.empty(5 * TILE, out.dtype)
+    for first in range(0, slices, TILE):
+        width = min(TILE, slices - first)
+        source, target = z[first : first + width], out[first : first + width]
+        for k in range(lanes):
+            row = tile[k]
+            for r in range(width):
+                row[r] = source[r, k]
+        if _tile(tile, width, temperature, first, own, declined, log):
+            for k in range(lanes):
+                row = tile[k]
+                for r in range(width):
+                    target[r, k] = row[r]
+        else:
+            for r in range(width):
+                if not declined[first + r]:
+                    for k in range(lanes):
+                        target[r, k] = tile[k, r]
+
+
+@_compiled
+def _columns(z, temperature, out, declined, log, begin, end):
+    """Columns `begin` to `end` of each of many matrices."""
+    matrices, lanes, columns = z.shape
+    most = max(16, min(TILE, CACHE // (lanes * out.itemsize)))
+    tile = np.empty((lanes, most), out.dtype)
+    own = np.empty(5 * TILE, out.dtype)
+    for matrix in range(matrices):
+        source, target = z[matrix], out[matrix]
+        for first in range(begin, end, most):
+            width = min(most, end - first)
+            index = matrix * columns + first
+            for k in range(lanes):
+                tile[k][:width] = source[k][first : first + width]
+            if _tile(tile, width, temperature, index, own, declined, log):
+                for k in range(lanes):
+                    target[k][first : first + width] = tile[k][:width]
+            else:
+                for r in range(width):
+                    if not declined[index + r]:
+                        for k in range(lanes):
+                            target[k, first + r] = tile[k, r]
+
+
+def softmax(
+    logits: Array, temperature: NDArray[np.float64], where: Lanes | None, axis: int, out: Array
+) -> None:
+    """Write softmax(logits / temperature) along `axis` to `out`."""
+    _compute(logits, temperature, where, axis, out, log=False)
+
+
+def log_softmax(
+    logits: Array, temperature: NDArray[np.float64], where: Lanes | None, axis: int, out: Array
+) -> None:
+    """Write log(softmax(logits / temperature)) along `axis` to `out`."""
+    _compute(logits, temperature, where, axis, out, log=True)
+
+
+def _compute(
+    logits: Array,
+    temperature: NDArray[np.float64],
+    where: Lanes | None,
+    axis: int,
+    out: Array,
+    *,
+    log: bool,
+) -> None:
+    if not out.size:
+        return
+    # In the order in which the result lies in memory.
+    order = sorted(range(out.ndim), key=lambda k: -out.strides[k])
+    z, t, result = (array.transpose(order) for array in (logits, temperature, out))
+    lane = order.index(axis % out.ndim)
+    inner = math.prod(result.shape[lane + 1 :])
+    if (
+        where is None
+        and z.dtype == out.dtype
+        and out.dtype in (np.float32, np.float64)
+        and all(array.flags.c_contiguous and array.flags.aligned for array in (z, result))
+        and (inner == 1 or inner >= TILE // 4)
+    ):
+        shape = (-1, z.shape[lane], inner)
+        _contiguous(z.reshape(shape), _flat(t), result.reshape(shape), log=log)
+    else:
+        z, t, result = (np.moveaxis(array, axis, 0) for array in (logits, temperature, out))
+        mask = None if where is None else np.moveaxis(where, axis, 0)
+        _run(
+            functools.partial(_piece, *piece, log=log)
+            for piece in reference.split(z, t, mask, result, GRAIN)
+        )
+
+
+def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the temperatures of all slices as a vector, of size 1 if they are one number."""
+    varies = any(
+        step and n > 1 for step, n in zip(temperature.strides, temperature.shape, strict=True)
+    )
+    return np.ascontiguousarray(temperature).reshape(-1) if varies else temperature.flat[:1]
+
+
+def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
+    """Work matrices whose columns are the slices; where they have one column, that is rows."""
+    matrices, lanes, columns = z.shape
+    in_place = z.ctypes.data == out.ctypes.data
+    # One type for numba, be the logits read-only or not.
+    z = z.view()
+    z.flags.writeable = False
+    declined = np.zeros((matrices, columns), np.bool_)
+    if columns == 1 and matrices < thread_count() and lanes >= 2 * GRAIN:
+        for i in range(matrices):
+            t_i = float(t[i if len(t) > 1 else 0])
+            declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log, in_place=in_place)
+    else:
+        _run(_regions(z, t, out, declined.reshape(-1), log=log, in_place=in_place))
+    if declined.any():
+        z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
+        indices = np.flatnonzero(declined)
+        step = max(1, GRAIN // lanes)
+        for start in range(0, len(indices), step):
+            some = indices[start : start + step]
+            matrix, column = np.divmod(some, columns)
+            rows = z[matrix, column]
+            _refer(rows, t, some, None, log=log)
+            out[matrix, column] = rows
+
+
+def _regions(
+    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, *, log: bool, in_place: bool
+) -> Iterator[Callable[[], object]]:
+    """Cut the matrices, or if they are few their columns, in parts for the threads."""
+    matrices, _, columns = z.shape
+    # More parts than threads, since not all threads get on equally well.
+    parts = 1 if thread_count() == 1 else max(1, min(4 * thread_count(), z.size // GRAIN))
+    if columns > 1 and matrices < parts:
+        for begin, end in _cuts(columns, min(parts, columns // (TILE // 4))):
+            yield functools.partial(_columns, z, t, out, declined, log, begin, end)
+        return
+    for begin, end in _cuts(matrices, min(parts, matrices)):
+        some = slice(begin * columns, end * columns)
+        own = t[some] if len(t) > 1 else t
+        arguments = z[begin:end], own, out[begin:end], declined[some], log
+        if columns > 1:
+            yield functools.partial(_columns, *arguments, 0, columns)
+        else:
+            yield functools.partial(_rows, *arguments, in_place)
+
+
+def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
+    edges = [length * k // parts for k in range(parts + 1)]
+    return list(itertools.pairwise(edges))
+
+
+def _rows(
+    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, log: bool, in_place: bool
+) -> None:
+    lanes = z.shape[1]
+    z, out = z.reshape(-1, lanes), out.reshape(-1, lanes)
+    if lanes < SHORT:
+        _short_rows(z, t, out, declined, log)
+    else:
+        _long_rows(z, t, out, declined, log, in_place)
+
+
+def _in_parts(z: Array, t: float, out: Array, *, log: bool, in_place: bool) -> bool:
+    """Work one long row with all threads; return if it was ordinary."""
+    parts = [slice(*cut) for cut in _cuts(len(z), thread_count())]
+    maxima = _run(functools.partial(_copy_max, z[part], out[part], in_place) for part in parts)
+    maximum = float(np.max(maxima))
+    most = FORMATS[from_dtype(out.dtype)].range
+    if not (abs(maximum) <= most and t <= most and t * most >= 1):
+        return False
+    totals = _run(functools.partial(_weigh, out[part], maximum, t, log) for part in parts)
+    total, total_low = (sum(column) for column in zip(*totals, strict=True))
+    _run(functools.partial(_share, out[part], maximum, t, total, total_low, log) for part in parts)
+    return True
+
+
+def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, log: bool) -> None:
+    """Work slices of any layout and dtype, the lanes on axis 0, by a copy of them as rows."""
+    lanes, *rest = z.shape
+    dtype = np.float64 if out.dtype == np.float64 else np.float32
+    rows = np.empty((math.prod(rest), lanes), dtype)
+    copy = np.moveaxis(rows.reshape(*rest, lanes), -1, 0)
+    t = _flat(t)
+    declined = np.zeros(len(rows), np.bool_)
+    with np.errstate(all="ignore"):
+        np.copyto(copy, z, casting="unsafe")
+        if mask is not None:
+            np.copyto(copy, -np.inf, where=~mask)
+        z = rows.view()
+        z.flags.writeable = False
+        _rows(z, t, rows, declined, log, in_place=True)
+        some = np.flatnonzero(declined)
+        if some.size:
+            odd = rows[some]
+            masks = None if mask is None else np.moveaxis(mask, 0, -1).reshape(-1, lanes)[some]
+            _refer(odd, t, some, masks, log=log)
+            rows[some] = odd
+        np.copyto(out, copy, casting="unsafe")
+
+
+def _refer(
+    rows: Array, t: NDArray[np.float64], some: Array, masks: Lanes | None, *, log: bool
+) -> None:
+    """Leave rows, which have indices in all of them, to the NumPy kernel."""
+    compute = reference.log_softmax if log else reference.softmax
+    own = t[some] if len(t) > 1 else np.broadcast_to(t, some.shape)
+    compute(rows, own[:, None], masks, -1, rows)
+
+
+def _run(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Run the tasks on all threads, the caller's among them; return their results in order."""
+    queue = deque(enumerate(tasks))
+    results: list[Any] = [None] * len(queue)
+
+    def work() -> None:
+        while True:
+            try:
+                index, task = queue.popleft()
+            except IndexError:
+                return
+            results[index] = task()
+
+    helpers = [_pool().submit(work) for _ in range(min(thread_count(), len(queue)) - 1)]
+    try:
+        work()
+    finally:
+        queue.clear()
+        for helper in helpers:
+            helper.result()
+    return results
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), "thermoscope")
+
+
+# A child process has the pool of its parent, but none of its threads.
+os.register_at_fork(after_in_child=_pool.cache_clear)

@@ -1,0 +1,230 @@
+"""The kernels: which one computes, in which layouts and on which threads they agree."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+import thermoscope as ts
+from thermoscope import kernels
+
+INF, NAN = float("inf"), float("nan")
+fused = pytest.importorskip("thermoscope.kernels.fused", reason="numba is not installed")
+
+# A slice of each kind that the fused kernel declines, and ordinary ones between them.
+ROWS = np.array(
+    [
+        [0.5, 0.25, -1.0, 3.0, 2.0],
+        [NAN, 0.0, 1.0, 2.0, 3.0],
+        [INF, 0.0, INF, 2.0, 3.0],
+        [0.0, -INF, 1.0, -INF, 2.0],
+        [-INF, -INF, -INF, -INF, -INF],
+        [1e38, -1e38, 0.0, 1e38, 3.0],
+        [7.0, 7.0, 7.0, 7.0, 7.0],
+    ]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f4", np.int64])
+@pytest.mark.parametrize("lanes", [1, 5, 47, 48, 1000])
+def test_the_kernels_agree_in_every_layout(dtype: type | str, lanes: int) -> None:
+    rng = np.random.default_rng(lanes)
+    rows = rng.normal(0, 20, (90, lanes))
+    if np.dtype(dtype).kind == "f":
+        odd = np.resize(ROWS[:, : min(5, lanes)], (90, min(5, lanes)))
+        rows[::7, : odd.shape[1]] = odd[::7]
+    with np.errstate(all="ignore"):
+        rows = rows.astype(dtype)
+    mask = rng.random(rows.shape) < 0.8
+    scalars = [0.7, 0.0, INF, 1e-200]
+    temperatures = [*scalars, rng.choice([0.0, 0.3, 1.0, INF], (90, 1))]
+    layouts = {
+        "rows": (rows, -1),
+        "columns": (np.ascontiguousarray(rows.T), 0),
+        "fortran": (np.asfortranarray(rows), -1),
+        "between": (np.ascontiguousarray(rows.reshape(3, 30, lanes).swapaxes(1, 2)), 1),
+        "backwards": (rows[::-1], -1),
+    }
+    for (name, (z, axis)), t, where in itertools.product(
+        layouts.items(), temperatures, (False, True)
+    ):
+        if isinstance(t, np.ndarray) and name != "rows":
+            continue
+        m = mask if name == "rows" and where else None
+        for function in (ts.softmax, ts.log_softmax):
+            with kernels.use("numpy"):
+                want = function(z, t, axis=axis, where=m)
+            for threads in (1, 2):
+                with kernels.use("fused", threads=threads):
+                    got = function(z, t, axis=axis, where=m)
+                assert got.dtype == want.dtype
+                close = 4 * np.finfo(want.dtype).eps
+                tiny = np.finfo(want.dtype).smallest_subnormal
+                np.testing.assert_allclose(got, want, rtol=close, atol=2 * tiny, err_msg=name)
+
+
+@pytest.mark.parametrize("shape", [(1, 400_000), (3, 70_000), (30_000, 7), (2, 40, 3000)])
+def test_threads_and_results_in_place_change_no_digit(shape: tuple[int, ...]) -> None:
+    z = np.random.default_rng(0).normal(0, 3, shape).astype(np.float32)
+    for axis in range(-1, len(shape) - 1):
+        for function in (ts.softmax, ts.log_softmax):
+            with kernels.use("fused", threads=2):
+                want = function(z, 0.5, axis=axis)
+                place = z.copy()
+                assert function(place, 0.5, axis=axis, out=place) is place
+            np.testing.assert_array_equal(place, want)
+            with kernels.use("fused", threads=1):
+                got = function(z, 0.5, axis=axis)
+            # In parts, a row is added up in another order.
+            np.testing.assert_allclose(got, want, rtol=2e-7)
+            if shape[0] > 1:
+                np.testing.assert_array_equal(got, want)
+
+
+def exact(row: np.ndarray, temperature: float) -> tuple[list[Any], list[Any]]:
+    """Return softmax and its logarithm in 60 digits."""
+    with mpmath.workdps(400):
+        z = [mpmath.mpf(float(logit)) for logit in row]
+        shifted = [(logit - max(z)) / mpmath.mpf(temperature) for logit in z]
+        weights = [mpmath.exp(q) for q in shifted]
+        total = mpmath.fsum(weights)
+        return [w / total for w in weights], [q - mpmath.log(total) for q in shifted]
+
+
+def adversarial(dtype: type) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    near = np.full(40, 100.0) + rng.integers(-3, 4, 40) * np.spacing(dtype(100.0))
+    return {
+        "wide": rng.normal(0, 100, 60),
+        "offset": 12345.678 + rng.normal(0, 3, 60),
+        "near ties": near,
+        "one dominant lane": np.append(rng.normal(-30, 1, 59), 0.0),
+        "tiny spread": rng.normal(0, 1e-6, 60),
+        "few": rng.normal(0, 3, 3),
+    }
+
+
+@pytest.mark.parametrize("kernel", ["numpy", "fused"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", list(adversarial(np.float64)))
+def test_exact_arithmetic_agrees_to_2_ulp(name: str, dtype: type, kernel: str) -> None:
+    row = adversarial(dtype)[name].astype(dtype)
+    info = np.finfo(dtype)
+    for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
+        wants = exact(row, temperature)
+        # Beside themselves as a row, as one of many short ones and as a column.
+        for z, axis in (
+            (row[None, :], -1),
+            (np.tile(row, (70, 1)), -1),
+            (np.tile(row[:, None], (1, 70)), 0),
+        ):
+            with kernels.use(kernel):
+                results = (
+                    ts.softmax(z, temperature, axis=axis),
+                    ts.log_softmax(z, temperature, axis=axis),
+                )
+            for got, want in zip(results, wants, strict=True):
+                got_row = got.take(0, axis=1 + axis if axis else 1)
+                for number, true in zip(got_row.tolist(), want, strict=True):
+                    ulp = max(
+                        float(np.spacing(dtype(abs(float(true))))), float(info.smallest_subnormal)
+                    )
+                    normal = abs(true) >= float(info.tiny)
+                    assert abs(mpmath.mpf(number) - true) <= (2 if normal else 1) * ulp
+            assert abs(results[0].sum(axis, dtype=np.float64) - 1).max() <= (
+                1e-7 if dtype == np.float32 else 1e-15
+            )
+
+
+@pytest.mark.parametrize("kernel", ["numpy", "fused"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_of_many_lanes_are_exact_enough(dtype: type, kernel: str) -> None:
+    """Lanes of one weight are where roundings of a sum all go one way."""
+    for lanes, difference in itertools.product((1000, 262_144), (0.0, 7.0, 9.7, 19.3)):
+        row = np.full(lanes, -difference, dtype)
+        row[lanes // 3] = 0
+        top, rest = exact(np.array([0, -difference], dtype), 1.0)[0]
+        with mpmath.workdps(50):
+            ratio = rest / top
+            total = 1 + (lanes - 1) * ratio
+            wants = 1 / total, ratio / total
+        for threads in (1, 2):
+            with kernels.use(kernel, threads=threads):
+                p = ts.softmax(row)
+            for lane, want in ((lanes // 3, wants[0]), (0, wants[1]), (lanes - 1, wants[1])):
+                assert abs(mpmath.mpf(float(p[lane])) - want) <= 2 * float(np.spacing(dtype(want)))
+
+
+def test_small_arrays_never_wait_for_numba() -> None:
+    code = (
+        "import sys, numpy as np, thermoscope as ts\n"
+        "ts.softmax(np.zeros(10)); ts.softmax(np.zeros((100, 10)))\n"
+        "assert 'numba' not in sys.modules\n"
+        "ts.softmax(np.zeros((1000, 1000)))\n"
+        "assert 'numba' in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_numba_the_numpy_kernel_computes_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "_has_numba", lambda: False)
+    assert kernels.choose(10**9).__name__ == "thermoscope.kernels.numpy"
+    with pytest.raises(ImportError, match=r"needs numba: pip install 'thermoscope\[fast\]'"):
+        kernels.use("fused").__enter__()
+
+
+def test_the_rule_and_its_exceptions() -> None:
+    assert kernels.choose(10).__name__ == "thermoscope.kernels.numpy"
+    assert kernels.choose(kernels.FUSED_FROM).__name__ == "thermoscope.kernels.fused"
+    with kernels.use("fused", threads=3):
+        assert kernels.choose(10).__name__ == "thermoscope.kernels.fused"
+        assert kernels.thread_count() == 3
+        with kernels.use("numpy"):
+            assert kernels.choose(10**9).__name__ == "thermoscope.kernels.numpy"
+            assert kernels.thread_count() == 3
+    assert kernels.choose(10).__name__ == "thermoscope.kernels.numpy"
+    with pytest.raises(ValueError, match="kernel must be 'numpy' or 'fused', got 'gpu'"):
+        kernels.use("gpu").__enter__()
+    with pytest.raises(ValueError, match="threads must be >= 1, got 0"):
+        kernels.use(threads=0).__enter__()
+
+
+@pytest.mark.parametrize(("asked", "count"), [("3", 3), ("0", None), ("many", None), ("", None)])
+def test_threads_follow_the_environment(
+    monkeypatch: pytest.MonkeyPatch, asked: str, count: int | None
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    kernels._default_threads.cache_clear()
+    try:
+        assert kernels.thread_count() == (count or len(os.sched_getaffinity(0)))
+    finally:
+        kernels._default_threads.cache_clear()
+
+
+def test_many_callers_at_once_and_a_forked_child() -> None:
+    z = np.random.default_rng(0).normal(0, 3, (3000, 200))
+    want = ts.softmax(z)
+    with ThreadPoolExecutor(4) as pool:
+        for got in pool.map(ts.softmax, [z] * 12):
+            np.testing.assert_array_equal(got, want)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(ts.softmax(z), want) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_error_in_a_thread_is_an_error_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr(fused, "_long_rows", fail)
+    with kernels.use("fused", threads=2), pytest.raises(MemoryError, match="no room"):
+        ts.softmax(np.zeros((3000, 200)))
