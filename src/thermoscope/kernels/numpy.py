@@ -48,12 +48,20 @@ def softmax(
     """Write softmax(logits / temperature) along `axis` to `out`."""
     for slab in _slabs(logits, temperature, where, axis, out):
         total, total_low = slab.totals()
+        inverse = 1 / total
+        inverse_high, inverse_low = _halves(inverse)
+        inverse_low += _quotient_error(np.ones(1), -total_low * inverse, inverse, total)
         for lanes, part in slab.parts():
-            value = part.exp
-            if part.low is not None:
-                # low and -total_low / total both correct the quotient, in one rounding.
-                value = value + value * (part.low - total_low / total)
-            slab.out[lanes] = slab.edges(lanes, value / total, np.divide, 0.0)
+            if part.low is None:
+                value = part.exp / total
+            else:
+                # The first product is exact, so that there is one rounding, the last.
+                high, low = _halves(part.exp)
+                value = low * inverse
+                value += high * inverse_low
+                value += part.exp * part.low * inverse
+                value += high * inverse_high
+            slab.out[lanes] = slab.edges(lanes, value, np.divide, 0.0)
 
 
 def log_softmax(
