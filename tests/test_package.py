@@ -58,13 +58,17 @@ def test_and_that_check_can_fail(statement: str, heavy: str) -> None:
 def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
         "Explorer",
+        "cross_entropy",
         "entropy",
         "explore",
+        "jacobian",
+        "kl_divergence",
         "log_softmax",
         "perplexity",
         "plot",
         "random_logits",
         "softmax",
+        "temperature_derivative",
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))

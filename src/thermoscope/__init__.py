@@ -4,7 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from thermoscope.definition import log_softmax, softmax
-from thermoscope.measures import entropy, perplexity
+from thermoscope.measures import (
+    cross_entropy,
+    entropy,
+    jacobian,
+    kl_divergence,
+    perplexity,
+    temperature_derivative,
+)
 from thermoscope.sampling import random_logits
 
 if TYPE_CHECKING:
@@ -13,13 +20,17 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Explorer",
+    "cross_entropy",
     "entropy",
     "explore",
+    "jacobian",
+    "kl_divergence",
     "log_softmax",
     "perplexity",
     "plot",
     "random_logits",
     "softmax",
+    "temperature_derivative",
 ]
 
 # What needs more than NumPy loads on first use.

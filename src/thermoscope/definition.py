@@ -5,18 +5,23 @@ softmax(z, T)_i = exp(z_i / T) / sum_j exp(z_j / T), for T in [0, inf], both end
 
 from __future__ import annotations
 
+import math
 import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from thermoscope import kernels
+from thermoscope.kernels import array_api
 
 if TYPE_CHECKING:
-    from typing import Any, SupportsIndex
+    from collections.abc import Callable
+    from typing import Any, SupportsIndex, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
 
+    # None: all axes. A tuple: several axes, whose lanes count as those of one.
+    Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
     # Of the dtype of the logits, which NumPy's types can't say.
     Result = NDArray[Any]
 
@@ -27,7 +32,7 @@ def softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    axis: SupportsIndex = -1,
+    axis: Axis = -1,
     where: ArrayLike | None = None,
     out: Result | None = None,
 ) -> Result:
@@ -39,23 +44,24 @@ def softmax(
 
     Parameters
     ----------
-    logits : array_like
+    logits : array_like, or an array of PyTorch, JAX, CuPy, Dask or another such library
         Real numbers of any shape, in float16, bfloat16, float32 or float64; integers and bools
-        count as float64. -inf is a lane without weight.
+        count as float64, where the library has it. -inf is a lane without weight.
     temperature : array_like, optional
         A number in [0, inf], or an array of them that broadcasts against `logits` and has size
         1 along `axis`: for logits (B, V), a temperature (B, 1).
-    axis : int, optional
-        The axis whose lanes sum to 1.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes sum to 1; several axes together; or None for all.
     where : array_like of bool, optional
         A mask that broadcasts against `logits`. Lanes where it is False get exactly 0, whatever
         they hold, and count for nothing.
     out : ndarray, optional
-        Where the result goes: of the result's shape and dtype. It may be `logits` itself.
+        Where the result goes: of the result's shape and dtype. It may be `logits` itself. For
+        NumPy alone.
 
     Returns
     -------
-    ndarray
+    ndarray, or an array of the library of the arguments
         Probabilities, of the dtype of `logits` and of the shape to which the arguments
         broadcast. A slice is NaN as a whole if an unmasked lane is NaN or if all of them are
         -inf; if its maximum is +inf, the +inf lanes share the weight; if all lanes are masked,
@@ -64,14 +70,27 @@ def softmax(
     Raises
     ------
     TypeError
-        If `logits` or `temperature` are complex or are no numbers, or `where` is not of bools.
+        If `logits` or `temperature` are complex or are no numbers, if `where` is not of bools,
+        or if the arrays are of two libraries besides NumPy.
     ValueError
         If `temperature` is negative, NaN or of a shape that does not fit, if `axis` does not
-        exist or is empty, or if `out` does not fit.
+        exist, repeats or is empty, or if `out` does not fit.
 
     See Also
     --------
     log_softmax : its logarithm, which keeps what softmax rounds to 0 or 1.
+
+    Notes
+    -----
+    NumPy arrays and numbers go along with an array of another library; the result is of that
+    library, on its device. There, float64 and float32 are computed as they are, and narrower
+    floats in float32. Derivatives by `logits` and `temperature` follow the formula wherever
+    nothing is infinite; masked lanes and lanes of -inf get none and give none, and slices that
+    are counted or NaN (T = 0, T = inf, a maximum of +inf) are constant.
+
+    A temperature that can't be looked at (JAX under `jit`, Dask, PyTorch's `vmap`, a device
+    other than the CPU, where a look would wait for it) raises no error: where it is negative or
+    NaN, so is the slice NaN.
 
     References
     ----------
@@ -103,6 +122,8 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
+    if array_api.foreign(logits, temperature, where):
+        return _elsewhere(array_api.softmax, logits, temperature, axis=axis, where=where, out=out)
     return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -110,7 +131,7 @@ def log_softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    axis: SupportsIndex = -1,
+    axis: Axis = -1,
     where: ArrayLike | None = None,
     out: Result | None = None,
 ) -> Result:
@@ -121,33 +142,35 @@ def log_softmax(
 
     Parameters
     ----------
-    logits : array_like
+    logits : array_like, or an array of PyTorch, JAX, CuPy, Dask or another such library
         Real numbers of any shape, in float16, bfloat16, float32 or float64; integers and bools
-        count as float64. -inf is a lane without weight.
+        count as float64, where the library has it. -inf is a lane without weight.
     temperature : array_like, optional
         A number in [0, inf], or an array of them that broadcasts against `logits` and has size
         1 along `axis`: for logits (B, V), a temperature (B, 1).
-    axis : int, optional
-        The axis whose lanes sum to 1 in probability.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes sum to 1 in probability; several axes together; or None for all.
     where : array_like of bool, optional
         A mask that broadcasts against `logits`. Lanes where it is False get -inf, whatever they
         hold, and count for nothing.
     out : ndarray, optional
-        Where the result goes: of the result's shape and dtype. It may be `logits` itself.
+        Where the result goes: of the result's shape and dtype. It may be `logits` itself. For
+        NumPy alone.
 
     Returns
     -------
-    ndarray
+    ndarray, or an array of the library of the arguments
         Log-probabilities, of the dtype of `logits` and of the shape to which the arguments
         broadcast; -inf where `softmax` is exactly 0 by definition, NaN where it is NaN.
 
     Raises
     ------
     TypeError
-        If `logits` or `temperature` are complex or are no numbers, or `where` is not of bools.
+        If `logits` or `temperature` are complex or are no numbers, if `where` is not of bools,
+        or if the arrays are of two libraries besides NumPy.
     ValueError
         If `temperature` is negative, NaN or of a shape that does not fit, if `axis` does not
-        exist or is empty, or if `out` does not fit.
+        exist, repeats or is empty, or if `out` does not fit.
 
     See Also
     --------
@@ -161,21 +184,30 @@ def log_softmax(
     >>> ts.log_softmax([50.0, 0.0])[0]
     np.float64(-1.9287498479639178e-22)
     """
+    if array_api.foreign(logits, temperature, where):
+        return _elsewhere(
+            array_api.log_softmax, logits, temperature, axis=axis, where=where, out=out
+        )
     return _along("log_softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
 class Arguments(NamedTuple):
-    """Arguments that were checked and broadcast against each other."""
+    """Arguments that were checked and broadcast against each other.
+
+    Several axes have become one, the last. `shape` and `axes` are what they were before.
+    """
 
     logits: NDArray[np.generic]
     temperature: NDArray[np.float64]
     where: NDArray[np.bool_] | None
     axis: int
     dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    axes: tuple[int, ...]
 
 
 def check(
-    logits: ArrayLike, temperature: ArrayLike, axis: SupportsIndex, where: ArrayLike | None
+    logits: ArrayLike, temperature: ArrayLike, axis: Axis, where: ArrayLike | None
 ) -> Arguments:
     """Check the arguments that all functions of the definition share, and broadcast them.
 
@@ -183,43 +215,144 @@ def check(
     """
     z = _real("logits", logits)
     t = _real("temperature", temperature).astype(np.float64)
-    try:
-        index = operator.index(axis)
-    except TypeError:
-        raise TypeError(f"axis must be an integer, got {axis!r}") from None
-    if not -z.ndim <= index < z.ndim:
-        raise ValueError(f"axis must be one of the axes of logits of shape {z.shape}, got {index}")
-    index = index if index < 0 else index - z.ndim  # shapes broadcast from the right
-    if z.shape[index] == 0:
-        raise ValueError(f"logits must have at least one lane along axis {axis}, got {z.shape}")
+    mask = None if where is None else _mask(where)
+    axes = _axes(z.shape, axis)
     bad = ~(t >= 0)
     if bad.any():
         raise ValueError(f"temperature must be >= 0, got {t[bad][0]}")
-    if -index <= t.ndim and t.shape[index] != 1:
-        hint = ": use temperature[:, None]" if t.ndim == 1 and index == -1 else ""
-        raise ValueError(
-            f"temperature must have size 1 along axis {axis} of logits of shape {z.shape}, "
-            f"got shape {t.shape}{hint}"
-        )
-    mask = None if where is None else np.asarray(where)
-    if mask is not None and mask.dtype != np.bool_:
-        raise TypeError(f"where must be an array of bool, got {mask.dtype}")
+    shape, single = _fit(z.shape, t.shape, None if mask is None else mask.shape, axis, axes)
+    dtype = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
+    z, t = np.broadcast_to(z, shape), np.broadcast_to(t, single)
+    mask = None if mask is None else np.broadcast_to(mask, shape)
+    if len(axes) == 1:
+        return Arguments(z, t, mask, axes[0], dtype, shape, axes)
+    z, t = array_api.lanes_last(np, z, axes), array_api.lanes_last(np, t, axes)
+    mask = None if mask is None else array_api.lanes_last(np, mask, axes)
+    return Arguments(z, t, mask, -1, dtype, shape, axes)
+
+
+class Checked(NamedTuple):
+    """Checked arguments of any library: its functions, its arrays, the dtype of the result."""
+
+    xp: Any
+    logits: Any
+    temperature: Any
+    where: Any
+    axes: tuple[int, ...]
+    dtype: Any
+
+
+def check_any(
+    logits: ArrayLike,
+    temperature: ArrayLike,
+    axis: Axis,
+    where: ArrayLike | None,
+    *others: ArrayLike,
+) -> Checked:
+    """Check arguments of any library, of which `others` may be too, and bring them to that one.
+
+    The logits come in the precision in which it is computed. A temperature that is a number stays
+    one; otherwise nothing is broadcast, so that a lazy array stays as small as it is.
+    """
+    xp, place = array_api.namespace(logits, temperature, where, *others)
+    z = real(xp, place, "logits", logits)
+    if xp is np:
+        dtype: Any = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
+        z = z.astype(np.float64)
+    else:
+        if not xp.isdtype(z.dtype, "real floating"):
+            floats = xp.__array_namespace_info__().dtypes(kind="real floating")
+            z = xp.astype(z, floats.get("float64", floats["float32"]))
+        dtype = z.dtype
+        if xp.finfo(dtype).bits < 32:
+            z = xp.astype(z, xp.float32)
+    t: Any
+    if isinstance(temperature, (int, float, np.generic)):
+        t = float(_real("temperature", temperature))
+        bad, shape = [] if t >= 0 else [t], ()
+    else:
+        t = real(xp, place, "temperature", temperature)
+        bad, shape = t[~(t >= 0)] if array_api.some(~(t >= 0)) else [], t.shape
+        t = array_api.astype(xp, t, z.dtype)
+    mask: Any = None
+    if where is not None:
+        mask = where if array_api.foreign(where) else xp.asarray(_mask(where), **place)
+        if not xp.isdtype(mask.dtype, "bool"):
+            raise TypeError(f"where must be an array of bool, got {mask.dtype}")
+    axes = _axes(z.shape, axis)
+    if len(bad):
+        raise ValueError(f"temperature must be >= 0, got {bad[0]}")
+    _fit(z.shape, shape, None if mask is None else mask.shape, axis, axes)
+    return Checked(xp, z, t, mask, axes, dtype)
+
+
+def real(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
+    """Return a value as an array of real numbers of a library."""
+    if not array_api.foreign(value):
+        array = _real(name, value)
+        # A copy: PyTorch warns of an array that is read-only.
+        return array if xp is np else xp.asarray(np.array(array), **place)
+    if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
+        raise TypeError(f"{name} must be real numbers, got {value.dtype}")
+    return value
+
+
+def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+    """Return the axes of logits of a shape, counted from the last: shapes broadcast from there."""
+    dimensions = len(shape)
+    several = range(dimensions) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes: list[int] = []
+    for one in several:
+        try:
+            index = operator.index(one)
+        except TypeError:
+            raise TypeError(
+                f"axis must be an integer, a tuple of them or None, got {axis!r}"
+            ) from None
+        if not -dimensions <= index < dimensions:
+            raise ValueError(f"axis must be one of the axes of logits of shape {shape}, got {axis}")
+        index = index if index < 0 else index - dimensions
+        if index in axes:
+            raise ValueError(f"axis must name each axis once, got {axis}")
+        if shape[index] == 0:
+            raise ValueError(f"logits must have at least one lane along axis {axis}, got {shape}")
+        axes.append(index)
+    return tuple(axes)
+
+
+def _fit(
+    z: tuple[int, ...],
+    t: tuple[int, ...],
+    mask: tuple[int, ...] | None,
+    axis: Axis,
+    axes: tuple[int, ...],
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the shape to which logits, temperature and mask broadcast, whole and reduced."""
+    for index in axes:
+        if -index <= len(t) and t[index] != 1:
+            hint = ": use temperature[:, None]" if len(t) == 1 and axes == (-1,) else ""
+            raise ValueError(
+                f"temperature must have size 1 along axis {axis} of logits of shape {z}, "
+                f"got shape {t}{hint}"
+            )
     try:
-        shape = np.broadcast_shapes(z.shape, t.shape, () if mask is None else mask.shape)
+        shape = np.broadcast_shapes(z, t, mask or ()) if t or mask else z
     except ValueError:
-        shapes = f"temperature {t.shape}" + ("" if mask is None else f" and where {mask.shape}")
+        shapes = f"temperature {t}" + ("" if mask is None else f" and where {mask}")
         raise ValueError(
-            f"temperature and where must broadcast against logits of shape {z.shape}, got {shapes}"
+            f"temperature and where must broadcast against logits of shape {z}, got {shapes}"
         ) from None
     single = list(shape)
-    single[index] = 1
-    return Arguments(
-        np.broadcast_to(z, shape),
-        np.broadcast_to(t, single),
-        None if mask is None else np.broadcast_to(mask, shape),
-        index,
-        np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype,
-    )
+    for index in axes:
+        single[index] = 1
+    return shape, tuple(single)
+
+
+def _mask(where: ArrayLike) -> NDArray[np.bool_]:
+    mask = np.asarray(where)
+    if mask.dtype != np.bool_:
+        raise TypeError(f"where must be an array of bool, got {mask.dtype}")
+    return mask
 
 
 def _real(name: str, value: ArrayLike) -> NDArray[np.generic]:
@@ -239,22 +372,22 @@ def _along(
     logits: ArrayLike,
     temperature: ArrayLike,
     *,
-    axis: SupportsIndex,
+    axis: Axis,
     where: ArrayLike | None,
     out: Result | None,
 ) -> Result:
-    z, t, mask, index, dtype = check(logits, temperature, axis, where)
+    z, t, mask, index, dtype, shape, axes = check(logits, temperature, axis, where)
     if out is None:
-        out = np.empty(z.shape, dtype)
+        out = np.empty(shape, dtype)
     elif not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
-    elif out.shape != z.shape or out.dtype != dtype:
+    elif out.shape != shape or out.dtype != dtype:
         raise ValueError(
-            f"out must have shape {z.shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
+            f"out must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
         )
     elif not out.flags.writeable:
         raise ValueError("out must be writeable, got a read-only array")
-    else:
+    elif len(axes) == 1:
         # Each block is read before it is written, so only an exact overlap is safe.
         if np.may_share_memory(out, z) and not _same_place(out, z):
             z = z.copy()
@@ -262,8 +395,40 @@ def _along(
             t = t.copy()
         if mask is not None and np.may_share_memory(out, mask):
             mask = mask.copy()
-    getattr(kernels.choose(z.size), function)(z, t, mask, index, out)
+    compute = getattr(kernels.choose(z.size), function)
+    if len(axes) == 1:
+        compute(z, t, mask, index, out)
+        return out
+    flat = np.empty(z.shape, dtype)
+    compute(z, t, mask, index, flat)
+    lanes = tuple(shape[k] for k in axes)
+    np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape(*z.shape[:-1], *lanes)
     return out
+
+
+def _elsewhere(
+    compute: Callable[..., Result],
+    logits: ArrayLike,
+    temperature: ArrayLike,
+    *,
+    axis: Axis,
+    where: ArrayLike | None,
+    out: Result | None,
+) -> Result:
+    if out is not None:
+        raise TypeError("out must be None where an argument is of another library than NumPy")
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
+    result: Result = narrowed(xp, compute(xp, z, t, mask, axes), dtype)
+    return result
+
+
+def narrowed(xp: Any, values: Any, dtype: Any) -> Any:  # noqa: ANN401 - arrays of any library
+    """Round values to a dtype, without a warning where they are beyond its range."""
+    if xp is np or values.dtype == dtype:
+        return values.astype(dtype, copy=False) if xp is np else values
+    largest = float(xp.finfo(dtype).max)
+    values = xp.where(values < -largest, -math.inf, values)
+    return xp.astype(xp.where(values > largest, math.inf, values), dtype)
 
 
 def _same_place(a: NDArray[np.generic], b: NDArray[np.generic]) -> bool:

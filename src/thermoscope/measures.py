@@ -1,4 +1,8 @@
-"""Measures of a softmax: entropy and perplexity."""
+"""Measures of a softmax: entropy, cross-entropy, divergence, derivatives.
+
+Where nothing else is said, they are computed from logarithms, where a probability that rounds to
+0 or 1 still says how far it is from there, on the arrays of any library.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +11,35 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thermoscope.definition import check
+from thermoscope.definition import check, check_any, log_softmax, narrowed, real, softmax
+from thermoscope.kernels import array_api
 from thermoscope.kernels import numpy as kernel
 
 if TYPE_CHECKING:
-    from typing import Any, SupportsIndex
+    from typing import Any
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-__all__ = ["entropy", "perplexity"]
+    from thermoscope.definition import Axis, Result
+
+__all__ = [
+    "cross_entropy",
+    "entropy",
+    "jacobian",
+    "kl_divergence",
+    "perplexity",
+    "temperature_derivative",
+]
 
 
 def entropy(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    axis: SupportsIndex = -1,
+    axis: Axis = -1,
     where: ArrayLike | None = None,
     base: float | None = None,
-) -> NDArray[Any]:
+) -> Result:
     """Shannon entropy of the softmax of logits at a temperature.
 
     Computed from the logits, not from rounded probabilities: as the log of the total weight
@@ -37,8 +51,8 @@ def entropy(
         Real numbers of any shape; see `softmax`.
     temperature : array_like, optional
         A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, optional
-        The axis whose lanes are the distribution.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together; or None for all.
     where : array_like of bool, optional
         A mask that broadcasts against `logits`: lanes where it is False do not exist.
     base : float, optional
@@ -46,7 +60,7 @@ def entropy(
 
     Returns
     -------
-    ndarray or scalar
+    ndarray or scalar, or an array of the library of the arguments
         The entropy of each slice, without `axis`, of the dtype of `logits`: between 0 and the
         logarithm of the number of lanes. NaN where softmax is NaN; 0 where all is masked.
 
@@ -69,21 +83,21 @@ def entropy(
     >>> float(ts.entropy([2.0, 2.0, 0.1], 0))
     0.6931471805599453
     """
-    nats = _nats(logits, temperature, axis, where)
+    xp, nats, dtype = _nats(logits, temperature, axis, where)
     if base is not None:
         if not (base > 0 and base != 1 and math.isfinite(base)):
             raise ValueError(f"base must be a finite number > 0 other than 1, got {base}")
         nats = nats / math.log(base)
-    return _rounded(nats, logits)
+    return _rounded(xp, nats, dtype)
 
 
 def perplexity(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    axis: SupportsIndex = -1,
+    axis: Axis = -1,
     where: ArrayLike | None = None,
-) -> NDArray[Any]:
+) -> Result:
     """Perplexity of the softmax of logits at a temperature: its number of effective choices.
 
     The exponential of the entropy: as many equally likely lanes would be as uncertain. It does
@@ -95,14 +109,14 @@ def perplexity(
         Real numbers of any shape; see `softmax`.
     temperature : array_like, optional
         A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, optional
-        The axis whose lanes are the distribution.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together; or None for all.
     where : array_like of bool, optional
         A mask that broadcasts against `logits`: lanes where it is False do not exist.
 
     Returns
     -------
-    ndarray or scalar
+    ndarray or scalar, or an array of the library of the arguments
         The perplexity of each slice, without `axis`, of the dtype of `logits`: between 1 and
         the number of lanes. NaN where softmax is NaN.
 
@@ -127,21 +141,337 @@ def perplexity(
     >>> float(ts.perplexity([3.0, 1.0, 0.2], 0))
     1.0
     """
-    return _rounded(np.exp(_nats(logits, temperature, axis, where)), logits)
+    xp, nats, dtype = _nats(logits, temperature, axis, where)
+    return _rounded(xp, xp.exp(nats), dtype)
+
+
+def cross_entropy(
+    logits: ArrayLike,
+    targets: ArrayLike,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+) -> Result:
+    """Cross-entropy of targets and the softmax of logits at a temperature, in nats.
+
+    How surprised the softmax is by the targets, slice by slice: -log p of the target class, or
+    its mean over the classes where the targets are probabilities.
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers of any shape; see `softmax`.
+    targets : array_like
+        Integers: the class of each slice, in the shape of `logits` without `axis`; over several
+        axes, the place among their lanes with the last axis running fastest. Floats: a weight
+        for each lane, in the shape of `logits`; probabilities where they sum to 1.
+    temperature : array_like, optional
+        A number in [0, inf], or an array of them with size 1 along `axis`.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together; or None for all.
+    where : array_like of bool, optional
+        A mask that broadcasts against `logits`: lanes where it is False have probability 0.
+
+    Returns
+    -------
+    ndarray or scalar, or an array of the library of the arguments
+        The cross-entropy of each slice, not reduced, without `axis`, of the dtype of `logits`:
+        inf where a target's probability is exactly 0 by definition, NaN where softmax is NaN. A
+        lane of weight 0 adds nothing, whatever its probability.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind; see `softmax`.
+    ValueError
+        If an argument has the wrong value or shape; see `softmax`. If a class is not one of the
+        lanes; where that can't be looked at, its slice is NaN.
+
+    References
+    ----------
+    .. [1] I. J. Good, "Rational decisions", 1952, section 8.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> logits = [[2.0, 1.0, 0.1], [0.0, 3.0, 0.0]]
+    >>> ts.cross_entropy(logits, [0, 1]).round(4)
+    array([0.417 , 0.0949])
+
+    To distil, weigh with a teacher's softmax at the same temperature:
+
+    >>> teacher = ts.softmax([[2.0, 1.5, 0.0], [0.0, 1.0, 0.0]], 2.0)
+    >>> ts.cross_entropy(logits, teacher, 2.0).round(4)
+    array([1.034 , 1.1912])
+    """
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, targets)
+    place = array_api.namespace(z)[1]
+    wanted = real(xp, place, "targets", targets)
+    with np.errstate(all="ignore"):
+        log_p = log_softmax(z, t, axis=axes, where=mask)
+        if xp.isdtype(wanted.dtype, "real floating"):
+            if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
+                z.shape[k] for k in axes
+            ]:
+                raise ValueError(
+                    f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
+                    f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
+                )
+            wanted = array_api.astype(xp, wanted, z.dtype)
+            # 0 * -inf counts as 0.
+            log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
+            return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
+        if not xp.isdtype(wanted.dtype, "integral"):
+            raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
+        log_p = array_api.lanes_last(xp, log_p, axes)
+        classes = log_p.shape[-1]
+        outside = (wanted < 0) | (wanted >= classes)
+        if array_api.some(outside):
+            raise ValueError(f"targets must be in [0, {classes}), got {wanted[outside][0]}")
+        lanes = xp.arange(classes, **place)
+        chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
+        # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
+        # no take_along_axis, and an index out of range is an error on one device, not on another.
+        value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
+        return _rounded(xp, xp.where(outside, math.nan, value), dtype)
+
+
+def kl_divergence(
+    logits: ArrayLike,
+    other: ArrayLike,
+    temperature: ArrayLike = 1.0,
+    other_temperature: ArrayLike | None = None,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+) -> Result:
+    """Kullback-Leibler divergence of two softmaxes, in nats.
+
+    How much the softmax of `other`, q, misses of the softmax of `logits`, p: the sum of
+    p log(p / q). It is summed as p log(p / q) - p + q, which is the same, p and q both summing to
+    1, but has no negative term: nothing cancels where p and q are nearly alike.
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers of any shape; see `softmax`.
+    other : array_like
+        The logits of the other distribution, with as many lanes along `axis`; the rest
+        broadcasts against `logits`.
+    temperature : array_like, optional
+        A number in [0, inf], or an array of them with size 1 along `axis`.
+    other_temperature : array_like, optional
+        The temperature of `other`. The default is `temperature`.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together; or None for all.
+    where : array_like of bool, optional
+        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+
+    Returns
+    -------
+    ndarray or scalar, or an array of the library of the arguments
+        The divergence of each slice, not reduced, without `axis`, of the dtype of `logits`:
+        never negative, inf where q is exactly 0 by definition in a lane where p is not, NaN where
+        either softmax is NaN, 0 where all is masked.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind; see `softmax`.
+    ValueError
+        If an argument has the wrong value or shape; see `softmax`.
+
+    References
+    ----------
+    .. [1] S. Kullback and R. A. Leibler, "On information and sufficiency", 1951.
+
+    Examples
+    --------
+    >>> import math
+    >>> import thermoscope as ts
+    >>> round(float(ts.kl_divergence([2.0, 1.0, 0.1], [0.0, 0.0, 0.0])), 4)
+    0.2519
+    >>> float(ts.kl_divergence([2.0, 1.0, 0.1], [2.0, 1.0, 0.1], 1.0, 0))
+    inf
+
+    The same logits at another temperature:
+
+    >>> round(float(ts.kl_divergence([2.0, 1.0, 0.1], [2.0, 1.0, 0.1], 1.0, 2.0)), 4)
+    0.0579
+    """
+    beside = temperature if other_temperature is None else other_temperature
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, other, beside)
+    _, y, s, _, _, _ = check_any(other, beside, axes, where, logits, temperature)
+    if [z.shape[k] for k in axes] != [y.shape[k] for k in axes]:
+        raise ValueError(
+            f"other must have as many lanes as logits of shape {tuple(z.shape)} along axis "
+            f"{axis}, got shape {tuple(y.shape)}"
+        )
+    with np.errstate(all="ignore"):
+        log_p = log_softmax(z, t, axis=axes, where=mask)
+        log_q = log_softmax(y, s, axis=axes, where=mask)
+        p, q = xp.exp(log_p), xp.exp(log_q)
+        p_has, q_has = log_p != -math.inf, log_q != -math.inf
+        ratio = xp.where(p_has & q_has, log_p - log_q, 0.0)
+        near = xp.abs(ratio) < 1
+        small = xp.where(near, ratio, 0.0)
+        # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
+        # small probabilities.
+        term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
+        term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
+        return _rounded(xp, xp.sum(term, axis=axes), dtype)
+
+
+def jacobian(
+    logits: ArrayLike,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+) -> Result:
+    """Jacobian matrix of the softmax of logits at a temperature: its derivative by the logits.
+
+    ``(diag(p) - p p^T) / temperature``, whose rows and columns sum to 0.
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers of any shape; see `softmax`.
+    temperature : array_like, optional
+        A number in [0, inf], or an array of them with size 1 along `axis`.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together, the last of them
+        running fastest; or None for all.
+    where : array_like of bool, optional
+        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+
+    Returns
+    -------
+    ndarray, or an array of the library of the arguments
+        The derivatives dp_i / dz_j at [..., i, j], of the dtype of `logits`: in the place of
+        `axis`, two axes of n lanes each at the end. 0 for masked lanes and for lanes of -inf; 0 at
+        T = inf and where the maximum is +inf, where nothing finite moves p. At T = 0, where p is
+        a step, it is 0 but between lanes that tie, whose weights a step of any size exchanges:
+        there it is inf on the diagonal and -inf off it. NaN where softmax is NaN.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind; see `softmax`.
+    ValueError
+        If an argument has the wrong value or shape; see `softmax`.
+
+    References
+    ----------
+    .. [1] J. S. Bridle, "Training stochastic model recognition algorithms as networks can lead
+       to maximum mutual information estimation of parameters", 1989, section 4.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> ts.jacobian([1.0, 1.0], 0.5)
+    array([[ 0.5, -0.5],
+           [-0.5,  0.5]])
+    >>> ts.jacobian([1.0, 1.0], 0)
+    array([[ inf, -inf],
+           [-inf,  inf]])
+    """
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
+    with np.errstate(all="ignore"):
+        p = softmax(z, t, axis=axes, where=mask)
+        log_p = log_softmax(z, t, axis=axes, where=mask)
+        unmoved = (z == math.inf) if mask is None else (z == math.inf) & mask
+        divisor = array_api.beside(xp, t, z)
+        divisor = xp.where(xp.any(unmoved, axis=axes, keepdims=True), math.inf, divisor)
+        step = (divisor == 0) & (p > 0)
+        slope = xp.where(step, math.inf, p / xp.where(divisor == 0, 1.0, divisor))
+        p, log_p, slope = (array_api.lanes_last(xp, a, axes) for a in (p, log_p, slope))
+        lanes = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
+        # 1 - p from the logarithm, for the lane whose p rounds to 1.
+        rest = xp.where(
+            xp.expand_dims(lanes, axis=1) == lanes,
+            xp.expand_dims(-xp.expm1(log_p), axis=-1),
+            xp.expand_dims(-p, axis=-2),
+        )
+        value = xp.where(rest == 0, 0.0, xp.expand_dims(slope, axis=-1) * rest)
+        result: Result = narrowed(xp, value, dtype)
+        return result
+
+
+def temperature_derivative(
+    logits: ArrayLike,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+) -> Result:
+    """Rate at which the softmax of logits changes with the temperature.
+
+    ``p (mean - z) / temperature ** 2``, where the mean is that of the logits z under p: with
+    the temperature, the lanes above the mean lose what the lanes below it gain.
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers of any shape; see `softmax`.
+    temperature : array_like, optional
+        A number in [0, inf], or an array of them with size 1 along `axis`.
+    axis : int, tuple of int or None, optional
+        The axis whose lanes are the distribution; several axes together; or None for all.
+    where : array_like of bool, optional
+        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+
+    Returns
+    -------
+    ndarray, or an array of the library of the arguments
+        The derivatives dp_i / dT, of the dtype and shape of softmax. They sum to 0 along `axis`.
+        0 for masked lanes and for lanes of -inf; 0 at both ends, T = 0 and T = inf, to which p
+        flattens out (at T = 0 from the right); 0 where the maximum is +inf, where T moves
+        nothing. NaN where softmax is NaN.
+
+    Raises
+    ------
+    TypeError
+        If an argument is of the wrong kind; see `softmax`.
+    ValueError
+        If an argument has the wrong value or shape; see `softmax`.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> ts.temperature_derivative([2.0, 1.0, 0.1]).round(3)
+    array([-0.283,  0.138,  0.145])
+    >>> ts.temperature_derivative([2.0, 2.0, 0.1], 0)
+    array([0., 0., 0.])
+    """
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
+    with np.errstate(all="ignore"):
+        p = softmax(z, t, axis=axes, where=mask)
+        # From the logits: beside log p, the distances of a high temperature would be rounded off.
+        distance = array_api.distances(xp, z, t, mask, axes)
+        mean = xp.sum(p * distance, axis=axes, keepdims=True)
+        divisor = array_api.beside(xp, t, z)
+        divisor = xp.where((divisor > 0) & (divisor < math.inf), divisor, 1.0)
+        result: Result = narrowed(xp, p * (mean - distance) / divisor, dtype)
+        return result
 
 
 def _nats(
-    logits: ArrayLike, temperature: ArrayLike, axis: SupportsIndex, where: ArrayLike | None
-) -> NDArray[np.float64]:
-    """Return the entropy in nats in float64, whatever the dtype of the logits."""
+    logits: ArrayLike, temperature: ArrayLike, axis: Axis, where: ArrayLike | None
+) -> tuple[Any, Any, Any]:
+    """Return the library, the entropy in nats as precise as it is computed, the result's dtype."""
+    if array_api.foreign(logits, temperature, where):
+        xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
+        nats = array_api.entropy(xp, z, t, mask, axes)
+        return xp, xp.squeeze(nats, axis=axes), dtype
     arguments = check(logits, temperature, axis, where)
     nats = np.empty(arguments.temperature.shape)
     kernel.entropy(arguments.logits, arguments.temperature, arguments.where, arguments.axis, nats)
-    return nats.squeeze(arguments.axis)
+    return np, nats.squeeze(arguments.axis), arguments.dtype
 
 
-def _rounded(values: NDArray[np.float64], logits: ArrayLike) -> NDArray[Any]:
-    dtype = np.asarray(logits).dtype
+def _rounded(xp: Any, values: Any, dtype: Any) -> Result:  # noqa: ANN401 - of any library
+    result: Result = narrowed(xp, xp.asarray(values) if xp is np else values, dtype)
     # [()] makes of an array without dimensions the scalar that NumPy's reductions give.
-    result: NDArray[Any] = values.astype(np.float64 if dtype.kind in "iub" else dtype)[()]
-    return result
+    return result[()] if xp is np else result

@@ -1,0 +1,259 @@
+"""The definition on the arrays of other libraries, in the array API standard alone.
+
+One graph of standard operations serves PyTorch, JAX, CuPy, Dask and whatever else keeps to the
+standard: there is no branch on a value, so it can be traced and stay lazy, and every value in it
+is finite, so it can be differentiated. Lanes that must not count (masked, -inf, too far below the
+maximum for the quotient to be a number, not tied where ties share) are told apart by one
+comparison with a threshold of their slice. From there on they hold 0, so that no 0 * inf arises
+in a gradient, and no overflow on the way.
+
+The functions take what `thermoscope.definition` has checked: logits in the precision in which it
+is computed, a temperature that broadcasts against them, a mask or None; `axes` are the axes of
+the lanes, counted from the last.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from types import NoneType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    # No type says "of a library that keeps to the array API standard".
+    Array = Any
+    Namespace = Any
+
+__all__ = [
+    "astype",
+    "beside",
+    "distances",
+    "entropy",
+    "foreign",
+    "lanes_last",
+    "log_softmax",
+    "namespace",
+    "softmax",
+    "some",
+]
+
+_OWN = frozenset({NoneType, bool, float, int, list, np.float64, np.ndarray, str, tuple})
+
+
+def foreign(*values: object) -> bool:
+    """Return whether any of the values is an array of another library than NumPy."""
+    # The types alone tell nearly always: a call on ten numbers must not pay for more.
+    return not _OWN.issuperset(map(type, values)) and any(map(_is_foreign, values))
+
+
+def _is_foreign(value: object) -> bool:
+    if type(value) in _OWN or isinstance(value, (np.ndarray, np.generic)):
+        return False
+    from array_api_compat import is_array_api_obj  # noqa: PLC0415 - NumPy's users never need it
+
+    return bool(is_array_api_obj(value))
+
+
+def namespace(*values: object) -> tuple[Namespace, dict[str, Any]]:
+    """Return the standard's functions for the library of the values, and where new arrays go.
+
+    NumPy's arrays and plain numbers go along with any library.
+    """
+    others = [value for value in values if _is_foreign(value)]
+    if not others:
+        return np, {}
+    import array_api_compat as compat  # noqa: PLC0415 - NumPy's users never need it
+
+    try:
+        xp = compat.array_namespace(*others)
+    except TypeError:
+        kinds = sorted({f"{type(value).__module__}.{type(value).__name__}" for value in others})
+        raise TypeError(
+            f"the arrays must be of one library, besides NumPy's, got {' and '.join(kinds)}"
+        ) from None
+    # JAX and Dask place their arrays themselves, and a tracer has no device.
+    placed = not (compat.is_jax_array(others[0]) or compat.is_dask_array(others[0]))
+    return xp, {"device": compat.device(others[0])} if placed else {}
+
+
+def visible(array: Array) -> bool:
+    """Return whether a look at an array's values neither computes them nor waits for a device."""
+    if isinstance(array, (np.ndarray, np.generic)):
+        return True
+    import array_api_compat as compat  # noqa: PLC0415 - likewise
+
+    if compat.is_torch_array(array):
+        torch = sys.modules["torch"]
+        return array.device.type == "cpu" and not torch.compiler.is_compiling()
+    return not compat.is_dask_array(array)
+
+
+def some(condition: Array) -> bool:
+    """Return whether a condition holds anywhere, or False where there is nothing to look at."""
+    try:
+        return visible(condition) and bool(namespace(condition)[0].any(condition))
+    except (TypeError, RuntimeError):
+        # What a tracer of JAX and a batch in PyTorch's vmap answer.
+        return False
+
+
+def softmax(
+    xp: Namespace,
+    logits: Array,
+    temperature: Array | float,
+    where: Array | None,
+    axes: tuple[int, ...],
+) -> Array:
+    """Return softmax(logits / temperature) along `axes`."""
+    lanes = _lanes(xp, logits, temperature, where, axes)
+    total = xp.sum(lanes.weight, axis=axes, keepdims=True)
+    value = lanes.weight / xp.where(lanes.defined, total, math.nan)
+    return value if where is None else xp.where(where, value, 0.0)
+
+
+def log_softmax(
+    xp: Namespace,
+    logits: Array,
+    temperature: Array | float,
+    where: Array | None,
+    axes: tuple[int, ...],
+) -> Array:
+    """Return log(softmax(logits / temperature)) along `axes`."""
+    lanes = _lanes(xp, logits, temperature, where, axes)
+    value = lanes.quotient - _log_total(xp, lanes, axes)
+    nothing = xp.full_like(lanes.maximum, -math.inf)
+    value = xp.where(lanes.live, value, xp.where(lanes.defined, nothing, math.nan))
+    return value if where is None else xp.where(where, value, -math.inf)
+
+
+def entropy(
+    xp: Namespace,
+    logits: Array,
+    temperature: Array | float,
+    where: Array | None,
+    axes: tuple[int, ...],
+) -> Array:
+    """Return the entropy in nats along `axes`, which stay with size 1."""
+    lanes = _lanes(xp, logits, temperature, where, axes)
+    total = xp.sum(lanes.weight, axis=axes, keepdims=True)
+    moment = xp.sum(lanes.weight * lanes.quotient, axis=axes, keepdims=True)
+    # log total - sum of p (z - max) / T: no term is negative, so nothing cancels.
+    value = _log_total(xp, lanes, axes) - moment / xp.where(lanes.defined, total, math.nan)
+    if where is None:
+        return value
+    return xp.where(xp.any(where, axis=axes, keepdims=True), value, 0.0)
+
+
+def distances(
+    xp: Namespace,
+    logits: Array,
+    temperature: Array | float,
+    where: Array | None,
+    axes: tuple[int, ...],
+) -> Array:
+    """Return (z - max z) / T along `axes`, 0 in the lanes and slices where it says nothing."""
+    return _lanes(xp, logits, temperature, where, axes).quotient
+
+
+def beside(xp: Namespace, temperature: Array | float, logits: Array) -> Array:
+    """Return a temperature as an array that goes with the logits."""
+    if not isinstance(temperature, float):
+        return temperature
+    limits = xp.finfo(logits.dtype)
+    if temperature > float(limits.max):
+        temperature = math.inf
+    # XLA counts numbers below the smallest normal one as 0 where it computes, but not where it
+    # folds constants, and 0 / 0 comes of both.
+    elif temperature < float(limits.smallest_normal) and _is_jax(logits):
+        temperature = 0.0
+    return xp.asarray(temperature, dtype=logits.dtype, **namespace(logits)[1])
+
+
+def astype(xp: Namespace, array: Array, dtype: Any) -> Array:  # noqa: ANN401
+    """Return the array in a dtype; NumPy has the standard's function only since 2.1."""
+    return array.astype(dtype) if xp is np else xp.astype(array, dtype)
+
+
+def lanes_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
+    """Move `axes` to the end and make one axis of them."""
+    kept = array.ndim - len(axes)
+    moved = xp.moveaxis(array, axes, tuple(range(kept, array.ndim)))
+    return xp.reshape(moved, (*moved.shape[:kept], math.prod(moved.shape[kept:])))
+
+
+class _Lanes(NamedTuple):
+    """The lanes, and of each slice what its lanes have in common."""
+
+    quotient: Array  # (z - max z) / T, 0 where a lane does not count or shares equally
+    live: Array  # which lanes have weight
+    weight: Array  # exp(quotient), 0 in lanes that are not live
+    maximum: Array
+    defined: Array  # which slices are not NaN by definition
+
+
+def _lanes(
+    xp: Namespace,
+    logits: Array,
+    temperature: Array | float,
+    where: Array | None,
+    axes: tuple[int, ...],
+) -> _Lanes:
+    largest, eps = float(xp.finfo(logits.dtype).max), float(xp.finfo(logits.dtype).eps)
+    # Of a plain number nobody asks for the derivative.
+    fixed = isinstance(temperature, float)
+    t = beside(xp, temperature, logits)
+    z = logits if where is None else xp.where(where, logits, -math.inf)
+    if not fixed or temperature > 1:
+        # At T > 1 a difference that overflows may still count; a power of two costs no accuracy.
+        # At T <= 1 its quotient overflows as well, and the small logits keep all of their bits.
+        shrink = xp.where(t > 1, xp.full_like(t, 2.0**-10), 1.0)
+        z, t = z * shrink, t * shrink
+    # The result does not depend on the maximum, so neither does its derivative.
+    maximum = xp.max(_constant(z), axis=axes, keepdims=True)
+    defined = (maximum > -math.inf) & (t >= 0)
+    winners = (maximum == math.inf) | (t == 0)
+    uniform = t == math.inf
+    computed = defined & ~winners & ~uniform
+    top = xp.where(computed, maximum, 0.0)
+    t = xp.where(computed, t, 1.0)
+    divisor = _constant(t)
+    # The lanes whose quotient is a number: z >= top - reach, where nothing may overflow.
+    reach = xp.minimum(divisor, 1.0) * (largest * (1 - 2 * eps))
+    reach = xp.where(divisor < 1, reach, largest)
+    threshold = xp.maximum(top, reach - largest) - reach
+    threshold = xp.where(uniform, -largest, threshold)
+    threshold = xp.where(winners, maximum, threshold)
+    live = z >= xp.where(defined, threshold, math.nan)
+    quotient = (xp.where(live & computed, z, top) - top) / divisor
+    if not fixed:
+        # 1 in value: it carries the derivative by T as -quotient / T, whose quotient is finite.
+        # That of z / T is -z / T**2, where either factor may overflow, and 0 * inf is NaN.
+        quotient = quotient / (t / divisor)
+    weight = xp.where(live, xp.exp(quotient), 0.0)
+    return _Lanes(quotient, live, weight, maximum, defined)
+
+
+def _log_total(xp: Namespace, lanes: _Lanes, axes: tuple[int, ...]) -> Array:
+    """Return the logarithm of the sum of the weights.
+
+    The lanes of the maximum weigh 1 each. They are counted, not summed: what the other lanes add
+    to them may be far below 1, and log1p wants it unrounded.
+    """
+    top = xp.astype(lanes.live & (lanes.quotient == 0), lanes.weight.dtype)
+    count = xp.sum(top, axis=axes, keepdims=True)
+    rest = xp.sum(lanes.weight - top, axis=axes, keepdims=True)
+    value = xp.log1p(xp.where(lanes.defined, count - 1 + rest, 0.0))
+    return xp.where(lanes.defined, value, math.nan)
+
+
+def _constant(array: Array) -> Array:
+    """Return the array as a constant to automatic differentiation."""
+    if _is_jax(array):
+        return sys.modules["jax"].lax.stop_gradient(array)
+    return array.detach() if hasattr(array, "detach") else array
+
+
+def _is_jax(array: Array) -> bool:
+    return type(array).__module__.partition(".")[0] in {"jax", "jaxlib"}
