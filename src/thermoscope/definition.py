@@ -217,12 +217,19 @@ def check(
     t = _real("temperature", temperature).astype(np.float64)
     mask = None if where is None else _mask(where)
     axes = _axes(z.shape, axis)
-    bad = ~(t >= 0)
-    if bad.any():
-        raise ValueError(f"temperature must be >= 0, got {t[bad][0]}")
+    if t.ndim or not t.item() >= 0:
+        bad = t[~(t >= 0)]
+        if bad.size:
+            raise ValueError(f"temperature must be >= 0, got {bad[0]}")
     shape, single = _fit(z.shape, t.shape, None if mask is None else mask.shape, axis, axes)
     dtype = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
-    z, t = np.broadcast_to(z, shape), np.broadcast_to(t, single)
+    if z.shape != shape:
+        z = np.broadcast_to(z, shape)
+    if t.ndim == 0:
+        # As broadcast_to gives it, in a tenth of the time: small arrays feel that.
+        t = np.ndarray(single, np.float64, t, 0, (0,) * len(single))
+    else:
+        t = np.broadcast_to(t, single)
     mask = None if mask is None else np.broadcast_to(mask, shape)
     if len(axes) == 1:
         return Arguments(z, t, mask, axes[0], dtype, shape, axes)

@@ -31,7 +31,7 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     name = _kernel.get()
     if name is None:
         name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
-    return import_module(f"thermoscope.kernels.{name}")
+    return _module(name)
 
 
 @contextmanager
@@ -81,6 +81,11 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
 def thread_count() -> int:
     """Return how many threads a call may use."""
     return _threads.get() or _default_threads()
+
+
+@cache
+def _module(name: str) -> Any:  # noqa: ANN401 - likewise
+    return import_module(f"thermoscope.kernels.{name}")
 
 
 @cache

@@ -34,7 +34,7 @@ from thermoscope.kernels import numpy as reference
 from thermoscope.kernels import thread_count
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -513,16 +513,22 @@ def _compute(
 ) -> None:
     if not out.size:
         return
-    # In the order in which the result lies in memory.
-    order = sorted(range(out.ndim), key=lambda k: -out.strides[k])
-    z, t, result = (array.transpose(order) for array in (logits, temperature, out))
-    lane = order.index(axis % out.ndim)
+    z, t, result = logits, temperature, out
+    lane = axis % out.ndim
+    if not out.flags.c_contiguous:
+        # In the order in which the result lies in memory.
+        order = sorted(range(out.ndim), key=lambda k: -out.strides[k])
+        z, t, result = z.transpose(order), t.transpose(order), result.transpose(order)
+        lane = order.index(lane)
     inner = math.prod(result.shape[lane + 1 :])
     if (
         where is None
-        and z.dtype == out.dtype
-        and out.dtype in (np.float32, np.float64)
-        and all(array.flags.c_contiguous and array.flags.aligned for array in (z, result))
+        and z.dtype == result.dtype
+        and z.dtype in (np.float32, np.float64)
+        and z.flags.c_contiguous
+        and z.flags.aligned
+        and result.flags.c_contiguous
+        and result.flags.aligned
         and (inner == 1 or inner >= TILE // 4)
     ):
         shape = (-1, z.shape[lane], inner)
@@ -531,34 +537,33 @@ def _compute(
         z, t, result = (np.moveaxis(array, axis, 0) for array in (logits, temperature, out))
         mask = None if where is None else np.moveaxis(where, axis, 0)
         _run(
-            functools.partial(_piece, *piece, log=log)
-            for piece in reference.split(z, t, mask, result, GRAIN)
+            [
+                functools.partial(_piece, *piece, log=log)
+                for piece in reference.split(z, t, mask, result, GRAIN)
+            ]
         )
 
 
 def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the temperatures of all slices as a vector, of size 1 if they are one number."""
-    varies = any(
-        step and n > 1 for step, n in zip(temperature.strides, temperature.shape, strict=True)
-    )
-    return np.ascontiguousarray(temperature).reshape(-1) if varies else temperature.flat[:1]
+    if not any(temperature.strides) or temperature.size == 1:
+        return np.array((temperature.item(*(0,) * temperature.ndim),))
+    return np.ascontiguousarray(temperature).reshape(-1)
 
 
 def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
     """Work matrices whose columns are the slices; where they have one column, that is rows."""
     matrices, lanes, columns = z.shape
-    in_place = z.ctypes.data == out.ctypes.data
     # One type for numba, be the logits read-only or not.
-    z = z.view()
     z.flags.writeable = False
-    declined = np.zeros((matrices, columns), np.bool_)
+    declined = np.zeros(matrices * columns, np.bool_)
     if columns == 1 and matrices < thread_count() and lanes >= 2 * GRAIN:
         for i in range(matrices):
             t_i = float(t[i if len(t) > 1 else 0])
-            declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log, in_place=in_place)
+            declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log)
     else:
-        _run(_regions(z, t, out, declined.reshape(-1), log=log, in_place=in_place))
-    if declined.any():
+        _run(_regions(z, t, out, declined, log=log))
+    if np.logical_or.reduce(declined):
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         indices = np.flatnonzero(declined)
         step = max(1, GRAIN // lanes)
@@ -571,24 +576,27 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
 
 
 def _regions(
-    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, *, log: bool, in_place: bool
-) -> Iterator[Callable[[], object]]:
+    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, *, log: bool
+) -> list[Callable[[], object]]:
     """Cut the matrices, or if they are few their columns, in parts for the threads."""
     matrices, _, columns = z.shape
     # More parts than threads, since not all threads get on equally well.
-    parts = 1 if thread_count() == 1 else max(1, min(4 * thread_count(), z.size // GRAIN))
+    parts = max(1, min(4 * thread_count(), z.size // GRAIN)) if thread_count() > 1 else 1
     if columns > 1 and matrices < parts:
-        for begin, end in _cuts(columns, min(parts, columns // (TILE // 4))):
-            yield functools.partial(_columns, z, t, out, declined, log, begin, end)
-        return
+        return [
+            functools.partial(_columns, z, t, out, declined, log, begin, end)
+            for begin, end in _cuts(columns, min(parts, columns // (TILE // 4)))
+        ]
+    tasks: list[Callable[[], object]] = []
     for begin, end in _cuts(matrices, min(parts, matrices)):
         some = slice(begin * columns, end * columns)
         own = t[some] if len(t) > 1 else t
         arguments = z[begin:end], own, out[begin:end], declined[some], log
         if columns > 1:
-            yield functools.partial(_columns, *arguments, 0, columns)
+            tasks.append(functools.partial(_columns, *arguments, 0, columns))
         else:
-            yield functools.partial(_rows, *arguments, in_place)
+            tasks.append(functools.partial(_rows, *arguments))
+    return tasks
 
 
 def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
@@ -596,28 +604,34 @@ def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def _rows(
-    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, log: bool, in_place: bool
-) -> None:
+def _rows(z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, log: bool) -> None:
     lanes = z.shape[1]
     z, out = z.reshape(-1, lanes), out.reshape(-1, lanes)
     if lanes < SHORT:
         _short_rows(z, t, out, declined, log)
     else:
-        _long_rows(z, t, out, declined, log, in_place)
+        _long_rows(z, t, out, declined, log, _same_place(z, out))
 
 
-def _in_parts(z: Array, t: float, out: Array, *, log: bool, in_place: bool) -> bool:
+def _same_place(z: Array, out: Array) -> bool:
+    address: bool = z.ctypes.data == out.ctypes.data
+    return address
+
+
+def _in_parts(z: Array, t: float, out: Array, *, log: bool) -> bool:
     """Work one long row with all threads; return if it was ordinary."""
     parts = [slice(*cut) for cut in _cuts(len(z), thread_count())]
-    maxima = _run(functools.partial(_copy_max, z[part], out[part], in_place) for part in parts)
+    in_place = _same_place(z, out)
+    maxima = _run([functools.partial(_copy_max, z[part], out[part], in_place) for part in parts])
     maximum = float(np.max(maxima))
     most = FORMATS[from_dtype(out.dtype)].range
     if not (abs(maximum) <= most and t <= most and t * most >= 1):
         return False
-    totals = _run(functools.partial(_weigh, out[part], maximum, t, log) for part in parts)
+    totals = _run([functools.partial(_weigh, out[part], maximum, t, log) for part in parts])
     total, total_low = (sum(column) for column in zip(*totals, strict=True))
-    _run(functools.partial(_share, out[part], maximum, t, total, total_low, log) for part in parts)
+    _run(
+        [functools.partial(_share, out[part], maximum, t, total, total_low, log) for part in parts]
+    )
     return True
 
 
@@ -635,7 +649,7 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
             np.copyto(copy, -np.inf, where=~mask)
         z = rows.view()
         z.flags.writeable = False
-        _rows(z, t, rows, declined, log, in_place=True)
+        _rows(z, t, rows, declined, log)
         some = np.flatnonzero(declined)
         if some.size:
             odd = rows[some]
@@ -654,8 +668,11 @@ def _refer(
     compute(rows, own[:, None], masks, -1, rows)
 
 
-def _run(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+def _run(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run the tasks on all threads, the caller's among them; return their results in order."""
+    helpers = min(thread_count(), len(tasks)) - 1
+    if helpers < 1:
+        return [task() for task in tasks]
     queue = deque(enumerate(tasks))
     results: list[Any] = [None] * len(queue)
 
@@ -667,13 +684,13 @@ def _run(tasks: Iterable[Callable[[], Any]]) -> list[Any]:
                 return
             results[index] = task()
 
-    helpers = [_pool().submit(work) for _ in range(min(thread_count(), len(queue)) - 1)]
+    others = [_pool().submit(work) for _ in range(helpers)]
     try:
         work()
     finally:
         queue.clear()
-        for helper in helpers:
-            helper.result()
+        for other in others:
+            other.result()
     return results
 
 
