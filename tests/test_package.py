@@ -64,7 +64,9 @@ def test_the_public_names() -> None:
         "perplexity",
         "plot",
         "random_logits",
+        "sample",
         "softmax",
+        "temperature_for",
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
@@ -185,7 +187,7 @@ ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures"),
     ("files",),
-    ("sampling", "measures"),
+    ("sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )

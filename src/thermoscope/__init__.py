@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import entropy, perplexity
-from thermoscope.sampling import random_logits
+from thermoscope.sampling import random_logits, sample
+from thermoscope.solve import temperature_for
 
 if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
@@ -19,7 +20,9 @@ __all__ = [
     "perplexity",
     "plot",
     "random_logits",
+    "sample",
     "softmax",
+    "temperature_for",
 ]
 
 # What needs more than NumPy loads on first use.

@@ -182,8 +182,8 @@ def check(
 
     The temperature has the dimensions of the logits and size 1 along `axis`.
     """
-    z = _real("logits", logits)
-    t = _real("temperature", temperature).astype(np.float64)
+    z = real("logits", logits)
+    t = real("temperature", temperature).astype(np.float64)
     try:
         index = operator.index(axis)
     except TypeError:
@@ -223,7 +223,7 @@ def check(
     )
 
 
-def _real(name: str, value: ArrayLike) -> NDArray[np.generic]:
+def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     try:
         array = np.asarray(value)
     except ValueError as error:
