@@ -178,7 +178,13 @@ def test_the_value_at_an_end_is_that_end(name: str, dtype: type, lanes: int, tie
 
 
 def test_an_end_of_0_nats_is_exact() -> None:
-    for value in ({"top_probability": 1 - 2.0**-53}, {"perplexity": 1 + EPS}, {"entropy": 1e-300}):
+    for value in (
+        {"top_probability": 1 - 2.0**-53},
+        {"perplexity": 1 + EPS},
+        {"entropy": 5e-324},
+        {"entropy": 3.86e-309},
+        {"entropy": 1e-300},
+    ):
         assert ts.temperature_for(LOGITS, **value) > 0
     assert ts.temperature_for(LOGITS, top_probability=1.0) == 0
     assert ts.temperature_for(LOGITS, perplexity=1) == 0
@@ -300,7 +306,10 @@ def test_no_measure_can_make_it_diverge(monkeypatch: pytest.MonkeyPatch, jump: f
 
 
 @names
-def test_it_takes_few_steps(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(("patience", "fewest", "most"), [(solve.PATIENCE, 10, 30), (0, 55, 63)])
+def test_it_takes_few_steps_and_halves_alone_end_too(
+    monkeypatch: pytest.MonkeyPatch, name: str, patience: int, fewest: int, most: int
+) -> None:
     calls = 0
 
     def counted(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
@@ -311,12 +320,14 @@ def test_it_takes_few_steps(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
 
         return count
 
+    logits = np.random.default_rng(3).normal(0, 2, (500, 10))
+    wanted = {name: FROM_NATS[name](np.linspace(1e-3, math.log(10) - 1e-3, 500))}
+    want = ts.temperature_for(logits, **wanted)
+    monkeypatch.setattr(solve, "PATIENCE", patience)
     monkeypatch.setattr(solve.measures, "entropy", counted(ts.entropy))
     monkeypatch.setattr(solve, "log_softmax", counted(ts.log_softmax))
-    logits = np.random.default_rng(3).normal(0, 2, (500, 10))
-    nats = np.linspace(1e-3, math.log(10) - 1e-3, 500)
-    ts.temperature_for(logits, **{name: FROM_NATS[name](nats)})
-    assert 10 < calls < 30
+    np.testing.assert_allclose(ts.temperature_for(logits, **wanted), want, rtol=1e-12)
+    assert fewest <= calls <= most
 
 
 def test_input_is_never_changed_and_may_be_read_only() -> None:

@@ -194,6 +194,7 @@ def temperature_for(
     return final
 
 
+@np.errstate(all="ignore")
 def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array:
     """Return for each row the temperature at which its measure is `goal`, within (low, high).
 
@@ -205,8 +206,7 @@ def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array
     def miss(nats: Array, at: NDArray[np.intp]) -> Array:
         # The logarithm of the quotient, whose sign is the difference's: against the
         # temperature it is nearly straight where the measure itself is an exponential.
-        with np.errstate(divide="ignore", over="ignore"):
-            return np.log1p((nats - goal[at]) / goal[at])
+        return np.log1p((nats - goal[at]) / goal[at])
 
     root = np.empty(len(rows))
     at = np.arange(len(rows))
@@ -236,11 +236,9 @@ def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array
         miss_a, miss_b, miss_c = miss_a[going], miss_b[going], miss_c[going]
         steps += 1
         # What is no number at an infinite miss compares as False, and the bracket is halved.
-        with np.errstate(all="ignore"):
-            xi, phi = (a - b) / (c - b), (miss_a - miss_b) / (miss_c - miss_b)
-            quadratic = miss_a / (miss_b - miss_a) * miss_c / (miss_b - miss_c) + (c - a) / (
-                b - a
-            ) * miss_a / (miss_c - miss_a) * miss_b / (miss_c - miss_b)
+        xi, phi = (a - b) / (c - b), (miss_a - miss_b) / (miss_c - miss_b)
         trusted = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & (steps < PATIENCE)
-        step = np.where(trusted, quadratic, 0.5)
+        to_b = miss_a / (miss_b - miss_a) * miss_c / (miss_b - miss_c)
+        to_c = miss_a / (miss_c - miss_a) * miss_b / (miss_c - miss_b)
+        step = np.where(trusted, to_b + to_c * (c - a) / (b - a), 0.5)
     return root
