@@ -38,8 +38,8 @@ def sample(
 
     Each draw walks down a binary tree of sums, and takes each turn with the probability of that
     side, which is never a difference of running sums. So each lane has the chance that softmax
-    gives it, to a relative 1e-13, however many lanes there are and however small its chance is
-    beside theirs. Only a lane whose probability rounds to 0 in float64 is never drawn.
+    gives it, to a relative 1e-13 for all that is a normal double, however many lanes there are
+    and however small its chance is beside theirs. Only what rounds to 0 is never drawn.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def sample(
 
     Returns
     -------
-    ndarray of int64 or int64
+    ndarray of int64, or int64
         Indices along `axis`, of shape `size` followed by the shape of the slices, which is that
         of `logits` without `axis`: as `numpy.random.Generator.multivariate_normal` puts `size`
         before the shape of one draw.

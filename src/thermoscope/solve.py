@@ -70,7 +70,7 @@ def temperature_for(
 
     Returns
     -------
-    ndarray of float64 or float64
+    ndarray of float64, or float64
         The temperature for each slice, in [0, inf]: 0 or inf if the wanted value is what the
         tied maxima alone or all lanes alike give, 1 if every temperature gives it (one lane,
         lanes that are all equal, a maximum of +inf), NaN if no softmax is there (a NaN, no lane
