@@ -67,8 +67,10 @@ def test_the_public_names() -> None:
         "perplexity",
         "plot",
         "random_logits",
+        "sample",
         "softmax",
         "temperature_derivative",
+        "temperature_for",
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
@@ -189,7 +191,7 @@ ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures"),
     ("files",),
-    ("sampling", "measures"),
+    ("sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )

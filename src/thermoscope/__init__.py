@@ -12,7 +12,8 @@ from thermoscope.measures import (
     perplexity,
     temperature_derivative,
 )
-from thermoscope.sampling import random_logits
+from thermoscope.sampling import random_logits, sample
+from thermoscope.solve import temperature_for
 
 if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
@@ -29,8 +30,10 @@ __all__ = [
     "perplexity",
     "plot",
     "random_logits",
+    "sample",
     "softmax",
     "temperature_derivative",
+    "temperature_for",
 ]
 
 # What needs more than NumPy loads on first use.

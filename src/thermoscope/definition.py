@@ -213,8 +213,8 @@ def check(
 
     The temperature has the dimensions of the logits and size 1 along `axis`.
     """
-    z = _real("logits", logits)
-    t = _real("temperature", temperature).astype(np.float64)
+    z = real("logits", logits)
+    t = real("temperature", temperature).astype(np.float64)
     mask = None if where is None else _mask(where)
     axes = _axes(z.shape, axis)
     if t.ndim or not t.item() >= 0:
@@ -262,7 +262,7 @@ def check_any(
     one; otherwise nothing is broadcast, so that a lazy array stays as small as it is.
     """
     xp, place = array_api.namespace(logits, temperature, where, *others)
-    z = real(xp, place, "logits", logits)
+    z = real_any(xp, place, "logits", logits)
     if xp is np:
         dtype: Any = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
         z = z.astype(np.float64)
@@ -275,10 +275,10 @@ def check_any(
             z = xp.astype(z, xp.float32)
     t: Any
     if isinstance(temperature, (int, float, np.generic)):
-        t = float(_real("temperature", temperature))
+        t = float(real("temperature", temperature))
         bad, shape = [] if t >= 0 else [t], ()
     else:
-        t = real(xp, place, "temperature", temperature)
+        t = real_any(xp, place, "temperature", temperature)
         bad, shape = t[~(t >= 0)] if array_api.some(~(t >= 0)) else [], t.shape
         t = array_api.astype(xp, t, z.dtype)
     mask: Any = None
@@ -293,10 +293,10 @@ def check_any(
     return Checked(xp, z, t, mask, axes, dtype)
 
 
-def real(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
+def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
     """Return a value as an array of real numbers of a library."""
     if not array_api.foreign(value):
-        array = _real(name, value)
+        array = real(name, value)
         # A copy: PyTorch warns of an array that is read-only.
         return array if xp is np else xp.asarray(np.array(array), **place)
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
@@ -362,7 +362,7 @@ def _mask(where: ArrayLike) -> NDArray[np.bool_]:
     return mask
 
 
-def _real(name: str, value: ArrayLike) -> NDArray[np.generic]:
+def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     try:
         array = np.asarray(value)
     except ValueError as error:

@@ -1,0 +1,244 @@
+"""The temperature that gives a wanted entropy, perplexity or top probability."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from thermoscope import measures
+from thermoscope.definition import check, log_softmax, real
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, SupportsIndex
+
+    from numpy.typing import ArrayLike, NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["temperature_for"]
+
+# Rows are solved together up to this many lanes.
+BLOCK: Final = 1 << 18
+# Steps after which only halves are taken: no more than 63 of them are left.
+PATIENCE: Final = 60
+
+# Each measure as nats that rise with the temperature, and its value for a number of equal lanes.
+TO_NATS: Final[dict[str, Callable[[Array], Array]]] = {
+    "entropy": lambda entropy: entropy,
+    "perplexity": np.log,
+    "top_probability": lambda probability: -np.log(probability),
+}
+OF_EQUAL: Final[dict[str, Callable[[float], float]]] = {
+    "entropy": lambda lanes: float(np.log(lanes)),
+    "perplexity": lambda lanes: lanes,
+    "top_probability": lambda lanes: 1 / lanes,
+}
+
+
+def temperature_for(
+    logits: ArrayLike,
+    *,
+    entropy: ArrayLike | None = None,
+    perplexity: ArrayLike | None = None,
+    top_probability: ArrayLike | None = None,
+    axis: SupportsIndex = -1,
+    where: ArrayLike | None = None,
+) -> Array:
+    """Temperature at which the softmax of logits is as uncertain as wanted.
+
+    Entropy and perplexity rise with the temperature and the top probability falls, so at most
+    one temperature gives a wanted value between the ends. It is found to the last digit that
+    the value determines, over the whole range of doubles.
+
+    Parameters
+    ----------
+    logits : array_like
+        Real numbers of any shape; see `softmax`.
+    entropy : array_like, optional
+        The wanted entropy in nats. Of the three wanted values one is given: a number, or an
+        array that broadcasts against the slices, whose shape is that of `logits` without `axis`.
+    perplexity : array_like, optional
+        The wanted perplexity.
+    top_probability : array_like, optional
+        The wanted probability of the likeliest lane.
+    axis : int, optional
+        The axis whose lanes are the distribution.
+    where : array_like of bool, optional
+        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+
+    Returns
+    -------
+    ndarray of float64, or float64
+        The temperature for each slice, in [0, inf]: 0 or inf if the wanted value is what the
+        tied maxima alone or all lanes alike give, 1 if every temperature gives it (one lane,
+        lanes that are all equal, a maximum of +inf), NaN if no softmax is there (a NaN, no lane
+        above -inf, none unmasked). Where the answer is beyond the range of doubles, it is the
+        double that comes nearest to the wanted value.
+
+    Raises
+    ------
+    TypeError
+        If not exactly one value is wanted, or an argument is of the wrong kind; see `softmax`.
+    ValueError
+        If no temperature gives the wanted value: the message has the range that is possible.
+        Also if an argument has the wrong value or shape; see `softmax`.
+
+    See Also
+    --------
+    entropy, perplexity : what a temperature gives.
+
+    Notes
+    -----
+    At the temperature returned, the value in nats differs from the wanted one by at most
+    ``2 eps (nats + |d nats / d log T|)``, with eps = 2.2e-16 (or the spacing of T divided by T,
+    where that is more): a rounding or two of the value and of T. In turn, T is determined only
+    as well as that: next to T = inf, where the value is flat, half of its digits or fewer are.
+
+    An end that is the logarithm of 2 or more is rounded, in the dtype of the wanted value, so
+    all within ``4 eps (1 + nats)`` of it counts as the end. An end of 0 nats is exact.
+
+    The bracket is [0, inf] and the method inverse quadratic interpolation, with halving where
+    that is not safe [1]_. Halves are halves of the doubles in the bracket, not of the distance.
+
+    References
+    ----------
+    .. [1] T. R. Chandrupatla, "A new hybrid quadratic/bisection algorithm for finding the zero
+       of a nonlinear function without using derivatives", Advances in Engineering Software 28
+       (1997), pp. 145-149.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> temperature = ts.temperature_for([2.0, 1.0, 0.1], top_probability=0.9)
+    >>> round(float(temperature), 6)
+    0.432041
+    >>> ts.softmax([2.0, 1.0, 0.1], temperature).round(6)
+    array([0.9     , 0.088925, 0.011075])
+
+    One temperature for each row, as `softmax` takes it:
+
+    >>> logits = [[2.0, 1.0, 0.1], [20.0, 10.0, 1.0]]
+    >>> each = ts.temperature_for(logits, perplexity=2)
+    >>> ts.perplexity(logits, each[:, None]).round(6)
+    array([2., 2.])
+    """
+    given = {
+        name: value
+        for name, value in (
+            ("entropy", entropy),
+            ("perplexity", perplexity),
+            ("top_probability", top_probability),
+        )
+        if value is not None
+    }
+    if len(given) != 1:
+        raise TypeError(
+            "exactly one of entropy, perplexity and top_probability must be given, "
+            f"got {' and '.join(given) or 'none'}"
+        )
+    ((name, value),) = given.items()
+    z, _, mask, index, *_ = check(logits, 1.0, axis, where)
+    z = np.moveaxis(z, index, -1)
+    given_as = real(name, value)
+    dtype: np.dtype[Any] = given_as.dtype if given_as.dtype.kind == "f" else np.dtype(np.float64)
+    eps = float(np.finfo(dtype).eps)
+    wanted = given_as.astype(np.float64)
+    if np.isnan(wanted).any():
+        raise ValueError(f"{name} must be a number, got nan")
+    lanes = z.shape[-1]
+    try:
+        shape = np.broadcast_shapes(z.shape[:-1], wanted.shape)
+    except ValueError:
+        raise ValueError(
+            f"{name} must broadcast against slices of shape {z.shape[:-1]}, got {wanted.shape}"
+        ) from None
+    rows = np.broadcast_to(z, (*shape, lanes)).reshape(-1, lanes)
+    if mask is not None:
+        mask = np.broadcast_to(np.moveaxis(mask, index, -1), (*shape, lanes)).reshape(-1, lanes)
+    wanted = np.broadcast_to(wanted, shape).reshape(-1)
+
+    result = np.empty(len(rows))
+    step = max(1, BLOCK // lanes)
+    for start in range(0, len(rows), step):
+        block = slice(start, start + step)
+        part = rows[block].astype(np.float64)
+        if mask is not None:
+            part[~mask[block]] = -np.inf
+        top = part.max(axis=-1)
+        first = np.count_nonzero(part == top[:, None], axis=-1)
+        last = np.where(top == np.inf, first, np.count_nonzero(part > -np.inf, axis=-1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            goal = TO_NATS[name](wanted[block])
+        low, high = (np.log(np.maximum(count, 1), dtype=np.float64) for count in (first, last))
+        # The logarithm of 1 is exact; elsewhere the ends are rounded, as is the wanted value.
+        low_slack, high_slack = (4 * eps * (end + 1) * (end > 0) for end in (low, high))
+        there = top > -np.inf
+        impossible = there & ~((goal >= low - low_slack) & (goal <= high + high_slack))
+        if impossible.any():
+            row = int(np.argmax(impossible))
+            zero, infinite = (OF_EQUAL[name](count[row].item()) for count in (first, last))
+            place = tuple(int(i) for i in np.unravel_index(start + row, shape)) if shape else ()
+            raise ValueError(
+                f"{name} must be between {zero} at T = 0 and {infinite} at T = inf"
+                f"{f' for slice {place}' if place else ''}, got {wanted[start + row]}"
+            )
+        found = np.where(goal <= low + low_slack, 0.0, np.inf)
+        found[low == high] = 1.0
+        found[~there] = np.nan
+        inside = np.flatnonzero((goal > low + low_slack) & (goal < high - high_slack) & there)
+        found[inside] = _root(name, part[inside], goal[inside], low[inside], high[inside])
+        result[block] = found
+    final: Array = result.reshape(shape)[()]
+    return final
+
+
+@np.errstate(all="ignore")
+def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array:
+    """Return for each row the temperature at which its measure is `goal`, within (low, high).
+
+    The bracket is [0, inf]. As integers, the bits of doubles stand in the order of the doubles
+    and count in about the logarithm, so halves of the bracket are halves of its binades, no
+    temperature is too small or too large, and at the end two neighbours are left.
+    """
+
+    def miss(nats: Array, at: NDArray[np.intp]) -> Array:
+        # The logarithm of the quotient, whose sign is the difference's: against the
+        # temperature it is nearly straight where the measure itself is an exponential.
+        return np.log1p((nats - goal[at]) / goal[at])
+
+    root = np.empty(len(rows))
+    at = np.arange(len(rows))
+    a, b = np.zeros(len(rows), np.int64), np.full(len(rows), np.inf).view(np.int64)
+    miss_a, miss_b = miss(low, at), miss(high, at)
+    step = np.full(len(rows), 0.5)
+    steps = 0
+    while at.size:
+        x = a + np.rint(step * (b - a)).astype(np.int64)
+        x = np.clip(x, np.minimum(a, b) + 1, np.maximum(a, b) - 1)
+        part = rows if at.size == len(rows) else rows[at]
+        temperature = x.view(np.float64)[:, None]
+        if name == "top_probability":
+            nats = -log_softmax(part, temperature).max(axis=-1)
+        else:
+            nats = measures.entropy(part, temperature)
+        miss_x = miss(nats, at)
+        # From here on a is the newest, b the one across the root, c the one before.
+        same = np.sign(miss_x) == np.sign(miss_a)
+        c, miss_c = np.where(same, a, b), np.where(same, miss_a, miss_b)
+        b, miss_b = np.where(same, b, a), np.where(same, miss_b, miss_a)
+        a, miss_a = x, miss_x
+        nearest = np.abs(np.expm1(miss_a)) < np.abs(np.expm1(miss_b))
+        root[at] = np.where(nearest, a, b).view(np.float64)
+        going = (np.abs(b - a) > 1) & (miss_a != 0)
+        at, a, b, c = at[going], a[going], b[going], c[going]
+        miss_a, miss_b, miss_c = miss_a[going], miss_b[going], miss_c[going]
+        steps += 1
+        # What is no number at an infinite miss compares as False, and the bracket is halved.
+        xi, phi = (a - b) / (c - b), (miss_a - miss_b) / (miss_c - miss_b)
+        trusted = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & (steps < PATIENCE)
+        to_b = miss_a / (miss_b - miss_a) * miss_c / (miss_b - miss_c)
+        to_c = miss_a / (miss_c - miss_a) * miss_b / (miss_c - miss_b)
+        step = np.where(trusted, to_b + to_c * (c - a) / (b - a), 0.5)
+    return root

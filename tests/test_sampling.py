@@ -1,0 +1,260 @@
+"""Draws have the chances that softmax says, however many lanes there are."""
+
+from __future__ import annotations
+
+import math
+import tracemalloc
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import pytest
+from scipy import stats
+
+import thermoscope as ts
+from thermoscope import sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INF, NAN = math.inf, math.nan
+
+
+def p_value(counts: np.ndarray, probabilities: np.ndarray) -> float:
+    """How likely counts are to be as far from these probabilities as they are (chi-square)."""
+    expected = counts.sum() * probabilities
+    return float(stats.chisquare(counts, expected * (counts.sum() / expected.sum())).pvalue)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 7.0, INF])
+@pytest.mark.parametrize("lanes", [3, 10, 50])
+def test_a_million_draws_have_the_frequencies_of_softmax(lanes: int, temperature: float) -> None:
+    logits = np.linspace(0, 2, lanes)
+    draws = ts.sample(logits, temperature, size=1_000_000, rng=5)
+    assert draws.dtype == np.int64
+    counts = np.bincount(draws, minlength=lanes)
+    probabilities = ts.softmax(logits, temperature)
+    assert p_value(counts, probabilities) > 1e-3
+    # The test can fail: one lane in two that is 5 % too likely is found out.
+    wrong = probabilities * np.resize([1.0, 1.05], lanes)
+    assert p_value(counts, wrong / wrong.sum()) < 1e-9
+
+
+def test_blocks_of_lanes_rows_and_draws_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "BLOCK", 8)
+    logits = np.random.default_rng(1).normal(size=(3, 37))
+    draws = ts.sample(logits, size=20_000, rng=6)
+    for row, drawn in zip(logits, draws.T, strict=True):
+        assert p_value(np.bincount(drawn, minlength=37), ts.softmax(row)) > 1e-3
+    few = ts.sample(logits[:, :3], size=20_000, rng=6)
+    for row, drawn in zip(logits[:, :3], few.T, strict=True):
+        assert p_value(np.bincount(drawn, minlength=3), ts.softmax(row)) > 1e-3
+
+
+def test_slices_and_draws_are_independent() -> None:
+    logits = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 2.0]])
+    draws = ts.sample(logits, size=200_000, rng=7)
+    p, q = ts.softmax(logits)
+    pairs = np.bincount(draws[:, 0] * 3 + draws[:, 1], minlength=9)
+    assert p_value(pairs, np.outer(p, q).ravel()) > 1e-3
+    following = np.bincount(draws[::2, 0] * 3 + draws[1::2, 0], minlength=9)
+    assert p_value(following, np.outer(p, p).ravel()) > 1e-3
+
+
+def chances(tree: np.ndarray) -> list[Fraction]:
+    """Return the exact chance of each lane of a tree, as the shares along its way have it."""
+    result = []
+    for lane in range(len(tree)):
+        chance, at, step = Fraction(1), 0, 1 << len(tree).bit_length()
+        while step := step // 2:
+            if at + step < len(tree):
+                share = tree[at + step]
+                to_right = Fraction(abs(share))
+                if np.signbit(share):
+                    to_right = 1 - to_right
+                chance *= to_right if lane >= at + step else 1 - to_right
+                at += step * (lane >= at + step)
+        result.append(chance)
+    return result
+
+
+@pytest.mark.parametrize("lanes", [1, 2, 3, 37, 300])
+def test_a_lane_s_chance_is_exact_however_small_it_is(
+    monkeypatch: pytest.MonkeyPatch, lanes: int
+) -> None:
+    monkeypatch.setattr(sampling, "BLOCK", 16)
+    logits = np.random.default_rng(2).permutation(np.linspace(0, -690, lanes))
+    trees = []
+    walk = sampling._walk
+    monkeypatch.setattr(
+        sampling, "_walk", lambda tree, *rest: [trees.append(tree), walk(tree, *rest)][1]
+    )
+    ts.sample(logits, rng=0)
+    with mpmath.workdps(40):
+        weights = [mpmath.exp(mpmath.mpf(float(z))) for z in logits]
+        total = sum(weights)
+        for weight, chance in zip(weights, chances(trees[0][0]), strict=True):
+            got = mpmath.mpf(chance.numerator) / chance.denominator
+            assert abs(got / (weight / total) - 1) <= 1e-13
+    if lanes >= 37:
+        # Running sums, which most samplers invert, never get to such lanes.
+        assert np.count_nonzero(np.diff(np.cumsum(ts.softmax(logits))) == 0) > lanes / 2
+
+
+def test_small_uniform_numbers_have_all_of_their_digits() -> None:
+    uniform = sampling._uniform(np.random.default_rng(3), (1_000_000,))
+    assert uniform.min() >= 0
+    assert uniform.max() < 1
+    assert stats.kstest(uniform, "uniform").pvalue > 1e-3
+    # A generator alone gives whole multiples of 2**-53.
+    small = uniform[uniform < 2.0**-10] * 2.0**53
+    assert np.mean(small % 1 > 0) > 0.99
+    assert stats.kstest(small % 1, "uniform").pvalue > 1e-3
+
+
+class Scripted:
+    """A generator that says what it is told to."""
+
+    def __init__(self, *numbers: float) -> None:
+        self.numbers = list(numbers)
+
+    def random(self, shape: tuple[int, ...]) -> np.ndarray:
+        return np.full(shape, self.numbers.pop(0))
+
+
+def test_a_uniform_number_of_0_goes_on() -> None:
+    got = sampling._uniform(Scripted(0.0, 0.0, 0.25, 0.75), (1,))  # type: ignore[arg-type]
+    assert got == 2.0**-106 * (0.25 + 2.0**-53 * 0.75)
+
+
+def test_more_categories_than_a_float32_can_count() -> None:
+    lanes = 1 << 25
+    logits = np.zeros(lanes, np.float32)
+    logits[-1] = math.log(lanes - 1)  # half of all weight
+    draws = ts.sample(logits, size=200_000, rng=7)
+    assert abs(np.count_nonzero(draws == lanes - 1) - 100_000) < 1000
+    others = draws[draws < lanes - 1]
+    # The eighths of the row alike, and at its far end every remainder of 8.
+    assert p_value(np.bincount(others >> 22, minlength=8), np.full(8, 1 / 8)) > 1e-3
+    far = others[others >= 1 << 24]
+    assert p_value(np.bincount(far % 8, minlength=8), np.full(8, 1 / 8)) > 1e-3
+    assert np.unique(others).size > 0.99 * others.size
+
+
+def test_memory_is_a_tree_for_one_slice() -> None:
+    one = np.zeros(1 << 21, np.float32)
+    many = np.zeros((1 << 12, 1 << 9), np.float32)
+    for logits, axis, allowed in ((one, -1, 3.5 * one.nbytes), (many, -1, one.nbytes)):
+        tracemalloc.start()
+        ts.sample(logits, size=10, rng=8, axis=axis)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < allowed
+
+
+def test_the_ends() -> None:
+    logits = [1.0, 3.0, 3.0, -INF, 3.0]
+    zero = np.bincount(ts.sample(logits, 0, size=100_000, rng=8), minlength=5)
+    assert zero[0] == zero[3] == 0
+    assert p_value(zero[[1, 2, 4]], np.full(3, 1 / 3)) > 1e-3
+    infinite = np.bincount(ts.sample(logits, INF, size=100_000, rng=8), minlength=5)
+    assert infinite[3] == 0
+    assert p_value(infinite[[0, 1, 2, 4]], np.full(4, 1 / 4)) > 1e-3
+    assert set(ts.sample([0.0, INF, 5.0, INF], size=100, rng=8).tolist()) == {1, 3}
+
+
+@pytest.mark.parametrize("lanes", [5, 6, 9])
+def test_a_lane_without_weight_is_never_drawn(lanes: int) -> None:
+    for kept in range(1, 1 << lanes):
+        mask = np.array([kept >> lane & 1 for lane in range(lanes)], bool)
+        logits = np.where(mask, 0.0, -INF)
+        want = set(np.flatnonzero(mask))
+        assert set(ts.sample(logits, size=200, rng=9)) == want
+        assert set(ts.sample(np.zeros(lanes), size=200, rng=9, where=mask)) == want
+    # What a masked lane holds does not matter.
+    assert ts.sample([NAN, 1.0, INF], where=[False, True, False]) == 1
+
+
+def test_shapes() -> None:
+    logits = np.zeros((2, 3, 4))
+    logits[:, :, 1] = 5000
+    assert ts.sample(logits).shape == (2, 3)
+    assert ts.sample(logits, size=5).shape == (5, 2, 3)
+    assert ts.sample(logits, size=(5, 6)).shape == (5, 6, 2, 3)
+    assert (ts.sample(logits, size=[5, 6]) == 1).all()
+    assert ts.sample(logits, size=()).shape == (2, 3)
+    for axis in (0, 1):
+        along = ts.sample(np.moveaxis(logits, -1, axis), axis=axis, size=7)
+        assert along.shape == (7, 2, 3)
+        assert (along == 1).all()
+    one = ts.sample([1.0, 2.0])
+    assert isinstance(one, np.int64)
+    assert ts.sample([1.0, 2.0], size=0).shape == (0,)
+    assert ts.sample(np.zeros((0, 3)), size=2).shape == (2, 0)
+    assert ts.sample([1, 2], size=3).shape == (3,)
+
+
+def test_rows_have_their_own_temperatures_and_masks() -> None:
+    temperature = np.array([[0.0], [1.0], [INF]])
+    mask = np.array([[True, True, True], [True, False, True], [False, True, True]])
+    draws = ts.sample([0.0, 1.0, 1.0], temperature, size=50_000, rng=10, where=mask)
+    probabilities = ts.softmax([0.0, 1.0, 1.0], temperature, where=mask)
+    for drawn, p in zip(draws.T, probabilities, strict=True):
+        counts = np.bincount(drawn, minlength=3)
+        assert (counts[p == 0] == 0).all()
+        assert p_value(counts[p > 0], p[p > 0]) > 1e-3
+
+
+def test_axes_and_layouts_do_not_change_the_draws() -> None:
+    logits = np.random.default_rng(4).normal(size=(4, 5, 6))
+    want = ts.sample(logits, size=8, rng=11)
+    for array in (np.asfortranarray(logits), np.ascontiguousarray(logits[..., ::-1])[..., ::-1]):
+        np.testing.assert_array_equal(ts.sample(array, size=8, rng=11), want)
+    moved = ts.sample(np.moveaxis(logits, -1, 0), size=8, rng=11, axis=0)
+    np.testing.assert_array_equal(moved, want)
+
+
+def test_a_seed_gives_the_same_draws_and_a_generator_goes_on() -> None:
+    logits = np.arange(6.0)
+    once, again = (ts.sample(logits, size=50, rng=3) for _ in range(2))
+    np.testing.assert_array_equal(once, again)
+    generator = np.random.default_rng(3)
+    first, second = (ts.sample(logits, size=50, rng=generator) for _ in range(2))
+    np.testing.assert_array_equal(first, once)
+    assert (first != second).any()
+    fresh = [ts.sample(np.zeros(1000), size=10) for _ in range(2)]
+    assert (fresh[0] != fresh[1]).any()
+
+
+def test_input_is_never_changed_and_may_be_read_only() -> None:
+    logits, mask = np.array([[1.0, 2.0, 3.0]] * 2), np.array([True, False, True])
+    for array in (logits, mask):
+        array.flags.writeable = False
+    ts.sample(logits, size=3, where=mask)
+    np.testing.assert_array_equal(logits, [[1.0, 2.0, 3.0]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ts.sample([NAN, 1.0]), ValueError, "no NaN, got a slice without a distribution"),
+        (lambda: ts.sample([-INF, -INF]), ValueError, "must have an unmasked lane above -inf"),
+        (lambda: ts.sample([1.0, 2.0], where=[False, False]), ValueError, "an unmasked lane"),
+        (lambda: ts.sample([[0, 1], [1, NAN]]), ValueError, r"a distribution: \(1,\)"),
+        (lambda: ts.sample([1, 2], size=-1), ValueError, "size must be >= 0, got -1"),
+        (lambda: ts.sample([1, 2], size=(2, -3)), ValueError, r"size must be .* got \(2, -3\)"),
+        (lambda: ts.sample([1, 2], size=2.5), TypeError, "size must be an integer .* got 2.5"),
+        (lambda: ts.sample([1, 2], rng=-1), ValueError, "rng must be a seed >= 0 .* got -1"),
+        (lambda: ts.sample([1, 2], rng="x"), TypeError, "rng must be .*Generator, got 'x'"),
+        (lambda: ts.sample([1, 2], -1), ValueError, "temperature must be >= 0, got -1"),
+        (lambda: ts.sample([1, 2], axis=1), ValueError, "axis must be one of"),
+        (lambda: ts.sample([]), ValueError, "logits must have at least one lane"),
+        (lambda: ts.sample([1j]), TypeError, "logits must be real numbers"),
+    ],
+)
+def test_errors_name_the_argument(
+    call: Callable[[], Any], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        call()
