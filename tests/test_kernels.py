@@ -15,6 +15,7 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import kernels
+from thermoscope.kernels import scalar
 
 INF, NAN = float("inf"), float("nan")
 fused = pytest.importorskip("thermoscope.kernels.fused", reason="numba is not installed")
@@ -142,6 +143,48 @@ def test_exact_arithmetic_agrees_to_2_ulp(name: str, dtype: type, kernel: str) -
             assert abs(results[0].sum(axis, dtype=np.float64) - 1).max() <= (
                 1e-7 if dtype == np.float32 else 1e-15
             )
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("name", list(adversarial(np.float64)))
+def test_the_scalar_kernel_agrees_with_exact_arithmetic_to_2_ulp(name: str, dtype: type) -> None:
+    with np.errstate(over="ignore"):
+        row = adversarial(dtype)[name].astype(dtype)
+    info = np.finfo(dtype)
+    for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
+        got = ts.softmax(row, temperature)
+        shares = scalar.softmax(row.tolist(), temperature, wide=dtype is np.float64)
+        np.testing.assert_array_equal(got, np.array(shares, dtype))
+        out = row.copy()
+        assert ts.softmax(out, temperature, out=out) is out
+        np.testing.assert_array_equal(out, got)
+        for number, true in zip(got.tolist(), exact(row, temperature)[0], strict=True):
+            ulp = max(np.spacing(dtype(abs(float(true)))), info.smallest_subnormal)
+            most = 2 if dtype is np.float64 and true >= float(info.tiny) else 0.501
+            assert abs(mpmath.mpf(number) - true) <= most * float(ulp)
+
+
+@pytest.mark.parametrize(
+    ("logits", "temperature"),
+    [
+        ([1.0, NAN, 2.0], 1.0),
+        ([NAN, 1.0], 0.5),
+        ([INF, 1.0], 1.0),
+        ([-INF, -INF], 1.0),
+        ([1e308, -1e308], 1e308),
+        ([1.0, 2.0], 0.0),
+        ([1.0, 2.0], INF),
+        ([1e-320, 0.0], 1e-320),
+        ([1.0, -INF, 2.0], 0.3),
+        ([1.0, -1e300, 2.0], 1.0),
+    ],
+)
+def test_what_the_scalar_kernel_declines_is_as_it_should_be(
+    logits: list[float], temperature: float
+) -> None:
+    got = ts.softmax(np.array(logits), temperature)
+    with kernels.use("numpy"):
+        np.testing.assert_array_equal(got, ts.softmax(np.array(logits), temperature))
 
 
 @pytest.mark.parametrize("kernel", ["numpy", "fused"])

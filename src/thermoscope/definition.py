@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from thermoscope import kernels
-from thermoscope.kernels import array_api
+from thermoscope.kernels import array_api, scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,6 +122,8 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
+    if where is None and (few := _few(logits, temperature, axis, out)) is not None:
+        return few
     if array_api.foreign(logits, temperature, where):
         return _elsewhere(array_api.softmax, logits, temperature, axis=axis, where=where, out=out)
     return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
@@ -411,6 +413,33 @@ def _along(
     lanes = tuple(shape[k] for k in axes)
     np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape(*z.shape[:-1], *lanes)
     return out
+
+
+def _few(
+    logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
+) -> Result | None:
+    """Return the softmax of one row of a few lanes, None of what is anything else.
+
+    There the checks of all that may be otherwise would take longer than the arithmetic.
+    """
+    if (
+        type(logits) is not np.ndarray
+        or logits.ndim != 1
+        or not kernels.tiny(logits.size)
+        or logits.dtype.char not in "efd"
+        or type(temperature) is not float
+        or axis != -1
+    ):
+        return None
+    shares = scalar.softmax(logits.tolist(), temperature, wide=logits.itemsize == 8)
+    if shares is None:
+        return None
+    if out is None:
+        return np.array(shares, logits.dtype)
+    if type(out) is np.ndarray and out.shape == logits.shape and out.dtype == logits.dtype:
+        out[:] = shares
+        return out
+    return None
 
 
 def _elsewhere(

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["choose", "thread_count", "use"]
+__all__ = ["choose", "thread_count", "tiny", "use"]
 
-# From so many elements on the compiled kernel is the faster one, and numba worth its loading.
-FUSED_FROM = 1 << 15
+# Up to so many lanes, one row is quicker worked number by number than by NumPy.
+SCALAR_TO = 256
+# From so many elements on the compiled kernel is the quicker one, and numba worth its loading.
+FUSED_FROM = 1 << 12
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -26,12 +28,18 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     """Return the kernel for NumPy arrays of `size` elements.
 
     The fused one from `FUSED_FROM` elements on if numba is installed, else the NumPy one;
-    inside of `use`, the one that it names.
+    inside of `use`, the one that it names. (Before it comes to that, `thermoscope.softmax` gives
+    what is `tiny` to the scalar kernel.)
     """
     name = _kernel.get()
     if name is None:
         name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
     return _module(name)
+
+
+def tiny(size: int) -> bool:
+    """Return whether one row of `size` lanes is for the scalar kernel."""
+    return 0 < size <= SCALAR_TO and _kernel.get() is None
 
 
 @contextmanager
@@ -41,7 +49,7 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
     Parameters
     ----------
     kernel : {"numpy", "fused"}, optional
-        The kernel. The default leaves the choice as it is.
+        The kernel. The default leaves the choice to the size of the arrays.
     threads : int, optional
         How many threads the fused kernel may use. The default is one for each core that this
         process may use, or ``OMP_NUM_THREADS`` where that is set.

@@ -2,9 +2,8 @@
 
 Calling a dozen ufuncs takes longer than all the arithmetic of ten lanes in plain Python.
 
-The quotient (z - max) / T is carried in two parts, as in `thermoscope.kernels.numpy`: its first
-half, of 26 bits, times the halves of T is exact, and what is left of the difference gives the
-rest of the quotient.
+The quotient (z - max) / T is carried in two parts, as in `thermoscope.kernels.numpy`; its first
+half, of 26 bits, times a half of T is exact.
 """
 
 from __future__ import annotations
@@ -45,17 +44,19 @@ def softmax(logits: Sequence[float], temperature: float, *, wide: bool) -> list[
             weights.append(weight + weight * error)
     else:
         scaled = temperature * SPLITTER
-        high = scaled - (scaled - temperature)
-        low = temperature - high
+        t_high = scaled - (scaled - temperature)
+        t_low = temperature - t_high
+        inverse = 1 / temperature
         for logit in logits:
             difference = logit - top
             virtual = difference - logit
             error = (logit - (difference - virtual)) - (top + virtual)
-            scaled = difference / temperature * SPLITTER
-            quotient = scaled - (scaled - difference / temperature)
-            rest = (((difference - quotient * high) - quotient * low) + error) / temperature
+            quotient = difference / temperature
+            scaled = quotient * SPLITTER
+            high = scaled - (scaled - quotient)
+            rest = difference - high * t_high - high * t_low - (quotient - high) * temperature
             weight = exp(quotient)
-            weights.append(weight + weight * (rest + 0.5 * rest * rest))
+            weights.append(weight + weight * (rest + error) * inverse)
     total = math.fsum(weights)
     # Infinities and overflows have become NaN on the way.
     return [weight / total for weight in weights] if total == total else None  # noqa: PLR0124
