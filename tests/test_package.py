@@ -59,12 +59,20 @@ def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
         "Explorer",
         "entropy",
+        "epsilon",
+        "eta",
         "explore",
         "log_softmax",
+        "min_p",
         "perplexity",
         "plot",
         "random_logits",
         "softmax",
+        "top_k",
+        "top_n_sigma",
+        "top_p",
+        "truncate",
+        "typical_p",
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
@@ -185,7 +193,7 @@ ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures"),
     ("files",),
-    ("sampling", "measures"),
+    ("truncation", "sampling", "measures"),
     ("definition",),
     ("kernels",),
 )

@@ -6,6 +6,16 @@ from typing import TYPE_CHECKING
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
+from thermoscope.truncation import (
+    epsilon,
+    eta,
+    min_p,
+    top_k,
+    top_n_sigma,
+    top_p,
+    truncate,
+    typical_p,
+)
 
 if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
@@ -14,12 +24,20 @@ if TYPE_CHECKING:
 __all__ = [
     "Explorer",
     "entropy",
+    "epsilon",
+    "eta",
     "explore",
     "log_softmax",
+    "min_p",
     "perplexity",
     "plot",
     "random_logits",
     "softmax",
+    "top_k",
+    "top_n_sigma",
+    "top_p",
+    "truncate",
+    "typical_p",
 ]
 
 # What needs more than NumPy loads on first use.
