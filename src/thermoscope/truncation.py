@@ -570,17 +570,29 @@ def truncate(
             raise ValueError(f"engine {engine!r} has no {name}, it takes {takes}")
         values[name] = _checked(name, value, rules.options[name].takes, f" in engine {engine!r}")
     slices = _slices(logits, temperature, axis, where)
-    z, t = slices.logits, slices.temperature
+    t = slices.temperature
     t = np.where((t > 0) & (t < rules.lowest), rules.lowest, t)
-    kept = slices.lanes
+    seen = np.ones(1) if rules.temperature_last else t
+    z, kept = slices.logits, slices.lanes
+    places = np.broadcast_to(np.arange(z.shape[-1]), z.shape)
     for name, option in rules.options.items():
         # 0 turns all off but the two masses, of which 1 keeps all.
-        if name in values and (values[name] > 0 or name in {"top_p", "typical_p"}):
-            kept = option.step(z, np.ones(1) if rules.temperature_last else t, kept, values[name])
-    greedy = np.where(kept if rules.temperature_last else slices.lanes, z, -np.inf)
-    first = np.arange(z.shape[-1]) == greedy.argmax(axis=-1, keepdims=True)
-    kept = slices.restored(np.where(t == 0, first, kept))
-    return np.moveaxis(softmax(slices.given, t, where=kept), -1, slices.axis)
+        if name not in values or (values[name] <= 0 and name not in {"top_p", "typical_p"}):
+            continue
+        kept = option.step(z, seen, kept, values[name])
+        most = np.count_nonzero(kept, axis=-1).max(initial=1)
+        if most <= z.shape[-1] // 2:
+            # The lanes that are left move up, in their order: the next step reads few.
+            order = np.argsort(~kept, axis=-1, kind="stable")[..., :most]
+            z = np.take_along_axis(z, order, axis=-1)
+            kept = np.take_along_axis(kept, order, axis=-1)
+            places = np.take_along_axis(places, order, axis=-1)
+    left: Lanes = np.zeros(slices.lanes.shape, np.bool_)
+    np.put_along_axis(left, places, kept, axis=-1)
+    candidates = left if rules.temperature_last else slices.lanes
+    top = np.where(candidates, slices.logits, -np.inf).argmax(axis=-1, keepdims=True)
+    left = np.where(t == 0, np.arange(left.shape[-1]) == top, left)
+    return np.moveaxis(softmax(slices.given, t, where=slices.restored(left)), -1, slices.axis)
 
 
 class _Option(NamedTuple):
@@ -674,7 +686,7 @@ def _checked(name: str, value: float, takes: str, of: str = "") -> Any:  # noqa:
         raise TypeError(f"{name} must be {kind}, got {value!r}")
     if not _TAKES[takes](value):
         raise ValueError(f"{name} must be {takes}{of}, got {value}")
-    return value
+    return int(value) if integer else float(value)
 
 
 def _top_k(z: Array, _: Array, kept: Lanes, k: int, *, whole: bool = True) -> Lanes:
@@ -725,8 +737,8 @@ def _down_to(rank: Array, last: Array, count: int | NDArray[np.intp], *, whole: 
         return rank >= last
     above, tied = rank > last, rank == last
     room = count - np.count_nonzero(above, axis=-1, keepdims=True)
-    first: Lanes = np.cumsum(tied, axis=-1) <= room
-    return above | (tied & first)
+    result: Lanes = above | (tied & (np.cumsum(tied, axis=-1) <= room))
+    return result
 
 
 def _min_p(z: Array, t: Array, kept: Lanes, p: float) -> Lanes:
