@@ -299,6 +299,11 @@ BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[
     (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.2}, [1]),
     (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
     (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
+    # Normalised again after top_k. 8 : 4 : 2 has the entropy .956 and surprises of .560, 1.253,
+    # 1.946: the second is nearest. 8 : 4 has .637, and .405, 1.099: the first is.
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
     # All are at distance 0: transformers keeps what is not beyond the last, llama.cpp stops where
     # the sum is > .5, at the third.
     (("huggingface",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
@@ -311,6 +316,11 @@ BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[
     (("huggingface",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
     (("huggingface",), HALVES, 1, {"epsilon": 0.9}, [0]),
     (("huggingface",), HALVES, 1, {"eta": 0.2}, [0, 1, 2]),
+    # .9, .06, .04 have the entropy .393, and .05 is the lesser of .05 and .224 * .675 = .151.
+    (("huggingface",), np.log([0.9, 0.06, 0.04]).tolist(), 1, {"eta": 0.05}, [0, 1]),
+    # .2 and eight times .1 have the entropy 2.164: the eight are nearer, and .5 is reached among
+    # them. Each is then .125, below the cutoff, but none is above another.
+    (("huggingface",), [LN2, *[0.0] * 8], 1, {"typical_p": 0.5, "epsilon": 0.2}, [*range(1, 9)]),
     # top_n_sigma: the mean is 1.5, sigma sqrt(2.75) = 1.658: 4 - 1.6 sigma = 1.35.
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6}, [0, 1]),
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 3, {"top_n_sigma": 1.6}, [0, 1]),
@@ -506,6 +516,20 @@ def test_every_slice_is_what_it_is_alone(engine: str) -> None:
                 np.testing.assert_array_equal(
                     rules[name][lanes], RULES[name](row, value, t, **alone)
                 )
+
+
+def test_masked_lanes_do_not_exist() -> None:
+    rng = np.random.default_rng(9)
+    for rule, value in {**every_option("huggingface"), "top_n_sigma": 1.5}.items():
+        for temperature in (0.0, 0.5, 2.0, INF):
+            row = rng.normal(0, 2, 40)
+            mask = rng.random(40) < 0.6
+            want = RULES[rule](row[mask], value, temperature)
+            for junk in (NAN, INF, -INF, 1e308):
+                row[~mask] = junk
+                kept = RULES[rule](row, value, temperature, where=mask)
+                assert not kept[~mask].any()
+                np.testing.assert_array_equal(kept[mask], want)
 
 
 @given(row=rows, temperature=temperatures, what=ruled)

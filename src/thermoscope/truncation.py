@@ -39,7 +39,7 @@ def top_k(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes of the k highest logits.
+    """Keep the lanes of the k highest logits.
 
     Lanes that tie for the last place are all kept.
 
@@ -96,7 +96,7 @@ def top_p(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes of the nucleus: the most probable ones that hold the mass p together.
+    """Keep the nucleus: the most probable lanes that hold the mass p together.
 
     The smallest set of the highest probabilities whose sum is at least `p`: the lane that
     crosses `p` is kept, and so are the lanes that tie with it.
@@ -152,7 +152,7 @@ def min_p(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes at least p times as probable as the most probable one.
+    """Keep the lanes at least p times as probable as the most probable one.
 
     Parameters
     ----------
@@ -203,7 +203,7 @@ def typical_p(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes that are locally typical: as surprising as the distribution is on average.
+    """Keep the locally typical lanes: as surprising as the distribution is on average.
 
     Lanes are taken by the distance of their surprise, -log of their probability, from the
     entropy, the smallest first, until they hold the mass `p`. The lane that crosses `p` is kept
@@ -260,7 +260,7 @@ def epsilon(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes whose probability is at least a cutoff.
+    """Keep the lanes whose probability is at least a cutoff.
 
     Lanes that tie for the maximum are kept, whatever their probability.
 
@@ -317,7 +317,7 @@ def eta(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes whose probability is at least a cutoff that falls with the entropy.
+    """Keep the lanes whose probability is at least a cutoff that falls with the entropy.
 
     The least probability is ``min(cutoff, sqrt(cutoff) * exp(-entropy))``: a flat distribution
     has many good lanes, each of them improbable. Lanes that tie for the maximum are kept.
@@ -377,7 +377,7 @@ def top_n_sigma(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Lanes:
-    """Lanes whose logit is within n standard deviations of the highest.
+    """Keep the lanes whose logit is within n standard deviations of the highest.
 
     The standard deviation is that of the finite logits, over their number. If lanes are at +inf,
     they are the kept ones.
@@ -439,7 +439,7 @@ def truncate(
     where: ArrayLike | None = None,
     engine: str = "huggingface",
 ) -> NDArray[Any]:
-    """Probabilities after truncation, in the order and with the edge rules of an engine.
+    """Truncate a distribution in the order and with the edge rules of an engine.
 
     Parameters
     ----------
@@ -533,7 +533,8 @@ def truncate(
     ec98e2002; the same in ``src/llama-sampler.cpp`` at 6f7f63ee), with ``min_keep`` at its
     default of 0 and without dynamic temperature. ollama is ``sample/samplers.go`` and
     ``sample/transforms.go`` of v0.24.0. Since v0.30.0 ollama hands GGUF models to llama.cpp's
-    server: for those, ask for "llama.cpp".
+    server: for those, ask for "llama.cpp". Its runner for MLX models, ``x/mlxrunner/sample``, keeps
+    this order, but ends top_p at a sum >= p and takes a top_p of 0 for 1.
 
     Examples
     --------
@@ -589,8 +590,8 @@ def truncate(
             places = np.take_along_axis(places, order, axis=-1)
     left: Lanes = np.zeros(slices.lanes.shape, np.bool_)
     np.put_along_axis(left, places, kept, axis=-1)
-    candidates = left if rules.temperature_last else slices.lanes
-    top = np.where(candidates, slices.logits, -np.inf).argmax(axis=-1, keepdims=True)
+    # With the temperature first, no step at T = 0 takes this lane away.
+    top = np.where(left, slices.logits, -np.inf).argmax(axis=-1, keepdims=True)
     left = np.where(t == 0, np.arange(left.shape[-1]) == top, left)
     return np.moveaxis(softmax(slices.given, t, where=slices.restored(left)), -1, slices.axis)
 
@@ -613,14 +614,13 @@ class _Slices(NamedTuple):
     """Checked arguments with the lanes on the last axis."""
 
     given: NDArray[np.generic]
-    # In float64, -inf where there is no lane. Never NaN: see `regular`.
+    # In float64, and -inf where there is no lane: never NaN.
     logits: Array
     temperature: Array
-    # The lanes to choose from: at least one in each slice.
+    # The lanes to choose from: not masked, not at -inf.
     lanes: Lanes
     mask: Lanes
-    # The slices that have a distribution. In the others the logits are made 0, so that the steps
-    # need not look out for them; their result is the mask.
+    # The slices that have a distribution; of the others all that is not masked is kept.
     regular: Lanes
     axis: int
 
@@ -643,9 +643,9 @@ def _slices(
     regular = some & ~np.isnan(np.max(z, axis=-1, keepdims=True, where=mask, initial=-np.inf))
     return _Slices(
         given,
-        np.where(regular, np.where(lanes, z, -np.inf), 0.0),
+        np.where(lanes, z, -np.inf),
         np.moveaxis(arguments.temperature, arguments.axis, -1),
-        lanes | ~regular,
+        lanes,
         mask,
         regular,
         arguments.axis,
