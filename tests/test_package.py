@@ -60,10 +60,13 @@ def test_the_public_names() -> None:
         "Explorer",
         "cross_entropy",
         "entropy",
+        "epsilon",
+        "eta",
         "explore",
         "jacobian",
         "kl_divergence",
         "log_softmax",
+        "min_p",
         "perplexity",
         "plot",
         "random_logits",
@@ -71,6 +74,11 @@ def test_the_public_names() -> None:
         "softmax",
         "temperature_derivative",
         "temperature_for",
+        "top_k",
+        "top_n_sigma",
+        "top_p",
+        "truncate",
+        "typical_p",
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
@@ -191,7 +199,7 @@ ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures"),
     ("files",),
-    ("sampling", "solve", "measures"),
+    ("truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )

@@ -14,6 +14,16 @@ from thermoscope.measures import (
 )
 from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
+from thermoscope.truncation import (
+    epsilon,
+    eta,
+    min_p,
+    top_k,
+    top_n_sigma,
+    top_p,
+    truncate,
+    typical_p,
+)
 
 if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
@@ -23,10 +33,13 @@ __all__ = [
     "Explorer",
     "cross_entropy",
     "entropy",
+    "epsilon",
+    "eta",
     "explore",
     "jacobian",
     "kl_divergence",
     "log_softmax",
+    "min_p",
     "perplexity",
     "plot",
     "random_logits",
@@ -34,6 +47,11 @@ __all__ = [
     "softmax",
     "temperature_derivative",
     "temperature_for",
+    "top_k",
+    "top_n_sigma",
+    "top_p",
+    "truncate",
+    "typical_p",
 ]
 
 # What needs more than NumPy loads on first use.

@@ -1,0 +1,738 @@
+"""Truncation: an oracle, the real warpers of transformers, engines by hand, properties, errors."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import thermoscope as ts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INF, NAN = math.inf, math.nan
+LN2 = math.log(2)
+
+RULES: dict[str, Callable[..., np.ndarray]] = {
+    "top_k": ts.top_k,
+    "top_p": ts.top_p,
+    "min_p": ts.min_p,
+    "typical_p": ts.typical_p,
+    "epsilon": ts.epsilon,
+    "eta": ts.eta,
+    "top_n_sigma": ts.top_n_sigma,
+}
+TAKES = {
+    "huggingface": ("top_k", "top_p", "min_p", "typical_p", "epsilon", "eta"),
+    "vllm": ("min_p", "top_k", "top_p"),
+    "llama.cpp": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p"),
+    "ollama": ("top_k", "top_p", "min_p"),
+}
+
+rows = arrays(np.float64, st.integers(1, 12), elements=st.integers(-12, 12).map(lambda n: n / 2))
+temperatures = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 8.0, INF])
+values = {
+    "top_k": st.integers(1, 14),
+    "top_p": st.floats(0, 1),
+    "min_p": st.floats(0, 1),
+    "typical_p": st.floats(0, 1),
+    "epsilon": st.floats(0, 1),
+    "eta": st.floats(0, 1),
+    "top_n_sigma": st.floats(0, 4),
+}
+ruled = st.sampled_from(sorted(RULES)).flatmap(lambda rule: st.tuples(st.just(rule), values[rule]))
+
+
+def prefix(scores: list[Any], weights: list[Any], mass: float) -> list[bool]:
+    """Take lanes by rising score until they hold the mass, and those that tie with the last."""
+    total, last = mpmath.mpf(0), None
+    for score, weight in sorted(zip(scores, weights, strict=True)):
+        if last is None or total < mass:
+            total, last = total + weight, score
+        assume(mass in {0, 1} or abs(total - mass) > 1e-9)
+    return [score <= last or mass == 1 for score in scores]
+
+
+def oracle(rule: str, logits: list[float], value: float, temperature: float) -> list[bool]:
+    """Decide in exact arithmetic, lane by lane; inputs which rounding decides are passed over."""
+    top = max(logits)
+    exact = [mpmath.mpf(z) for z in logits]
+    if rule == "top_k":
+        return [z >= sorted(logits)[-min(int(value), len(logits))] for z in logits]
+    if rule == "top_n_sigma":
+        mean = sum(exact) / len(exact)
+        sigma = mpmath.sqrt(sum((z - mean) ** 2 for z in exact) / len(exact))
+        least = top - value * sigma
+        assume(all(z == top or abs(z - least) > 1e-9 for z in exact))
+        return [z >= least or z == top for z in exact]
+    weights = [mpmath.exp((z - top) / temperature) for z in exact]
+    weights = [weight / sum(weights) for weight in weights]
+    surprises = [-mpmath.log(weight) for weight in weights]
+    nats = sum(w * s for w, s in zip(weights, surprises, strict=True))
+    if rule == "top_p":
+        return prefix([-z for z in exact], weights, value)
+    if rule == "typical_p":
+        # Equal logits are equally far, which the logarithm's rounding must not hide.
+        distances = [mpmath.nstr(abs(s - nats), 30) for s in surprises]
+        apart = sorted({mpmath.mpf(d) for d in distances})
+        assume(all(b - a > 1e-9 for a, b in itertools.pairwise(apart)))
+        return prefix([mpmath.mpf(d) for d in distances], weights, value)
+    least = {
+        "min_p": value * max(weights),
+        "epsilon": value,
+        "eta": min(value, mpmath.sqrt(value) * mpmath.exp(-nats)),
+    }[rule]
+    assume(all(z == top or abs(w - least) > 1e-9 for z, w in zip(logits, weights, strict=True)))
+    return [z == top or w >= least for z, w in zip(logits, weights, strict=True)]
+
+
+@given(row=rows, temperature=st.sampled_from([0.25, 1.0, 3.0]), what=ruled)
+def test_exact_arithmetic_keeps_the_same_lanes(
+    row: np.ndarray, temperature: float, what: tuple[str, float]
+) -> None:
+    rule, value = what
+    with mpmath.workdps(50):
+        want = oracle(rule, row.tolist(), value, temperature)
+    assert RULES[rule](row, value, temperature).tolist() == want
+
+
+# --- transformers -------------------------------------------------------------------------------
+
+
+TEMPERATURES = (0.1, 0.3, 0.7, 1.0, 1.5, 3.0)
+GRID: dict[str, tuple[float, ...]] = {
+    "top_k": (1, 5, 50, 1000, 50257, 100000),
+    "top_p": (0.0, 0.1, 0.5, 0.9, 0.95, 0.99, 0.999, 1.0),
+    "min_p": (0.0, 0.01, 0.05, 0.1, 0.5, 1.0),
+    "typical_p": (0.2, 0.5, 0.9, 0.95, 0.99, 1.0),
+    "epsilon": (0.0, 3e-4, 9e-4, 0.01, 0.1),
+    "eta": (0.0, 3e-4, 2e-3, 0.01, 0.1),
+}
+SINGLE = [(name, value) for name, options in GRID.items() for value in options]
+CHAINS = [
+    {"top_k": 50, "top_p": 0.9},
+    {"top_k": 50, "top_p": 0.95, "min_p": 0.05},
+    {"top_p": 0.9, "min_p": 0.02},
+    {"top_k": 1000, "typical_p": 0.9},
+    {"top_p": 0.99, "typical_p": 0.5},
+    {"typical_p": 0.7, "epsilon": 9e-4},
+    {"top_k": 2000, "top_p": 0.97, "min_p": 0.001, "typical_p": 0.9, "epsilon": 3e-4, "eta": 2e-3},
+]
+
+
+def gpt2() -> np.ndarray:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "gpt2_next_token"
+    if not folder.is_dir():
+        pytest.skip(f"the real GPT-2 logits are not at {folder}")
+    return np.stack([np.load(folder / f"{index}.npy") for index in range(3)])
+
+
+def warped(logits: np.ndarray, temperature: float, options: dict[str, float]) -> np.ndarray:
+    """Run logits through what transformers makes of these options: its warpers, in its order."""
+    torch = pytest.importorskip("torch", reason="the warpers of transformers need PyTorch")
+    pytest.importorskip("transformers", reason="transformers is not installed")
+    from transformers import GenerationConfig
+    from transformers.generation.utils import GenerationMixin
+
+    names = {"epsilon": "epsilon_cutoff", "eta": "eta_cutoff"}
+    named = {names.get(name, name): value for name, value in options.items()}
+    config = GenerationConfig(do_sample=True, temperature=temperature, **{"top_k": 0} | named)
+    config._eos_token_tensor = None
+    processors = GenerationMixin()._get_logits_processor(
+        config, prefix_allowed_tokens_fn=None, logits_processor=[], device="cpu", model_kwargs={}
+    )
+    return processors(None, torch.from_numpy(logits.copy())).numpy()
+
+
+@pytest.mark.parametrize("options", [*({n: v} for n, v in SINGLE), *CHAINS], ids=str)
+def test_transformers_warpers_in_double_precision(options: dict[str, float]) -> None:
+    """In float64 the warpers decide as we do in every lane, and the probabilities agree."""
+    logits = gpt2().astype(np.float64)
+    for temperature in TEMPERATURES:
+        theirs = warped(logits, temperature, options)
+        ours = ts.truncate(logits, temperature, **options)
+        # The least probability here, at T = 0.1, is e^-441: it does not underflow.
+        np.testing.assert_array_equal(ours > 0, theirs > -INF)
+        np.testing.assert_allclose(ours, ts.softmax(theirs), rtol=1e-12, atol=0)
+        weights = np.exp(theirs - theirs.max(axis=-1, keepdims=True))
+        weights /= weights.sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(ours, weights, rtol=1e-11, atol=0)
+
+
+@functools.cache
+def measured(temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the surprises, probabilities and entropies of the real logits, in float64."""
+    logits = gpt2().astype(np.float64)
+    return (
+        -ts.log_softmax(logits, temperature),
+        ts.softmax(logits, temperature),
+        ts.entropy(logits, temperature),
+    )
+
+
+def crossing(distance: np.ndarray, weights: np.ndarray, mass: float) -> float:
+    """Return the distance at which lanes, by rising distance, hold a mass."""
+    order = np.argsort(distance, kind="stable")
+    place = int(np.count_nonzero(np.cumsum(weights[order]) < mass))
+    return float(distance[order[min(place, order.size - 1)]])
+
+
+@pytest.mark.parametrize(("name", "value"), SINGLE)
+def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
+    """In float32 they may decide another way only where float32 can't tell.
+
+    Rounding z / T shifts each log-probability by up to 2^-24 |z / T|, and the normaliser's
+    logarithm by as much; 64 roundings more are for exp, the sums, the entropy and the logarithm.
+    Within twice that, `near`, a lane's surprise (for typical_p, its distance from the entropy)
+    may fall on either side of the threshold, which itself is where a sum of such probabilities
+    comes within `near` of p.
+    """
+    logits = gpt2()
+    for temperature in TEMPERATURES:
+        theirs = warped(logits, temperature, {name: value})
+        assert theirs.dtype == np.float32
+        exact = logits.astype(np.float64)
+        ours = ts.truncate(exact, temperature, **{name: value})
+        kept = RULES[name](exact, value, temperature)
+        others = kept != (theirs > -INF)
+        for row, surprise, weights, nats in zip(
+            range(len(logits)), *measured(temperature), strict=True
+        ):
+            near = 2 * 2.0**-24 * (2 * np.abs(exact[row]).max() / temperature + 64)
+            scale = np.abs(surprise - nats) if name == "typical_p" else surprise
+            if name in {"top_p", "typical_p"}:
+                low, high = (crossing(scale, weights, value + d) for d in (-near, near))
+            else:
+                least = {
+                    "top_k": weights[kept[row]].min(),
+                    "min_p": value * weights.max(),
+                    "epsilon": value,
+                    "eta": min(value, math.sqrt(value) * math.exp(-nats)),
+                }[name]
+                low = high = -math.log(least) if least else INF
+            other = others[row]
+            assert np.all(scale[other] >= low - near)
+            assert np.all(scale[other] <= high + near)
+            probabilities = np.exp(theirs[row] - theirs[row].max(), dtype=np.float64)
+            probabilities /= probabilities.sum()
+            # A lane more or less changes what all others are normalised by.
+            apart = near + 2 * max(ours[row, other].sum(), probabilities[other].sum())
+            np.testing.assert_allclose(
+                probabilities[~other], ours[row, ~other], rtol=apart, atol=1e-37
+            )
+
+
+@pytest.mark.parametrize("options", CHAINS, ids=str)
+def test_transformers_keeps_as_many_of_tied_lanes(options: dict[str, float]) -> None:
+    """Which of the lanes that tie stay, torch.sort leaves open; how many, it does not."""
+    logits = np.round(gpt2().astype(np.float64))
+    theirs = warped(logits, 0.7, options)
+    ours = ts.truncate(logits, 0.7, **options)
+    np.testing.assert_array_equal(
+        np.sort(np.where(ours > 0, logits, -INF)), np.sort(np.where(theirs > -INF, logits, -INF))
+    )
+
+
+# --- engines, by hand ---------------------------------------------------------------------------
+
+
+# Probabilities 1/2, 1/4, 1/8, 1/16, 1/16 at T = 1. At T = 2 they are as 2.83 : 2 : 1.41 : 1 : 1,
+# which is .343, .243, .172, .121, .121.
+HALVES = [4 * LN2, 3 * LN2, 2 * LN2, LN2, LN2]
+TIED = [2.0, 1.0, 1.0, 0.0]
+EQUAL = [0.0, 0.0, 0.0, 0.0]
+ALL = ("huggingface", "vllm", "llama.cpp", "ollama")
+
+BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[int]]] = [
+    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays.
+    (("huggingface", "vllm"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
+    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k.
+    (("llama.cpp", "ollama"), TIED, 1, {"top_k": 2}, [0, 1]),
+    (ALL, TIED, 1, {"top_k": 1}, [0]),
+    # k beyond the vocabulary: transformers and llama.cpp take the minimum, vLLM and ollama skip it.
+    (ALL, TIED, 1, {"top_k": 9}, [0, 1, 2, 3]),
+    # 0 makes no TopKLogitsWarper; the others skip k <= 0, vLLM down to -1.
+    (ALL, TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
+    (("vllm", "llama.cpp", "ollama"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
+    (("llama.cpp", "ollama"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
+    # top_p. Sums .5, .75, .875: the lane that crosses .8 is the third, and it stays.
+    (ALL, HALVES, 1, {"top_p": 0.8}, [0, 1, 2]),
+    (ALL, HALVES, 1, {"top_p": 0.4}, [0]),
+    # Each lane is exactly 1/4. transformers and vLLM drop, from below, while the sum is <= 1 - p;
+    # llama.cpp stops at a sum >= p; ollama only at a sum > p, which is one lane on.
+    (("huggingface", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
+    (("ollama",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2]),
+    (("huggingface", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
+    # p = 0 leaves the first lane: min_tokens_to_keep, or the first sum is past it.
+    (("huggingface", "llama.cpp", "ollama"), HALVES, 1, {"top_p": 0}, [0]),
+    (("vllm",), HALVES, 1, {"top_p": 1e-9}, [0]),
+    # p = 1 is off in all of them.
+    (ALL, [0.0, -800.0, 0.0], 1, {"top_p": 1}, [0, 2]),
+    (ALL, TIED, 1, {"top_p": 1.0}, [0, 1, 2, 3]),
+    # Normalised again after top_k: 8 : 4 : 2 is .571, .857, so that .8 is crossed at the second.
+    (ALL, HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
+    # Temperature first: at T = 2 the sums are .343, .586, .757, and .7 needs three lanes. Last: the
+    # sums are .5, .75, and two will do.
+    (("huggingface", "vllm", "ollama"), HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
+    (("llama.cpp",), HALVES, 2, {"top_p": 0.7}, [0, 1]),
+    # min_p: ratios 1, .5, .25, .125 at T = 1, and 1, .71, .5, .35 at T = 2.
+    (("huggingface", "vllm", "ollama"), HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
+    (("llama.cpp",), HALVES, 2, {"min_p": 0.3}, [0, 1]),
+    (ALL, TIED, 1, {"min_p": 0}, [0, 1, 2, 3]),
+    (ALL, [1.0, 2.0, 2.0], 1, {"min_p": 1}, [1, 2]),
+    # vLLM has min_p first: it leaves 8 : 4 : 2, and .8 of that is crossed at the second lane. The
+    # others have top_p first: .875 is crossed at the third, and min_p has nothing left to do.
+    (("vllm",), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1]),
+    (("huggingface", "llama.cpp", "ollama"), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1, 2]),
+    # typical_p: the entropy is 1.875 ln 2, so that the distances in ln 2 are .875, .125, 1.125,
+    # 2.125, 2.125: the second lane is first, then the first.
+    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.2}, [1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
+    # Normalised again after top_k. 8 : 4 : 2 has the entropy .956 and surprises of .560, 1.253,
+    # 1.946: the second is nearest. 8 : 4 has .637, and .405, 1.099: the first is.
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
+    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
+    # All are at distance 0: transformers keeps what is not beyond the last, llama.cpp stops where
+    # the sum is > .5, at the third.
+    (("huggingface",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
+    (("llama.cpp",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
+    (("llama.cpp",), HALVES, 1, {"typical_p": 0}, [1]),
+    # transformers has top_p first, and only the first lane is left; llama.cpp has typical_p first.
+    (("huggingface",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [0]),
+    (("llama.cpp",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
+    # epsilon, eta: exp(-1.875 ln 2) = .273; eta = .2 is the lesser of .2 and .447 * .273 = .122.
+    (("huggingface",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
+    (("huggingface",), HALVES, 1, {"epsilon": 0.9}, [0]),
+    (("huggingface",), HALVES, 1, {"eta": 0.2}, [0, 1, 2]),
+    # .9, .06, .04 have the entropy .393, and .05 is the lesser of .05 and .224 * .675 = .151.
+    (("huggingface",), np.log([0.9, 0.06, 0.04]).tolist(), 1, {"eta": 0.05}, [0, 1]),
+    # .2 and eight times .1 have the entropy 2.164: the eight are nearer, and .5 is reached among
+    # them. Each is then .125, below the cutoff, but none is above another.
+    (("huggingface",), [LN2, *[0.0] * 8], 1, {"typical_p": 0.5, "epsilon": 0.2}, [*range(1, 9)]),
+    # top_n_sigma: the mean is 1.5, sigma sqrt(2.75) = 1.658: 4 - 1.6 sigma = 1.35.
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6}, [0, 1]),
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 3, {"top_n_sigma": 1.6}, [0, 1]),
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1}, [0]),
+    # It is first: of the two that top_k leaves, sigma would be 1 and the second out at 2.4.
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6, "top_k": 2}, [0, 1]),
+    # A lane at -inf is no part of mean and sigma, which are 3 and 1: 4 - 1.5 = 2.5.
+    (("llama.cpp",), [4.0, 2.0, -INF], 1, {"top_n_sigma": 1.5}, [0]),
+    (("llama.cpp",), TIED, 1, {"top_n_sigma": 0}, [0, 1, 2, 3]),
+    (("llama.cpp",), TIED, 1, {"top_n_sigma": -1}, [0, 1, 2, 3]),
+    # T = 0 is greedy: the first lane of the maximum, as argmax and llama.cpp's loop with > have it.
+    (ALL, [1.0, 3.0, 3.0], 0, {}, [1]),
+    (ALL, [1.0, 3.0, 3.0], 0, {"top_k": 3, "top_p": 0.9, "min_p": 0.1}, [1]),
+    # transformers does not truncate then (do_sample=False makes no warpers). llama.cpp does, first:
+    # only the second lane is left.
+    (("huggingface",), HALVES, 0, {"typical_p": 0.2}, [0]),
+    (("llama.cpp",), HALVES, 0, {"typical_p": 0.2}, [1]),
+    # T = inf: no source has it; the limit, uniform over what is kept.
+    (ALL, [3.0, 1.0, 2.0], INF, {"top_k": 2}, [0, 2]),
+    # One lane.
+    (ALL, [5.0], 1, {"top_k": 1, "top_p": 0.1, "min_p": 0.9}, [0]),
+    (("llama.cpp",), [5.0], 0, {"top_n_sigma": 1, "typical_p": 0.5}, [0]),
+    (("huggingface",), [5.0], 3, {"typical_p": 0.5, "epsilon": 0.5, "eta": 0.5}, [0]),
+]
+
+
+@pytest.mark.parametrize(
+    ("engine", "logits", "temperature", "options", "lanes"),
+    [(engine, *case) for engines, *case in BY_HAND for engine in engines],
+)
+def test_engines_by_hand(
+    engine: str,
+    logits: list[float],
+    temperature: float,
+    options: dict[str, Any],
+    lanes: list[int],
+) -> None:
+    want = np.zeros(len(logits))
+    chosen = np.array(logits)[lanes]
+    weights = np.array([float(mpmath.exp(z / temperature)) if temperature else 1.0 for z in chosen])
+    want[lanes] = weights / weights.sum()
+    got = ts.truncate(logits, temperature, **options, engine=engine)
+    np.testing.assert_array_equal(got > 0, want > 0)
+    np.testing.assert_allclose(got, want, rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("engine", "temperature", "counts_as"),
+    [
+        # vLLM raises a temperature between 0 and 0.01, ollama one between 0 and 1e-7.
+        ("vllm", 0.001, 0.01),
+        ("vllm", 0.01, 0.01),
+        ("vllm", 0.02, 0.02),
+        ("ollama", 1e-9, 1e-7),
+        ("ollama", 0.001, 0.001),
+        ("huggingface", 1e-9, 1e-9),
+        ("llama.cpp", 1e-9, 1e-9),
+    ],
+)
+def test_the_lowest_temperature(engine: str, temperature: float, counts_as: float) -> None:
+    logits = np.array([1.0, 0.5, 0.0]) * counts_as
+    np.testing.assert_array_equal(
+        ts.truncate(logits, temperature, top_k=2, engine=engine),
+        ts.softmax(logits, counts_as, where=[True, True, False]),
+    )
+    rows = np.stack([logits, logits])
+    each = ts.truncate(rows, [[temperature], [0.0]], top_k=2, engine=engine)
+    np.testing.assert_array_equal(each[1], [1, 0, 0])
+
+
+# --- the rules ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("rule", "logits", "value", "temperature", "want"),
+    [
+        # Ties stay together.
+        ("top_k", TIED, 2, 1, [1, 1, 1, 0]),
+        ("top_p", EQUAL, 0.25, 1, [1, 1, 1, 1]),
+        ("typical_p", EQUAL, 0.25, 1, [1, 1, 1, 1]),
+        ("top_n_sigma", EQUAL, 0, 1, [1, 1, 1, 1]),
+        # The ends of the parameters.
+        ("top_p", HALVES, 0, 1, [1, 0, 0, 0, 0]),
+        ("top_p", [0.0, -800.0], 1, 1, [1, 1]),
+        ("min_p", [0.0, -800.0], 0, 1, [1, 1]),
+        ("typical_p", [0.0, -800.0], 1, 1, [1, 1]),
+        ("epsilon", HALVES, 0, 1, [1, 1, 1, 1, 1]),
+        ("epsilon", HALVES, 1, 1, [1, 0, 0, 0, 0]),
+        ("eta", HALVES, 0, 1, [1, 1, 1, 1, 1]),
+        ("top_n_sigma", TIED, 0, 1, [1, 0, 0, 0]),
+        # T = 0: what has no weight is beyond every mass but 1.
+        ("top_p", [1.0, 3.0, 3.0], 0.9, 0, [0, 1, 1]),
+        ("typical_p", [1.0, 3.0, 3.0], 0.9, 0, [0, 1, 1]),
+        ("min_p", [1.0, 3.0, 3.0], 1e-300, 0, [0, 1, 1]),
+        ("epsilon", [1.0, 3.0, 3.0], 0.1, 0, [0, 1, 1]),
+        ("top_k", [1.0, 3.0, 3.0], 3, 0, [1, 1, 1]),
+        # T = inf: all weigh the same, and the order is still that of the logits.
+        ("top_p", [1.0, 3.0, 2.0, 0.0], 0.5, INF, [0, 1, 1, 0]),
+        ("min_p", [1.0, 3.0, 2.0], 1, INF, [1, 1, 1]),
+        ("typical_p", [1.0, 3.0, 2.0], 0.1, INF, [1, 1, 1]),
+        # Infinite logits.
+        ("top_k", [-INF, 1.0, 0.0], 3, 1, [0, 1, 1]),
+        ("top_p", [INF, INF, 0.0], 0.9, 1, [1, 1, 0]),
+        ("top_n_sigma", [INF, 5.0, 0.0], 3, 1, [1, 0, 0]),
+        ("typical_p", [INF, INF, 0.0, -INF], 0.9, 1, [1, 1, 0, 0]),
+        # Differences and squares that overflow.
+        ("top_n_sigma", [1e308, -1e308, -1e308], 1, 1, [1, 0, 0]),
+        ("top_n_sigma", [1e308, 0.9e308, -1e308], 1, 1, [1, 1, 0]),
+        ("top_n_sigma", [1e-320, 0.0, 0.0], 1, 1, [1, 0, 0]),
+        ("top_p", [1e308, -1e308], 0.9, 1e308, [1, 1]),
+        # No distribution: all lanes that are not masked, so that the slice stays NaN.
+        ("top_k", [NAN, 1.0, 2.0], 1, 1, [1, 1, 1]),
+        ("top_p", [-INF, -INF], 0.5, 1, [1, 1]),
+        ("top_n_sigma", [-INF, -INF], 1, 1, [1, 1]),
+    ],
+)
+def test_the_rules(
+    rule: str, logits: list[float], value: float, temperature: float, want: list[int]
+) -> None:
+    for dtype in (np.float16, np.float32, np.float64):
+        with np.errstate(over="ignore", under="ignore"):
+            row = np.array(logits).astype(dtype)
+        # 1e308 and 1e-320 are float64's alone.
+        if np.array_equal(
+            np.isfinite(row) & (row != 0), np.isfinite(logits) & np.not_equal(logits, 0)
+        ):
+            got = RULES[rule](row, value, temperature)
+            assert got.dtype == np.bool_
+            np.testing.assert_array_equal(got, want)
+
+
+@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("temperature", [0, 1, INF])
+def test_slices_without_a_distribution_are_what_softmax_makes_of_them(
+    engine: str, temperature: float
+) -> None:
+    logits = np.array([[NAN, 1.0, 2.0], [-INF, -INF, -INF], [3.0, 4.0, NAN], [5.0, 6.0, 7.0]])
+    mask = np.array([[True] * 3, [True] * 3, [True, True, False], [False] * 3])
+    got = ts.truncate(logits, temperature, top_k=1, top_p=0.5, min_p=0.5, where=mask, engine=engine)
+    np.testing.assert_array_equal(got, [[NAN] * 3, [NAN] * 3, [0, 1, 0], [0, 0, 0]])
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_without_options_it_is_softmax(engine: str) -> None:
+    logits = np.random.default_rng(3).normal(0, 3, (4, 6)).astype(np.float32)
+    for temperature in (0.0, 0.5, INF):
+        want = ts.softmax(logits, temperature)
+        got = ts.truncate(logits, temperature, engine=engine)
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got, want)
+
+
+def every_option(engine: str) -> dict[str, float]:
+    options = {
+        "top_k": 9,
+        "top_p": 0.9,
+        "min_p": 0.02,
+        "typical_p": 0.8,
+        "epsilon": 0.01,
+        "eta": 0.01,
+        "top_n_sigma": 2.5,
+    }
+    return {name: options[name] for name in TAKES[engine]}
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_every_slice_is_what_it_is_alone(engine: str) -> None:
+    """On every axis, in every layout, with masks and a temperature for each slice."""
+    rng = np.random.default_rng(5)
+    shape = (3, 23, 4)
+    # Few values: ties, of which the first along the axis stay.
+    logits = rng.integers(-6, 6, shape) / 2
+    mask = rng.random(shape) < 0.8
+    options = every_option(engine)
+    for axis in (0, 1, 2, -2):
+        single = tuple(1 if k == axis % 3 else n for k, n in enumerate(shape))
+        temperature = rng.choice([0.0, 0.5, 1.0, 4.0, INF], single)
+        whole = ts.truncate(
+            np.asfortranarray(logits), temperature, **options, axis=axis, where=mask, engine=engine
+        )
+        rules = {
+            name: RULES[name](logits, value, temperature, axis=axis, where=mask)
+            for name, value in options.items()
+        }
+        for index in np.ndindex(*single):
+            lanes = tuple(slice(None) if k == axis % 3 else i for k, i in enumerate(index))
+            alone = {"where": mask[lanes]}
+            row, t = logits[lanes], temperature[index]
+            np.testing.assert_allclose(
+                whole[lanes], ts.truncate(row, t, **options, **alone, engine=engine), rtol=1e-15
+            )
+            for name, value in options.items():
+                np.testing.assert_array_equal(
+                    rules[name][lanes], RULES[name](row, value, t, **alone)
+                )
+
+
+def test_masked_lanes_do_not_exist() -> None:
+    rng = np.random.default_rng(9)
+    for rule, value in {**every_option("huggingface"), "top_n_sigma": 1.5}.items():
+        for temperature in (0.0, 0.5, 2.0, INF):
+            row = rng.normal(0, 2, 40)
+            mask = rng.random(40) < 0.6
+            want = RULES[rule](row[mask], value, temperature)
+            for junk in (NAN, INF, -INF, 1e308):
+                row[~mask] = junk
+                kept = RULES[rule](row, value, temperature, where=mask)
+                assert not kept[~mask].any()
+                np.testing.assert_array_equal(kept[mask], want)
+
+
+@given(row=rows, temperature=temperatures, what=ruled)
+def test_a_rule_keeps_what_it_should(
+    row: np.ndarray, temperature: float, what: tuple[str, float]
+) -> None:
+    rule, value = what
+    kept = RULES[rule](row, value, temperature)
+    assert kept.shape == row.shape
+    assert kept.any()
+    # A typical lane may be any; the others keep all lanes that are at least as high as a kept one.
+    if rule != "typical_p":
+        np.testing.assert_array_equal(kept, row >= row[kept].min())
+    # Whole ties: equal lanes share their fate.
+    for value_of_lane in np.unique(row):
+        assert len(set(kept[row == value_of_lane].tolist())) == 1
+    # It is what softmax takes as a mask.
+    assert ts.softmax(row, temperature, where=kept).sum() == pytest.approx(1, abs=1e-12)
+
+
+@given(row=rows, temperature=temperatures, what=ruled, seed=st.integers(0, 99))
+def test_permuted_lanes_keep_their_fate(
+    row: np.ndarray, temperature: float, what: tuple[str, float], seed: int
+) -> None:
+    rule, value = what
+    # Where a probability is within rounding of the cutoff, the order of a sum decides.
+    weights = ts.softmax(row, temperature)
+    nats = float(ts.entropy(row, temperature))
+    cut = {"min_p": value * weights.max(), "epsilon": value}
+    cut["eta"] = min(value, math.sqrt(value) * math.exp(-nats)) if rule == "eta" else 0
+    assume(rule not in cut or np.all(np.abs(weights - cut[rule]) > 1e-12))
+    assume(rule != "typical_p" or not near_crossing(row, temperature, value))
+    order = np.random.default_rng(seed).permutation(row.size)
+    kept = RULES[rule](row, value, temperature)
+    np.testing.assert_array_equal(RULES[rule](row[order], value, temperature), kept[order])
+
+
+def near_crossing(row: np.ndarray, temperature: float, mass: float) -> bool:
+    """Tell whether rounding decides which lanes are typical."""
+    surprise = -ts.log_softmax(row, temperature)
+    distance = np.abs(surprise - float(ts.entropy(row, temperature)))
+    order = np.argsort(distance, kind="stable")
+    total = np.cumsum(ts.softmax(row, temperature)[order])
+    # Lanes of other logits may be as far on the other side of the entropy.
+    steps = np.diff(distance[order][np.isfinite(distance[order])])
+    close = (steps < 1e-9) & (np.diff(row[order])[: steps.size] != 0)
+    return bool(close.any() or np.any(np.abs(total - mass) < 1e-12))
+
+
+@given(row=rows, temperature=temperatures, what=ruled, shift=st.integers(-64, 64))
+def test_a_common_shift_changes_nothing(
+    row: np.ndarray, temperature: float, what: tuple[str, float], shift: int
+) -> None:
+    rule, value = what
+    # The mean of shifted logits rounds another way.
+    if rule == "top_n_sigma":
+        distance = row.max() - row
+        assume(np.all((distance == 0) | (np.abs(distance - value * row.std()) > 1e-9)))
+    np.testing.assert_array_equal(
+        RULES[rule](row + shift, value, temperature), RULES[rule](row, value, temperature)
+    )
+
+
+LOOSER = {"top_k": 1, "top_p": 1, "typical_p": 1, "top_n_sigma": 1}
+
+
+@given(row=rows, temperature=temperatures, data=st.data())
+def test_a_looser_parameter_keeps_no_less(
+    row: np.ndarray, temperature: float, data: st.DataObject
+) -> None:
+    for rule, function in RULES.items():
+        a, b = sorted(data.draw(st.tuples(values[rule], values[rule]), label=rule))
+        tight, loose = (a, b) if rule in LOOSER else (b, a)
+        narrow = function(row, tight, temperature)
+        assert np.all(function(row, loose, temperature) | ~narrow), rule
+
+
+@given(
+    row=rows,
+    temperature=temperatures,
+    engine=st.sampled_from(ALL),
+    data=st.data(),
+)
+def test_an_engine_gives_a_distribution(
+    row: np.ndarray, temperature: float, engine: str, data: st.DataObject
+) -> None:
+    bounds = {"typical_p": (0.01, 1), "epsilon": (0, 0.99), "eta": (0, 0.99), "top_p": (0.01, 1)}
+    options = {
+        name: data.draw(st.floats(*bounds[name]) if name in bounds else values[name], label=name)
+        for name in data.draw(st.sets(st.sampled_from(TAKES[engine])), label="options")
+    }
+    got = ts.truncate(row, temperature, **options, engine=engine)
+    assert got.sum() == pytest.approx(1, abs=1e-12)
+    assert np.all(got >= 0)
+    if "typical_p" not in options:
+        # Some lane of the maximum is always kept; an engine that splits ties keeps the first.
+        assert got[row.argmax()] > 0
+    # Lanes keep their ratios.
+    kept = got > 0
+    if temperature > 0:
+        np.testing.assert_allclose(got, ts.softmax(row, temperature, where=kept), rtol=1e-13)
+    shifted = ts.truncate(row + 16, temperature, **options, engine=engine)
+    if "top_n_sigma" not in options:
+        np.testing.assert_array_equal(shifted, got)
+
+
+def test_a_whole_vocabulary() -> None:
+    """262,144 lanes: nothing is cut before it is normalised."""
+    logits = np.random.default_rng(7).normal(0, 3, 262_144).astype(np.float32)
+    weights = ts.softmax(logits.astype(np.float64))
+    kept = ts.top_p(logits, 0.9)
+    assert 0.9 <= weights[kept].sum() < 0.9 + weights[kept].min()
+    assert weights[~kept].max() <= weights[kept].min()
+    for engine in ALL:
+        got = ts.truncate(logits, 0.8, top_k=50, top_p=0.95, engine=engine)
+        assert np.count_nonzero(got) <= 50
+        assert got.dtype == np.float32
+        assert float(got.sum(dtype=np.float64)) == pytest.approx(1, abs=1e-6)
+
+
+def test_the_input_is_not_changed() -> None:
+    logits = np.array([[3.0, 1.0, NAN], [2.0, 5.0, -INF]])
+    mask = np.array([[True, True, False], [True, True, True]])
+    logits.flags.writeable = mask.flags.writeable = False
+    for engine in ALL:
+        ts.truncate(logits, **every_option(engine), where=mask, engine=engine)
+    assert ts.truncate([1, 2, 3], top_k=2).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ts.top_k([1.0], 0), ValueError, "k must be an integer >= 1, got 0"),
+        (lambda: ts.top_k([1.0], 1.5), TypeError, "k must be an integer, got 1.5"),
+        (lambda: ts.top_p([1.0], 1.5), ValueError, r"p must be in \[0, 1\], got 1.5"),
+        (lambda: ts.top_p([1.0], NAN), ValueError, r"p must be in \[0, 1\], got nan"),
+        (lambda: ts.top_p([1.0], "0.5"), TypeError, "p must be a number, got '0.5'"),
+        (lambda: ts.min_p([1.0], -0.1), ValueError, r"p must be in \[0, 1\], got -0.1"),
+        (lambda: ts.typical_p([1.0], 2), ValueError, r"p must be in \[0, 1\], got 2"),
+        (lambda: ts.epsilon([1.0], -1), ValueError, r"cutoff must be in \[0, 1\], got -1"),
+        (lambda: ts.eta([1.0], 1.1), ValueError, r"cutoff must be in \[0, 1\], got 1.1"),
+        (lambda: ts.top_n_sigma([1.0], -1), ValueError, "n must be finite and >= 0, got -1"),
+        (lambda: ts.top_n_sigma([1.0], INF), ValueError, "n must be finite and >= 0, got inf"),
+        (lambda: ts.top_k([1.0], 1, -1), ValueError, "temperature must be >= 0, got -1"),
+        (lambda: ts.top_p(["a"], 1), TypeError, "logits must be real numbers"),
+        (lambda: ts.top_p([[1.0]], 1, axis=2), ValueError, "axis must be one of the axes"),
+        (lambda: ts.min_p([1.0], 1, where=[1]), TypeError, "where must be an array of bool"),
+        (
+            lambda: ts.truncate([1.0], engine="openai"),
+            ValueError,
+            "engine must be one of 'huggingface', 'vllm', 'llama.cpp', 'ollama', got 'openai'",
+        ),
+        (
+            lambda: ts.truncate([1.0], typical_p=0.5, engine="vllm"),
+            ValueError,
+            "engine 'vllm' has no typical_p, it takes min_p, top_k, top_p",
+        ),
+        (
+            lambda: ts.truncate([1.0], eta=0.5, engine="llama.cpp"),
+            ValueError,
+            "engine 'llama.cpp' has no eta, it takes top_n_sigma, top_k, typical_p, top_p, min_p",
+        ),
+        (
+            lambda: ts.truncate([1.0], top_n_sigma=1),
+            ValueError,
+            "engine 'huggingface' has no top_n_sigma, it takes top_k, top_p, min_p, typical_p, ",
+        ),
+        (
+            lambda: ts.truncate([1.0], top_k=-1),
+            ValueError,
+            "top_k must be an integer >= 0 in engine 'huggingface', got -1",
+        ),
+        (
+            lambda: ts.truncate([1.0], top_k=-2, engine="vllm"),
+            ValueError,
+            "top_k must be an integer >= -1 in engine 'vllm', got -2",
+        ),
+        (
+            lambda: ts.truncate([1.0], top_p=0, engine="vllm"),
+            ValueError,
+            r"top_p must be in \(0, 1\] in engine 'vllm', got 0",
+        ),
+        (
+            lambda: ts.truncate([1.0], typical_p=0),
+            ValueError,
+            r"typical_p must be in \(0, 1\] in engine 'huggingface', got 0",
+        ),
+        (
+            lambda: ts.truncate([1.0], epsilon=1),
+            ValueError,
+            r"epsilon must be in \[0, 1\) in engine 'huggingface', got 1",
+        ),
+        (
+            lambda: ts.truncate([1.0], top_n_sigma=NAN, engine="llama.cpp"),
+            ValueError,
+            "top_n_sigma must be finite in engine 'llama.cpp', got nan",
+        ),
+        (lambda: ts.truncate([1.0], top_k=2.0), TypeError, "top_k must be an integer, got 2.0"),
+        (lambda: ts.truncate([1.0], min_p="x"), TypeError, "min_p must be a number, got 'x'"),
+    ],
+)
+def test_errors_name_the_argument(
+    call: Callable[[], object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        call()
