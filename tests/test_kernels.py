@@ -90,6 +90,24 @@ def test_threads_and_results_in_place_change_no_digit(shape: tuple[int, ...]) ->
                 np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("odd", [(), (7,), (0, 88, 89)])
+def test_long_columns_agree_too(dtype: type, odd: tuple[int, ...]) -> None:
+    """They are worked in the result itself, but where one of them is not ordinary."""
+    z = np.random.default_rng(0).normal(0, 5, (2, 9000, 90)).astype(dtype)
+    for column in odd:
+        z[1, 1234, column] = [NAN, INF][column % 2]
+    for function in (ts.softmax, ts.log_softmax):
+        with kernels.use("numpy"):
+            want = function(z, 0.7, axis=1)
+        for threads in (1, 2):
+            with kernels.use("fused", threads=threads):
+                got, place = function(z, 0.7, axis=1), z.copy()
+                function(place, 0.7, axis=1, out=place)
+            np.testing.assert_allclose(got, want, rtol=4 * np.finfo(dtype).eps)
+            np.testing.assert_array_equal(place, got)
+
+
 def exact(row: np.ndarray, temperature: float) -> tuple[list[Any], list[Any]]:
     """Return softmax and its logarithm in 60 digits."""
     with mpmath.workdps(400):

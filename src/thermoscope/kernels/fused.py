@@ -28,7 +28,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
+from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic, overload
+from numba.np.arrayobj import make_array
 
 from thermoscope.kernels import numpy as reference
 from thermoscope.kernels import thread_count
@@ -44,14 +46,17 @@ if TYPE_CHECKING:
 
 __all__ = ["log_softmax", "softmax"]
 
-# So many slices, one beside the other, are worked at once where lanes are not contiguous.
-TILE: Final = 64
+# At most so many slices, one beside the other, are worked at once where lanes are not contiguous:
+# not a multiple of a page, at whose distance caches confuse addresses.
+TILE: Final = 4096 + 80
+# And so few of them still make SIMD worth it.
+NARROW: Final = 16
 # Rows of fewer lanes than this are turned on their side and worked a tile at a time.
 SHORT: Final = 48
 # Fewer elements than this are not worth another thread: waking one takes some 20 us.
 GRAIN: Final = 1 << 16
-# A tile's scratch stays in the second-level cache.
-CACHE: Final = 1 << 19
+# A tile's scratch stays in the first-level cache, or else in the second.
+CACHES: Final = (1 << 15, 1 << 19)
 
 LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
@@ -128,6 +133,23 @@ def _power(_, rounded):
         return builder.bitcast(bits, arguments[0].type)
 
     return rounded(rounded), emit
+
+
+@intrinsic
+def _prefetch(_, array, index):
+    """Ask for an element's cache line, which will be read soon."""
+
+    def emit(context, builder, _, arguments):
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        data = make_array(array)(context, builder, arguments[0]).data
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        signature = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        function = get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+        # To read, into all caches, as data.
+        builder.call(function, [address, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
 
 
 def _compiled(function):
@@ -313,12 +335,15 @@ def _total_block(row, maximum, high, low):
 
 
 @_compiled
-def _weigh(row, maximum, temperature, log):
-    """Return the total of the weights, in two parts; they replace the logits if not `log`."""
+def _weigh(row, maximum, temperature, log, ahead):
+    """Return the total of the weights, in two parts; they replace the logits if not `log`.
+
+    Meanwhile the row `ahead` comes to the cache: memory need not wait for arithmetic.
+    """
     top, _ = _pair(maximum, 0.0, row[0])
     high, low = _divide(LOG2_E, LOG2_E_LOW, temperature, 0.0, top)
     total = total_low = 0.0
-    block = _constants(top)[4]
+    block, line = _constants(top)[4], 64 // row.itemsize
     for start in range(0, len(row), block):
         some = row[start : start + block]
         if log:
@@ -327,6 +352,8 @@ def _weigh(row, maximum, temperature, log):
             part, part_low = _weigh_block(some, top, high, low)
         total += part
         total_low += part_low
+        for k in range(start, min(start + block, len(ahead)), line):
+            _prefetch(ahead, k)
     return total, total_low
 
 
@@ -352,12 +379,15 @@ def _share(row, maximum, temperature, total, total_low, log):
 def _long_rows(z, temperature, out, declined, log, in_place):
     """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
     each = min(1, len(temperature) - 1)
+    # The row and the next one are to fit the second-level cache together.
+    near = z.shape[1] if z.shape[1] * z.itemsize <= CACHES[1] // 4 else 0
     for i in range(len(out)):
         row = out[i]
         t = temperature[i * each]
         maximum = _copy_max(z[i], row, in_place)
         if _ordinary(maximum, t):
-            total, total_low = _weigh(row, maximum, t, log)
+            ahead = z[min(i + 1, len(z) - 1)][:near]
+            total, total_low = _weigh(row, maximum, t, log, ahead)
             _share(row, maximum, t, total, total_low, log)
         else:
             declined[i] = True
@@ -408,12 +438,9 @@ def _tile_share(row, own, log):
 
 
 @njit
-def _tile(tile, width, temperature, first, own, declined, log):
-    """Work `width` slices, the `first` of which is the first of the tile; return if all could."""
-    lanes, each = len(tile), min(1, len(temperature) - 1)
-    own[:width] = tile[0][:width]
-    for k in range(1, lanes):
-        _tile_max(tile[k][:width], own)
+def _tile_begin(width, temperature, first, own, declined):
+    """Prepare `width` slices, the first of which is `first`; return if all are ordinary."""
+    each = min(1, len(temperature) - 1)
     clean = True
     for r in range(width):
         t = temperature[(first + r) * each]
@@ -423,18 +450,35 @@ def _tile(tile, width, temperature, first, own, declined, log):
         own[HIGH + r], own[LOW + r] = _divide(LOG2_E, LOG2_E_LOW, t, 0.0, own[r])
         own[TOTAL + r] = 0.0
         own[TOTAL_LOW + r] = 0.0
-    for k in range(lanes):
-        _tile_weigh(tile[k][:width], own, log)
+    return clean
+
+
+@njit
+def _tile_divide(width, temperature, first, own, log):
+    """Turn totals into what `_tile_share` needs."""
+    each = min(1, len(temperature) - 1)
+    unit = _constants(own[0])[3]
     for r in range(width):
         total, total_low = np.float64(own[TOTAL + r]), np.float64(own[TOTAL_LOW + r])
         if log:
             t = temperature[(first + r) * each]
-            unit = _constants(own[r])[3]
             own[TOTAL + r], own[TOTAL_LOW + r] = _log_total(total * unit, total_low * unit, own[r])
             own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, t, 0.0, own[r])
         else:
             own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, total, total_low, own[r])
-    for k in range(lanes):
+
+
+@njit
+def _tile(tile, width, temperature, first, own, declined, log):
+    """Work `width` slices in place; return if all of them are ordinary."""
+    own[:width] = tile[0][:width]
+    for k in range(1, len(tile)):
+        _tile_max(tile[k][:width], own)
+    clean = _tile_begin(width, temperature, first, own, declined)
+    for k in range(len(tile)):
+        _tile_weigh(tile[k][:width], own, log)
+    _tile_divide(width, temperature, first, own, log)
+    for k in range(len(tile)):
         _tile_share(tile[k][:width], own, log)
     return clean
 
@@ -443,10 +487,11 @@ def _tile(tile, width, temperature, first, own, declined, log):
 def _short_rows(z, temperature, out, declined, log):
     """Rows of few lanes, turned into columns of a tile."""
     slices, lanes = z.shape
-    tile = np.empty((lanes, TILE), out.dtype)
+    most = min(512, max(NARROW, CACHES[0] // (lanes * out.itemsize)))
+    tile = np.empty((lanes, most), out.dtype)
     own = np.empty(5 * TILE, out.dtype)
-    for first in range(0, slices, TILE):
-        width = min(TILE, slices - first)
+    for first in range(0, slices, most):
+        width = min(most, slices - first)
         source, target = z[first : first + width], out[first : first + width]
         for k in range(lanes):
             row = tile[k]
@@ -466,26 +511,59 @@ def _short_rows(z, temperature, out, declined, log):
 
 @_compiled
 def _columns(z, temperature, out, declined, log, begin, end):
-    """Columns `begin` to `end` of each of many matrices."""
+    """Columns `begin` to `end` of each of many matrices.
+
+    A tile is worked in a copy of its columns, if that stays in the cache. Else the passes go over
+    the result itself, in wide strides: to reach for a few columns of many rows is much slower.
+    """
     matrices, lanes, columns = z.shape
-    most = max(16, min(TILE, CACHE // (lanes * out.itemsize)))
-    tile = np.empty((lanes, most), out.dtype)
+    most = CACHES[1] // (lanes * out.itemsize)
     own = np.empty(5 * TILE, out.dtype)
     for matrix in range(matrices):
         source, target = z[matrix], out[matrix]
-        for first in range(begin, end, most):
-            width = min(most, end - first)
-            index = matrix * columns + first
+        start = begin
+        while most < 4 * NARROW and start < end:
+            stop = min(start + TILE, end)
+            index = matrix * columns + start
+            own[: stop - start] = source[0][start:stop]
+            for k in range(1, lanes):
+                _tile_max(source[k][start:stop], own)
+            # In place of what is declined there would be nothing left to work on.
+            if not _tile_begin(stop - start, temperature, index, own, declined):
+                break
             for k in range(lanes):
-                tile[k][:width] = source[k][first : first + width]
-            if _tile(tile, width, temperature, index, own, declined, log):
-                for k in range(lanes):
-                    target[k][first : first + width] = tile[k][:width]
-            else:
-                for r in range(width):
-                    if not declined[index + r]:
-                        for k in range(lanes):
-                            target[k, first + r] = tile[k, r]
+                row = target[k][start:stop]
+                row[:] = source[k][start:stop]
+                _tile_weigh(row, own, log)
+            _tile_divide(stop - start, temperature, index, own, log)
+            for k in range(lanes):
+                _tile_share(target[k][start:stop], own, log)
+            start = stop
+        if start < end:
+            _narrow_columns(
+                source, temperature, target, declined, log, (start, end), matrix * columns, own
+            )
+
+
+@njit
+def _narrow_columns(source, temperature, target, declined, log, cut, offset, own):
+    lanes = len(source)
+    start, end = cut
+    most = min(TILE, max(NARROW, CACHES[1] // (lanes * target.itemsize)))
+    tile = np.empty((lanes, most), target.dtype)
+    for first in range(start, end, most):
+        width = min(most, end - first)
+        index = offset + first
+        for k in range(lanes):
+            tile[k][:width] = source[k][first : first + width]
+        if _tile(tile, width, temperature, index, own, declined, log):
+            for k in range(lanes):
+                target[k][first : first + width] = tile[k][:width]
+        else:
+            for r in range(width):
+                if not declined[index + r]:
+                    for k in range(lanes):
+                        target[k, first + r] = tile[k, r]
 
 
 def softmax(
@@ -529,7 +607,7 @@ def _compute(
         and z.flags.aligned
         and result.flags.c_contiguous
         and result.flags.aligned
-        and (inner == 1 or inner >= TILE // 4)
+        and (inner == 1 or inner >= NARROW)
     ):
         shape = (-1, z.shape[lane], inner)
         _contiguous(z.reshape(shape), _flat(t), result.reshape(shape), log=log)
@@ -585,7 +663,7 @@ def _regions(
     if columns > 1 and matrices < parts:
         return [
             functools.partial(_columns, z, t, out, declined, log, begin, end)
-            for begin, end in _cuts(columns, min(parts, columns // (TILE // 4)))
+            for begin, end in _cuts(columns, min(parts, columns // NARROW))
         ]
     tasks: list[Callable[[], object]] = []
     for begin, end in _cuts(matrices, min(parts, matrices)):
@@ -627,7 +705,7 @@ def _in_parts(z: Array, t: float, out: Array, *, log: bool) -> bool:
     most = FORMATS[from_dtype(out.dtype)].range
     if not (abs(maximum) <= most and t <= most and t * most >= 1):
         return False
-    totals = _run([functools.partial(_weigh, out[part], maximum, t, log) for part in parts])
+    totals = _run([functools.partial(_weigh, out[part], maximum, t, log, z[:0]) for part in parts])
     total, total_low = (sum(column) for column in zip(*totals, strict=True))
     _run(
         [functools.partial(_share, out[part], maximum, t, total, total_low, log) for part in parts]
