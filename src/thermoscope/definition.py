@@ -269,32 +269,36 @@ def check_any(
     t: Any
     if isinstance(temperature, (int, float, np.generic)):
         t = float(_real("temperature", temperature))
-        bad, shape = [] if t >= 0 else [t], ()
+        bad, shape = None if t >= 0 else t, ()
     else:
         t = real(xp, place, "temperature", temperature)
-        bad, shape = t[~(t >= 0)] if array_api.some(~(t >= 0)) else [], t.shape
+        wrong = ~(t >= 0)
+        bad, shape = float(t[wrong][0]) if array_api.some(wrong) else None, tuple(t.shape)
         t = array_api.astype(xp, t, z.dtype)
     mask: Any = None
     if where is not None:
-        mask = where if array_api.foreign(where) else xp.asarray(_mask(where), **place)
+        mask = where if array_api.foreign(where) else _brought(xp, place, _mask(where))
         if not xp.isdtype(mask.dtype, "bool"):
             raise TypeError(f"where must be an array of bool, got {mask.dtype}")
-    axes = _axes(z.shape, axis)
-    if len(bad):
-        raise ValueError(f"temperature must be >= 0, got {bad[0]}")
-    _fit(z.shape, shape, None if mask is None else mask.shape, axis, axes)
+    axes = _axes(tuple(z.shape), axis)
+    if bad is not None:
+        raise ValueError(f"temperature must be >= 0, got {bad}")
+    _fit(tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes)
     return Checked(xp, z, t, mask, axes, dtype)
 
 
 def real(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
     """Return a value as an array of real numbers of a library."""
     if not array_api.foreign(value):
-        array = _real(name, value)
-        # A copy: PyTorch warns of an array that is read-only.
-        return array if xp is np else xp.asarray(np.array(array), **place)
+        return _brought(xp, place, _real(name, value))
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{name} must be real numbers, got {value.dtype}")
     return value
+
+
+def _brought(xp: Any, place: dict[str, Any], array: NDArray[Any]) -> Any:  # noqa: ANN401
+    # A copy: PyTorch warns of an array that is read-only.
+    return array if xp is np else xp.asarray(np.array(array), **place)
 
 
 def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
@@ -423,8 +427,11 @@ def _elsewhere(
 
 def narrowed(xp: Any, values: Any, dtype: Any) -> Any:  # noqa: ANN401 - arrays of any library
     """Round values to a dtype, without a warning where they are beyond its range."""
-    if xp is np or values.dtype == dtype:
-        return values.astype(dtype, copy=False) if xp is np else values
+    if values.dtype == dtype:
+        return values
+    if xp is np:
+        with np.errstate(over="ignore"):
+            return values.astype(dtype)
     largest = float(xp.finfo(dtype).max)
     values = xp.where(values < -largest, -math.inf, values)
     return xp.astype(xp.where(values > largest, math.inf, values), dtype)

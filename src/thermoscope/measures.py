@@ -208,33 +208,32 @@ def cross_entropy(
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, targets)
     place = array_api.namespace(z)[1]
     wanted = real(xp, place, "targets", targets)
-    with np.errstate(all="ignore"):
-        log_p = log_softmax(z, t, axis=axes, where=mask)
-        if xp.isdtype(wanted.dtype, "real floating"):
-            if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
-                z.shape[k] for k in axes
-            ]:
-                raise ValueError(
-                    f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
-                    f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
-                )
-            wanted = array_api.astype(xp, wanted, z.dtype)
-            # 0 * -inf counts as 0.
-            log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
-            return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
-        if not xp.isdtype(wanted.dtype, "integral"):
-            raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
-        log_p = array_api.lanes_last(xp, log_p, axes)
-        classes = log_p.shape[-1]
-        outside = (wanted < 0) | (wanted >= classes)
-        if array_api.some(outside):
-            raise ValueError(f"targets must be in [0, {classes}), got {wanted[outside][0]}")
-        lanes = xp.arange(classes, **place)
-        chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
-        # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
-        # no take_along_axis, and an index out of range is an error on one device, not on another.
-        value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
-        return _rounded(xp, xp.where(outside, math.nan, value), dtype)
+    log_p = log_softmax(z, t, axis=axes, where=mask)
+    if xp.isdtype(wanted.dtype, "real floating"):
+        if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
+            z.shape[k] for k in axes
+        ]:
+            raise ValueError(
+                f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
+                f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
+            )
+        wanted = array_api.astype(xp, wanted, z.dtype)
+        # 0 * -inf counts as 0.
+        log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
+        return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
+    if not xp.isdtype(wanted.dtype, "integral"):
+        raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
+    log_p = array_api.lanes_last(xp, log_p, axes)
+    classes = log_p.shape[-1]
+    outside = (wanted < 0) | (wanted >= classes)
+    if array_api.some(outside):
+        raise ValueError(f"targets must be in [0, {classes}), got {int(wanted[outside][0])}")
+    lanes = xp.arange(classes, **place)
+    chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
+    # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
+    # no take_along_axis, and an index out of range is an error on one device, not on another.
+    value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
+    return _rounded(xp, xp.where(outside, math.nan, value), dtype)
 
 
 def kl_divergence(
@@ -308,19 +307,18 @@ def kl_divergence(
             f"other must have as many lanes as logits of shape {tuple(z.shape)} along axis "
             f"{axis}, got shape {tuple(y.shape)}"
         )
-    with np.errstate(all="ignore"):
-        log_p = log_softmax(z, t, axis=axes, where=mask)
-        log_q = log_softmax(y, s, axis=axes, where=mask)
-        p, q = xp.exp(log_p), xp.exp(log_q)
-        p_has, q_has = log_p != -math.inf, log_q != -math.inf
-        ratio = xp.where(p_has & q_has, log_p - log_q, 0.0)
-        near = xp.abs(ratio) < 1
-        small = xp.where(near, ratio, 0.0)
-        # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
-        # small probabilities.
-        term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
-        term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
-        return _rounded(xp, xp.sum(term, axis=axes), dtype)
+    log_p = log_softmax(z, t, axis=axes, where=mask)
+    log_q = log_softmax(y, s, axis=axes, where=mask)
+    p, q = xp.exp(log_p), xp.exp(log_q)
+    p_has, q_has = log_p != -math.inf, log_q != -math.inf
+    ratio = xp.where(p_has & q_has, log_p, 0.0) - xp.where(p_has & q_has, log_q, 0.0)
+    near = xp.abs(ratio) < 1
+    small = xp.where(near, ratio, 0.0)
+    # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
+    # small probabilities.
+    term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
+    term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
+    return _rounded(xp, xp.sum(term, axis=axes), dtype)
 
 
 def jacobian(
@@ -394,7 +392,8 @@ def jacobian(
             xp.expand_dims(-xp.expm1(log_p), axis=-1),
             xp.expand_dims(-p, axis=-2),
         )
-        value = xp.where(rest == 0, 0.0, xp.expand_dims(slope, axis=-1) * rest)
+        # inf * 0 counts as 0.
+        value = xp.where(rest == 0, 0.0, xp.expand_dims(slope, axis=-1)) * rest
         result: Result = narrowed(xp, value, dtype)
         return result
 
