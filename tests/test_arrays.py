@@ -37,9 +37,9 @@ def library(name: str) -> Any:
         asarray = lambda a: module.from_array(  # noqa: E731
             np.asarray(a), chunks=tuple(n // 2 + 1 for n in np.shape(a))
         )
-        call = lambda function, *args: uncomputed(function, *args)  # noqa: E731
+        call = uncomputed
     if name.startswith("jax"):
-        module.config.update("jax_enable_x64", True)
+        module.config.update("jax_enable_x64", True)  # noqa: FBT003
         asarray = module.numpy.asarray
     if name == "jax.jit":
         call = lambda function, *args: module.jit(function)(*args)  # noqa: E731
@@ -219,7 +219,7 @@ def test_dtypes(lib: Any, dtype: str) -> None:
 
 
 def test_integers_where_there_is_no_float64(jax: Any) -> None:
-    with jax.enable_x64(False):
+    with jax.enable_x64(False):  # noqa: FBT003
         got = ts.softmax(jax.numpy.asarray([1, 2, 3]))
     assert got.dtype == np.float32
     np.testing.assert_allclose(got, ts.softmax([1, 2, 3]), rtol=1e-6)
@@ -500,7 +500,7 @@ def test_no_gradient_is_nan(logits: np.ndarray, temperature: float, where: np.nd
             assert not np.abs(got[0][~where]).any()
 
 
-def test_nothing_moves_what_is_counted(torch: Any, jax: Any) -> None:
+def test_nothing_moves_what_is_counted() -> None:
     for logits, temperature in (([1.0, 1.0, 0.5], 0.0), ([1.0, 2.0, 0.5], INF), ([INF, 1.0], 1.0)):
         for gradients in (torch_gradients, jax_gradients):
             for function in (ts.softmax, ts.log_softmax):

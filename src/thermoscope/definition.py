@@ -248,6 +248,7 @@ def check_any(
     axis: Axis,
     where: ArrayLike | None,
     *others: ArrayLike,
+    names: tuple[str, str] = ("logits", "temperature"),
 ) -> Checked:
     """Check arguments of any library, of which `others` may be too, and bring them to that one.
 
@@ -255,7 +256,7 @@ def check_any(
     one; otherwise nothing is broadcast, so that a lazy array stays as small as it is.
     """
     xp, place = array_api.namespace(logits, temperature, where, *others)
-    z = real(xp, place, "logits", logits)
+    z = real(xp, place, names[0], logits)
     if xp is np:
         dtype: Any = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
         z = z.astype(np.float64)
@@ -268,10 +269,10 @@ def check_any(
             z = xp.astype(z, xp.float32)
     t: Any
     if isinstance(temperature, (int, float, np.generic)):
-        t = float(_real("temperature", temperature))
+        t = float(_real(names[1], temperature))
         bad, shape = None if t >= 0 else t, ()
     else:
-        t = real(xp, place, "temperature", temperature)
+        t = real(xp, place, names[1], temperature)
         wrong = ~(t >= 0)
         bad, shape = float(t[wrong][0]) if array_api.some(wrong) else None, tuple(t.shape)
         t = array_api.astype(xp, t, z.dtype)
@@ -280,10 +281,10 @@ def check_any(
         mask = where if array_api.foreign(where) else _brought(xp, place, _mask(where))
         if not xp.isdtype(mask.dtype, "bool"):
             raise TypeError(f"where must be an array of bool, got {mask.dtype}")
-    axes = _axes(tuple(z.shape), axis)
+    axes = _axes(tuple(z.shape), axis, names[0])
     if bad is not None:
-        raise ValueError(f"temperature must be >= 0, got {bad}")
-    _fit(tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes)
+        raise ValueError(f"{names[1]} must be >= 0, got {bad}")
+    _fit(tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes, names=names)
     return Checked(xp, z, t, mask, axes, dtype)
 
 
@@ -301,7 +302,7 @@ def _brought(xp: Any, place: dict[str, Any], array: NDArray[Any]) -> Any:  # noq
     return array if xp is np else xp.asarray(np.array(array), **place)
 
 
-def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+def _axes(shape: tuple[int, ...], axis: Axis, name: str = "logits") -> tuple[int, ...]:
     """Return the axes of logits of a shape, counted from the last: shapes broadcast from there."""
     dimensions = len(shape)
     several = range(dimensions) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -314,12 +315,12 @@ def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
                 f"axis must be an integer, a tuple of them or None, got {axis!r}"
             ) from None
         if not -dimensions <= index < dimensions:
-            raise ValueError(f"axis must be one of the axes of logits of shape {shape}, got {axis}")
+            raise ValueError(f"axis must be one of the axes of {name} of shape {shape}, got {axis}")
         index = index if index < 0 else index - dimensions
         if index in axes:
             raise ValueError(f"axis must name each axis once, got {axis}")
         if shape[index] == 0:
-            raise ValueError(f"logits must have at least one lane along axis {axis}, got {shape}")
+            raise ValueError(f"{name} must have at least one lane along axis {axis}, got {shape}")
         axes.append(index)
     return tuple(axes)
 
@@ -330,21 +331,23 @@ def _fit(
     mask: tuple[int, ...] | None,
     axis: Axis,
     axes: tuple[int, ...],
+    *,
+    names: tuple[str, str] = ("logits", "temperature"),
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shape to which logits, temperature and mask broadcast, whole and reduced."""
     for index in axes:
         if -index <= len(t) and t[index] != 1:
-            hint = ": use temperature[:, None]" if len(t) == 1 and axes == (-1,) else ""
+            hint = f": use {names[1]}[:, None]" if len(t) == 1 and axes == (-1,) else ""
             raise ValueError(
-                f"temperature must have size 1 along axis {axis} of logits of shape {z}, "
+                f"{names[1]} must have size 1 along axis {axis} of {names[0]} of shape {z}, "
                 f"got shape {t}{hint}"
             )
     try:
         shape = np.broadcast_shapes(z, t, mask or ()) if t or mask else z
     except ValueError:
-        shapes = f"temperature {t}" + ("" if mask is None else f" and where {mask}")
+        shapes = f"{names[1]} {t}" + ("" if mask is None else f" and where {mask}")
         raise ValueError(
-            f"temperature and where must broadcast against logits of shape {z}, got {shapes}"
+            f"{names[1]} and where must broadcast against {names[0]} of shape {z}, got {shapes}"
         ) from None
     single = list(shape)
     for index in axes:
