@@ -22,7 +22,17 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "thermoscope"
 
 HEAVY = {
-    *("anywidget", "array_api_compat", "ipywidgets", "jax", "matplotlib", "numba", "pandas", "rich", "scipy"),
+    *(
+        "anywidget",
+        "array_api_compat",
+        "ipywidgets",
+        "jax",
+        "matplotlib",
+        "numba",
+        "pandas",
+        "rich",
+        "scipy",
+    ),
     *("starlette", "torch", "typer", "uvicorn"),
 }
 
@@ -37,7 +47,8 @@ def loaded_by(statement: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "statement", ["import thermoscope", "import thermoscope as ts; ts.softmax([1, 2]); ts.jacobian([1])"]
+    "statement",
+    ["import thermoscope", "import thermoscope as ts; ts.softmax([1, 2]); ts.jacobian([1])"],
 )
 def test_the_import_loads_numpy_and_nothing_heavier(statement: str) -> None:
     loaded = loaded_by(statement)

@@ -90,7 +90,7 @@ def softmax(
 
     A temperature that can't be looked at (JAX under `jit`, Dask, PyTorch's `vmap`, a device
     other than the CPU, where a look would wait for it) raises no error: where it is negative or
-    NaN, so is the slice NaN.
+    NaN, so is the slice NaN. JAX counts numbers below the smallest normal one as 0, here too.
 
     References
     ----------
@@ -213,8 +213,8 @@ def check(
 
     The temperature has the dimensions of the logits and size 1 along `axis`.
     """
-    z = _real("logits", logits)
-    t = _real("temperature", temperature).astype(np.float64)
+    z = real("logits", logits)
+    t = real("temperature", temperature).astype(np.float64)
     mask = None if where is None else _mask(where)
     axes = _axes(z.shape, axis)
     bad = ~(t >= 0)
@@ -256,7 +256,7 @@ def check_any(
     one; otherwise nothing is broadcast, so that a lazy array stays as small as it is.
     """
     xp, place = array_api.namespace(logits, temperature, where, *others)
-    z = real(xp, place, names[0], logits)
+    z = real_any(xp, place, names[0], logits)
     if xp is np:
         dtype: Any = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
         z = z.astype(np.float64)
@@ -269,10 +269,10 @@ def check_any(
             z = xp.astype(z, xp.float32)
     t: Any
     if isinstance(temperature, (int, float, np.generic)):
-        t = float(_real(names[1], temperature))
+        t = float(real(names[1], temperature))
         bad, shape = None if t >= 0 else t, ()
     else:
-        t = real(xp, place, names[1], temperature)
+        t = real_any(xp, place, names[1], temperature)
         wrong = ~(t >= 0)
         bad, shape = float(t[wrong][0]) if array_api.some(wrong) else None, tuple(t.shape)
         t = array_api.astype(xp, t, z.dtype)
@@ -284,14 +284,16 @@ def check_any(
     axes = _axes(tuple(z.shape), axis, names[0])
     if bad is not None:
         raise ValueError(f"{names[1]} must be >= 0, got {bad}")
-    _fit(tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes, names=names)
+    _fit(
+        tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes, names=names
+    )
     return Checked(xp, z, t, mask, axes, dtype)
 
 
-def real(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
+def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
     """Return a value as an array of real numbers of a library."""
     if not array_api.foreign(value):
-        return _brought(xp, place, _real(name, value))
+        return _brought(xp, place, real(name, value))
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{name} must be real numbers, got {value.dtype}")
     return value
@@ -362,7 +364,7 @@ def _mask(where: ArrayLike) -> NDArray[np.bool_]:
     return mask
 
 
-def _real(name: str, value: ArrayLike) -> NDArray[np.generic]:
+def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -384,6 +386,7 @@ def _along(
     out: Result | None,
 ) -> Result:
     z, t, mask, index, dtype, shape, axes = check(logits, temperature, axis, where)
+    given = out is not None
     if out is None:
         out = np.empty(shape, dtype)
     elif not isinstance(out, np.ndarray):
@@ -408,8 +411,9 @@ def _along(
     flat = np.empty(z.shape, dtype)
     compute(z, t, mask, index, flat)
     lanes = tuple(shape[k] for k in axes)
-    np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape(*z.shape[:-1], *lanes)
-    return out
+    np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape((*z.shape[:-1], *lanes))
+    # Of a plain number NumPy's functions give a scalar.
+    return out if shape or given else out[()]
 
 
 def _elsewhere(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from thermoscope.definition import check, check_any, log_softmax, narrowed, real, softmax
+from thermoscope.definition import check, check_any, log_softmax, narrowed, real_any, softmax
 from thermoscope.kernels import array_api
 from thermoscope.kernels import numpy as kernel
 
@@ -208,7 +208,7 @@ def cross_entropy(
     """
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, targets)
     place = array_api.namespace(z)[1]
-    wanted = real(xp, place, "targets", targets)
+    wanted = real_any(xp, place, "targets", targets)
     log_p = log_softmax(z, t, axis=axes, where=mask)
     if xp.isdtype(wanted.dtype, "real floating"):
         if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
