@@ -79,26 +79,26 @@ def test_the_vectors_are_what_their_script_makes() -> None:
         assert (VECTORS / name).read_text(encoding="utf-8") == text, f"run make.py: {name} is old"
 
 
-@pytest.mark.parametrize(
-    ("logits", "temperature", "where", "want"),
-    [
-        # The rules in their order: a mask before a NaN, a NaN before +inf, +inf before T.
-        ([NAN, 1.0, 2.0], 0, [False, True, True], [0, 0, 1]),
-        ([NAN, INF, 2.0], 0, None, [NAN, NAN, NAN]),
-        ([NAN, INF, 2.0], INF, [True, True, False], [NAN, NAN, 0]),
-        ([INF, INF, 2.0], INF, None, [0.5, 0.5, 0]),
-        ([INF, INF, 2.0], 0, [True, False, True], [1, 0, 0]),
-        ([-INF, -INF], 0, None, [NAN, NAN]),
-        ([-INF, -INF], INF, None, [NAN, NAN]),
-        ([-INF, 7.0], 1, [True, False], [NAN, 0]),
-        ([1.0, 2.0], 1, [False, False], [0, 0]),
-        ([2.0, 2.0, 1.0], 0, None, [0.5, 0.5, 0]),
-        ([2.0, -INF, 1.0], INF, None, [0.5, 0, 0.5]),
-        ([0.0, -0.0], 0, None, [0.5, 0.5]),
-        ([1e308, -1e308], 5e-324, None, [1, 0]),
-        ([3], 0.1, None, [1]),
-    ],
-)
+TABLE = [
+    # The rules in their order: a mask before a NaN, a NaN before +inf, +inf before T.
+    ([NAN, 1.0, 2.0], 0, [False, True, True], [0, 0, 1]),
+    ([NAN, INF, 2.0], 0, None, [NAN, NAN, NAN]),
+    ([NAN, INF, 2.0], INF, [True, True, False], [NAN, NAN, 0]),
+    ([INF, INF, 2.0], INF, None, [0.5, 0.5, 0]),
+    ([INF, INF, 2.0], 0, [True, False, True], [1, 0, 0]),
+    ([-INF, -INF], 0, None, [NAN, NAN]),
+    ([-INF, -INF], INF, None, [NAN, NAN]),
+    ([-INF, 7.0], 1, [True, False], [NAN, 0]),
+    ([1.0, 2.0], 1, [False, False], [0, 0]),
+    ([2.0, 2.0, 1.0], 0, None, [0.5, 0.5, 0]),
+    ([2.0, -INF, 1.0], INF, None, [0.5, 0, 0.5]),
+    ([0.0, -0.0], 0, None, [0.5, 0.5]),
+    ([1e308, -1e308], 5e-324, None, [1, 0]),
+    ([3], 0.1, None, [1]),
+]
+
+
+@pytest.mark.parametrize(("logits", "temperature", "where", "want"), TABLE)
 def test_the_table(
     logits: list[float], temperature: float, where: list[bool] | None, want: list[float]
 ) -> None:

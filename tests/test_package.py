@@ -22,7 +22,17 @@ ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "thermoscope"
 
 HEAVY = {
-    *("anywidget", "ipywidgets", "jax", "matplotlib", "numba", "pandas", "rich", "scipy"),
+    *(
+        "anywidget",
+        "array_api_compat",
+        "ipywidgets",
+        "jax",
+        "matplotlib",
+        "numba",
+        "pandas",
+        "rich",
+        "scipy",
+    ),
     *("starlette", "torch", "typer", "uvicorn"),
 }
 
@@ -36,8 +46,12 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_import_loads_numpy_and_nothing_heavier() -> None:
-    loaded = loaded_by("import thermoscope")
+@pytest.mark.parametrize(
+    "statement",
+    ["import thermoscope", "import thermoscope as ts; ts.softmax([1, 2]); ts.jacobian([1])"],
+)
+def test_the_import_loads_numpy_and_nothing_heavier(statement: str) -> None:
+    loaded = loaded_by(statement)
     assert "numpy" in loaded
     assert not HEAVY & loaded
 
@@ -49,6 +63,10 @@ def test_the_import_loads_numpy_and_nothing_heavier() -> None:
         ("from thermoscope import plot", "matplotlib"),
         ("from thermoscope import Explorer", "anywidget"),
         ("import thermoscope.explorer.server", "starlette"),
+        (
+            "import array_api_strict, thermoscope; thermoscope.softmax(array_api_strict.ones(2))",
+            "array_api_compat",
+        ),
     ],
 )
 def test_and_that_check_can_fail(statement: str, heavy: str) -> None:

@@ -90,7 +90,7 @@ def softmax(
 
     A temperature that can't be looked at (JAX under `jit`, Dask, PyTorch's `vmap`, a device
     other than the CPU, where a look would wait for it) raises no error: where it is negative or
-    NaN, so is the slice NaN.
+    NaN, so is the slice NaN. JAX counts numbers below the smallest normal one as 0, here too.
 
     References
     ----------
@@ -257,6 +257,7 @@ def check_any(
     axis: Axis,
     where: ArrayLike | None,
     *others: ArrayLike,
+    names: tuple[str, str] = ("logits", "temperature"),
 ) -> Checked:
     """Check arguments of any library, of which `others` may be too, and bring them to that one.
 
@@ -264,7 +265,7 @@ def check_any(
     one; otherwise nothing is broadcast, so that a lazy array stays as small as it is.
     """
     xp, place = array_api.namespace(logits, temperature, where, *others)
-    z = real_any(xp, place, "logits", logits)
+    z = real_any(xp, place, names[0], logits)
     if xp is np:
         dtype: Any = np.dtype(np.float64) if z.dtype.kind in "iub" else z.dtype
         z = z.astype(np.float64)
@@ -277,36 +278,42 @@ def check_any(
             z = xp.astype(z, xp.float32)
     t: Any
     if isinstance(temperature, (int, float, np.generic)):
-        t = float(real("temperature", temperature))
-        bad, shape = [] if t >= 0 else [t], ()
+        t = float(real(names[1], temperature))
+        bad, shape = None if t >= 0 else t, ()
     else:
-        t = real_any(xp, place, "temperature", temperature)
-        bad, shape = t[~(t >= 0)] if array_api.some(~(t >= 0)) else [], t.shape
+        t = real_any(xp, place, names[1], temperature)
+        wrong = ~(t >= 0)
+        bad, shape = float(t[wrong][0]) if array_api.some(wrong) else None, tuple(t.shape)
         t = array_api.astype(xp, t, z.dtype)
     mask: Any = None
     if where is not None:
-        mask = where if array_api.foreign(where) else xp.asarray(_mask(where), **place)
+        mask = where if array_api.foreign(where) else _brought(xp, place, _mask(where))
         if not xp.isdtype(mask.dtype, "bool"):
             raise TypeError(f"where must be an array of bool, got {mask.dtype}")
-    axes = _axes(z.shape, axis)
-    if len(bad):
-        raise ValueError(f"temperature must be >= 0, got {bad[0]}")
-    _fit(z.shape, shape, None if mask is None else mask.shape, axis, axes)
+    axes = _axes(tuple(z.shape), axis, names[0])
+    if bad is not None:
+        raise ValueError(f"{names[1]} must be >= 0, got {bad}")
+    _fit(
+        tuple(z.shape), shape, None if mask is None else tuple(mask.shape), axis, axes, names=names
+    )
     return Checked(xp, z, t, mask, axes, dtype)
 
 
 def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
     """Return a value as an array of real numbers of a library."""
     if not array_api.foreign(value):
-        array = real(name, value)
-        # A copy: PyTorch warns of an array that is read-only.
-        return array if xp is np else xp.asarray(np.array(array), **place)
+        return _brought(xp, place, real(name, value))
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
         raise TypeError(f"{name} must be real numbers, got {value.dtype}")
     return value
 
 
-def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
+def _brought(xp: Any, place: dict[str, Any], array: NDArray[Any]) -> Any:  # noqa: ANN401
+    # A copy: PyTorch warns of an array that is read-only.
+    return array if xp is np else xp.asarray(np.array(array), **place)
+
+
+def _axes(shape: tuple[int, ...], axis: Axis, name: str = "logits") -> tuple[int, ...]:
     """Return the axes of logits of a shape, counted from the last: shapes broadcast from there."""
     dimensions = len(shape)
     several = range(dimensions) if axis is None else axis if isinstance(axis, tuple) else (axis,)
@@ -319,12 +326,12 @@ def _axes(shape: tuple[int, ...], axis: Axis) -> tuple[int, ...]:
                 f"axis must be an integer, a tuple of them or None, got {axis!r}"
             ) from None
         if not -dimensions <= index < dimensions:
-            raise ValueError(f"axis must be one of the axes of logits of shape {shape}, got {axis}")
+            raise ValueError(f"axis must be one of the axes of {name} of shape {shape}, got {axis}")
         index = index if index < 0 else index - dimensions
         if index in axes:
             raise ValueError(f"axis must name each axis once, got {axis}")
         if shape[index] == 0:
-            raise ValueError(f"logits must have at least one lane along axis {axis}, got {shape}")
+            raise ValueError(f"{name} must have at least one lane along axis {axis}, got {shape}")
         axes.append(index)
     return tuple(axes)
 
@@ -335,21 +342,23 @@ def _fit(
     mask: tuple[int, ...] | None,
     axis: Axis,
     axes: tuple[int, ...],
+    *,
+    names: tuple[str, str] = ("logits", "temperature"),
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return the shape to which logits, temperature and mask broadcast, whole and reduced."""
     for index in axes:
         if -index <= len(t) and t[index] != 1:
-            hint = ": use temperature[:, None]" if len(t) == 1 and axes == (-1,) else ""
+            hint = f": use {names[1]}[:, None]" if len(t) == 1 and axes == (-1,) else ""
             raise ValueError(
-                f"temperature must have size 1 along axis {axis} of logits of shape {z}, "
+                f"{names[1]} must have size 1 along axis {axis} of {names[0]} of shape {z}, "
                 f"got shape {t}{hint}"
             )
     try:
         shape = np.broadcast_shapes(z, t, mask or ()) if t or mask else z
     except ValueError:
-        shapes = f"temperature {t}" + ("" if mask is None else f" and where {mask}")
+        shapes = f"{names[1]} {t}" + ("" if mask is None else f" and where {mask}")
         raise ValueError(
-            f"temperature and where must broadcast against logits of shape {z}, got {shapes}"
+            f"{names[1]} and where must broadcast against {names[0]} of shape {z}, got {shapes}"
         ) from None
     single = list(shape)
     for index in axes:
@@ -386,6 +395,7 @@ def _along(
     out: Result | None,
 ) -> Result:
     z, t, mask, index, dtype, shape, axes = check(logits, temperature, axis, where)
+    given = out is not None
     if out is None:
         out = np.empty(shape, dtype)
     elif not isinstance(out, np.ndarray):
@@ -411,8 +421,9 @@ def _along(
     flat = np.empty(z.shape, dtype)
     compute(z, t, mask, index, flat)
     lanes = tuple(shape[k] for k in axes)
-    np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape(*z.shape[:-1], *lanes)
-    return out
+    np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape((*z.shape[:-1], *lanes))
+    # Of a plain number NumPy's functions give a scalar.
+    return out if shape or given else out[()]
 
 
 def _few(
@@ -460,8 +471,11 @@ def _elsewhere(
 
 def narrowed(xp: Any, values: Any, dtype: Any) -> Any:  # noqa: ANN401 - arrays of any library
     """Round values to a dtype, without a warning where they are beyond its range."""
-    if xp is np or values.dtype == dtype:
-        return values.astype(dtype, copy=False) if xp is np else values
+    if values.dtype == dtype:
+        return values
+    if xp is np:
+        with np.errstate(over="ignore"):
+            return values.astype(dtype)
     largest = float(xp.finfo(dtype).max)
     values = xp.where(values < -largest, -math.inf, values)
     return xp.astype(xp.where(values > largest, math.inf, values), dtype)

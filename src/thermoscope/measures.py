@@ -177,7 +177,8 @@ def cross_entropy(
     -------
     ndarray or scalar, or an array of the library of the arguments
         The cross-entropy of each slice, not reduced, without `axis`, of the dtype of `logits`:
-        inf where a target's probability is exactly 0 by definition, NaN where softmax is NaN. A
+        inf where a target's probability is exactly 0 by definition or its logarithm beyond the
+        range of the dtype, NaN where softmax is NaN. A
         lane of weight 0 adds nothing, whatever its probability.
 
     Raises
@@ -208,33 +209,34 @@ def cross_entropy(
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, targets)
     place = array_api.namespace(z)[1]
     wanted = real_any(xp, place, "targets", targets)
-    with np.errstate(all="ignore"):
-        log_p = log_softmax(z, t, axis=axes, where=mask)
-        if xp.isdtype(wanted.dtype, "real floating"):
-            if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
-                z.shape[k] for k in axes
-            ]:
-                raise ValueError(
-                    f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
-                    f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
-                )
-            wanted = array_api.astype(xp, wanted, z.dtype)
-            # 0 * -inf counts as 0.
-            log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
-            return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
-        if not xp.isdtype(wanted.dtype, "integral"):
-            raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
-        log_p = array_api.lanes_last(xp, log_p, axes)
-        classes = log_p.shape[-1]
-        outside = (wanted < 0) | (wanted >= classes)
-        if array_api.some(outside):
-            raise ValueError(f"targets must be in [0, {classes}), got {wanted[outside][0]}")
-        lanes = xp.arange(classes, **place)
-        chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
-        # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
-        # no take_along_axis, and an index out of range is an error on one device, not on another.
-        value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
-        return _rounded(xp, xp.where(outside, math.nan, value), dtype)
+    log_p = log_softmax(z, t, axis=axes, where=mask)
+    if xp.isdtype(wanted.dtype, "real floating"):
+        if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
+            z.shape[k] for k in axes
+        ]:
+            raise ValueError(
+                f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
+                f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
+            )
+        _broadcasts("targets", wanted.shape, "logits", log_p.shape)
+        wanted = array_api.astype(xp, wanted, z.dtype)
+        # 0 * -inf counts as 0.
+        log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
+        return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
+    if not xp.isdtype(wanted.dtype, "integral"):
+        raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
+    log_p = array_api.lanes_last(xp, log_p, axes)
+    _broadcasts("targets", wanted.shape, "slices", log_p.shape[:-1])
+    classes = log_p.shape[-1]
+    outside = (wanted < 0) | (wanted >= classes)
+    if array_api.some(outside):
+        raise ValueError(f"targets must be in [0, {classes}), got {int(wanted[outside][0])}")
+    lanes = xp.arange(classes, **place)
+    chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
+    # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
+    # no take_along_axis, and an index out of range is an error on one device, not on another.
+    value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
+    return _rounded(xp, xp.where(outside, math.nan, value), dtype)
 
 
 def kl_divergence(
@@ -302,25 +304,26 @@ def kl_divergence(
     """
     beside = temperature if other_temperature is None else other_temperature
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, other, beside)
-    _, y, s, _, _, _ = check_any(other, beside, axes, where, logits, temperature)
+    names = ("other", "temperature" if other_temperature is None else "other_temperature")
+    _, y, s, _, _, _ = check_any(other, beside, axes, where, logits, temperature, names=names)
     if [z.shape[k] for k in axes] != [y.shape[k] for k in axes]:
         raise ValueError(
             f"other must have as many lanes as logits of shape {tuple(z.shape)} along axis "
             f"{axis}, got shape {tuple(y.shape)}"
         )
-    with np.errstate(all="ignore"):
-        log_p = log_softmax(z, t, axis=axes, where=mask)
-        log_q = log_softmax(y, s, axis=axes, where=mask)
-        p, q = xp.exp(log_p), xp.exp(log_q)
-        p_has, q_has = log_p != -math.inf, log_q != -math.inf
-        ratio = xp.where(p_has & q_has, log_p - log_q, 0.0)
-        near = xp.abs(ratio) < 1
-        small = xp.where(near, ratio, 0.0)
-        # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
-        # small probabilities.
-        term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
-        term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
-        return _rounded(xp, xp.sum(term, axis=axes), dtype)
+    log_p = log_softmax(z, t, axis=axes, where=mask)
+    log_q = log_softmax(y, s, axis=axes, where=mask)
+    _broadcasts("other", log_q.shape, "logits", log_p.shape)
+    p, q = xp.exp(log_p), xp.exp(log_q)
+    p_has, q_has = log_p != -math.inf, log_q != -math.inf
+    ratio = xp.where(p_has & q_has, log_p, 0.0) - xp.where(p_has & q_has, log_q, 0.0)
+    near = xp.abs(ratio) < 1
+    small = xp.where(near, ratio, 0.0)
+    # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
+    # small probabilities.
+    term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
+    term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
+    return _rounded(xp, xp.sum(term, axis=axes), dtype)
 
 
 def jacobian(
@@ -384,17 +387,19 @@ def jacobian(
         unmoved = (z == math.inf) if mask is None else (z == math.inf) & mask
         divisor = array_api.beside(xp, t, z)
         divisor = xp.where(xp.any(unmoved, axis=axes, keepdims=True), math.inf, divisor)
-        step = (divisor == 0) & (p > 0)
-        slope = xp.where(step, math.inf, p / xp.where(divisor == 0, 1.0, divisor))
-        p, log_p, slope = (array_api.lanes_last(xp, a, axes) for a in (p, log_p, slope))
+        p, log_p, divisor = (array_api.lanes_last(xp, a, axes) for a in (p, log_p, divisor))
         lanes = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
-        # 1 - p from the logarithm, for the lane whose p rounds to 1.
-        rest = xp.where(
+        value = xp.where(
             xp.expand_dims(lanes, axis=1) == lanes,
-            xp.expand_dims(-xp.expm1(log_p), axis=-1),
-            xp.expand_dims(-p, axis=-2),
+            # 1 - p from the logarithm, for the lane whose p rounds to 1.
+            xp.expand_dims(p * -xp.expm1(log_p), axis=-1),
+            0 - xp.expand_dims(p, axis=-1) * xp.expand_dims(p, axis=-2),
         )
-        value = xp.where(rest == 0, 0.0, xp.expand_dims(slope, axis=-1) * rest)
+        divisor = xp.expand_dims(divisor, axis=-1)
+        step = divisor == 0
+        value = value / xp.where(step, 1.0, divisor)
+        value = xp.where(step & (value > 0), math.inf, value)
+        value = xp.where(step & (value < 0), -math.inf, value)
         result: Result = narrowed(xp, value, dtype)
         return result
 
@@ -469,6 +474,15 @@ def _nats(
     nats = np.empty(arguments.temperature.shape)
     kernel.entropy(arguments.logits, arguments.temperature, arguments.where, arguments.axis, nats)
     return np, nats.squeeze(arguments.axis), arguments.dtype
+
+
+def _broadcasts(name: str, shape: tuple[int, ...], against: str, other: tuple[int, ...]) -> None:
+    try:
+        np.broadcast_shapes(shape, other)
+    except ValueError:
+        raise ValueError(
+            f"{name} must broadcast against {against} of shape {tuple(other)}, got {tuple(shape)}"
+        ) from None
 
 
 def _rounded(xp: Any, values: Any, dtype: Any) -> Result:  # noqa: ANN401 - of any library

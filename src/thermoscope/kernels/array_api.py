@@ -143,6 +143,7 @@ def entropy(
     value = _log_total(xp, lanes, axes) - moment / xp.where(lanes.defined, total, math.nan)
     if where is None:
         return value
+    where = xp.broadcast_to(where, lanes.live.shape)
     return xp.where(xp.any(where, axis=axes, keepdims=True), value, 0.0)
 
 

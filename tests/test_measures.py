@@ -1,0 +1,300 @@
+# ruff: noqa: ANN401 - arrays of any library, numbers of mpmath
+"""Cross-entropy, divergence and derivatives: their oracle, their edges, their equivalences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from mpmath import mp, mpf
+from test_definition import INF, NAN
+
+import thermoscope as ts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EPS = 2.0**-52
+TEMPERATURES = (0.01, 0.5, 1.0, 1.7358, 100.0, 1e4)
+
+
+def rows() -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(12)
+    return {
+        "ordinary": draw.normal(0, 3, 12),
+        "ties": np.array([2.0, 1.0, 2.0, 0.5, 2.0]),
+        "a wide spread": draw.uniform(-500, 500, 12),
+        "a large common offset": 1e8 + draw.random(12),
+        "near ties": 1.0 + np.arange(8) * EPS,
+        "a confident lane": np.array([50.0, 0.1, 0.2, -3.0]),
+        "the whole range": np.array([1e308, -1e308, 5e307, 0.0]),
+        "one lane": np.array([3.0]),
+    }
+
+
+def exact(logits: Any, temperature: Any) -> list[Any]:
+    weights = [mp.exp(mpf(z) / mpf(temperature)) for z in logits]
+    total = mp.fsum(weights)
+    return [weight / total for weight in weights]
+
+
+def doubles(values: Any) -> np.ndarray:
+    return np.array([float(value) for value in values])
+
+
+@pytest.fixture(autouse=True)
+def _digits() -> Any:
+    with mp.workprec(4000):
+        yield
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", rows())
+def test_cross_entropy_of_exact_arithmetic(name: str, temperature: float) -> None:
+    logits = rows()[name]
+    p = exact(logits, temperature)
+    classes = np.arange(len(logits))
+    got = ts.cross_entropy(np.tile(logits, (len(logits), 1)), classes, temperature)
+    np.testing.assert_allclose(got, doubles(-mp.log(share) for share in p), rtol=2 * EPS)
+    weights = np.random.default_rng(13).dirichlet(np.ones(len(logits)))
+    want = -mp.fsum(mpf(w) * mp.log(share) for w, share in zip(weights, p, strict=True))
+    if max(-mp.log(share) for share in p) > np.finfo(float).max:
+        want = INF  # as is then one of the logarithms of which this is the mean
+    got = ts.cross_entropy(logits, weights, temperature)
+    np.testing.assert_allclose(got, float(want), rtol=20 * EPS)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", rows())
+def test_divergence_of_exact_arithmetic(name: str, temperature: float) -> None:
+    logits = rows()[name]
+    draw = np.random.default_rng(14)
+    for other, other_temperature in (
+        (draw.normal(0, 3, len(logits)), None),
+        (draw.normal(0, 3, len(logits)), 0.3),
+        (logits, 3 * temperature),
+        (logits, temperature * (1 + 1e-4)),
+    ):
+        p = exact(logits, temperature)
+        q = exact(other, temperature if other_temperature is None else other_temperature)
+        want = float(mp.fsum(a * mp.log(a / b) for a, b in zip(p, q, strict=True)))
+        got = ts.kl_divergence(logits, other, temperature, other_temperature)
+        # A small divergence is half the mean square of log(p / q), whose terms have errors of an
+        # ulp of log p. To sum p log(p / q) alone would leave EPS / want.
+        room = 20 * EPS * (20 + 1 / np.sqrt(want)) if want else 0
+        np.testing.assert_allclose(got, want, rtol=room, atol=1e-28)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("name", rows())
+def test_derivatives_are_differences(name: str, temperature: float) -> None:
+    """Central differences of exact softmaxes, so close that they are exact to a double."""
+    logits = rows()[name]
+    z, t, step = [mpf(v) for v in logits], mpf(temperature), mpf(2) ** -300 * mpf(temperature)
+
+    def slope(up: list[Any], down: list[Any]) -> np.ndarray:
+        return doubles((a - b) / (2 * step) for a, b in zip(up, down, strict=True))
+
+    columns = []
+    for j in range(len(z)):
+        ends = [exact([v + sign * step * (k == j) for k, v in enumerate(z)], t) for sign in (1, -1)]
+        columns.append(slope(*ends))
+    want = np.array(columns).T
+    got = ts.jacobian(logits, temperature)
+    np.testing.assert_allclose(got, want, rtol=8 * EPS, atol=5e-324)
+    want = slope(exact(z, t + step), exact(z, t - step))
+    got = ts.temperature_derivative(logits, temperature)
+    # A lane at the mean changes by a difference of two numbers, which can't be closer than they.
+    p = ts.softmax(logits, temperature)
+    with np.errstate(over="ignore"):
+        distance = np.abs((logits / 4 - logits.max() / 4) / temperature) * 4
+    distance = np.where(p == 0, 0, distance)
+    room = p * (distance + (p * distance).sum()) / temperature
+    assert (np.abs(got - want) <= 8 * EPS * room + 5e-324).all()
+
+
+INFS = [[INF, -INF], [-INF, INF]]
+ZEROS = np.zeros((2, 2))
+
+
+@pytest.mark.parametrize(
+    ("logits", "temperature", "where", "slopes", "rates"),
+    [
+        ([2.0, 1.0], 0, None, ZEROS, [0, 0]),
+        ([2.0, 2.0], 0, None, INFS, [0, 0]),
+        ([2.0, 2.0], 0, [True, False], ZEROS, [0, 0]),
+        ([2.0, 1.0], INF, None, ZEROS, [0, 0]),
+        ([2.0, -INF], INF, None, ZEROS, [0, 0]),
+        ([2.0, -INF], 1, None, ZEROS, [0, 0]),
+        ([INF, INF], 1, None, ZEROS, [0, 0]),
+        ([INF, INF], 0, None, ZEROS, [0, 0]),
+        ([INF, 1.0], 1, [False, True], ZEROS, [0, 0]),
+        ([NAN, 1.0], 1, [False, True], ZEROS, [0, 0]),
+        ([NAN, 1.0], 1, [False, False], ZEROS, [0, 0]),
+        ([-INF, -INF], 1, None, ZEROS + NAN, [NAN, NAN]),
+        ([INF, NAN], 1, None, ZEROS + NAN, [NAN, NAN]),
+        ([1e308, -1e308], 5e-324, None, ZEROS, [0, 0]),
+    ],
+)
+def test_derivatives_at_the_edges(
+    logits: list[float], temperature: float, where: Any, slopes: Any, rates: Any
+) -> None:
+    np.testing.assert_array_equal(ts.jacobian(logits, temperature, where=where), slopes)
+    np.testing.assert_array_equal(
+        ts.temperature_derivative(logits, temperature, where=where), rates
+    )
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "temperature", "where", "want"),
+    [
+        ([2.0, 1.0], 0, 0, None, 0),
+        ([2.0, 1.0], 1, 0, None, INF),
+        ([2.0, 2.0], 1, 0, None, np.log(2)),
+        ([2.0, 1.0], [1.0, 0.0], 0, None, 0),
+        ([2.0, 1.0], [0.5, 0.5], 0, None, INF),
+        ([2.0, 1.0], [0.5, 0.5], INF, None, np.log(2)),
+        ([2.0, -INF], [1.0, 0.0], 1, None, 0),
+        ([2.0, -INF], 1, 1, None, INF),
+        ([2.0, 9.0, 2.0], 0, 1, [True, False, True], np.log(2)),
+        ([2.0, NAN, 2.0], [0.5, 0.0, 0.5], 1, [True, False, True], np.log(2)),
+        ([2.0, 9.0, 2.0], 1, 1, [True, False, True], INF),
+        ([NAN, 1.0], 1, 1, None, NAN),
+        ([NAN, 1.0], [0.0, 1.0], 1, None, NAN),
+        ([-INF, -INF], 1, 1, None, NAN),
+        ([1.0, 2.0], [0.0, 0.0], 1, [False, False], 0),
+        ([INF, 1.0], 0, 1, None, 0),
+    ],
+)
+def test_cross_entropy_at_the_edges(
+    logits: list[float], targets: Any, temperature: float, where: Any, want: float
+) -> None:
+    got = ts.cross_entropy(logits, targets, temperature, where=where)
+    np.testing.assert_array_equal(got, want)
+    assert np.isnan(got) or not np.signbit(got)
+
+
+@pytest.mark.parametrize(
+    ("logits", "other", "temperatures", "where", "want"),
+    [
+        ([2.0, 1.0], [5.0, 1.0], (0, None), None, 0),
+        ([2.0, 1.0], [1.0, 2.0], (0, None), None, INF),
+        ([2.0, 1.0], [1.0, 1.0], (0, 1), None, np.log(2)),
+        ([2.0, 1.0], [0.0, 7.0], (INF, None), None, 0),
+        ([2.0, 1.0], [0.0, -INF], (1, None), None, INF),
+        # As rounded to doubles, p is 0 in the second lane; as defined, it is not.
+        ([2e3, 1.0], [0.0, -INF], (1, None), None, INF),
+        ([2.0, -INF], [0.0, -INF], (1, None), None, 0),
+        ([2.0, -INF], [0.0, 0.0], (1, None), None, np.log(2)),
+        ([2.0, NAN, 1.0], [0.0, 0.0, INF], (1, None), [True, False, False], 0),
+        ([2.0, NAN], [1.0, 0.0], (1, None), None, NAN),
+        ([1.0, 2.0], [NAN, 0.0], (1, None), None, NAN),
+        ([-INF, -INF], [0.0, 0.0], (1, None), None, NAN),
+        ([0.0, 0.0], [-INF, -INF], (1, None), None, NAN),
+        ([0.0, NAN], [NAN, 0.0], (1, None), [False, False], 0),
+    ],
+)
+def test_divergence_at_the_edges(
+    logits: Any, other: Any, temperatures: Any, where: Any, want: float
+) -> None:
+    got = ts.kl_divergence(logits, other, *temperatures, where=where)
+    np.testing.assert_allclose(got, want, rtol=1e-15)
+
+
+finite = arrays(np.float64, (2, 5), elements=st.floats(allow_nan=False, allow_infinity=False))
+temperatures = st.one_of(st.floats(min_value=0), st.floats(1e-3, 1e3))
+
+
+@given(finite, temperatures, temperatures)
+def test_divergence_is_never_negative(pair: np.ndarray, one: float, two: float) -> None:
+    assert ts.kl_divergence(pair[0], pair[1], one, two) >= 0
+    assert ts.kl_divergence(pair[0], pair[0], one, one) == 0
+
+
+@given(arrays(np.float64, (2, 5), elements=st.floats(-30, 30)), st.floats(0.1, 100))
+def test_cross_entropy_is_entropy_and_divergence(pair: np.ndarray, temperature: float) -> None:
+    p = ts.softmax(pair[0], temperature)
+    both = ts.entropy(pair[0], temperature) + ts.kl_divergence(*pair, temperature)
+    np.testing.assert_allclose(ts.cross_entropy(pair[1], p, temperature), both, rtol=1e-12)
+
+
+@given(finite, temperatures)
+def test_derivatives_of_finite_logits_are_numbers(pair: np.ndarray, temperature: float) -> None:
+    slopes = ts.jacobian(pair, temperature)
+    assert not np.isnan(slopes).any()
+    np.testing.assert_array_equal(slopes, np.swapaxes(slopes, -1, -2))
+    assert not np.isnan(ts.temperature_derivative(pair, temperature)).any()
+
+
+def test_axes_and_shapes() -> None:
+    draw = np.random.default_rng(15)
+    logits = draw.normal(size=(4, 3, 5))
+    rows = np.moveaxis(logits, 1, -1)
+    np.testing.assert_array_equal(ts.jacobian(logits, axis=1), ts.jacobian(rows))
+    assert ts.jacobian(logits, axis=1).shape == (4, 5, 3, 3)
+    flat = np.moveaxis(logits, 1, 0).reshape(3, 20)
+    np.testing.assert_allclose(ts.jacobian(logits, axis=(0, 2)), ts.jacobian(flat), rtol=1e-15)
+    assert ts.jacobian(logits, [[[1.0]], [[2.0]], [[3.0]], [[4.0]]]).shape == (4, 3, 5, 5)
+    assert ts.temperature_derivative([1.0, 2.0], [[0.5], [1.0], [2.0]]).shape == (3, 2)
+    # One distribution beside many, one target for many.
+    assert ts.kl_divergence(logits, np.zeros(5)).shape == (4, 3)
+    assert ts.cross_entropy(logits, 2).shape == (4, 3)
+    assert ts.cross_entropy(logits, [0, 1, 2]).shape == (4, 3)
+    assert ts.cross_entropy(logits, np.full(5, 0.2)).shape == (4, 3)
+    assert isinstance(ts.cross_entropy([1.0, 2.0], 0), np.float64)
+    assert ts.cross_entropy(np.ones((2, 3), np.float32), [0, 1]).dtype == np.float32
+    assert ts.jacobian(np.ones(3, np.float16)).dtype == np.float16
+    assert ts.kl_divergence([1, 2], [2, 1]).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda: ts.cross_entropy([1.0, 2.0], 2), ValueError, r"in \[0, 2\), got 2"),
+        (lambda: ts.cross_entropy([1.0, 2.0], -1), ValueError, r"in \[0, 2\), got -1"),
+        (lambda: ts.cross_entropy([1.0, 2.0], "a"), TypeError, "targets must be real numbers"),
+        (
+            lambda: ts.cross_entropy(np.ones((3, 4)), np.ones((2, 4))),
+            ValueError,
+            r"targets must broadcast against logits of shape \(3, 4\), got \(2, 4\)",
+        ),
+        (
+            lambda: ts.cross_entropy(np.ones((3, 4)), [0, 1]),
+            ValueError,
+            r"targets must broadcast against slices of shape \(3,\), got \(2,\)",
+        ),
+        (lambda: ts.kl_divergence([1.0], [1j]), TypeError, "other must be real numbers"),
+        (lambda: ts.kl_divergence([1.0], [1.0], -1), ValueError, "^temperature must be >= 0"),
+        (
+            lambda: ts.kl_divergence([1.0], [1.0], 1, -1),
+            ValueError,
+            "other_temperature must be >= 0, got -1",
+        ),
+        (
+            lambda: ts.kl_divergence(np.ones((3, 4)), np.ones((2, 4))),
+            ValueError,
+            r"other must broadcast against logits of shape \(3, 4\), got \(2, 4\)",
+        ),
+        (
+            lambda: ts.kl_divergence(np.ones((3, 4)), np.ones(4), axis=0),
+            ValueError,
+            r"axes of other of shape \(4,\)",
+        ),
+        (
+            lambda: ts.kl_divergence(np.ones((3, 4)), np.ones((3, 4)), 1, np.ones(3)),
+            ValueError,
+            r"other_temperature must have size 1 .* other of shape .* other_temperature\[:, None\]",
+        ),
+        (lambda: ts.jacobian([1.0], -1), ValueError, "temperature must be >= 0, got -1"),
+        (lambda: ts.temperature_derivative([1j]), TypeError, "logits must be real numbers"),
+    ],
+)
+def test_errors_name_the_argument(
+    call: Callable[[], object], error: type[Exception], words: str
+) -> None:
+    with pytest.raises(error, match=words):
+        call()
