@@ -221,10 +221,9 @@ def _lanes(
     t = xp.where(computed, t, 1.0)
     divisor = _constant(t)
     # The lanes whose quotient is a number: z >= top - reach, where nothing may overflow.
-    reach = xp.minimum(divisor, 1.0) * (largest * (1 - 2 * eps))
+    reach = xp.where(divisor < 1, divisor, 1.0) * (largest * (1 - 2 * eps))
     reach = xp.where(divisor < 1, reach, largest)
     threshold = xp.maximum(top, reach - largest) - reach
-    threshold = xp.where(uniform, -largest, threshold)
     threshold = xp.where(winners, maximum, threshold)
     live = z >= xp.where(defined, threshold, math.nan)
     quotient = (xp.where(live & computed, z, top) - top) / divisor
