@@ -441,15 +441,17 @@ def _tile_share(row, own, log):
 def _tile_begin(width, temperature, first, own, declined):
     """Prepare `width` slices, the first of which is `first`; return if all are ordinary."""
     each = min(1, len(temperature) - 1)
+    high, low = _divide(LOG2_E, LOG2_E_LOW, temperature[0], 0.0, own[0])
     clean = True
     for r in range(width):
         t = temperature[(first + r) * each]
         if not _ordinary(own[r], t):
             declined[first + r] = True
             clean = False
-        own[HIGH + r], own[LOW + r] = _divide(LOG2_E, LOG2_E_LOW, t, 0.0, own[r])
-        own[TOTAL + r] = 0.0
-        own[TOTAL_LOW + r] = 0.0
+        if each:
+            high, low = _divide(LOG2_E, LOG2_E_LOW, t, 0.0, own[r])
+        own[HIGH + r], own[LOW + r] = high, low
+        own[TOTAL + r] = own[TOTAL_LOW + r] = 0.0
     return clean
 
 
