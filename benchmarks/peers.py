@@ -113,7 +113,11 @@ def onnxruntime(z: Array, axis: int, *, given: bool) -> Call:
     for bind, array, name in ((binding.bind_input, z, "z"), (binding.bind_output, out, "p")):
         bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
-    return lambda: session.run_with_iobinding(binding)
+    def run() -> Array:
+        session.run_with_iobinding(binding)
+        return out  # which the binding knows by its address alone: this is what keeps it
+
+    return run
 
 
 _NEEDS = {

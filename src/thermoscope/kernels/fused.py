@@ -53,8 +53,12 @@ TILE: Final = 4096 + 80
 NARROW: Final = 16
 # Rows of fewer lanes than this are turned on their side and worked a tile at a time.
 SHORT: Final = 48
-# Fewer elements than this are not worth another thread: waking one takes some 20 us.
-GRAIN: Final = 1 << 16
+# Fewer elements than this are not worth another thread, nor fewer lanes another for parts of a
+# row, which meet three times: to wake one and to wait for it takes some 50 to 100 us.
+THREADED_FROM: Final = 1 << 18
+PARTED_FROM: Final = 1 << 20
+# A piece that is copied, so that it lies as the loops want it, has so many elements.
+PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
 CACHES: Final = (1 << 15, 1 << 19)
 
@@ -619,7 +623,7 @@ def _compute(
         _run(
             [
                 functools.partial(_piece, *piece, log=log)
-                for piece in reference.split(z, t, mask, result, GRAIN)
+                for piece in reference.split(z, t, mask, result, PIECE)
             ]
         )
 
@@ -637,7 +641,7 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
     declined = np.zeros(matrices * columns, np.bool_)
-    if columns == 1 and matrices < thread_count() and lanes >= 2 * GRAIN:
+    if columns == 1 and matrices < thread_count() and lanes >= PARTED_FROM:
         for i in range(matrices):
             t_i = float(t[i if len(t) > 1 else 0])
             declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log)
@@ -646,7 +650,7 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
     if np.logical_or.reduce(declined):
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         indices = np.flatnonzero(declined)
-        step = max(1, GRAIN // lanes)
+        step = max(1, PIECE // lanes)
         for start in range(0, len(indices), step):
             some = indices[start : start + step]
             matrix, column = np.divmod(some, columns)
@@ -660,12 +664,14 @@ def _regions(
 ) -> list[Callable[[], object]]:
     """Cut the matrices, or if they are few their columns, in parts for the threads."""
     matrices, _, columns = z.shape
-    # More parts than threads, since not all threads get on equally well.
-    parts = max(1, min(4 * thread_count(), z.size // GRAIN)) if thread_count() > 1 else 1
+    parts = 1
+    if (threads := thread_count()) > 1 and z.size >= THREADED_FROM:
+        # Where there is enough to do, more parts than threads: not all get on equally well.
+        parts = max(threads, min(4 * threads, z.size // (2 * THREADED_FROM)))
     if columns > 1 and matrices < parts:
         return [
             functools.partial(_columns, z, t, out, declined, log, begin, end)
-            for begin, end in _cuts(columns, min(parts, columns // NARROW))
+            for begin, end in _cuts(columns, max(1, min(parts, columns // NARROW)))
         ]
     tasks: list[Callable[[], object]] = []
     for begin, end in _cuts(matrices, min(parts, matrices)):
