@@ -16,7 +16,7 @@ import os
 import statistics
 import subprocess
 import sys
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +42,7 @@ SHAPES = (
 )
 THREADS = (1, 2)
 TURN = 0.02  # seconds that a contender's turn lasts at least, or one call
+PAUSE = 0.05  # seconds before a turn, in which the last contender's threads stop to spin
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
@@ -88,6 +89,8 @@ def measure(repeats: int, match: str) -> None:
             counts[key] = max(1, int(TURN / seconds(call, 1)))
         for _ in range(repeats):
             for key, call in calls.items():
+                sleep(PAUSE)
+                call()  # wakes its own threads
                 times[key].append(seconds(call, counts[key]))
         for (name, given), turns in times.items():
             row = [dtype.__name__, shape, name, given, z.size, statistics.median(turns)]
@@ -113,11 +116,8 @@ def child(threads: int, repeats: int, match: str) -> list[list[Any]]:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         for line in process.stdout:
             rows.append(json.loads(line))
-            print(
-                f"{threads} threads: {' '.join(map(str, rows[-1][:3]))}",
-                end="\x1b[K\r",
-                file=sys.stderr,
-            )
+            if sys.stderr.isatty():
+                print(f"\x1b[K{threads} threads: {rows[-1][:3]}", end="\r", file=sys.stderr)
     if process.returncode:
         raise SystemExit(process.returncode)
     return rows

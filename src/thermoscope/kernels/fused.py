@@ -55,7 +55,7 @@ NARROW: Final = 16
 SHORT: Final = 48
 # Fewer elements than this are not worth another thread, nor fewer lanes another for parts of a
 # row, which meet three times: to wake one and to wait for it takes some 50 to 100 us.
-THREADED_FROM: Final = 1 << 18
+THREADED_FROM: Final = 1 << 19
 PARTED_FROM: Final = 1 << 20
 # A piece that is copied, so that it lies as the loops want it, has so many elements.
 PIECE: Final = 1 << 16
