@@ -477,7 +477,7 @@ EDGES = st.one_of(
 
 
 @pytest.mark.parametrize("gradients", [torch_gradients, jax_gradients])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     arrays(np.float32, 4, elements=EDGES),
     st.one_of(st.floats(2.0**-100, 2.0**100, width=32), st.sampled_from([0.0, 1.0, INF])),
