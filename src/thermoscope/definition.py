@@ -431,26 +431,45 @@ def _few(
 ) -> Result | None:
     """Return the softmax of one row of a few lanes, None of what is anything else.
 
-    There the checks of all that may be otherwise would take longer than the arithmetic.
+    There the checks of all that may be otherwise would take longer than the arithmetic. A list
+    and an array give the same digits.
     """
+    row = logits if type(logits) is np.ndarray else _short_list(logits)
     if (
-        type(logits) is not np.ndarray
-        or logits.ndim != 1
-        or not kernels.tiny(logits.size)
-        or logits.dtype.char not in "efd"
-        or type(temperature) is not float
-        or axis != -1
+        row is None
+        or row.ndim != 1
+        or not kernels.tiny(row.size)
+        or axis not in (-1, 0, None)
+        or not isinstance(temperature, (float, int, np.floating))
+        or row.dtype.char not in "efd?bBhHiIlLqQ"
     ):
         return None
-    shares = scalar.softmax(logits.tolist(), temperature, wide=logits.itemsize == 8)
+    if row.dtype.kind != "f":
+        row = row.astype(np.float64)
+    t = (
+        temperature
+        if type(temperature) is float or type(temperature) is int
+        else float(temperature)
+    )
+    shares = scalar.softmax(row.tolist(), t, wide=row.itemsize == 8)
     if shares is None:
         return None
     if out is None:
-        return np.array(shares, logits.dtype)
-    if type(out) is np.ndarray and out.shape == logits.shape and out.dtype == logits.dtype:
+        return np.array(shares, row.dtype)
+    fits = type(out) is np.ndarray and out.shape == row.shape and out.dtype == row.dtype
+    if fits and out.flags.writeable:
         out[:] = shares
         return out
     return None
+
+
+def _short_list(value: object) -> NDArray[Any] | None:
+    if not isinstance(value, (list, tuple)) or len(value) > kernels.SCALAR_TO:
+        return None
+    try:
+        return np.asarray(value)
+    except ValueError:
+        return None
 
 
 def _elsewhere(
