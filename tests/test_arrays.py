@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from test_definition import INF, NAN, TABLE, doubles, vectors
 
 import thermoscope as ts
+from tests.test_definition import INF, NAN, TABLE, doubles, vectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable

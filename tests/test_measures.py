@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mpmath import mp, mpf
-from test_definition import INF, NAN
 
 import thermoscope as ts
+from tests.test_definition import INF, NAN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
