@@ -15,7 +15,6 @@ from thermoscope import kernels
 from thermoscope.kernels import array_api, scalar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, SupportsIndex, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
@@ -124,8 +123,6 @@ def softmax(
     """
     if where is None and (few := _few(logits, temperature, axis, out)) is not None:
         return few
-    if array_api.foreign(logits, temperature, where):
-        return _elsewhere(array_api.softmax, logits, temperature, axis=axis, where=where, out=out)
     return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -186,10 +183,6 @@ def log_softmax(
     >>> ts.log_softmax([50.0, 0.0])[0]
     np.float64(-1.9287498479639178e-22)
     """
-    if array_api.foreign(logits, temperature, where):
-        return _elsewhere(
-            array_api.log_softmax, logits, temperature, axis=axis, where=where, out=out
-        )
     return _along("log_softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -394,26 +387,21 @@ def _along(
     where: ArrayLike | None,
     out: Result | None,
 ) -> Result:
+    if array_api.foreign(logits, temperature, where):
+        if out is not None:
+            raise TypeError("out must be None where an argument is of another library than NumPy")
+        xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
+        result: Result = narrowed(xp, getattr(array_api, function)(xp, z, t, mask, axes), dtype)
+        return result
     z, t, mask, index, dtype, shape, axes = check(logits, temperature, axis, where)
     given = out is not None
-    if out is None:
-        out = np.empty(shape, dtype)
-    elif not isinstance(out, np.ndarray):
-        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
-    elif out.shape != shape or out.dtype != dtype:
-        raise ValueError(
-            f"out must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
-        )
-    elif not out.flags.writeable:
-        raise ValueError("out must be writeable, got a read-only array")
-    elif len(axes) == 1:
+    out = _destination(out, shape, dtype)
+    if given and len(axes) == 1:
         # Each block is read before it is written, so only an exact overlap is safe.
-        if np.may_share_memory(out, z) and not _same_place(out, z):
-            z = z.copy()
-        if np.may_share_memory(out, t):
-            t = t.copy()
-        if mask is not None and np.may_share_memory(out, mask):
-            mask = mask.copy()
+        if not _same_place(out, z):
+            z = _apart(z, out)
+        t = _apart(t, out)
+        mask = None if mask is None else _apart(mask, out)
     compute = getattr(kernels.choose(z.size), function)
     if len(axes) == 1:
         compute(z, t, mask, index, out)
@@ -424,6 +412,26 @@ def _along(
     np.moveaxis(out, axes, range(-len(axes), 0))[...] = flat.reshape((*z.shape[:-1], *lanes))
     # Of a plain number NumPy's functions give a scalar.
     return out if shape or given else out[()]
+
+
+def _destination(out: Result | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Result:
+    """Return the checked array that the caller gave, a new one if none."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
+    if out.shape != shape or out.dtype != dtype:
+        raise ValueError(
+            f"out must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable, got a read-only array")
+    return out
+
+
+def _apart(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
+    """Return an argument that writing to `out` leaves as it is."""
+    return argument.copy() if np.may_share_memory(out, argument) else argument
 
 
 def _few(
@@ -446,11 +454,8 @@ def _few(
         return None
     if row.dtype.kind != "f":
         row = row.astype(np.float64)
-    t = (
-        temperature
-        if type(temperature) is float or type(temperature) is int
-        else float(temperature)
-    )
+    # An int may be beyond the range of floats.
+    t = temperature if isinstance(temperature, int) else float(temperature)
     shares = scalar.softmax(row.tolist(), t, wide=row.itemsize == 8)
     if shares is None:
         return None
@@ -470,22 +475,6 @@ def _short_list(value: object) -> NDArray[Any] | None:
         return np.asarray(value)
     except ValueError:
         return None
-
-
-def _elsewhere(
-    compute: Callable[..., Result],
-    logits: ArrayLike,
-    temperature: ArrayLike,
-    *,
-    axis: Axis,
-    where: ArrayLike | None,
-    out: Result | None,
-) -> Result:
-    if out is not None:
-        raise TypeError("out must be None where an argument is of another library than NumPy")
-    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
-    result: Result = narrowed(xp, compute(xp, z, t, mask, axes), dtype)
-    return result
 
 
 def narrowed(xp: Any, values: Any, dtype: Any) -> Any:  # noqa: ANN401 - arrays of any library

@@ -29,7 +29,7 @@ import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
 from numba.core.cgutils import get_or_insert_function
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 from numba.np.arrayobj import make_array
 
 from thermoscope.kernels import numpy as reference
@@ -218,16 +218,20 @@ def _pair_of(high, low, like):
     return pair
 
 
+@register_jitable
+def _within(maximum, temperature, most):
+    """Return whether nothing overflows on the way; NaN is not within any range."""
+    return abs(maximum) <= most and temperature <= most and temperature * most >= 1.0
+
+
 def _ordinary(maximum, temperature):
-    """Return whether nothing overflows on the way; NaN is not ordinary."""
+    """Return whether a slice is `_within` the range of its format."""
 
 
 @overload(_ordinary)
 def _ordinary_of(maximum, temperature):
     most = FORMATS[maximum].range
-    return lambda maximum, temperature: (
-        abs(maximum) <= most and temperature <= most and temperature * most >= 1.0
-    )
+    return lambda maximum, temperature: _within(maximum, temperature, most)
 
 
 def _scalar(like):
@@ -243,11 +247,17 @@ def _divide(a, a_low, b, b_low, like):
 
 
 @njit
+def _sum_error(a, b, total):
+    """Return what rounding threw away in total = a + b (Knuth's two-sum)."""
+    virtual = total - a
+    return (a - (total - virtual)) + (b - virtual)
+
+
+@njit
 def _scaled(logit, maximum, high, low):
     """Return (logit - maximum) * (high + low) as a number and its low part."""
     difference = logit - maximum
-    virtual = difference - logit
-    error = (logit - (difference - virtual)) - (maximum + virtual)
+    error = _sum_error(logit, -maximum, difference)
     y = difference * high
     return y, _fma(error, high, _fma(difference, low, _fma(difference, high, -y)))
 
@@ -271,7 +281,7 @@ def _log_total(total, total_low, like):
     """
     others = total - 1.0
     rest = others + total_low
-    low = (others - rest) + total_low if others > total_low else (total_low - rest) + others
+    low = _sum_error(others, total_low, rest)
     return _pair(math.log1p(rest), low / (1.0 + rest), like)
 
 
@@ -280,9 +290,7 @@ def _log_share(logit, maximum, high, low, log, log_low):
     """Return (logit - maximum) * (high + low) - (log + log_low)."""
     q, q_low = _scaled(logit, maximum, high, low)
     value = q - log
-    virtual = value - q
-    error = (q - (value - virtual)) - (log + virtual)
-    corrected = value + ((error + q_low) - log_low)
+    corrected = value + ((_sum_error(q, -log, value) + q_low) - log_low)
     # Where the quotient is -inf its error is NaN, and there is nothing to correct.
     return corrected if value > -math.inf else value
 
@@ -372,8 +380,7 @@ def _share(row, maximum, temperature, total, total_low, log):
             row[k] = _log_share(row[k], top, high, low, logarithm, logarithm_low)
     else:
         rounded = total + total_low
-        virtual = rounded - total
-        error = (total - (rounded - virtual)) + (total_low - virtual)
+        error = _sum_error(total, total_low, rounded)
         high, low = _divide(1.0, 0.0, rounded, error, top)
         for k in range(len(row)):
             row[k] = _fma(row[k], high, row[k] * low)
@@ -411,10 +418,8 @@ def _tile_max(row, own):
 @njit
 def _tile_add(weight, own, r):
     total = own[TOTAL + r]
-    new = total + weight
-    virtual = new - total
-    own[TOTAL_LOW + r] += (total - (new - virtual)) + (weight - virtual)
-    own[TOTAL + r] = new
+    own[TOTAL + r] = total + weight
+    own[TOTAL_LOW + r] += _sum_error(total, weight, total + weight)
 
 
 @njit
@@ -710,8 +715,7 @@ def _in_parts(z: Array, t: float, out: Array, *, log: bool) -> bool:
     in_place = _same_place(z, out)
     maxima = _run([functools.partial(_copy_max, z[part], out[part], in_place) for part in parts])
     maximum = float(np.max(maxima))
-    most = FORMATS[from_dtype(out.dtype)].range
-    if not (abs(maximum) <= most and t <= most and t * most >= 1):
+    if not _within(maximum, t, FORMATS[from_dtype(out.dtype)].range):
         return False
     totals = _run([functools.partial(_weigh, out[part], maximum, t, log, z[:0]) for part in parts])
     total, total_low = (sum(column) for column in zip(*totals, strict=True))
