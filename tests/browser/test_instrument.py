@@ -417,14 +417,26 @@ def assert_fits(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
 
 
+def below(element: Locator) -> float:
+    box = element.bounding_box()
+    assert box is not None
+    return box["y"] + box["height"]
+
+
 @pytest.mark.parametrize("width", [360, 768, 1280, 3840])
 @pytest.mark.parametrize("size", [5, 50_257])
 def test_nothing_is_wider_than_the_screen(open_page: Open, width: int, size: int) -> None:
     labels = [f" a label of some length {i}" for i in range(size)]
-    page = open_page(np.random.default_rng(0).normal(size=size) * 1e5, labels, source="x" * 80)
+    logits = np.random.default_rng(0).normal(-1, 0.1, size) * 1e6
+    page = open_page(logits, labels, source="x" * 80)
     page.set_viewport_size({"width": width, "height": 800})
     field(page).fill("12345.678901234567")
     assert_fits(page)
+    formula = page.get_by_role("region", name="Formula with numbers")
+    expect(formula).to_contain_text("/12350")
+    # What overflows a box with layout containment does not count as scrollable.
+    bottom = max(map(below, formula.get_by_role("math").all()))
+    assert bottom <= below(formula)
     expect(page.get_by_role("button", name="New random logits")).to_be_in_viewport()
 
 
