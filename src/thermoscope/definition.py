@@ -398,8 +398,8 @@ def _along(
     out = _destination(out, shape, dtype)
     if given and len(axes) == 1:
         # Each block is read before it is written, so only an exact overlap is safe.
-        if not _same_place(out, z):
-            z = _apart(z, out)
+        if z is not out and np.may_share_memory(out, z) and not _same_place(out, z):
+            z = z.copy()
         t = _apart(t, out)
         mask = None if mask is None else _apart(mask, out)
     compute = getattr(kernels.choose(z.size), function)
