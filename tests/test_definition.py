@@ -184,7 +184,7 @@ def test_the_higher_logit_is_never_less_likely(logits: np.ndarray, temperature: 
     st.permutations(range(6)),
 )
 def test_equivalences(
-    logits: np.ndarray, temperature: float, exponent: int, permutation: list[int]
+    kernel: str, logits: np.ndarray, temperature: float, exponent: int, permutation: list[int]
 ) -> None:
     p = ts.softmax(logits, temperature)
     # Powers of two scale both without rounding: not a bit may differ.
@@ -192,8 +192,10 @@ def test_equivalences(
         ts.softmax(logits * 2.0**exponent, temperature * 2.0**exponent), p
     )
     np.testing.assert_allclose(ts.softmax(logits[permutation], temperature), p[permutation], 1e-15)
-    whole = np.round(logits)
-    np.testing.assert_array_equal(ts.softmax(whole + 12345, 2.0), ts.softmax(whole, 2.0))
+    # Nor by a shift without rounding, but in the fused kernel, which does not subtract the maximum
+    # where that is near 0: there it is at most the 2 ulp that both may be off.
+    shifted, whole = ts.softmax(np.round(logits) + 12345, 2.0), ts.softmax(np.round(logits), 2.0)
+    np.testing.assert_array_max_ulp(shifted, whole, 2 if kernel == "fused" else 0)
     np.testing.assert_allclose(np.exp(ts.log_softmax(logits, temperature)), p, rtol=1e-11)
 
 

@@ -1,11 +1,13 @@
 """The definition compiled by numba: one read and one write per element, SIMD, threads.
 
-A lane's weight is 2 ** y with y = (z - max) * log2(e) / T, and y is carried in two parts: Knuth's
-two-sum gives what rounding throws away of the difference, a fused multiply-add what it throws
-away of the product, and log2(e) / T is itself a number and its low part. So a weight is good to
-about a unit in the last place, however large y is. 2 ** y is 2 ** n, put together from its bits,
-times 2 ** f with |f| <= 1/2 by its Taylor series. All weights are scaled by 2 ** shift, by which
+A lane's weight is 2 ** y with y = z * log2(e) / T - n0, n0 a whole number near where the maximum
+would give 0. y is n + f, n a whole number and |f| <= 1/2: n is the rounded product, and f what a
+fused multiply-add leaves of the product less n, which it rounds once; log2(e) / T is itself a
+number and its low part. So a weight is good to about a unit in the last place, however large y is,
+and costs no two-sum: `_anchor` says where z must not be that far from 0. 2 ** y is 2 ** n, put
+together from its bits, times a polynomial of f. All weights are scaled by 2 ** shift, by which
 those that count are normal numbers, and the division by their total is the only rounding after.
+The logarithm, which has to be exact near 0, takes z - max with all that rounding threw away.
 
 Nothing here is compiled with numba's `fastmath`, which would make 0 of every two-sum. LLVM may
 reorder, for the sake of SIMD, just the additions and maxima that are emitted as such.
@@ -23,17 +25,33 @@ import math
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
-from numba.core.cgutils import get_or_insert_function
 from numba.extending import intrinsic, overload, register_jitable
-from numba.np.arrayobj import make_array
 
 from thermoscope.kernels import numpy as reference
-from thermoscope.kernels import thread_count
+from thermoscope.kernels import simd, thread_count
+from thermoscope.kernels.simd import (
+    Vector,
+    borrowed,
+    broadcast,
+    double,
+    element,
+    fma,
+    halves,
+    lanes,
+    load,
+    load_some,
+    prefetch,
+    store,
+    store_some,
+    unless_below,
+    where_less,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,8 +80,28 @@ PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
 CACHES: Final = (1 << 15, 1 << 19)
 
+
+def _second_level_cache() -> int:
+    """Return the size in bytes of the cache that a core has for itself."""
+    try:
+        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text("ascii")
+        return int(text.strip().removesuffix("K")) << 10
+    except (OSError, ValueError):
+        return 1 << 20  # the least of today's servers
+
+
+# Rows up to it fit that cache three times: one, its result and the next one.
+NEAR: Final = _second_level_cache() // 4
+
 LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
+
+
+# So many lanes of a row are added up before their vectors' totals are.
+BLOCK: Final = 2048
+
+# From logits farther from 0 than so many units of T / log2(e), the maximum is subtracted first.
+FAR: Final = 16384.0
 
 
 class Format(NamedTuple):
@@ -73,87 +111,114 @@ class Format(NamedTuple):
     bias: int  # of an exponent
     shift: int  # the weights are scaled by 2 ** shift
     least: float  # 2 ** least over any total rounds to 0, and 2 ** (least + shift) is normal
-    degree: int  # where the Taylor series of 2 ** f, |f| <= 1/2, is good to a tenth of an ulp
     range: float  # maxima up to it, and temperatures from its inverse up to it, are ordinary
-    block: int  # so many weights may be added up as in `_split`
+    exp2: tuple[float, ...]  # of f, f ** 2, ... in 2 ** f, by `python -m tools.polynomials`
 
 
 FORMATS: Final = {
-    types.float32: Format(23, 127, 64, -160.0, 7, 2.0**100, 1 << 8),
-    types.float64: Format(52, 1023, 512, -1160.0, 13, 2.0**900, 1 << 17),
+    # Its polynomial is off by 2 ** -28.1.
+    types.float32: Format(
+        digits=23,
+        bias=127,
+        shift=64,
+        least=-160.0,
+        range=2.0**100,
+        exp2=(
+            0.6931471824645996,
+            0.24022644758224487,
+            0.055503591895103455,
+            0.009618841111660004,
+            0.0013391136890277267,
+            0.00015238006017170846,
+        ),
+    ),
+    # Its polynomial is off by 2 ** -57.3.
+    types.float64: Format(
+        digits=52,
+        bias=1023,
+        shift=512,
+        least=-1160.0,
+        range=2.0**900,
+        exp2=(
+            0.6931471805599453,
+            0.24022650695910133,
+            0.05550410866482226,
+            0.009618129107593498,
+            0.0013333558146380658,
+            0.00015403530457765014,
+            1.5252733805508415e-05,
+            1.3215435001110848e-06,
+            1.0178086773687693e-07,
+            7.073826046303358e-09,
+            4.449955477539561e-10,
+        ),
+    ),
 }
 
 
-@intrinsic
-def _fma(_, a, b, c):
-    """Return a * b + c in one rounding."""
-    return a(a, b, c), lambda _, builder, __, arguments: builder.fma(*arguments)
+def _format(kind):
+    return FORMATS[kind.dtype if isinstance(kind, Vector) else kind]
+
+
+class Constants(NamedTuple):
+    """What the arithmetic of a format needs, as numbers or as vectors of them."""
+
+    magic: float  # to add it rounds to a whole number, which becomes an exponent
+    least: float  # below it, a number to which magic was added is one whose weight is 0
+    far: float
+    start: float  # above any weight
+    scale: float  # 2 ** shift
+    unit: float  # its inverse
+    zero: float
+    lowest: float
 
 
 @intrinsic
-def _add(_, a, b):
-    """Return a + b; LLVM may add up the terms of a sum in any order."""
-    flags = ("reassoc", "nsz")
-    return a(a, b), lambda _, builder, __, arguments: builder.fadd(*arguments, flags=flags)
+def _constants(_, like):
+    """Return the constants of the type of `like`."""
+    result = types.NamedUniTuple(like, len(Constants._fields), Constants)
+
+    def emit(context, builder, _, __):
+        form, kind = _format(like), context.get_value_type(like)
+        # The last bits of a number of this size count units, and are what a power of two has for
+        # an exponent.
+        magic = 1.5 * 2.0**form.digits + form.bias + form.shift
+        scale = 2.0**form.shift
+        values = Constants(
+            magic, magic + form.least, FAR, 2 * scale, scale, 1 / scale, 0.0, -math.inf
+        )
+        return context.make_tuple(builder, result, [ir.Constant(kind, value) for value in values])
+
+    return result(like), emit
 
 
 @intrinsic
-def _maximum(_, a, b):
-    """Return the larger of two numbers, NaN if one is NaN."""
+def _slope(_, f):
+    """Return (2 ** f - 1) / f for |f| <= 1/2, by Horner's rule."""
 
     def emit(_, builder, __, arguments):
-        kind = arguments[0].type
-        signature = ir.FunctionType(kind, [kind, kind])
-        function = builder.module.declare_intrinsic("llvm.maximum", [kind], signature)
-        return builder.call(function, arguments, fastmath=("nsz",))
-
-    return a(a, b), emit
-
-
-@intrinsic
-def _exp2(_, f):
-    """Return 2 ** f for |f| <= 1/2, by Horner's rule."""
-
-    def emit(_, builder, __, arguments):
-        value = None
-        for k in range(FORMATS[f].degree, -1, -1):
-            term = ir.Constant(arguments[0].type, math.log(2) ** k / math.factorial(k))
-            value = builder.fma(value, arguments[0], term) if value else term
+        *terms, value = (ir.Constant(arguments[0].type, term) for term in _format(f).exp2)
+        for term in reversed(terms):
+            value = simd.emit_fma(builder, value, arguments[0], term)
         return value
 
     return f(f), emit
 
 
 @intrinsic
-def _power(_, rounded):
-    """Return 2 ** (n + shift), from n + 1.5 * 2 ** digits, whose last bits are those of n."""
+def _power(_, rounded, least):
+    """Return 2 ** n, whose exponent is in the last bits of a number; 0 of one below `least`."""
 
     def emit(_, builder, __, arguments):
-        form = FORMATS[rounded]
-        kind = ir.IntType(rounded.bitwidth)
+        kind = simd.integers(arguments[0].type)
         bits = builder.bitcast(arguments[0], kind)
-        bits = builder.add(bits, ir.Constant(kind, form.bias + form.shift))
-        bits = builder.shl(bits, ir.Constant(kind, form.digits))
+        bits = builder.shl(bits, ir.Constant(kind, _format(rounded).digits))
+        # NaN is not below anything.
+        counts = builder.fcmp_unordered(">=", *arguments)
+        bits = builder.select(counts, bits, ir.Constant(kind, None))
         return builder.bitcast(bits, arguments[0].type)
 
-    return rounded(rounded), emit
-
-
-@intrinsic
-def _prefetch(_, array, index):
-    """Ask for an element's cache line, which will be read soon."""
-
-    def emit(context, builder, _, arguments):
-        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-        data = make_array(array)(context, builder, arguments[0]).data
-        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
-        signature = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-        function = get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-        # To read, into all caches, as data.
-        builder.call(function, [address, number(0), number(3), number(1)])
-        return context.get_dummy_value()
-
-    return types.void(array, index), emit
+    return rounded(rounded, least), emit
 
 
 def _compiled(function):
@@ -163,43 +228,6 @@ def _compiled(function):
         return njit(cache=True, **options)(function)
     except RuntimeError:  # neither beside this file nor in a home may be written
         return njit(**options)(function)
-
-
-def _constants(like):
-    """Return 1.5 * 2 ** digits, least and 0 of the type of `like`, 2 ** -shift, and block."""
-
-
-@overload(_constants)
-def _constants_of(like):
-    kind, form = _scalar(like), FORMATS[like]
-    constants = (
-        kind(1.5 * 2.0**form.digits),
-        kind(form.least),
-        kind(0),
-        2.0**-form.shift,
-        form.block,
-    )
-    return lambda like: constants
-
-
-def _split(weight):
-    """Return a weight as two numbers: a multiple of a power of two, and the rest.
-
-    The power is such that sums of a block of the first are exact, and that those of the second
-    are small enough for their roundings not to count; so LLVM may add up both in any order.
-    """
-
-
-@overload(_split)
-def _split_of(weight):
-    form = FORMATS[weight]
-    cut = _scalar(weight)(1.5 * 2.0**form.shift * form.block)
-
-    def split(weight):
-        high = (weight + cut) - cut
-        return high, weight - high
-
-    return split
 
 
 def _pair(high, low, like):
@@ -242,8 +270,21 @@ def _scalar(like):
 def _divide(a, a_low, b, b_low, like):
     """Return (a + a_low) / (b + b_low), low parts below an ulp, as a pair of the type of `like`."""
     high = a / b
-    low = ((_fma(-high, b, a) + a_low) - high * b_low) / b
+    low = ((fma(-high, b, a) + a_low) - high * b_low) / b
     return _pair(high, low, like)
+
+
+@njit
+def _inverse(total, total_low, like):
+    """Return 1 / (total + total_low) as high + low, both times `unit`, the inverse of the scale.
+
+    The products of a weight with high and low are normal numbers, which processors are quick with.
+    """
+    c = _constants(like)
+    rounded = total + total_low
+    error = _sum_error(total, total_low, rounded)
+    high, low = _divide(np.float64(c.scale), 0.0, rounded, error, like)
+    return high, low, c.unit
 
 
 @njit
@@ -253,24 +294,61 @@ def _sum_error(a, b, total):
     return (a - (total - virtual)) + (b - virtual)
 
 
+@_compiled
+def _factor(temperature, like):
+    """Return log2(e) / temperature in two parts."""
+    return _divide(LOG2_E, LOG2_E_LOW, temperature, 0.0, like)
+
+
+@njit
+def _anchor(maximum, high):
+    """Return what `_weight` wants of a slice besides its factor: anchor and magic.
+
+    The weights are relative to a whole power of two near that of the maximum, which is taken from
+    magic: so nothing is rounded by it. The anchor, to subtract from the logits, is 0 or, if they
+    are `FAR` away, the maximum: then it is less than half a logit away from all that count, and
+    nothing is rounded by that either.
+    """
+    c = _constants(maximum)
+    size = where_less(c.zero, maximum, maximum, c.zero - maximum)
+    anchor = where_less(c.far, size * high, maximum, c.zero)
+    return anchor, c.magic - (fma(maximum - anchor, high, c.magic) - c.magic)
+
+
+@njit
+def _exp2(f, rounded):
+    """Return 2 ** (f + n), n as in `_power`, as three numbers: a * b + c."""
+    least = _constants(f).least
+    power = _power(rounded, least)
+    f = unless_below(rounded, least, f)  # which may be infinite
+    return f * power, _slope(f), power
+
+
+@njit
+def _weight(distance, high, low, magic):
+    """Return 2 ** (distance * (high + low) + n), as in `_exp2`, `magic` a constant + n."""
+    rounded = fma(distance, high, magic)
+    return _exp2(fma(distance, low, fma(distance, high, magic - rounded)), rounded)
+
+
 @njit
 def _scaled(logit, maximum, high, low):
     """Return (logit - maximum) * (high + low) as a number and its low part."""
+    zero = _constants(logit).zero
     difference = logit - maximum
-    error = _sum_error(logit, -maximum, difference)
+    error = _sum_error(logit, zero - maximum, difference)
     y = difference * high
-    return y, _fma(error, high, _fma(difference, low, _fma(difference, high, -y)))
+    return y, fma(error, high, fma(difference, low, fma(difference, high, zero - y)))
 
 
 @njit
-def _weight(logit, maximum, high, low):
-    """Return 2 ** ((logit - maximum) * (high + low) + shift)."""
-    magic, least, zero, _, _ = _constants(logit)
+def _weight_below(logit, maximum, high, low):
+    """Return 2 ** ((logit - maximum) * (high + low) + shift): of the maximum it is exact."""
+    magic = _constants(logit).magic
     y, y_low = _scaled(logit, maximum, high, low)
-    # Of a number as large as magic the last bit is 1: what is added to it is rounded to n.
     rounded = y + magic
-    weight = _exp2((y - (rounded - magic)) + y_low) * _power(rounded)
-    return zero if y < least else weight
+    run, slope, power = _exp2((y - (rounded - magic)) + y_low, rounded)
+    return fma(run, slope, power)
 
 
 @njit
@@ -288,150 +366,208 @@ def _log_total(total, total_low, like):
 @njit
 def _log_share(logit, maximum, high, low, log, log_low):
     """Return (logit - maximum) * (high + low) - (log + log_low)."""
+    c = _constants(logit)
     q, q_low = _scaled(logit, maximum, high, low)
     value = q - log
-    corrected = value + ((_sum_error(q, -log, value) + q_low) - log_low)
+    corrected = value + ((_sum_error(q, c.zero - log, value) + q_low) - log_low)
     # Where the quotient is -inf its error is NaN, and there is nothing to correct.
-    return corrected if value > -math.inf else value
-
-
-@njit
-def _max(row):
-    maximum = row[0]
-    for k in range(len(row)):
-        maximum = _maximum(maximum, row[k])
-    return maximum
+    return where_less(c.lowest, value, corrected, value)
 
 
 @_compiled
-def _copy_max(source, row, in_place):
-    """Copy a row, unless to itself: LLVM would not use SIMD; return its maximum."""
-    if in_place:
-        return _max(row)
-    maximum = source[0]
-    for k in range(len(source)):
-        logit = source[k]
-        row[k] = logit
-        maximum = _maximum(maximum, logit)
-    return maximum
+def _max(row):
+    """Return the maximum, if no lane is NaN, of which the weights will tell."""
+    tops = broadcast(_constants(row[0]).lowest)
+    for k in range(0, len(row) - lanes(row) + 1, lanes(row)):
+        logits = load(row, k)
+        tops = where_less(logits, tops, tops, logits)
+    k = len(row) - len(row) % lanes(row)
+    logits = load_some(row, k, len(row) - k, tops)
+    return _largest(where_less(logits, tops, tops, logits))
+
+
+def _largest(vector):
+    """Return the largest number of a vector."""
+
+
+@overload(_largest)
+def _largest_of(vector):
+    if vector.count == 1:
+        return lambda vector: element(vector, 0)
+
+    def fold(vector):
+        left, right = halves(vector)
+        return _largest(where_less(left, right, right, left))
+
+    return fold
 
 
 @njit
-def _weigh_block(row, maximum, high, low):
-    """Put weights in place of logits; return their total in two parts."""
-    total = total_low = maximum - maximum
-    for k in range(len(row)):
-        weight = _weight(row[k], maximum, high, low)
-        row[k] = weight
-        part, part_low = _split(weight)
-        total = _add(total, part)
-        total_low = _add(total_low, part_low)
-    return np.float64(total), np.float64(total_low)
+def _add(total, total_low, run, slope, power):
+    """Add a weight, unrounded run * slope + power, to a total above it and to its low part."""
+    weight = fma(run, slope, power)
+    new = total + weight
+    return new, total_low + fma(run, slope, power - (new - total)), weight
 
 
 @njit
-def _total_block(row, maximum, high, low):
-    """Return the total of the weights, of which the largest is 1, in two parts.
+def _weigh_block(source, row, begin, end, ahead, high, low, magic):
+    """Put weights of a source in a row; return the lanes' totals and their low parts."""
+    c = _constants(high)
+    total, total_low = c.start, c.zero
+    whole = end - (end - begin) % lanes(row)
+    for k in range(begin, whole, lanes(row)):
+        prefetch(ahead, k)
+        run, slope, power = _weight(load(source, k), high, low, magic)
+        total, total_low, weight = _add(total, total_low, run, slope, power)
+        store(row, k, weight)
+    if whole < end:
+        logits = load_some(source, whole, end - whole, c.lowest)
+        run, slope, power = _weight(logits, high, low, magic)
+        total, total_low, weight = _add(total, total_low, run, slope, power)
+        store_some(row, whole, end - whole, weight)
+    return total - c.start, total_low
+
+
+@njit
+def _total_block(source, begin, end, maximum, high, low):
+    """Return the lanes' totals of weights, of which the largest is 1, and their low parts.
 
     Both are doubles, because of the others than the largest the logarithm wants every bit.
     """
-    unit = _constants(maximum)[3]
-    cut = 1.5 * 2.0**17
-    total = total_low = 0.0
-    for k in range(len(row)):
-        weight = unit * np.float64(_weight(row[k], maximum, high, low))
-        part = (weight + cut) - cut
-        total = _add(total, part)
-        total_low = _add(total_low, weight - part)
-    return total, total_low
+    c = _constants(maximum)
+    unit = double(c.unit)
+    total, total_low = double(c.start) * unit, double(c.zero)
+    for k in range(begin, end, lanes(source)):
+        logits = load_some(source, k, end - k, c.lowest)
+        weight = double(_weight_below(logits, maximum, high, low)) * unit
+        new = total + weight
+        total, total_low = new, total_low + (weight - (new - total))
+    return total - double(c.start) * unit, total_low
+
+
+def _across(total, total_low):
+    """Return the total of a vector's lanes, in two parts, of lanes which are such."""
+
+
+@overload(_across)
+def _across_of(total, total_low):
+    if total.count == 1:
+        return lambda total, total_low: (element(total, 0), element(total_low, 0))
+
+    def fold(total, total_low):
+        (left, right), (left_low, right_low) = halves(total), halves(total_low)
+        new = left + right
+        return _across(new, _sum_error(left, right, new) + (left_low + right_low))
+
+    return fold
 
 
 @_compiled
-def _weigh(row, maximum, temperature, log, ahead):
-    """Return the total of the weights, in two parts; they replace the logits if not `log`.
+def _weigh(source, row, maximum, high, low, log, ahead):
+    """Return the total of the weights, in two parts; if not `log`, put them in a row.
 
     Meanwhile the row `ahead` comes to the cache: memory need not wait for arithmetic.
     """
-    top, _ = _pair(maximum, 0.0, row[0])
-    high, low = _divide(LOG2_E, LOG2_E_LOW, temperature, 0.0, top)
+    source, row, ahead = borrowed(source), borrowed(row), borrowed(ahead)
+    anchor, magic = _anchor(maximum, high)
+    if anchor != 0 and not log:
+        row[:] = source - anchor
+        source = row
+    tops, magics = broadcast(maximum), broadcast(magic)
+    highs, lows = broadcast(high), broadcast(low)
     total = total_low = 0.0
-    block, line = _constants(top)[4], 64 // row.itemsize
-    for start in range(0, len(row), block):
-        some = row[start : start + block]
+    for begin in range(0, len(row), BLOCK):
+        end = min(begin + BLOCK, len(row))
         if log:
-            part, part_low = _total_block(some, top, high, low)
+            sums = _total_block(source, begin, end, tops, highs, lows)
+            part, part_low = _across(sums[0], sums[1])
         else:
-            part, part_low = _weigh_block(some, top, high, low)
-        total += part
-        total_low += part_low
-        for k in range(start, min(start + block, len(ahead)), line):
-            _prefetch(ahead, k)
+            some = _weigh_block(source, row, begin, end, ahead, highs, lows, magics)
+            single, single_low = _across(some[0], some[1])
+            part, part_low = np.float64(single), np.float64(single_low)
+        new = total + part
+        total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
     return total, total_low
 
 
 @_compiled
-def _share(row, maximum, temperature, total, total_low, log):
-    """Put shares in place of weights; if `log`, their logarithms in place of logits."""
-    top, _ = _pair(maximum, 0.0, row[0])
+def _share(source, row, maximum, temperature, total, total_low, log):
+    """Put shares in place of weights; if `log`, their logarithms from the logits."""
     if log:
-        logarithm, logarithm_low = _log_total(total, total_low, top)
-        high, low = _divide(1.0, 0.0, temperature, 0.0, top)
-        for k in range(len(row)):
-            row[k] = _log_share(row[k], top, high, low, logarithm, logarithm_low)
+        logarithm, logarithm_low = _log_total(total, total_low, maximum)
+        high, low = _divide(1.0, 0.0, temperature, 0.0, maximum)
+        tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
+        logarithms, logarithms_low = broadcast(logarithm), broadcast(logarithm_low)
+        for k in range(0, len(row), lanes(row)):
+            logits = load_some(source, k, len(row) - k, tops)
+            shares = _log_share(logits, tops, highs, lows, logarithms, logarithms_low)
+            store_some(row, k, len(row) - k, shares)
     else:
-        rounded = total + total_low
-        error = _sum_error(total, total_low, rounded)
-        high, low = _divide(1.0, 0.0, rounded, error, top)
+        high, low, unit = _inverse(total, total_low, maximum)
         for k in range(len(row)):
-            row[k] = _fma(row[k], high, row[k] * low)
+            row[k] = fma(row[k], high, row[k] * low) * unit
 
 
 @_compiled
-def _long_rows(z, temperature, out, declined, log, in_place):
+def _long_rows(z, temperature, out, declined, log):
     """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
+    z, out = borrowed(z), borrowed(out)
     each = min(1, len(temperature) - 1)
-    # The row and the next one are to fit the second-level cache together.
-    near = z.shape[1] if z.shape[1] * z.itemsize <= CACHES[1] // 4 else 0
+    near = z.shape[1] * z.itemsize <= NEAR
+    following = _max(z[0])
+    high, low = _factor(temperature[0], following)
     for i in range(len(out)):
-        row = out[i]
+        source, row = z[i], out[i]
+        ahead = z[min(i + near, len(z) - 1)]
         t = temperature[i * each]
-        maximum = _copy_max(z[i], row, in_place)
+        maximum = following if near or i == 0 else _max(source)
+        if each:
+            high, low = _factor(t, maximum)
+        total, total_low = math.nan, 0.0
         if _ordinary(maximum, t):
-            ahead = z[min(i + 1, len(z) - 1)][:near]
-            total, total_low = _weigh(row, maximum, t, log, ahead)
-            _share(row, maximum, t, total, total_low, log)
-        else:
+            total, total_low = _weigh(source, row, maximum, high, low, log, ahead)
+        if near:  # before the shares: it need not wait, as they do, for a division
+            following = _max(ahead)
+        if math.isnan(total):
             declined[i] = True
+        else:
+            _share(source, row, maximum, t, total, total_low, log)
 
 
 # In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
 # array, TILE of each kind, so that LLVM sees that writing one does not change another.
-HIGH, LOW, TOTAL, TOTAL_LOW = (k * TILE for k in range(1, 5))
+# The first is the maximum, and of weights the anchor.
+HIGH, LOW, MAGIC, TOTAL, TOTAL_LOW = (k * TILE for k in range(1, 6))
 
 
 @njit
 def _tile_max(row, own):
     for r in range(len(row)):
-        own[r] = _maximum(own[r], row[r])
+        own[r] = where_less(row[r], own[r], own[r], row[r])
 
 
 @njit
-def _tile_add(weight, own, r):
+def _tile_add(weight, error, own, r):
     total = own[TOTAL + r]
     own[TOTAL + r] = total + weight
-    own[TOTAL_LOW + r] += _sum_error(total, weight, total + weight)
+    own[TOTAL_LOW + r] += _sum_error(total, weight, total + weight) + error
 
 
 @njit
 def _tile_weigh(row, own, log):
     if log:
         for r in range(len(row)):
-            _tile_add(_weight(row[r], own[r], own[HIGH + r], own[LOW + r]), own, r)
+            weight = _weight_below(row[r], own[r], own[HIGH + r], own[LOW + r])
+            _tile_add(weight, weight - weight, own, r)
     else:
         for r in range(len(row)):
-            weight = _weight(row[r], own[r], own[HIGH + r], own[LOW + r])
+            run, slope, power = _weight(
+                row[r] - own[r], own[HIGH + r], own[LOW + r], own[MAGIC + r]
+            )
+            weight = fma(run, slope, power)
             row[r] = weight
-            _tile_add(weight, own, r)
+            _tile_add(weight, fma(run, slope, power - weight), own, r)
 
 
 @njit
@@ -442,15 +578,16 @@ def _tile_share(row, own, log):
                 row[r], own[r], own[HIGH + r], own[LOW + r], own[TOTAL + r], own[TOTAL_LOW + r]
             )
     else:
+        unit = _constants(own[0]).unit
         for r in range(len(row)):
-            row[r] = _fma(row[r], own[HIGH + r], row[r] * own[LOW + r])
+            row[r] = fma(row[r], own[HIGH + r], row[r] * own[LOW + r]) * unit
 
 
 @njit
-def _tile_begin(width, temperature, first, own, declined):
+def _tile_begin(width, temperature, first, own, declined, log):
     """Prepare `width` slices, the first of which is `first`; return if all are ordinary."""
     each = min(1, len(temperature) - 1)
-    high, low = _divide(LOG2_E, LOG2_E_LOW, temperature[0], 0.0, own[0])
+    high, low = _factor(temperature[0], own[0])
     clean = True
     for r in range(width):
         t = temperature[(first + r) * each]
@@ -458,25 +595,32 @@ def _tile_begin(width, temperature, first, own, declined):
             declined[first + r] = True
             clean = False
         if each:
-            high, low = _divide(LOG2_E, LOG2_E_LOW, t, 0.0, own[r])
+            high, low = _factor(t, own[r])
         own[HIGH + r], own[LOW + r] = high, low
+        if not log:
+            own[r], own[MAGIC + r] = _anchor(own[r], high)
         own[TOTAL + r] = own[TOTAL_LOW + r] = 0.0
     return clean
 
 
 @njit
-def _tile_divide(width, temperature, first, own, log):
-    """Turn totals into what `_tile_share` needs."""
+def _tile_divide(width, temperature, first, own, declined, log):
+    """Turn totals into what `_tile_share` needs; return if none is NaN."""
     each = min(1, len(temperature) - 1)
-    unit = _constants(own[0])[3]
+    unit = np.float64(_constants(own[0]).unit)
+    clean = True
     for r in range(width):
         total, total_low = np.float64(own[TOTAL + r]), np.float64(own[TOTAL_LOW + r])
+        if math.isnan(total):
+            declined[first + r] = True
+            clean = False
         if log:
             t = temperature[(first + r) * each]
             own[TOTAL + r], own[TOTAL_LOW + r] = _log_total(total * unit, total_low * unit, own[r])
             own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, t, 0.0, own[r])
         else:
-            own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, total, total_low, own[r])
+            own[HIGH + r], own[LOW + r], _ = _inverse(total, total_low, own[r])
+    return clean
 
 
 @njit
@@ -485,39 +629,114 @@ def _tile(tile, width, temperature, first, own, declined, log):
     own[:width] = tile[0][:width]
     for k in range(1, len(tile)):
         _tile_max(tile[k][:width], own)
-    clean = _tile_begin(width, temperature, first, own, declined)
+    clean = _tile_begin(width, temperature, first, own, declined, log)
     for k in range(len(tile)):
         _tile_weigh(tile[k][:width], own, log)
-    _tile_divide(width, temperature, first, own, log)
+    clean &= _tile_divide(width, temperature, first, own, declined, log)
     for k in range(len(tile)):
         _tile_share(tile[k][:width], own, log)
     return clean
 
 
+@njit
+def _tile_softmax(tile, width, temperature, first, own, declined):
+    """Work `width` slices in place, a vector of them at a time; return if all are ordinary.
+
+    A tile is as wide as some vectors, whatever the width. Each of the passes goes over all of it:
+    none waits for the last one's end.
+    """
+    count, stride = tile.shape
+    each = min(1, len(temperature) - 1)
+    c = _constants(broadcast(tile[0, 0]))
+    if first == 0 or each:
+        _tile_factors(temperature[first * each :][: width if each else 1], own)
+    high, low = broadcast(own[HIGH]), broadcast(own[LOW])
+    _tile_tops(tile, width, own)
+    for r in range(0, width, lanes(tile)):
+        if each:
+            high, low = load(own, HIGH + r), load(own, LOW + r)
+        anchor, magic = _anchor(load(own, r), high)
+        total, total_low = c.start, c.zero
+        for k in range(r, count * stride, stride):
+            run, slope, power = _weight(load(tile, k) - anchor, high, low, magic)
+            total, total_low, weight = _add(total, total_low, run, slope, power)
+            store(tile, k, weight)
+        store(own, TOTAL + r, total - c.start)
+        store(own, TOTAL_LOW + r, total_low)
+    for r in range(0, width, lanes(tile)):
+        total, total_low = load(own, TOTAL + r), load(own, TOTAL_LOW + r)
+        rounded = total + total_low
+        error = total_low - (rounded - total)
+        inverse = c.scale / rounded
+        rest = fma(c.zero - inverse, rounded, c.scale) - inverse * error
+        inverse_low = rest * (inverse * c.unit)
+        for k in range(r, count * stride, stride):
+            weight = load(tile, k)
+            store(tile, k, fma(weight, inverse, weight * inverse_low) * c.unit)
+    clean = True
+    for r in range(width):
+        if not own[TOTAL + r] > 0:  # nor is NaN
+            declined[first + r] = True
+            clean = False
+    return clean
+
+
+@njit
+def _tile_tops(tile, width, own):
+    count, stride = tile.shape
+    for r in range(0, width, lanes(tile)):
+        top = load(tile, r)
+        for k in range(r + stride, count * stride, stride):
+            logits = load(tile, k)
+            top = where_less(logits, top, top, logits)
+        store(own, r, top)
+
+
+@njit
+def _tile_factors(temperature, own):
+    """Prepare the factors of slices, NaN of a temperature which is not ordinary."""
+    for r in range(len(temperature)):
+        own[HIGH + r], own[LOW + r] = _factor(temperature[r], own[0])
+        if not _ordinary(_constants(own[0]).zero, temperature[r]):
+            own[HIGH + r] = math.nan
+
+
 @_compiled
 def _short_rows(z, temperature, out, declined, log):
     """Rows of few lanes, turned into columns of a tile."""
-    slices, lanes = z.shape
-    most = min(512, max(NARROW, CACHES[0] // (lanes * out.itemsize)))
-    tile = np.empty((lanes, most), out.dtype)
-    own = np.empty(5 * TILE, out.dtype)
+    z, out = borrowed(z), borrowed(out)
+    slices, count = z.shape
+    most = max(NARROW, min(512, CACHES[0] // (count * out.itemsize)) // NARROW * NARROW)
+    # What is beyond the last row counts for nothing, but let it be numbers.
+    tile = np.zeros((count, most), out.dtype)
+    own = np.empty(6 * TILE, out.dtype)
     for first in range(0, slices, most):
         width = min(most, slices - first)
         source, target = z[first : first + width], out[first : first + width]
-        for k in range(lanes):
+        for k in range(count):
             row = tile[k]
             for r in range(width):
                 row[r] = source[r, k]
-        if _tile(tile, width, temperature, first, own, declined, log):
-            for k in range(lanes):
-                row = tile[k]
-                for r in range(width):
-                    target[r, k] = row[r]
+        if log:
+            clean = _tile(tile, width, temperature, first, own, declined, log)
         else:
-            for r in range(width):
-                if not declined[first + r]:
-                    for k in range(lanes):
-                        target[r, k] = tile[k, r]
+            clean = _tile_softmax(tile, width, temperature, first, own, declined)
+        _turn_back(tile, target, clean, declined[first : first + width])
+
+
+@njit
+def _turn_back(tile, target, clean, declined):
+    """Put a tile's columns in rows, but not those that are declined."""
+    if clean:
+        for k in range(len(tile)):
+            row = tile[k]
+            for r in range(len(target)):
+                target[r, k] = row[r]
+    else:
+        for r in range(len(target)):
+            if not declined[r]:
+                for k in range(len(tile)):
+                    target[r, k] = tile[k, r]
 
 
 @_compiled
@@ -527,9 +746,10 @@ def _columns(z, temperature, out, declined, log, begin, end):
     A tile is worked in a copy of its columns, if that stays in the cache. Else the passes go over
     the result itself, in wide strides: to reach for a few columns of many rows is much slower.
     """
+    z, out = borrowed(z), borrowed(out)
     matrices, lanes, columns = z.shape
     most = CACHES[1] // (lanes * out.itemsize)
-    own = np.empty(5 * TILE, out.dtype)
+    own = np.empty(6 * TILE, out.dtype)
     for matrix in range(matrices):
         source, target = z[matrix], out[matrix]
         start = begin
@@ -540,13 +760,13 @@ def _columns(z, temperature, out, declined, log, begin, end):
             for k in range(1, lanes):
                 _tile_max(source[k][start:stop], own)
             # In place of what is declined there would be nothing left to work on.
-            if not _tile_begin(stop - start, temperature, index, own, declined):
+            if not _tile_begin(stop - start, temperature, index, own, declined, log):
                 break
             for k in range(lanes):
                 row = target[k][start:stop]
                 row[:] = source[k][start:stop]
                 _tile_weigh(row, own, log)
-            _tile_divide(stop - start, temperature, index, own, log)
+            _tile_divide(stop - start, temperature, index, own, declined, log)
             for k in range(lanes):
                 _tile_share(target[k][start:stop], own, log)
             start = stop
@@ -652,7 +872,7 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
             declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log)
     else:
         _run(_regions(z, t, out, declined, log=log))
-    if np.logical_or.reduce(declined):
+    if declined.tobytes().find(1) >= 0:  # quicker than NumPy's any, which small arrays feel
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         indices = np.flatnonzero(declined)
         step = max(1, PIECE // lanes)
@@ -669,10 +889,13 @@ def _regions(
 ) -> list[Callable[[], object]]:
     """Cut the matrices, or if they are few their columns, in parts for the threads."""
     matrices, _, columns = z.shape
-    parts = 1
-    if (threads := thread_count()) > 1 and z.size >= THREADED_FROM:
-        # Where there is enough to do, more parts than threads: not all get on equally well.
-        parts = max(threads, min(4 * threads, z.size // (2 * THREADED_FROM)))
+    threads = thread_count()
+    if threads == 1 or z.size < THREADED_FROM:
+        if columns == 1:
+            return [functools.partial(_rows, z, t, out, declined, log)]
+        return [functools.partial(_columns, z, t, out, declined, log, 0, columns)]
+    # Where there is enough to do, more parts than threads: not all get on equally well.
+    parts = max(threads, min(4 * threads, z.size // (2 * THREADED_FROM)))
     if columns > 1 and matrices < parts:
         return [
             functools.partial(_columns, z, t, out, declined, log, begin, end)
@@ -701,26 +924,32 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, log: bo
     if lanes < SHORT:
         _short_rows(z, t, out, declined, log)
     else:
-        _long_rows(z, t, out, declined, log, _same_place(z, out))
-
-
-def _same_place(z: Array, out: Array) -> bool:
-    address: bool = z.ctypes.data == out.ctypes.data
-    return address
+        _long_rows(z, t, out, declined, log)
 
 
 def _in_parts(z: Array, t: float, out: Array, *, log: bool) -> bool:
     """Work one long row with all threads; return if it was ordinary."""
     parts = [slice(*cut) for cut in _cuts(len(z), thread_count())]
-    in_place = _same_place(z, out)
-    maxima = _run([functools.partial(_copy_max, z[part], out[part], in_place) for part in parts])
-    maximum = float(np.max(maxima))
-    if not _within(maximum, t, FORMATS[from_dtype(out.dtype)].range):
+    maxima = _run([functools.partial(_max, z[part]) for part in parts])
+    number = out.dtype.type
+    maximum = number(np.max(maxima))
+    if not _within(float(maximum), t, FORMATS[from_dtype(out.dtype)].range):
         return False
-    totals = _run([functools.partial(_weigh, out[part], maximum, t, log, z[:0]) for part in parts])
+    high, low = map(number, _factor(t, maximum))
+    totals = _run(
+        [
+            functools.partial(_weigh, z[part], out[part], maximum, high, low, log, z[part])
+            for part in parts
+        ]
+    )
     total, total_low = (sum(column) for column in zip(*totals, strict=True))
+    if math.isnan(total):
+        return False
     _run(
-        [functools.partial(_share, out[part], maximum, t, total, total_low, log) for part in parts]
+        [
+            functools.partial(_share, z[part], out[part], maximum, t, total, total_low, log)
+            for part in parts
+        ]
     )
     return True
 
@@ -760,7 +989,7 @@ def _refer(
 
 def _run(tasks: Sequence[Callable[[], Any]]) -> list[Any]:
     """Run the tasks on all threads, the caller's among them; return their results in order."""
-    helpers = min(thread_count(), len(tasks)) - 1
+    helpers = min(thread_count(), len(tasks)) - 1 if len(tasks) > 1 else 0
     if helpers < 1:
         return [task() for task in tasks]
     queue = deque(enumerate(tasks))

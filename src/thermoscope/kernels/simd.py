@@ -1,0 +1,310 @@
+"""SIMD for numba: what it lacks, on numbers and on vectors of numbers alike.
+
+LLVM finds SIMD in a plain loop, but not where a sum carries its own error from one term to the
+next: it won't reorder that. A `Vector` says it outright. A function written for numbers works on
+vectors too, as far as it keeps to +, -, *, / and to the functions here. LLVM splits a vector that
+is wider than the machine's.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Final
+
+from llvmlite import ir
+from numba import types
+from numba.core.cgutils import get_or_insert_function
+from numba.extending import intrinsic, models, overload, register_model
+from numba.np.arrayobj import make_array
+
+__all__ = [
+    "Vector",
+    "borrowed",
+    "broadcast",
+    "double",
+    "element",
+    "emit_fma",
+    "fma",
+    "halves",
+    "integers",
+    "lanes",
+    "load",
+    "load_some",
+    "prefetch",
+    "store",
+    "store_some",
+    "unless_below",
+    "where_less",
+]
+
+# Of the widest registers; a line of the caches, too.
+BYTES: Final = 64
+
+
+class Vector(types.Type):
+    """Numba's type of `count` numbers of one type."""
+
+    def __init__(self, dtype: types.Float, count: int) -> None:
+        self.dtype, self.count = dtype, count
+        super().__init__(f"Vector({dtype}, {count})")
+
+
+@register_model(Vector)
+class _VectorModel(models.PrimitiveModel):
+    def __init__(self, manager, vector):
+        number = manager.lookup(vector.dtype).get_value_type()
+        super().__init__(manager, vector, ir.VectorType(number, vector.count))
+
+
+def _of(number):
+    return Vector(number, BYTES // (number.bitwidth // 8))
+
+
+def _function(builder, name, result, arguments):
+    """Return an intrinsic function of LLVM for values of the first argument's or result's type."""
+    kind = arguments[0] if isinstance(result, ir.VoidType) else result
+    number = kind.element if isinstance(kind, ir.VectorType) else kind
+    suffix = "f64" if isinstance(number, ir.DoubleType) else "f32"
+    if isinstance(kind, ir.VectorType):
+        suffix = f"v{kind.count}{suffix}"
+    signature = ir.FunctionType(result, arguments)
+    return get_or_insert_function(builder.module, signature, f"{name}.{suffix}")
+
+
+def _operator(function, emit):
+    @intrinsic
+    def apply(_, a, __):
+        return a(a, a), lambda _, builder, __, arguments: getattr(builder, emit)(*arguments)
+
+    @overload(function)
+    def vectors(a, b):
+        if isinstance(a, Vector) and a == b:
+            return lambda a, b: apply(a, b)  # noqa: PLW0108 - numba asks for a function of Python
+        return None
+
+
+for _function_of, _name in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _operator(_function_of, _name)
+
+
+def integers(kind):
+    """Return LLVM's type of integers as wide and as many as numbers of a type."""
+    if isinstance(kind, ir.VectorType):
+        return ir.VectorType(integers(kind.element), kind.count)
+    return ir.IntType(64 if isinstance(kind, ir.DoubleType) else 32)
+
+
+def emit_fma(builder, *arguments):
+    """Build a * b + c in one rounding."""
+    kind = arguments[0].type
+    return builder.call(_function(builder, "llvm.fma", kind, [kind] * 3), arguments)
+
+
+@intrinsic
+def fma(_, a, b, c):
+    """Return a * b + c in one rounding."""
+    return a(a, b, c), lambda _, builder, __, arguments: emit_fma(builder, *arguments)
+
+
+@intrinsic
+def where_less(_, a, b, x, y):
+    """Return x where a < b, else (be one of them NaN, too) y."""
+
+    def emit(_, builder, __, arguments):
+        a, b, x, y = arguments
+        return builder.select(builder.fcmp_ordered("<", a, b), x, y)
+
+    return x(a, b, x, y), emit
+
+
+@intrinsic
+def unless_below(_, a, b, x):
+    """Return 0 where a < b, else (be one of them NaN, too) x."""
+
+    def emit(_, builder, __, arguments):
+        a, b, x = arguments
+        # As processors have it: they clear where a mask says no.
+        return builder.select(builder.fcmp_unordered(">=", a, b), x, ir.Constant(x.type, None))
+
+    return x(a, b, x), emit
+
+
+@intrinsic
+def lanes(_, array):
+    """Return how many numbers a vector of an array's type has."""
+    count = _of(array.dtype).count
+    return types.intp(array), lambda *_: ir.Constant(ir.IntType(types.intp.bitwidth), count)
+
+
+@intrinsic
+def broadcast(_, number):
+    """Return a vector of one number."""
+    vector = _of(number)
+
+    def emit(context, builder, _, arguments):
+        kind = context.get_value_type(vector)
+        one = builder.insert_element(
+            ir.Constant(kind, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0)
+        )
+        places = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), 0)
+        return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), places)
+
+    return vector(number), emit
+
+
+@intrinsic
+def double(_, vector):
+    """Return a number or a vector as doubles."""
+    result = Vector(types.float64, vector.count) if isinstance(vector, Vector) else types.float64
+
+    def emit(context, builder, _, arguments):
+        kind = context.get_value_type(result)
+        value = arguments[0]
+        return value if value.type == kind else builder.fpext(value, kind)
+
+    return result(vector), emit
+
+
+@intrinsic
+def element(_, vector, index):
+    """Return a number of a vector."""
+    emit = lambda _, builder, __, arguments: builder.extract_element(*arguments)  # noqa: E731
+    return vector.dtype(vector, index), emit
+
+
+@intrinsic
+def halves(_, vector):
+    """Return the first and the second half of a vector."""
+    half = Vector(vector.dtype, vector.count // 2)
+    result = types.UniTuple(half, 2)
+
+    def emit(context, builder, _, arguments):
+        undefined = ir.Constant(arguments[0].type, ir.Undefined)
+        places = ir.VectorType(ir.IntType(32), half.count)
+        parts = [
+            builder.shuffle_vector(
+                arguments[0], undefined, ir.Constant(places, [start + k for k in range(half.count)])
+            )
+            for start in (0, half.count)
+        ]
+        return context.make_tuple(builder, result, parts)
+
+    return result(vector), emit
+
+
+@intrinsic
+def borrowed(_, array):
+    """Return an array which whoever called keeps alive.
+
+    Numba counts the references to all others, at each slice and call, with an atomic operation.
+    """
+    result = array.copy(readonly=False)
+
+    def emit(context, builder, _, arguments):
+        value = make_array(array)(context, builder, arguments[0])
+        value.meminfo = ir.Constant(value.meminfo.type, None)
+        value.parent = ir.Constant(value.parent.type, None)
+        return value._getvalue()  # noqa: SLF001 - it has no other name
+
+    return result(array), emit
+
+
+def _address(context, builder, array, arguments, kind):
+    """Return the address of an element: the arguments begin with the array and its index."""
+    data = make_array(array)(context, builder, arguments[0]).data
+    return builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
+
+
+@intrinsic
+def load(_, array, index):
+    """Return the numbers of an array from an index on."""
+    vector = _of(array.dtype)
+
+    def emit(context, builder, _, arguments):
+        kind = context.get_value_type(vector)
+        address = _address(context, builder, array, arguments, kind)
+        return builder.load(address, align=array.dtype.bitwidth // 8)
+
+    return vector(array, index), emit
+
+
+@intrinsic
+def store(_, array, index, vector):
+    """Put numbers in an array from an index on."""
+
+    def emit(context, builder, _, arguments):
+        address = _address(context, builder, array, arguments, arguments[2].type)
+        builder.store(arguments[2], address, align=array.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(array, index, vector), emit
+
+
+def _first(builder, count, index, total):
+    """Return which of `total` lanes are among the first `count`."""
+    kind = ir.VectorType(index, total)
+    one = builder.insert_element(
+        ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0)
+    )
+    places = ir.Constant(ir.VectorType(ir.IntType(32), total), 0)
+    counts = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), places)
+    return builder.icmp_signed("<", ir.Constant(kind, list(range(total))), counts)
+
+
+@intrinsic
+def load_some(_, array, index, count, rest):
+    """Return the first `count` numbers of an array from an index on, and then those of `rest`."""
+    vector = _of(array.dtype)
+
+    def emit(context, builder, _, arguments):
+        _, _, count, rest = arguments
+        address = _address(context, builder, array, arguments, rest.type)
+        mask = _first(builder, count, count.type, vector.count)
+        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+        kinds = [address.type, align.type, mask.type, rest.type]
+        name = f"llvm.masked.load.v{vector.count}f{array.dtype.bitwidth}.p0"
+        function = get_or_insert_function(builder.module, ir.FunctionType(rest.type, kinds), name)
+        return builder.call(function, [address, align, mask, rest])
+
+    return vector(array, index, count, vector), emit
+
+
+@intrinsic
+def store_some(_, array, index, count, vector):
+    """Put the first `count` numbers of a vector in an array from an index on."""
+
+    def emit(context, builder, _, arguments):
+        _, _, count, value = arguments
+        address = _address(context, builder, array, arguments, value.type)
+        mask = _first(builder, count, count.type, vector.count)
+        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
+        kinds = [value.type, address.type, align.type, mask.type]
+        name = f"llvm.masked.store.v{vector.count}f{array.dtype.bitwidth}.p0"
+        function = get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), kinds), name
+        )
+        builder.call(function, [value, address, align, mask])
+        return context.get_dummy_value()
+
+    return types.void(array, index, count, vector), emit
+
+
+@intrinsic
+def prefetch(_, array, index):
+    """Ask for an element's cache line, which will be read soon."""
+
+    def emit(context, builder, _, arguments):
+        byte, number = ir.IntType(8), ir.IntType(32)
+        address = _address(context, builder, array, arguments, byte)
+        signature = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
+        function = get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
+        # To read, into all caches, as data.
+        builder.call(function, [address, number(0), number(2), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(array, index), emit
