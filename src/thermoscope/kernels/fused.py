@@ -262,10 +262,6 @@ def _ordinary_of(maximum, temperature):
     return lambda maximum, temperature: _within(maximum, temperature, most)
 
 
-def _scalar(like):
-    return np.float32 if like is types.float32 else np.float64
-
-
 @njit
 def _divide(a, a_low, b, b_low, like):
     """Return (a + a_low) / (b + b_low), low parts below an ulp, as a pair of the type of `like`."""
