@@ -42,7 +42,7 @@ clean: ## forget everything that was made here
 	@touch $@
 
 .venv/dev: .venv/pip pyproject.toml constraints.txt
-	$(PIP) -e '.[fast,notebook]' --group dev
+	$(PIP) -e '.[all]' --group dev
 	@touch $@ .venv/explore
 
 # Dependency groups need pip 25.1; the pip that comes with a Python may be older.
