@@ -7,18 +7,21 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import mpmath
+import numba
 import numpy as np
 import pytest
 
 import thermoscope as ts
 from thermoscope import kernels
-from thermoscope.kernels import scalar
+from thermoscope.kernels import fused, scalar, team
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 INF, NAN = float("inf"), float("nan")
-fused = pytest.importorskip("thermoscope.kernels.fused", reason="numba is not installed")
 
 # A slice of each kind that the fused kernel declines, and ordinary ones between them.
 ROWS = np.array(
@@ -324,9 +327,66 @@ def test_a_list_and_an_array_give_the_same_digits() -> None:
 
 
 def test_an_error_in_a_thread_is_an_error_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise MemoryError("no room")
 
-    monkeypatch.setattr(fused, "_long_rows", fail)
+    monkeypatch.setattr(fused, "_piece", fail)
     with kernels.use("fused", threads=2), pytest.raises(MemoryError, match="no room"):
-        ts.softmax(np.zeros((3000, 200)))
+        ts.softmax(np.zeros((3000, 400))[:, ::2])
+
+
+def test_an_error_in_compiled_code_is_an_error_of_the_call() -> None:
+    @numba.njit
+    def fail(counter: NDArray[np.int64], parts: int) -> None:
+        while team.take(counter) < parts:
+            if counter[0] > 3:
+                raise ValueError
+
+    @numba.njit
+    def call(desk: NDArray[np.int64], helpers: int, parts: int) -> None:
+        team.together(desk, helpers, *team.written(fail, (np.zeros(1, np.int64), parts)))
+
+    for helpers in (0, 1):
+        call(*team.call(helpers), 3)
+        with pytest.raises(MemoryError, match="no room for the scratch arrays"):
+            call(*team.call(helpers), 5)
+
+
+def test_callers_on_several_threads_do_not_disturb_each_other() -> None:
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(0, 3, shape).astype(np.float32) for shape in ((300, 1000), (1, 300_000))]
+    with kernels.use("fused", threads=1):
+        wants = [ts.softmax(z) for z in arrays]
+
+    def compute(index: int) -> None:
+        with kernels.use("fused", threads=2):
+            for _ in range(50):
+                result = ts.softmax(arrays[index % 2])
+                np.testing.assert_array_max_ulp(result, wants[index % 2], maxulp=1)
+
+    with ThreadPoolExecutor(4) as pool:
+        for future in [pool.submit(compute, index) for index in range(4)]:
+            future.result()
+
+
+def test_a_helper_takes_part() -> None:
+    @numba.njit(nogil=True)
+    def note(counter: NDArray[np.int64], parts: NDArray[np.int64]) -> None:
+        part = team.take(counter)
+        looks = 0
+        while team._read(counter, 0) < len(parts) and looks < 1_000_000:
+            looks = team._breathe(looks)
+        if part < len(parts):
+            parts[part] = 1
+
+    @numba.njit(nogil=True)
+    def call(desk: NDArray[np.int64], helpers: int, parts: NDArray[np.int64]) -> None:
+        team.together(desk, helpers, *team.written(note, (np.zeros(1, np.int64), parts)))
+
+    # Each thread does one part, so that two are done by two. A helper may come late, not always.
+    for _ in range(20):
+        parts = np.zeros(2, np.int64)
+        call(*team.call(1), parts)
+        if parts.all():
+            return
+    pytest.fail("no helper came")

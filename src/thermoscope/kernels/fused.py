@@ -20,7 +20,6 @@ rules for the edges. The functions take what `thermoscope.definition` has checke
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 import os
 from collections import deque
@@ -30,15 +29,16 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import from_dtype, njit, types
+from numba import njit, types
 from numba.extending import intrinsic, overload, register_jitable
 
 from thermoscope.kernels import numpy as reference
-from thermoscope.kernels import simd, thread_count
+from thermoscope.kernels import simd, team, thread_count
 from thermoscope.kernels.simd import (
     Vector,
     borrowed,
     broadcast,
+    compiled,
     double,
     element,
     fma,
@@ -49,9 +49,11 @@ from thermoscope.kernels.simd import (
     prefetch,
     store,
     store_some,
+    turn,
     unless_below,
     where_less,
 )
+from thermoscope.kernels.team import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,10 +73,12 @@ TILE: Final = 4096 + 80
 NARROW: Final = 16
 # Rows of fewer lanes than this are turned on their side and worked a tile at a time.
 SHORT: Final = 48
-# Fewer elements than this are not worth another thread, nor fewer lanes another for parts of a
-# row, which meet three times: to wake one and to wait for it takes some 50 to 100 us.
-THREADED_FROM: Final = 1 << 19
-PARTED_FROM: Final = 1 << 20
+# Fewer elements than this are not worth another thread, and fewer than that not several parts for
+# each. Nor are rows of fewer lanes worth being worked in parts, of so many blocks each.
+THREADED_FROM: Final = 1 << 16
+MANY: Final = 1 << 20
+PARTED_FROM: Final = 1 << 16
+PART: Final = 8
 # A piece that is copied, so that it lies as the loops want it, has so many elements.
 PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
@@ -109,10 +113,14 @@ class Format(NamedTuple):
 
     digits: int  # stored bits of a significand
     bias: int  # of an exponent
-    shift: int  # the weights are scaled by 2 ** shift
-    least: float  # 2 ** least over any total rounds to 0, and 2 ** (least + shift) is normal
+    least: int  # 2 ** least over any total rounds to 0
     range: float  # maxima up to it, and temperatures from its inverse up to it, are ordinary
     exp2: tuple[float, ...]  # of f, f ** 2, ... in 2 ** f, by `python -m tools.polynomials`
+
+    @property
+    def shift(self) -> int:
+        """The weights are scaled by 2 ** shift, by which the bits of 2 ** least are those of 0."""
+        return -self.least - self.bias
 
 
 FORMATS: Final = {
@@ -120,8 +128,7 @@ FORMATS: Final = {
     types.float32: Format(
         digits=23,
         bias=127,
-        shift=64,
-        least=-160.0,
+        least=-160,
         range=2.0**100,
         exp2=(
             0.6931471824645996,
@@ -136,8 +143,7 @@ FORMATS: Final = {
     types.float64: Format(
         digits=52,
         bias=1023,
-        shift=512,
-        least=-1160.0,
+        least=-1160,
         range=2.0**900,
         exp2=(
             0.6931471805599453,
@@ -164,7 +170,7 @@ class Constants(NamedTuple):
     """What the arithmetic of a format needs, as numbers or as vectors of them."""
 
     magic: float  # to add it rounds to a whole number, which becomes an exponent
-    least: float  # below it, a number to which magic was added is one whose weight is 0
+    least: float  # whose power of two counts as 0
     far: float
     start: float  # above any weight
     scale: float  # 2 ** shift
@@ -182,10 +188,10 @@ def _constants(_, like):
         form, kind = _format(like), context.get_value_type(like)
         # The last bits of a number of this size count units, and are what a power of two has for
         # an exponent.
-        magic = 1.5 * 2.0**form.digits + form.bias + form.shift
+        magic = 1.5 * 2.0**form.digits - form.least
         scale = 2.0**form.shift
         values = Constants(
-            magic, magic + form.least, FAR, 2 * scale, scale, 1 / scale, 0.0, -math.inf
+            magic, float(form.least), FAR, 2 * scale, scale, 1 / scale, 0.0, -math.inf
         )
         return context.make_tuple(builder, result, [ir.Constant(kind, value) for value in values])
 
@@ -206,28 +212,16 @@ def _slope(_, f):
 
 
 @intrinsic
-def _power(_, rounded, least):
-    """Return 2 ** n, whose exponent is in the last bits of a number; 0 of one below `least`."""
+def _power(_, rounded):
+    """Return 2 ** n, n in the last bits of a number, as the exponent that they become."""
 
     def emit(_, builder, __, arguments):
         kind = simd.integers(arguments[0].type)
         bits = builder.bitcast(arguments[0], kind)
         bits = builder.shl(bits, ir.Constant(kind, _format(rounded).digits))
-        # NaN is not below anything.
-        counts = builder.fcmp_unordered(">=", *arguments)
-        bits = builder.select(counts, bits, ir.Constant(kind, None))
         return builder.bitcast(bits, arguments[0].type)
 
-    return rounded(rounded, least), emit
-
-
-def _compiled(function):
-    """Compile without the interpreter's lock, once for all processes where a cache can be kept."""
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return njit(cache=True, **options)(function)
-    except RuntimeError:  # neither beside this file nor in a home may be written
-        return njit(**options)(function)
+    return rounded(rounded), emit
 
 
 def _pair(high, low, like):
@@ -270,16 +264,19 @@ def _divide(a, a_low, b, b_low, like):
     return _pair(high, low, like)
 
 
-@njit
+@njit(forceinline=True)
 def _inverse(total, total_low, like):
     """Return 1 / (total + total_low) as high + low, both times `unit`, the inverse of the scale.
 
     The products of a weight with high and low are normal numbers, which processors are quick with.
     """
     c = _constants(like)
+    scale, unit = np.float64(c.scale), np.float64(c.unit)
     rounded = total + total_low
-    error = _sum_error(total, total_low, rounded)
-    high, low = _divide(np.float64(c.scale), 0.0, rounded, error, like)
+    inverse = scale / rounded
+    rest = fma(-inverse, rounded, scale) - inverse * _sum_error(total, total_low, rounded)
+    # Another division would only take longer.
+    high, low = _pair(inverse, rest * (inverse * unit), like)
     return high, low, c.unit
 
 
@@ -290,41 +287,54 @@ def _sum_error(a, b, total):
     return (a - (total - virtual)) + (b - virtual)
 
 
-@_compiled
+@compiled
 def _factor(temperature, like):
     """Return log2(e) / temperature in two parts."""
     return _divide(LOG2_E, LOG2_E_LOW, temperature, 0.0, like)
 
 
 @njit
-def _anchor(maximum, high):
-    """Return what `_weight` wants of a slice besides its factor: anchor and magic.
+def _magic(maximum, high):
+    """Return the magic number by which weights are relative to 2 ** n0, near that of the maximum.
 
-    The weights are relative to a whole power of two near that of the maximum, which is taken from
-    magic: so nothing is rounded by it. The anchor, to subtract from the logits, is 0 or, if they
-    are `FAR` away, the maximum: then it is less than half a logit away from all that count, and
-    nothing is rounded by that either.
+    So the maximum is taken off as a whole number, and nothing is rounded by it.
+    """
+    magic = _constants(maximum).magic
+    return magic - (fma(maximum, high, magic) - magic)
+
+
+@njit
+def _anchor(maximum, high):
+    """Return what to subtract from the logits of a slice, and the magic of what is left.
+
+    That is 0 or, if they are `FAR` away, the maximum: then it is less than half a logit away from
+    all that count, and nothing is rounded by that either.
     """
     c = _constants(maximum)
     size = where_less(c.zero, maximum, maximum, c.zero - maximum)
     anchor = where_less(c.far, size * high, maximum, c.zero)
-    return anchor, c.magic - (fma(maximum - anchor, high, c.magic) - c.magic)
+    return anchor, _magic(maximum - anchor, high)
 
 
 @njit
-def _exp2(f, rounded):
-    """Return 2 ** (f + n), n as in `_power`, as three numbers: a * b + c."""
-    least = _constants(f).least
-    power = _power(rounded, least)
-    f = unless_below(rounded, least, f)  # which may be infinite
-    return f * power, _slope(f), power
+def _exp2(logit, high, low, magic):
+    """Return 2 ** (logit * (high + low) + n) as a * b + c, for `magic`, a constant + n.
+
+    Its last two are the whole numbers' power, from bits, and the number that has them.
+    """
+    rounded = fma(logit, high, magic)
+    f = fma(logit, low, fma(logit, high, magic - rounded))
+    return f, _slope(f), _power(rounded), rounded
 
 
 @njit
 def _weight(distance, high, low, magic):
-    """Return 2 ** (distance * (high + low) + n), as in `_exp2`, `magic` a constant + n."""
-    rounded = fma(distance, high, magic)
-    return _exp2(fma(distance, low, fma(distance, high, magic - rounded)), rounded)
+    """Return 2 ** (distance * (high + low) + n), of whatever is finite, as three: a * b + c."""
+    c = _constants(distance)
+    f, slope, power, rounded = _exp2(distance, high, low, magic)
+    bottom = c.magic + c.least
+    power = unless_below(rounded, bottom, power)
+    return unless_below(rounded, bottom, f) * power, slope, power
 
 
 @njit
@@ -343,8 +353,11 @@ def _weight_below(logit, maximum, high, low):
     magic = _constants(logit).magic
     y, y_low = _scaled(logit, maximum, high, low)
     rounded = y + magic
-    run, slope, power = _exp2((y - (rounded - magic)) + y_low, rounded)
-    return fma(run, slope, power)
+    f = (y - (rounded - magic)) + y_low
+    bottom = magic + _constants(logit).least
+    power = unless_below(rounded, bottom, _power(rounded))
+    f = unless_below(rounded, bottom, f)  # which may be infinite
+    return fma(f * power, _slope(f), power)
 
 
 @njit
@@ -370,16 +383,22 @@ def _log_share(logit, maximum, high, low, log, log_low):
     return where_less(c.lowest, value, corrected, value)
 
 
-@_compiled
+@compiled
 def _max(row):
-    """Return the maximum, if no lane is NaN, of which the weights will tell."""
-    tops = broadcast(_constants(row[0]).lowest)
-    for k in range(0, len(row) - lanes(row) + 1, lanes(row)):
-        logits = load(row, k)
+    """Return the maximum of the lanes that are not NaN; of those the weights will tell."""
+    return _largest(_max_block(row, 0, len(row), broadcast(_constants(row[0]).lowest)))
+
+
+@njit
+def _max_block(row, begin, end, tops):
+    """Return the maxima of a vector and of lanes `begin` to `end`, of a few before them too."""
+    if len(row) < lanes(row):
+        logits = load_some(row, 0, len(row), tops)
+        return where_less(logits, tops, tops, logits)
+    for k in range(begin, end, lanes(row)):
+        logits = load(row, min(k, len(row) - lanes(row)))
         tops = where_less(logits, tops, tops, logits)
-    k = len(row) - len(row) % lanes(row)
-    logits = load_some(row, k, len(row) - k, tops)
-    return _largest(where_less(logits, tops, tops, logits))
+    return tops
 
 
 def _largest(vector):
@@ -406,23 +425,34 @@ def _add(total, total_low, run, slope, power):
     return new, total_low + fma(run, slope, power - (new - total)), weight
 
 
-@njit
-def _weigh_block(source, row, begin, end, ahead, high, low, magic):
-    """Put weights of a source in a row; return the lanes' totals and their low parts."""
+@njit(forceinline=True)
+def _weigh_block(source, row, begin, end, coming, start, ahead, high, low, magic, least):
+    """Put weights of a source in a row; return the lanes' totals and their low parts.
+
+    And return the maxima of a block of this row or another one, `coming`, from `start` on: to find
+    them beside this arithmetic takes next to no time. Meanwhile the row `ahead` comes to the cache.
+    """
     c = _constants(high)
-    total, total_low = c.start, c.zero
+    total, total_low, tops = c.start, c.zero, c.lowest
     whole = end - (end - begin) % lanes(row)
+    last = len(coming) - lanes(coming)
     for k in range(begin, whole, lanes(row)):
         prefetch(ahead, k)
-        run, slope, power = _weight(load(source, k), high, low, magic)
-        total, total_low, weight = _add(total, total_low, run, slope, power)
+        others = load(coming, min(k - begin + start, last))
+        tops = where_less(others, tops, tops, others)
+        logits = load(source, k)
+        logits = where_less(logits, least, least, logits)
+        f, slope, power, _ = _exp2(logits, high, low, magic)
+        total, total_low, weight = _add(total, total_low, f * power, slope, power)
         store(row, k, weight)
     if whole < end:
         logits = load_some(source, whole, end - whole, c.lowest)
-        run, slope, power = _weight(logits, high, low, magic)
-        total, total_low, weight = _add(total, total_low, run, slope, power)
+        logits = where_less(logits, least, least, logits)
+        f, slope, power, _ = _exp2(logits, high, low, magic)
+        total, total_low, weight = _add(total, total_low, f * power, slope, power)
         store_some(row, whole, end - whole, weight)
-    return total - c.start, total_low
+    tops = _max_block(coming, whole - begin + start, min(start + BLOCK, len(coming)), tops)
+    return total - c.start, total_low, tops
 
 
 @njit
@@ -443,11 +473,14 @@ def _total_block(source, begin, end, maximum, high, low):
 
 
 def _across(total, total_low):
-    """Return the total of a vector's lanes, in two parts, of lanes which are such."""
+    """Return the total of a vector's lanes, as doubles in two parts, of lanes which are such."""
 
 
 @overload(_across)
 def _across_of(total, total_low):
+    if total.dtype is types.float32:
+        # A double has room for all that counts of such lanes.
+        return lambda total, total_low: (_added(double(total) + double(total_low)), 0.0)
     if total.count == 1:
         return lambda total, total_low: (element(total, 0), element(total_low, 0))
 
@@ -459,76 +492,204 @@ def _across_of(total, total_low):
     return fold
 
 
-@_compiled
-def _weigh(source, row, maximum, high, low, log, ahead):
-    """Return the total of the weights, in two parts; if not `log`, put them in a row.
+def _added(vector):
+    """Return the sum of a vector's numbers."""
 
-    Meanwhile the row `ahead` comes to the cache: memory need not wait for arithmetic.
-    """
-    source, row, ahead = borrowed(source), borrowed(row), borrowed(ahead)
-    anchor, magic = _anchor(maximum, high)
-    if anchor != 0 and not log:
-        row[:] = source - anchor
-        source = row
-    tops, magics = broadcast(maximum), broadcast(magic)
-    highs, lows = broadcast(high), broadcast(low)
+
+@overload(_added)
+def _added_of(vector):
+    if vector.count == 1:
+        return lambda vector: element(vector, 0)
+
+    def fold(vector):
+        left, right = halves(vector)
+        return _added(left + right)
+
+    return fold
+
+
+@njit
+def _total(source, maximum, high, low):
+    """Return the total of weights, of which the largest is 1, in two parts."""
+    tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
     total = total_low = 0.0
-    for begin in range(0, len(row), BLOCK):
-        end = min(begin + BLOCK, len(row))
-        if log:
-            sums = _total_block(source, begin, end, tops, highs, lows)
-            part, part_low = _across(sums[0], sums[1])
-        else:
-            some = _weigh_block(source, row, begin, end, ahead, highs, lows, magics)
-            single, single_low = _across(some[0], some[1])
-            part, part_low = np.float64(single), np.float64(single_low)
+    for begin in range(0, len(source), BLOCK):
+        end = min(begin + BLOCK, len(source))
+        sums = _total_block(source, begin, end, tops, highs, lows)
+        part, part_low = _across(sums[0], sums[1])
         new = total + part
         total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
     return total, total_low
 
 
-@_compiled
-def _share(source, row, maximum, temperature, total, total_low, log):
-    """Put shares in place of weights; if `log`, their logarithms from the logits."""
-    if log:
-        logarithm, logarithm_low = _log_total(total, total_low, maximum)
-        high, low = _divide(1.0, 0.0, temperature, 0.0, maximum)
-        tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
-        logarithms, logarithms_low = broadcast(logarithm), broadcast(logarithm_low)
-        for k in range(0, len(row), lanes(row)):
-            logits = load_some(source, k, len(row) - k, tops)
-            shares = _log_share(logits, tops, highs, lows, logarithms, logarithms_low)
-            store_some(row, k, len(row) - k, shares)
-    else:
-        high, low, unit = _inverse(total, total_low, maximum)
-        for k in range(len(row)):
-            row[k] = fma(row[k], high, row[k] * low) * unit
+@njit
+def _log_shares(source, row, maximum, temperature, total, total_low):
+    """Put logarithms of shares in a row."""
+    logarithm, logarithm_low = _log_total(total, total_low, maximum)
+    high, low = _divide(1.0, 0.0, temperature, 0.0, maximum)
+    tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
+    logarithms, logarithms_low = broadcast(logarithm), broadcast(logarithm_low)
+    for k in range(0, len(row), lanes(row)):
+        logits = load_some(source, k, len(row) - k, tops)
+        shares = _log_share(logits, tops, highs, lows, logarithms, logarithms_low)
+        store_some(row, k, len(row) - k, shares)
 
 
-@_compiled
-def _long_rows(z, temperature, out, declined, log):
+@njit
+def _top(row):
+    """Return the maximum of the first block."""
+    end = min(BLOCK, len(row))
+    return _largest(_max_block(row, 0, end, broadcast(_constants(row[0]).lowest)))
+
+
+@njit(forceinline=True)
+def _weigh(source, row, top, high, low, magics, following, ahead):
+    """Put weights in a row; return their total, in two parts, relative to the last magic.
+
+    `top` is the maximum of the first block, or of more. Where a block's is larger, its weights and
+    all that follow are relative to that; `magics` has what those of each block are relative to.
+    The total is NaN if a lane is, and where a maximum is far from 0, or infinite: then it is to be
+    done again. The last result is the maximum of the first block of the row `following`.
+    """
+    c = _constants(top)
+    highs, lows = broadcast(high), broadcast(low)
+    magic = c.magic
+    total = total_low = 0.0
+    for begin in range(0, len(row), BLOCK):
+        if not abs(top) * high <= c.far:
+            return math.nan, 0.0, top
+        end = min(begin + BLOCK, len(row))
+        last, magic = magic, _magic(top, high)
+        if begin > 0 and magic < last:
+            total *= math.ldexp(1.0, int(magic - last))
+            total_low *= math.ldexp(1.0, int(magic - last))
+        magics[begin // BLOCK] = magic
+        coming, start = (source, end) if end < len(row) else (following, 0)
+        least = broadcast((c.magic - magic + c.least) / high)
+        magic_ = broadcast(magic)
+        some = _weigh_block(
+            source, row, begin, end, coming, start, ahead, highs, lows, magic_, least
+        )
+        part, part_low = _across(some[0], some[1])
+        new = total + part
+        total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
+        following_top = _largest(some[2])
+        top = max(top, following_top)
+    return total, total_low, following_top
+
+
+@njit(forceinline=True)
+def _share(row, magics, magic, total, total_low):
+    """Put shares in place of weights, of a total which is relative to `magic`."""
+    inverse, inverse_low, unit = _inverse(total, total_low, magic)
+    for begin in range(0, len(row), BLOCK):
+        high, low, last = inverse, inverse_low, unit
+        steps = int(magics[begin // BLOCK] - magic)
+        if steps > 0:  # So many powers of two are to come off this block's weights.
+            high, low, last = _lowered(inverse, inverse_low, unit, steps)
+        highs, lows, units = broadcast(high), broadcast(low), broadcast(last)
+        end = min(begin + BLOCK, len(row))
+        whole = end - (end - begin) % lanes(row)
+        for k in range(begin, whole, lanes(row)):
+            weight = load(row, k)
+            store(row, k, fma(weight, highs, weight * lows) * units)
+        if whole < end:
+            weight = load_some(row, whole, end - whole, units)
+            store_some(row, whole, end - whole, fma(weight, highs, weight * lows) * units)
+
+
+@njit
+def _lowered(high, low, unit, steps):
+    """Return three factors, of which the last is lowered by powers of two, and first the others.
+
+    Each is a normal number as long as a share can be.
+    """
+    c = _constants(high)
+    if steps > -c.least:
+        return c.zero, c.zero, unit
+    most = min(steps, _half(high))
+    first, _ = _pair(math.ldexp(1.0, most - steps), 0.0, high)
+    rest, _ = _pair(math.ldexp(1.0, -most), 0.0, high)
+    return high * first, low * first, unit * rest
+
+
+def _half(like):
+    """Return half of the range of exponents."""
+
+
+@overload(_half)
+def _half_of(like):
+    half = FORMATS[like].bias // 2
+    return lambda like: half
+
+
+@njit
+def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for the speed of it
     """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
-    z, out = borrowed(z), borrowed(out)
     each = min(1, len(temperature) - 1)
-    near = z.shape[1] * z.itemsize <= NEAR
-    following = _max(z[0])
-    high, low = _factor(temperature[0], following)
+    high, low = _factor(temperature[0], z[0, 0])
+    if log:
+        for i in range(len(out)):
+            declined[i] = not _log_row(z[i], temperature[i * each], out[i])
+        return
+    zero, lanes = _constants(z[0, 0]).zero, z.shape[1]
+    magics = np.empty(-(-lanes // BLOCK), out.dtype)
+    # What is not ordinary may be found when a part of the row is written.
+    careful = lanes > BLOCK and z.ctypes.data == out.ctypes.data
+    copy = np.empty(lanes if careful else 0, out.dtype)
+    near = lanes * z.itemsize <= NEAR
+    top = _top(z[0])
     for i in range(len(out)):
-        source, row = z[i], out[i]
-        ahead = z[min(i + near, len(z) - 1)]
+        source, row, following = z[i], out[i], z[min(i + 1, len(z) - 1)]
+        ahead = z[min(i + near + (lanes <= BLOCK), len(z) - 1)]
         t = temperature[i * each]
-        maximum = following if near or i == 0 else _max(source)
         if each:
-            high, low = _factor(t, maximum)
+            high, low = _factor(t, top)
+        if careful:
+            copy[:] = source
+            source = borrowed(copy)
         total, total_low = math.nan, 0.0
-        if _ordinary(maximum, t):
-            total, total_low = _weigh(source, row, maximum, high, low, log, ahead)
-        if near:  # before the shares: it need not wait, as they do, for a division
-            following = _max(ahead)
+        # Once from the maximum of the first block, then, if need be, from the row's own.
+        for again in range(2):
+            if again:
+                top = _max(source)
+            if not _ordinary(top if again else zero, t):
+                break
+            if again:
+                source, top = _nearer(source, row, top, high)
+            total, total_low, following_top = _weigh(
+                source, row, top, high, low, magics, following, ahead
+            )
+            if not math.isnan(total):
+                break
         if math.isnan(total):
             declined[i] = True
         else:
-            _share(source, row, maximum, t, total, total_low, log)
+            _share(row, magics, magics[-1], total, total_low)
+        top = _top(following) if again or math.isnan(total) else following_top
+
+
+@njit
+def _nearer(source, row, maximum, high):
+    """Return logits and their maximum: of those that are far from 0 what is less, in `row`."""
+    anchor, _ = _anchor(maximum, high)
+    if anchor != 0:
+        row[:] = source - anchor
+        return row, maximum - anchor
+    return source, maximum
+
+
+@njit
+def _log_row(source, temperature, row):
+    """Return if a row is ordinary, of which the logarithms are then in `row`."""
+    maximum = _max(source)
+    if not _ordinary(maximum, temperature):
+        return False
+    total, total_low = _total(source, maximum, *_factor(temperature, maximum))
+    if math.isnan(total):
+        return False
+    _log_shares(source, row, maximum, temperature, total, total_low)
+    return True
 
 
 # In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
@@ -697,10 +858,9 @@ def _tile_factors(temperature, own):
             own[HIGH + r] = math.nan
 
 
-@_compiled
+@njit
 def _short_rows(z, temperature, out, declined, log):
     """Rows of few lanes, turned into columns of a tile."""
-    z, out = borrowed(z), borrowed(out)
     slices, count = z.shape
     most = max(NARROW, min(512, CACHES[0] // (count * out.itemsize)) // NARROW * NARROW)
     # What is beyond the last row counts for nothing, but let it be numbers.
@@ -709,40 +869,47 @@ def _short_rows(z, temperature, out, declined, log):
     for first in range(0, slices, most):
         width = min(most, slices - first)
         source, target = z[first : first + width], out[first : first + width]
-        for k in range(count):
-            row = tile[k]
-            for r in range(width):
-                row[r] = source[r, k]
+        no = declined[first : first + width]
+        _turn(source.reshape(-1), (width, count), tile.reshape(-1), most)
         if log:
             clean = _tile(tile, width, temperature, first, own, declined, log)
         else:
             clean = _tile_softmax(tile, width, temperature, first, own, declined)
-        _turn_back(tile, target, clean, declined[first : first + width])
+        if clean:
+            _turn_back(tile.reshape(-1), most, (width, count), target.reshape(-1))
+        else:
+            for r in range(width):
+                if not no[r]:
+                    for k in range(count):
+                        target[r, k] = tile[k, r]
 
 
 @njit
-def _turn_back(tile, target, clean, declined):
-    """Put a tile's columns in rows, but not those that are declined."""
-    if clean:
-        for k in range(len(tile)):
-            row = tile[k]
-            for r in range(len(target)):
-                target[r, k] = row[r]
-    else:
-        for r in range(len(target)):
-            if not declined[r]:
-                for k in range(len(tile)):
-                    target[r, k] = tile[k, r]
+def _turn(source, shape, tile, stride):
+    """Copy rows as columns of a tile, whose rows are `stride` apart."""
+    rows, columns = shape
+    for r in range(0, rows, lanes(tile)):
+        for k in range(0, columns, lanes(tile)):
+            block = min(rows - r, lanes(tile)), min(columns - k, lanes(tile))
+            turn((source, r * columns + k, columns), block, (tile, k * stride + r, stride))
 
 
-@_compiled
+@njit
+def _turn_back(tile, stride, shape, target):
+    rows, columns = shape
+    for r in range(0, rows, lanes(tile)):
+        for k in range(0, columns, lanes(tile)):
+            block = min(columns - k, lanes(tile)), min(rows - r, lanes(tile))
+            turn((tile, k * stride + r, stride), block, (target, r * columns + k, columns))
+
+
+@njit
 def _columns(z, temperature, out, declined, log, begin, end):
     """Columns `begin` to `end` of each of many matrices.
 
     A tile is worked in a copy of its columns, if that stays in the cache. Else the passes go over
     the result itself, in wide strides: to reach for a few columns of many rows is much slower.
     """
-    z, out = borrowed(z), borrowed(out)
     matrices, lanes, columns = z.shape
     most = CACHES[1] // (lanes * out.itemsize)
     own = np.empty(6 * TILE, out.dtype)
@@ -791,6 +958,167 @@ def _narrow_columns(source, temperature, target, declined, log, cut, offset, own
                 if not declined[index + r]:
                     for k in range(lanes):
                         target[k, first + r] = tile[k, r]
+
+
+@njit
+def _part_of(array, part, parts):
+    """Return where a part of an array, one of so many, begins and ends."""
+    return len(array) * part // parts, len(array) * (part + 1) // parts
+
+
+@njit
+def _rows_of(part, parts, z, temperature, out, declined):
+    begin, end = _part_of(z, part, parts)
+    own = temperature[begin:end] if len(temperature) > 1 else temperature
+    return z[begin:end], own, out[begin:end], declined[begin:end]
+
+
+@njit
+def _parts_of_long_rows(counter, parts, log, z, temperature, out, declined):
+    part = team.take(counter)
+    while part < parts:
+        some, own, target, no = _rows_of(part, parts, z, temperature, out, declined)
+        _long_rows(some, own, target, no, log)
+        part = team.take(counter)
+
+
+@njit
+def _parts_of_short_rows(counter, parts, log, z, temperature, out, declined):
+    part = team.take(counter)
+    while part < parts:
+        some, own, target, no = _rows_of(part, parts, z, temperature, out, declined)
+        _short_rows(some, own, target, no, log)
+        part = team.take(counter)
+
+
+@njit
+def _parts_of_columns(counter, parts, log, z, temperature, out, declined):
+    """Do parts of the matrices, or of the columns of all where there are fewer of those."""
+    matrices, _, columns = z.shape
+    part = team.take(counter)
+    while part < parts:
+        if matrices < parts:
+            begin, end = _part_of(z[0, 0], part, parts)
+            _columns(z, temperature, out, declined, log, begin, end)
+        else:
+            begin, end = _part_of(z, part, parts)
+            some = slice(begin * columns, end * columns)
+            own = temperature[some] if len(temperature) > 1 else temperature
+            _columns(z[begin:end], own, out[begin:end], declined[some], log, 0, columns)
+        part = team.take(counter)
+
+
+@njit
+def _lent(parts, log, z, temperature, out, declined):
+    """Return a counter and arrays which whoever called keeps alive."""
+    arrays = borrowed(z), borrowed(temperature), borrowed(out), borrowed(declined)
+    return np.zeros(1, np.int64), parts, log, *arrays
+
+
+@compiled
+def _do_long_rows(desk, helpers, *arguments):
+    team.together(desk, helpers, *written(_parts_of_long_rows, _lent(*arguments)))
+
+
+@compiled
+def _do_short_rows(desk, helpers, *arguments):
+    team.together(desk, helpers, *written(_parts_of_short_rows, _lent(*arguments)))
+
+
+@compiled
+def _do_columns(desk, helpers, *arguments):
+    team.together(desk, helpers, *written(_parts_of_columns, _lent(*arguments)))
+
+
+# What is done with each part of one long row.
+MAXIMA, TOTALS, SHARES = range(3)
+
+
+@njit
+def _parts_of_row(counter, sums, magics, stage, source, row, top, temperature, total, log):
+    """Do a stage of parts of one row; `top` is its maximum, or for shares the last magic."""
+    high, low = _factor(temperature, top)
+    part = team.take(counter)
+    while part < len(sums):
+        first, last = _part_of(magics, part, len(sums))
+        begin, end = first * BLOCK, min(last * BLOCK, len(row))
+        some, own = source[begin:end], row[begin:end]
+        if stage == MAXIMA:
+            sums[part, 0] = _max(some)
+        elif stage == SHARES:
+            if log:
+                _log_shares(some, own, top, temperature, total[0], total[1])
+            else:
+                _share(own, magics[first:last], top, total[0], total[1])
+        elif log:
+            sums[part, 0], sums[part, 1] = _total(some, top, high, low)
+        else:
+            begun = max(top, _top(some))
+            sums[part, 0], sums[part, 1], _ = _weigh(
+                some, own, begun, high, low, magics[first:last], some, some
+            )
+        part = team.take(counter)
+
+
+@njit
+def _stage(desk, helpers, stage, job, source, row, top, temperature, total, log):
+    counter, sums, magics = job
+    counter[0] = 0
+    arguments = counter, sums, magics, stage, source, row, top, temperature, total, log
+    team.together(desk, helpers, *written(_parts_of_row, arguments))
+
+
+@njit
+def _sum_up(sums, magics):
+    """Return the total of the parts' totals, in two parts, and the last of their magics."""
+    magic = magics.min()
+    total = total_low = 0.0
+    for part in range(len(sums)):
+        _, last = _part_of(magics, part, len(sums))
+        factor = math.ldexp(1.0, int(magic - magics[last - 1]))
+        new = total + sums[part, 0] * factor
+        error = _sum_error(total, sums[part, 0] * factor, new)
+        total, total_low = new, total_low + (sums[part, 1] * factor + error)
+    return total, total_low, magic
+
+
+@compiled
+def _do_row(desk, helpers, z, temperature, out, log):
+    """Work one long row in parts, the same whatever the helpers; return if it is ordinary."""
+    source, row = borrowed(z), borrowed(out)
+    c = _constants(z[0])
+    if not _ordinary(c.zero, temperature):
+        return False
+    # See `_long_rows`.
+    careful = not log and z.ctypes.data == out.ctypes.data
+    copy = np.empty(len(z) if careful else 0, out.dtype)
+    if careful:
+        copy[:] = source
+        source = borrowed(copy)
+    magics = np.zeros(-(-len(row) // BLOCK), out.dtype)
+    sums = np.empty((-(-len(magics) // PART), 2))
+    job = np.empty(1, np.int64), sums, magics
+    total, total_low, magic = math.nan, 0.0, c.zero
+    nothing = (total, total_low)
+    if not log:
+        _stage(desk, helpers, TOTALS, job, source, row, c.lowest, temperature, nothing, log)
+        total, total_low, magic = _sum_up(sums, magics)
+    if math.isnan(total):
+        _stage(desk, helpers, MAXIMA, job, source, row, c.lowest, temperature, nothing, log)
+        top, _ = _pair(sums[:, 0].max(), 0.0, c.zero)
+        if not _ordinary(top, temperature):
+            return False
+        if not log:
+            source, top = _nearer(source, row, top, _factor(temperature, top)[0])
+        _stage(desk, helpers, TOTALS, job, source, row, top, temperature, nothing, log)
+        total, total_low, magic = _sum_up(sums, magics)
+        if log:
+            magic = top
+    if math.isnan(total):
+        return False
+    sum_ = (total, total_low)
+    _stage(desk, helpers, SHARES, job, source, row, magic, temperature, sum_, log)
+    return True
 
 
 def softmax(
@@ -862,12 +1190,21 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
     declined = np.zeros(matrices * columns, np.bool_)
-    if columns == 1 and matrices < thread_count() and lanes >= PARTED_FROM:
+    threads = thread_count() if z.size >= THREADED_FROM else 1
+    desk, helpers = team.call(threads - 1)
+    # Where there is enough to do, more parts than threads: not all get on equally well.
+    parts = threads * (4 if z.size >= MANY else 1)
+    if columns > 1:
+        parts = min(parts, max(matrices, columns // NARROW))
+        _do_columns(desk, helpers, parts, log, z, t, out, declined)
+    elif matrices < threads and lanes >= PARTED_FROM:
         for i in range(matrices):
             t_i = float(t[i if len(t) > 1 else 0])
-            declined[i] = not _in_parts(z[i, :, 0], t_i, out[i, :, 0], log=log)
+            declined[i] = not _do_row(desk, helpers, z[i, :, 0], t_i, out[i, :, 0], log)
     else:
-        _run(_regions(z, t, out, declined, log=log))
+        work = _do_short_rows if lanes < SHORT else _do_long_rows
+        flat = z.reshape(-1, lanes), t, out.reshape(-1, lanes), declined
+        work(desk, helpers, min(parts, matrices), log, *flat)
     if declined.tobytes().find(1) >= 0:  # quicker than NumPy's any, which small arrays feel
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         indices = np.flatnonzero(declined)
@@ -878,76 +1215,6 @@ def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
             rows = z[matrix, column]
             _refer(rows, t, some, None, log=log)
             out[matrix, column] = rows
-
-
-def _regions(
-    z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, *, log: bool
-) -> list[Callable[[], object]]:
-    """Cut the matrices, or if they are few their columns, in parts for the threads."""
-    matrices, _, columns = z.shape
-    threads = thread_count()
-    if threads == 1 or z.size < THREADED_FROM:
-        if columns == 1:
-            return [functools.partial(_rows, z, t, out, declined, log)]
-        return [functools.partial(_columns, z, t, out, declined, log, 0, columns)]
-    # Where there is enough to do, more parts than threads: not all get on equally well.
-    parts = max(threads, min(4 * threads, z.size // (2 * THREADED_FROM)))
-    if columns > 1 and matrices < parts:
-        return [
-            functools.partial(_columns, z, t, out, declined, log, begin, end)
-            for begin, end in _cuts(columns, max(1, min(parts, columns // NARROW)))
-        ]
-    tasks: list[Callable[[], object]] = []
-    for begin, end in _cuts(matrices, min(parts, matrices)):
-        some = slice(begin * columns, end * columns)
-        own = t[some] if len(t) > 1 else t
-        arguments = z[begin:end], own, out[begin:end], declined[some], log
-        if columns > 1:
-            tasks.append(functools.partial(_columns, *arguments, 0, columns))
-        else:
-            tasks.append(functools.partial(_rows, *arguments))
-    return tasks
-
-
-def _cuts(length: int, parts: int) -> list[tuple[int, int]]:
-    edges = [length * k // parts for k in range(parts + 1)]
-    return list(itertools.pairwise(edges))
-
-
-def _rows(z: Array, t: NDArray[np.float64], out: Array, declined: Lanes, log: bool) -> None:
-    lanes = z.shape[1]
-    z, out = z.reshape(-1, lanes), out.reshape(-1, lanes)
-    if lanes < SHORT:
-        _short_rows(z, t, out, declined, log)
-    else:
-        _long_rows(z, t, out, declined, log)
-
-
-def _in_parts(z: Array, t: float, out: Array, *, log: bool) -> bool:
-    """Work one long row with all threads; return if it was ordinary."""
-    parts = [slice(*cut) for cut in _cuts(len(z), thread_count())]
-    maxima = _run([functools.partial(_max, z[part]) for part in parts])
-    number = out.dtype.type
-    maximum = number(np.max(maxima))
-    if not _within(float(maximum), t, FORMATS[from_dtype(out.dtype)].range):
-        return False
-    high, low = map(number, _factor(t, maximum))
-    totals = _run(
-        [
-            functools.partial(_weigh, z[part], out[part], maximum, high, low, log, z[part])
-            for part in parts
-        ]
-    )
-    total, total_low = (sum(column) for column in zip(*totals, strict=True))
-    if math.isnan(total):
-        return False
-    _run(
-        [
-            functools.partial(_share, z[part], out[part], maximum, t, total, total_low, log)
-            for part in parts
-        ]
-    )
-    return True
 
 
 def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, log: bool) -> None:
@@ -964,7 +1231,9 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
             np.copyto(copy, -np.inf, where=~mask)
         z = rows.view()
         z.flags.writeable = False
-        _rows(z, t, rows, declined, log)
+        desk, _ = team.call(0)
+        work = _do_short_rows if lanes < SHORT else _do_long_rows
+        work(desk, 0, 1, log, z, t, rows, declined)
         some = np.flatnonzero(declined)
         if some.size:
             odd = rows[some]

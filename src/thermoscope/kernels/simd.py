@@ -12,8 +12,8 @@ import operator
 from typing import Final
 
 from llvmlite import ir
-from numba import types
-from numba.core.cgutils import get_or_insert_function
+from numba import njit, types
+from numba.core.cgutils import get_or_insert_function, unpack_tuple
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
@@ -21,6 +21,7 @@ __all__ = [
     "Vector",
     "borrowed",
     "broadcast",
+    "compiled",
     "double",
     "element",
     "emit_fma",
@@ -33,12 +34,22 @@ __all__ = [
     "prefetch",
     "store",
     "store_some",
+    "turn",
     "unless_below",
     "where_less",
 ]
 
 # Of the widest registers; a line of the caches, too.
 BYTES: Final = 64
+
+
+def compiled(function):
+    """Compile without the interpreter's lock, once for all processes where a cache can be kept."""
+    options = {"nogil": True, "error_model": "numpy"}
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # neither beside this file nor in a home may be written
+        return njit(**options)(function)
 
 
 class Vector(types.Type):
@@ -256,6 +267,26 @@ def _first(builder, count, index, total):
     return builder.icmp_signed("<", ir.Constant(kind, list(range(total))), counts)
 
 
+def _masked_load(builder, address, mask, rest):
+    number, count = rest.type.element, rest.type.count
+    bits = 64 if isinstance(number, ir.DoubleType) else 32
+    align = ir.Constant(ir.IntType(32), bits // 8)
+    kinds = [address.type, align.type, mask.type, rest.type]
+    name = f"llvm.masked.load.v{count}f{bits}.p0"
+    function = get_or_insert_function(builder.module, ir.FunctionType(rest.type, kinds), name)
+    return builder.call(function, [address, align, mask, rest])
+
+
+def _masked_store(builder, value, address, mask):
+    number, count = value.type.element, value.type.count
+    bits = 64 if isinstance(number, ir.DoubleType) else 32
+    align = ir.Constant(ir.IntType(32), bits // 8)
+    kinds = [value.type, address.type, align.type, mask.type]
+    name = f"llvm.masked.store.v{count}f{bits}.p0"
+    function = get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), kinds), name)
+    builder.call(function, [value, address, align, mask])
+
+
 @intrinsic
 def load_some(_, array, index, count, rest):
     """Return the first `count` numbers of an array from an index on, and then those of `rest`."""
@@ -265,11 +296,7 @@ def load_some(_, array, index, count, rest):
         _, _, count, rest = arguments
         address = _address(context, builder, array, arguments, rest.type)
         mask = _first(builder, count, count.type, vector.count)
-        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
-        kinds = [address.type, align.type, mask.type, rest.type]
-        name = f"llvm.masked.load.v{vector.count}f{array.dtype.bitwidth}.p0"
-        function = get_or_insert_function(builder.module, ir.FunctionType(rest.type, kinds), name)
-        return builder.call(function, [address, align, mask, rest])
+        return _masked_load(builder, address, mask, rest)
 
     return vector(array, index, count, vector), emit
 
@@ -282,16 +309,63 @@ def store_some(_, array, index, count, vector):
         _, _, count, value = arguments
         address = _address(context, builder, array, arguments, value.type)
         mask = _first(builder, count, count.type, vector.count)
-        align = ir.Constant(ir.IntType(32), array.dtype.bitwidth // 8)
-        kinds = [value.type, address.type, align.type, mask.type]
-        name = f"llvm.masked.store.v{vector.count}f{array.dtype.bitwidth}.p0"
-        function = get_or_insert_function(
-            builder.module, ir.FunctionType(ir.VoidType(), kinds), name
-        )
-        builder.call(function, [value, address, align, mask])
+        _masked_store(builder, value, address, mask)
         return context.get_dummy_value()
 
     return types.void(array, index, count, vector), emit
+
+
+@intrinsic
+def turn(_, source, shape, target):
+    """Copy rows of a block of at most as many rows and columns as a vector has lanes, as columns.
+
+    `source` and `target` are an array, where in it the block begins, and how far apart rows are.
+    """
+    vector = _of(source[0].dtype)
+    count = vector.count
+
+    def emit(context, builder, _, arguments):
+        kind = context.get_value_type(vector)
+        (read, begin, stride), (rows, columns), (written, place, step) = (
+            unpack_tuple(builder, argument) for argument in arguments
+        )
+        nothing = ir.Constant(ir.VectorType(ir.IntType(1), count), None)
+
+        def each(number, other, array, begin, stride):
+            """Yield addresses and masks of the rows of a block."""
+            mask = _first(builder, other, other.type, count)
+            for k in range(count):
+                row = ir.Constant(number.type, k)
+                at = builder.add(begin, builder.mul(row, stride))
+                address = _address(context, builder, array[0], (array[1], at), kind)
+                yield address, builder.select(builder.icmp_signed("<", row, number), mask, nothing)
+
+        zeros = ir.Constant(kind, None)
+        lines = [
+            _masked_load(builder, address, mask, zeros)
+            for address, mask in each(rows, columns, (source[0], read), begin, stride)
+        ]
+        # Swap the off-diagonal quarters of blocks of 2, 4, 8 ... rows and columns.
+        distance = 1
+        while distance < count:
+            for a in range(count):
+                if not a & distance:
+                    pair = lines[a], lines[a + distance]
+                    for offset, line in ((0, a), (distance, a + distance)):
+                        places = [
+                            k + offset if not k & distance else count + k - distance + offset
+                            for k in range(count)
+                        ]
+                        shuffle = ir.Constant(ir.VectorType(ir.IntType(32), count), places)
+                        lines[line] = builder.shuffle_vector(*pair, shuffle)
+            distance *= 2
+        for line, (address, mask) in zip(
+            lines, each(columns, rows, (target[0], written), place, step), strict=True
+        ):
+            _masked_store(builder, line, address, mask)
+        return context.get_dummy_value()
+
+    return types.void(source, shape, target), emit
 
 
 @intrinsic

@@ -1,0 +1,250 @@
+"""Threads that wait for work within compiled code, for numba.
+
+To wake a thread of Python's and to wait for it takes some 100 us, as long as a softmax of 400,000
+lanes. A helper here watches a word of memory for a while after each piece of work: to give it the
+next one takes less than a microsecond, and no interpreter. Then it sleeps, until it is called.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import threading
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from thermoscope.kernels.simd import compiled
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["call", "take", "together", "written"]
+
+# What a helper is at: the first word of its line of `_desk`. The next are its work and the failure.
+AWAY, WAITING, CALLED, WORKING = range(4)
+# Words in a line of the caches. The first line's word is 1 while a caller has the helpers.
+LINE: Final = 8
+# So many looks, of some 50 ns, until a helper goes to sleep: half a millisecond.
+PATIENCE: Final = 10_000
+
+HAS_YIELD: Final = hasattr(os, "sched_yield")
+_yield = types.ExternalFunction("sched_yield", types.intc())
+
+_desk = np.zeros(LINE * (1 + (os.cpu_count() or 1)), np.int64)
+_bells: list[threading.Event] = []
+_hiring = threading.Lock()
+
+
+def _word(context, builder, array, value, index):
+    """Return the address of an integer of an array."""
+    data = context.make_array(array)(context, builder, value).data
+    return builder.gep(data, [index])
+
+
+@intrinsic
+def _read(_, array, index):
+    def emit(context, builder, _, arguments):
+        address = _word(context, builder, array, *arguments)
+        return builder.load_atomic(address, "acquire", 8)
+
+    return types.int64(array, index), emit
+
+
+@intrinsic
+def _write(_, array, index, value):
+    def emit(context, builder, _, arguments):
+        address = _word(context, builder, array, *arguments[:2])
+        builder.store_atomic(arguments[2], address, "release", 8)
+        return context.get_dummy_value()
+
+    return types.void(array, index, types.int64), emit
+
+
+@intrinsic
+def _swap(_, array, index, old, new):
+    """Put `new` in place of `old`; return whether `old` was there."""
+
+    def emit(context, builder, _, arguments):
+        address = _word(context, builder, array, *arguments[:2])
+        result = builder.cmpxchg(address, *arguments[2:], "acq_rel", "acquire")
+        return builder.extract_value(result, 1)
+
+    return types.boolean(array, index, types.int64, types.int64), emit
+
+
+@intrinsic
+def _count(_, array, index):
+    """Return a number of an array and count it up."""
+
+    def emit(context, builder, _, arguments):
+        address = _word(context, builder, array, *arguments)
+        return builder.atomic_rmw("add", address, ir.Constant(ir.IntType(64), 1), "acq_rel")
+
+    return types.int64(array, index), emit
+
+
+@intrinsic
+def _pause(_):
+    """Let the other thread of this core, and the memory, have their way for a moment."""
+
+    def emit(context, builder, _, __):
+        number = ir.IntType(32)
+        names = {
+            "x86_64": ("llvm.x86.sse2.pause", []),
+            "amd64": ("llvm.x86.sse2.pause", []),
+            "aarch64": ("llvm.aarch64.isb", [number(15)]),
+            "arm64": ("llvm.aarch64.isb", [number(15)]),
+        }
+        name, arguments = names.get(platform.machine().lower(), (None, []))
+        if name is not None:
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in arguments])
+            function = cgutils.get_or_insert_function(builder.module, kind, name)
+            builder.call(function, arguments)
+        return context.get_dummy_value()
+
+    return types.void(), emit
+
+
+@intrinsic
+def written(typing, function, arguments):
+    """Return the addresses of a call of a compiled function: of a function of one, and that one.
+
+    The latter is in the frame of whoever asks.
+    """
+    own = function.get_call_type(typing, tuple(arguments), {})
+
+    def emit(context, builder, _, values):
+        address = ir.IntType(8).as_pointer()
+        compiled = function.dispatcher.get_compile_result(own)
+        context.active_code_library.add_linking_library(compiled.library)
+        word = ir.IntType(64)
+        kind = ir.FunctionType(word, [address])
+        entry = ir.Function(builder.module, kind, builder.module.get_unique_name("entry"))
+        entry.linkage = "internal"
+        inner = ir.IRBuilder(entry.append_basic_block())
+        place = cgutils.alloca_once_value(builder, values[1])
+        given = inner.load(inner.bitcast(entry.args[0], place.type))
+        status, _ = context.call_internal_no_propagate(
+            inner, compiled.fndesc, own, cgutils.unpack_tuple(inner, given)
+        )
+        inner.ret(inner.zext(status.is_error, word))
+        pair = [builder.ptrtoint(entry, word), builder.ptrtoint(place, word)]
+        return context.make_tuple(builder, types.UniTuple(types.int64, 2), pair)
+
+    return types.UniTuple(types.int64, 2)(function, arguments), emit
+
+
+@intrinsic
+def _do(_, function, arguments):
+    """Call a function of one address by its own; return 1 if it raised an error, else 0."""
+
+    def emit(context, builder, _, values):
+        address = ir.IntType(8).as_pointer()
+        kind = ir.FunctionType(ir.IntType(64), [address])
+        return builder.call(
+            builder.inttoptr(values[0], kind.as_pointer()), [builder.inttoptr(values[1], address)]
+        )
+
+    return types.int64(types.int64, types.int64), emit
+
+
+@njit
+def _breathe(looks):
+    """Wait a moment between two looks; return the number of looks."""
+    # Whoever is waited for may be waiting for this core.
+    if looks % 64 == 63 and HAS_YIELD:
+        _yield()
+    _pause()
+    return looks + 1
+
+
+@njit
+def take(counter):
+    """Return the number of the next part to do, counted from 0."""
+    return _count(counter, 0)
+
+
+@njit
+def together(desk, helpers, entry, place):
+    """Do a call that was `written`, and have helpers do it too, those who come before it returns.
+
+    It is to `take` parts, by a counter among its arguments, as long as there are some. If another
+    caller has the helpers just now, this thread does all. What may fail is to get memory.
+    """
+    alone = helpers == 0 or not _swap(desk, 0, 0, 1)
+    if not alone:
+        for seat in range(LINE, LINE * (helpers + 1), LINE):
+            desk[seat + 1], desk[seat + 2], desk[seat + 3] = entry, place, 0
+            if not _swap(desk, seat, WAITING, CALLED):
+                _swap(desk, seat, AWAY, CALLED)
+    failed = _do(entry, place)
+    if not alone:
+        for seat in range(LINE, LINE * (helpers + 1), LINE):
+            if not _swap(desk, seat, CALLED, AWAY):
+                looks = 0
+                while _read(desk, seat) == WORKING:
+                    looks = _breathe(looks)
+                failed += desk[seat + 3]
+        _write(desk, 0, 0)
+    if failed:
+        raise MemoryError("there is no room for the scratch arrays of a kernel")
+
+
+@compiled
+def _serve(desk, seat):
+    """Work whenever called, until nobody has called for a while."""
+    looks = 0
+    while looks < PATIENCE or not _swap(desk, seat, WAITING, AWAY):
+        state = _read(desk, seat)
+        if state == CALLED:
+            if _swap(desk, seat, CALLED, WORKING):
+                desk[seat + 3] = _do(desk[seat + 1], desk[seat + 2])
+                _write(desk, seat, WAITING)
+                looks = 0
+        elif state == AWAY:
+            _swap(desk, seat, AWAY, WAITING)
+        else:
+            looks = _breathe(looks)
+
+
+def call(helpers: int) -> tuple[NDArray[np.int64], int]:
+    """Return the desk and the number of helpers; those who sleep are called."""
+    helpers = min(helpers, len(_desk) // LINE - 1)
+    for index in range(helpers):
+        if index == len(_bells):
+            _hire()
+        if _desk[LINE * (index + 1)] == AWAY:
+            _bells[index].set()
+    return _desk, helpers
+
+
+def _hire() -> None:
+    with _hiring:
+        bell = threading.Event()
+        _bells.append(bell)
+        seat = LINE * len(_bells)
+        threading.Thread(target=_help, args=(bell, seat), name="thermoscope", daemon=True).start()
+
+
+def _help(bell: threading.Event, seat: int) -> None:
+    while True:
+        bell.wait()
+        bell.clear()
+        _serve(_desk, seat)
+
+
+def _forget() -> None:
+    """Begin anew: a child process has the memory of its parent, but none of its threads."""
+    global _hiring  # noqa: PLW0603 - whoever held it is not here
+    _hiring = threading.Lock()
+    _bells.clear()
+    _desk[:] = AWAY
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_forget)
