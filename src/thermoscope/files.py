@@ -112,11 +112,6 @@ class LogitsFile:
         as_it_is = not probabilities and applied_temperature is None
         self.dtype = rows.dtype if as_it_is else np.result_type(rows.dtype, np.float32)
 
-    @property
-    def is_one_row(self) -> bool:
-        """Whether the file holds one row which is not a row of a 2-D array."""
-        return len(self._rows.shape) == 1
-
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.source!r}: shape {self.shape}, {self.dtype}>"
 
@@ -148,6 +143,34 @@ class LogitsFile:
             # A copy: what is held must not be changed, nor keep the rest of its batch.
             values = np.array(row[: len(labels)] if own and labels else row, subok=False)
             return Logits(values, labels, self.source)
+
+    def only(self, row: int | None = None) -> Logits:
+        """Read the only row, or the one chosen of several.
+
+        Parameters
+        ----------
+        row : int, optional
+            Counted from 0; needed where there are several, and left out for a 1-D array.
+
+        Returns
+        -------
+        Logits
+            As `row` gives.
+
+        Raises
+        ------
+        FileError
+            If `row` is missing, or out of place, or the row cannot be read.
+        """
+        count = self.shape[0]
+        with naming(self._path):
+            if len(self._rows.shape) == 1 and row is not None:
+                raise ValueError(f"row must be left out for a 1-D array, got {row}")
+            if row is None and count > 1:
+                raise ValueError(
+                    f"the array has {count} rows: choose one with --row, 0 to {count - 1}"
+                )
+        return self.row(row or 0)
 
     def batches(self, size: int | None = None) -> Iterator[NDArray[Any]]:
         """Iterate over all rows, some at a time; each call begins anew.
@@ -244,10 +267,7 @@ def open_logits(
     [[0.864 0.117 0.019]
      [0.007 0.99  0.004]]
     """
-    if applied_temperature is not None and not 0 < applied_temperature < math.inf:
-        raise ValueError(
-            f"applied_temperature must be a finite number > 0, got {applied_temperature}"
-        )
+    _check_applied(applied_temperature)
     with naming(path):
         return LogitsFile(
             path,
@@ -327,8 +347,7 @@ def read_logits(
         probabilities=probabilities,
         applied_temperature=applied_temperature,
     )
-    with naming(path):
-        return _chosen(file, row)
+    return file.only(row)
 
 
 def parse_logits(
@@ -360,6 +379,7 @@ def parse_logits(
     >>> parse_logits("2, 1.5\n-inf").values
     array([ 2. ,  1.5, -inf])
     """
+    _check_applied(applied_temperature)
     with naming(source):
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -367,7 +387,7 @@ def parse_logits(
         file = LogitsFile(
             source, rows, probabilities=probabilities, applied_temperature=applied_temperature
         )
-        return _chosen(file, row)
+    return file.only(row)
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -458,7 +478,13 @@ def read_targets(
         if isinstance(found, list):
             return _classes_of_words(found, labels)
         if found.ndim == 2:
-            _check_weights(found)
+            wrong = ~are_distributions(found)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(
+                    f"row {row}: weights must be >= 0 and sum to 1, "
+                    f"got a sum of {found[row].sum():g}"
+                )
             return found
         with np.errstate(invalid="ignore"):
             classes = found.astype(np.int64)
@@ -557,14 +583,17 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
         raise FileError(f"{source}: {error}") from error
 
 
-def _chosen(file: LogitsFile, row: int | None) -> Logits:
-    count = file.shape[0]
-    if file.is_one_row:
-        if row is not None:
-            raise ValueError(f"row must be left out for a 1-D array, got {row}")
-    elif row is None and count > 1:
-        raise ValueError(f"the array has {count} rows: choose one with --row, 0 to {count - 1}")
-    return file.row(row or 0)
+def _check_applied(temperature: float | None) -> None:
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"applied_temperature must be a finite number > 0, got {temperature}")
+
+
+def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:
+    """Return which rows are >= 0 and sum to 1, give or take what a narrow type rounds off."""
+    sums = rows.sum(axis=1, dtype=np.float64)
+    # A NaN makes both False.
+    result: NDArray[np.bool] = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
+    return result
 
 
 def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray[np.int64]:
@@ -579,14 +608,3 @@ def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray
             takes = "a whole number >= 0" if labels is None else "one of the labels"
             raise ValueError(f"row {row}: a class must be {takes}, got {word!r}")
     return np.array(classes, np.int64)
-
-
-def _check_weights(rows: NDArray[Any]) -> None:
-    sums = rows.sum(axis=1, dtype=np.float64)
-    # Not <=, which a NaN would pass.
-    wrong = ~((rows >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ValueError(
-            f"row {row}: weights must be >= 0 and sum to 1, got a sum of {sums[row]:g}"
-        )
