@@ -93,14 +93,18 @@ LLAMA_CPP_AFTER_SAMPLING = {
     "content": "Hello!",
     "completion_probabilities": [
         {
-            **{"id": 10, "token": "Hello", "prob": 0.5},
+            "id": 10,
+            "token": "Hello",
+            "prob": 0.5,
             "top_probs": [
                 {"id": 10, "token": "Hello", "bytes": [72], "prob": 0.5},
                 {"id": 11, "token": "Hi", "bytes": [72], "prob": 0.25},
             ],
         },
         {
-            **{"id": 14, "token": "!", "prob": 0.125},
+            "id": 14,
+            "token": "!",
+            "prob": 0.125,
             "top_probs": [
                 {"id": 12, "token": ".", "bytes": [46], "prob": 0.5},
                 {"id": 13, "token": ",", "bytes": [44], "prob": 0.25},

@@ -22,6 +22,7 @@ from thermoscope.readers import (
     decoded,
     file_size,
     kind,
+    lines_of,
     load_json,
     open_column,
     open_rows,
@@ -414,8 +415,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
         file_size(path)
         text = decoded(path)
         if path.suffix.lower() != ".json":
-            # str.splitlines would also split at characters that are tokens of their own.
-            return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
+            return lines_of(text)
         labels = load_json(text)
         if not isinstance(labels, list):
             raise ValueError(  # noqa: TRY004 - what is wrong is the file

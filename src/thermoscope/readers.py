@@ -92,17 +92,15 @@ def open_rows(path: Path, columns: Columns = None) -> Rows:
     ending = path.suffix.lower()
     if ending == ".zarr" and path.is_dir():
         return _open_zarr(path, columns)
-    size = file_size(path)
+    file_size(path)
+    if ending == ".zarr":
+        raise ValueError("a .zarr store is a folder")
     if ending not in _OPENERS:
         *most, last = ENDINGS
         raise ValueError(f"logits must be in a {', '.join(most)} or {last} file")
     rows = _OPENERS[ending](path, columns)
     if 0 in rows.shape:
-        raise ValueError(
-            f"logits must hold at least one number, got shape {rows.shape}"
-            if size
-            else "the file is empty"
-        )
+        raise ValueError(f"logits must hold at least one number, got shape {rows.shape}")
     return rows
 
 
@@ -118,7 +116,7 @@ def open_column(
     if ending != ".zarr":
         file_size(path)
     if ending == ".txt":
-        return decoded(path).removesuffix("\n").split("\n")
+        return lines_of(decoded(path))
     if ending in {".csv", ".tsv"}:
         return _text_column(path, columns, labels)
     if ending in _TABLES:
@@ -232,6 +230,12 @@ def decoded(path: Path) -> str:
     """Return the text of a file, if there is memory for what it holds."""
     check_memory(path.stat().st_size * BYTES_PER_TEXT_BYTE)
     return path.read_bytes().decode("utf-8-sig")
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text without their ends."""
+    # str.splitlines would also split at characters that are tokens of their own.
+    return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
 
 
 @contextmanager
@@ -478,7 +482,7 @@ def _open_zarr(path: Path, columns: Columns) -> Rows:
     zarr = optional("zarr", "dask", ".zarr stores")
     with _whole(".zarr"):
         node = zarr.open(path, mode="r")
-        arrays = dict(node.arrays()) if isinstance(node, zarr.Group) else None
+        arrays = dict(sorted(node.arrays())) if isinstance(node, zarr.Group) else None
     if arrays is None:
         _no_columns(".zarr", columns)
         array = node
@@ -1051,7 +1055,6 @@ _OPENERS: Final[dict[str, Callable[[Path, Columns], Rows]]] = {
     ".feather": _open_table,
     ".arrow": _open_table,
     ".safetensors": _open_safetensors,
-    ".zarr": _open_zarr,
 }
 _TABLES: Final = {".parquet": _parquet, ".feather": _arrow, ".arrow": _arrow}
-ENDINGS: Final = tuple(_OPENERS)
+ENDINGS: Final = (*_OPENERS, ".zarr")
