@@ -248,6 +248,9 @@ def test_very_unlikely_is_no_probability() -> None:
     assert found(json.dumps({"logprobs": [entry]})) == [
         (["b", "a", NOT_REPORTED], [0.75, 0.0, 0.25])
     ]
+    positions = parse(json.dumps({"logprobs": [entry]}))
+    assert positions is not None
+    assert positions[0].logprobs[1] == -math.inf
 
 
 @given(st.lists(st.floats(1e-300, 1), min_size=2, max_size=20))

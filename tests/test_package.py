@@ -30,8 +30,11 @@ HEAVY = {
         "matplotlib",
         "numba",
         "pandas",
+        "pyarrow",
         "rich",
+        "safetensors",
         "scipy",
+        "zarr",
     ),
     *("starlette", "torch", "typer", "uvicorn"),
 }

@@ -86,9 +86,12 @@ def parse(text: str) -> list[Position] | None:
 
     Examples
     --------
-    >>> parse('{"completion_probabilities": [{"content": "B", "probs": '
-    ...       '[{"tok_str": "B", "prob": 0.75}]}]}')
-    [Position(labels=('B', 'not reported'), logprobs=(-0.2876820724517809, -1.3862943611198906))]
+    >>> probs = '[{"tok_str": "B", "prob": 0.5}, {"tok_str": "C", "prob": 0.25}]'
+    >>> (position,) = parse(f'{{"completion_probabilities": [{{"probs": {probs}}}]}}')
+    >>> position.labels
+    ('B', 'C', 'not reported')
+    >>> [round(logprob, 3) for logprob in position.logprobs]
+    [-0.693, -1.386, -1.386]
     """
     documents = list(_documents(text))
     if not documents or not all(map(_is_response, documents)):

@@ -1,8 +1,8 @@
 """How each format of a file of logits is read: rows of numbers, a few at a time.
 
-The formats, where they are not what their ending says, are those of the NumPy Enhancement
-Proposal 1 (.npy, .npz), RFC 4180 (.csv), and the safetensors README (an eight-byte length, a JSON
-header, then the bytes of the tensors).
+Those that are read here without a library are .npy and .npz (NumPy Enhancement Proposal 1), .csv
+(RFC 4180), JSON lines, and .safetensors (its README: the length of a JSON header in eight bytes,
+the header, the bytes of the tensors).
 """
 
 from __future__ import annotations
@@ -569,7 +569,9 @@ def _parquet(path: Path) -> _Table:
         groups = list(range(first, bisect.bisect_left(starts, stop)))
         at = starts[first]
         # Buffered: a group may be as large as the file.
-        with parquet.ParquetFile(path, metadata=metadata, buffer_size=1 << 16) as file:
+        with parquet.ParquetFile(
+            path, metadata=metadata, buffer_size=1 << 16, pre_buffer=False
+        ) as file:
             for batch in file.iter_batches(size, row_groups=groups, columns=names):
                 yield at, batch
                 at += batch.num_rows
