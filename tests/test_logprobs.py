@@ -267,8 +267,12 @@ def test_what_is_not_reported_is_what_lacks_to_one(weights: list[float]) -> None
     with mp.workdps(700):
         rest = 1 - sum(mp.exp(mpf(value)) for value in logprobs[:-1])
         largest = max(logprobs[:-1])
-        # All that float64 could lose: a sum of terms, the largest one of them at most 1.
-        error = mpf(2) ** -51 * (abs(mp.expm1(mpf(largest))) + len(weights) * abs(rest) + 1e-320)
+        # What float64 may lose: a bit of each term, none of which is more than the first, and
+        # bits of the logarithm at the end.
+        lost = abs(mp.expm1(mpf(largest))) + abs(rest) * (
+            1 + abs(mp.log(abs(rest) + mpf(10) ** -350))
+        )
+        error = mpf(2) ** -51 * lost
         got = mp.exp(mpf(values[-1])) if labels[-1] == NOT_REPORTED else mpf(0)
         assert abs(got - max(rest, mpf(0))) <= error
 

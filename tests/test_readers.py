@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoscope import files, open_logits, read_logits, readers
+from thermoscope import files, open_logits, read_logits
 from thermoscope.files import FileError, parse_logits, read_targets
+from thermoscope.readers import texts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,7 +242,7 @@ def test_a_text_table(
 ) -> None:
     import csv
 
-    monkeypatch.setattr(readers, "TEXT_BLOCK", block)
+    monkeypatch.setattr(texts, "TEXT_BLOCK", block)
     path = tmp_path / f"logits.{ending}"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(
@@ -282,17 +283,17 @@ def test_csv_and_jsonl_give_back_every_number(
 def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readers, "TEXT_BLOCK", 256)
+    monkeypatch.setattr(texts, "TEXT_BLOCK", 256)
     np.savetxt(tmp_path / "a.csv", np.arange(3000.0).reshape(-1, 3), delimiter=",")
     file = open_logits(tmp_path / "a.csv")
     parsed: list[int] = []
-    table = readers._table
+    table = texts._table
 
     def counted(data: bytes, *rest: Any) -> object:  # noqa: ANN401 - whatever it takes
         parsed.append(len(data))
         return table(data, *rest)
 
-    monkeypatch.setattr(readers, "_table", counted)
+    monkeypatch.setattr(texts, "_table", counted)
     assert file.row(777).values.tolist() == [2331, 2332, 2333]
     assert len(parsed) == 1
     assert parsed[0] < 2 * 256

@@ -18,9 +18,9 @@ import numpy as np
 from thermoscope.readers import (
     BYTES_PER_LOGIT,
     Rows,
+    check_file,
     check_memory,
     decoded,
-    file_size,
     kind,
     lines_of,
     load_json,
@@ -412,7 +412,7 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
     """
     path = Path(path)
     with naming(path):
-        file_size(path)
+        check_file(path)
         text = decoded(path)
         if path.suffix.lower() != ".json":
             return lines_of(text)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from thermoscope.files import FileError, replacing
-from thermoscope.readers import TENSOR_TYPES, optional
+from thermoscope.readers import optional
+from thermoscope.readers.arrays import TENSOR_TYPES
 
 if TYPE_CHECKING:
     import os
