@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from thermoscope import definition, open_logits, read_logits
@@ -317,14 +317,14 @@ def test_not_reported_is_a_bound_at_other_temperatures(
     text = json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})
     read = parse_logits(text, row=0, applied_temperature=applied)
     assert read.labels is not None
-    if read.labels[-1] != NOT_REPORTED:  # too little to be seen in a double
-        return
+    # Less than that is drowned in the rounding of the probabilities that were reported.
+    assume(read.labels[-1] == NOT_REPORTED and math.fsum(map(math.exp, served[2:])) > 1e-9)
     share = definition.softmax(read.values, temperature)[-1]
     truth = definition.softmax(logits, temperature)[2:].sum()
     if temperature <= applied:
-        assert share >= truth - 1e-9
+        assert share >= truth - 1e-6
     if temperature >= applied:
-        assert share <= truth + 1e-9
+        assert share <= truth + 1e-6
 
 
 @pytest.mark.parametrize(

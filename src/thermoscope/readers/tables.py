@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 __all__ = ["TABLES", "arrow_kind", "open_table"]
 
 
+# So many bytes of a Parquet file are decoded at a time, and no fewer than are asked for.
+PASSED_OVER: Final = 1 << 23
+
+
 class _Table(NamedTuple):
     """A file of record batches: how many rows, of what schema, and how to read some of them."""
 
@@ -48,18 +52,23 @@ def _parquet(path: Path) -> _Table:
     with whole(".parquet"):
         metadata = parquet.ParquetFile(path).metadata
         schema = metadata.schema.to_arrow_schema()
-        lengths = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
+        groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+        lengths = [group.num_rows for group in groups]
+    # A row alone is reached through those before it in its group: not one at a time.
+    passed_over = PASSED_OVER * sum(lengths) // max(sum(g.total_byte_size for g in groups), 1)
     starts = np.concatenate([[0], np.cumsum(lengths)]).tolist()
 
     def batches(start: int, stop: int, size: int, names: list[str]) -> Iterator[tuple[int, Any]]:
         first = bisect.bisect_right(starts, start) - 1
-        groups = list(range(first, bisect.bisect_left(starts, stop)))
+        wanted = list(range(first, bisect.bisect_left(starts, stop)))
         at = starts[first]
         # Buffered: a group may be as large as the file.
         with parquet.ParquetFile(
             path, metadata=metadata, buffer_size=1 << 16, pre_buffer=False
         ) as file:
-            for batch in file.iter_batches(size, row_groups=groups, columns=names):
+            for batch in file.iter_batches(
+                max(size, passed_over), row_groups=wanted, columns=names
+            ):
                 yield at, batch
                 at += batch.num_rows
 
@@ -92,7 +101,7 @@ def _arrow(path: Path) -> _Table:
                     continue
                 # A stream has no index: what comes before is passed over.
                 batch = reader.get_batch(index) if is_file else reader.read_next_batch()
-                for at in range(0, batch.num_rows, size):
+                for at in range(max(start - first, 0), batch.num_rows, size):
                     yield first + at, batch.select(names).slice(at, size)
 
     return _Table(starts[-1], schema, batches)
