@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thermoscope import cli, definition, measures
-from thermoscope.files import read_logits
+from thermoscope import cli, definition, files, measures
+from thermoscope.files import open_logits, read_logits
+from thermoscope.writers import ENDINGS
 
 RUN = [sys.executable, "-m", "thermoscope"]
 
@@ -248,12 +249,12 @@ ERRORS = [
     ("softmax", "standard input: there are no numbers in it"),
     ("softmax 1 2 --temprature 3", "no such option: --temprature"),
     ("softmax 1 2 -x", "no such option: -x"),
-    ("softmax 1 2 --row 0", "--row must come with a 2-D .npy file, got 0"),
+    ("softmax 1 2 --row 0", "--row must come with a file, got 0"),
     ("softmax rows.npy", "rows.npy: the array has 3 rows: choose one with --row, 0 to 2"),
     ("softmax rows.npy --row 3", "rows.npy: row must be 0 to 2, got 3"),
     ("softmax rows.npy --row x", "Invalid value for '--row': "),
     ("softmax 1 2 --labels three.txt", "three.txt: labels must be 2, one for each logit of "),
-    ("softmax 1 2 -o out.txt", "out.txt: probabilities must go to a .npy, .csv or .json file"),
+    ("softmax 1 2 -o out.txt", "out.txt: probabilities must go to a .arrow, .csv, "),
     ("softmax 1 2 -o none/out.npy", "none/out.npy: there is no folder "),
     ("softmax odd\x1b[31m.npy", "odd\\x1b[31m.npy: No such file or directory"),
     ("export", "Missing argument 'OUT.html'."),
@@ -263,7 +264,7 @@ ERRORS = [
     ("export out.html -T -1", "temperature must be >= 0, got -1.0"),
     ("export out.html --labels none.txt", "none.txt: No such file or directory"),
     ("export none/out.html", "none/out.html: there is no folder "),
-    ("explore --row 0", "--row must come with a 2-D .npy file, got 0"),
+    ("explore --row 0", "--row must come with a file, got 0"),
     ("explore --no-open --port 65536", "port must be 0 to 65535, got 65536"),
     ("explore --port x", "Invalid value for '--port': "),
     ("explore none.json", "none.json: No such file or directory"),
@@ -334,6 +335,151 @@ def test_a_full_disk_is_one_line(tmp_path: Path, count: int) -> None:
         )
     assert done.stderr == b"thermoscope: error: No space left on device\n"
     assert done.returncode == 2
+
+
+MANY = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a Parquet file of more than one batch, in a folder that is the current one."""
+    from thermoscope.writers import write_rows
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "BATCH", 1000)
+    write_rows(
+        "many.parquet", [MANY], shape=MANY.shape, dtype=np.float32, labels=["cat", "dog", "fox"]
+    )
+    return Path("many.parquet")
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_softmax_of_all_rows_keeps_type_and_labels(
+    many: Path, capfd: pytest.CaptureFixture[str], ending: str
+) -> None:
+    assert cli.main(["softmax", str(many), "-T", "1.7", "-o", f"out{ending}"]) == 0
+    assert capfd.readouterr() == ("", "")
+    out = open_logits(f"out{ending}")
+    assert out.labels == (None if ending == ".npy" else ("cat", "dog", "fox"))
+    expected = definition.softmax(MANY, 1.7)
+    assert expected.dtype == np.float32
+    read = np.concatenate(list(out.batches()))
+    assert read.dtype == (np.float64 if ending in {".csv", ".tsv", ".jsonl"} else np.float32)
+    np.testing.assert_array_equal(read.astype(np.float32), expected)
+
+
+def test_softmax_of_all_rows_takes_the_options_of_one(many: Path) -> None:
+    Path("labels.txt").write_text("a\nb\n", encoding="utf-8")
+    options = ["--columns", "fox", "--columns", "cat", "--labels", "labels.txt"]
+    applied = ["--applied-temperature", "0.5", "-T", "2", "-o", "out.feather"]
+    assert cli.main(["softmax", str(many), *options, *applied]) == 0
+    out = open_logits("out.feather")
+    assert out.labels == ("a", "b")
+    expected = definition.softmax(MANY[:, [2, 0]] * np.float32(0.5), 2)
+    np.testing.assert_array_equal(np.concatenate(list(out.batches())), expected)
+
+
+def test_integers_give_float64(many: Path) -> None:
+    np.save("whole.npy", np.arange(6).reshape(2, 3))
+    assert cli.main(["softmax", "whole.npy", "-o", "out.npy"]) == 0
+    np.testing.assert_array_equal(
+        np.load("out.npy"), definition.softmax(np.arange(6.0).reshape(2, 3))
+    )
+    assert many.exists()
+
+
+def test_probabilities_are_warned_of_and_their_logarithm_taken(
+    many: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["softmax", str(many), "-o", "p.npy"]) == 0
+    for arguments in (["p.npy", "-o", "out.npy"], ["p.npy", "--row", "3"]):
+        assert cli.main(["softmax", *arguments]) == 0
+        err = capfd.readouterr().err
+        assert err.startswith("thermoscope: warning: p.npy: what was read is >= 0 and sums to 1")
+        assert "--probabilities" in err
+        assert err.count("\n") == 1
+        assert cli.main(["softmax", *arguments, "--probabilities"]) == 0
+        assert capfd.readouterr().err == ""
+    np.testing.assert_allclose(np.load("out.npy"), definition.softmax(MANY), rtol=1e-5)
+
+
+def test_a_response_of_a_server_from_a_pipe(many: Path) -> None:
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -2.0}]
+    response = {"logprobs": [{**tops[0], "top_logprobs": tops}] * 2}
+    done = run(
+        "softmax", "--row", "1", "--json", "--applied-temperature", "0.5", text=json.dumps(response)
+    )
+    document = json.loads(done.stdout)
+    assert document["labels"] == ["a", "b", "not reported"]
+    assert document["logits"][:2] == [-0.25, -1.0]
+    done = run("softmax", text=json.dumps(response))
+    words = "standard input: the array has 2 rows: choose one with --row, 0 to 1"
+    assert done.stderr == f"thermoscope: error: {words}\n"
+    assert many.exists()
+
+
+def test_a_terminal_sees_how_far_it_is(many: Path) -> None:
+    assert "100%" in in_terminal(
+        "softmax", str(many.resolve()), "-o", str(many.with_name("out.npy").resolve())
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("softmax many.parquet", "many.parquet: the array has 300 rows: choose one with --row"),
+        ("softmax many.parquet -o out.json", "out.json: many rows must go to a .npy, .csv, "),
+        ("softmax many.parquet --columns x", "many.parquet: columns must be among 'cat', "),
+        ("softmax many.parquet -o none/out.npy", "none/out.npy: there is no folder "),
+        ("softmax bad.jsonl -o out.npy", "bad.jsonl: line 2: item 0 must be a number, got null"),
+        ("softmax many.parquet --probabilities -o out.npy", "many.parquet: row "),
+        ("softmax many.parquet --applied-temperature 0", "applied_temperature must be a finite"),
+        ("softmax many.parquet --labels two.txt -o out.npy", "two.txt: labels must be 3, one for"),
+        ("softmax 1 2 --probabilities", "--probabilities must come with a file, got True"),
+        ("softmax 1 2 --columns x", "--columns must come with a file, got ['x']"),
+        ("explore --applied-temperature 2", "--applied-temperature must come with a file, got 2"),
+        ("export out.html many.parquet", "many.parquet: the array has 300 rows: choose one"),
+    ],
+)
+def test_what_goes_wrong_with_many_rows_is_one_line(
+    many: Path, capfd: pytest.CaptureFixture[str], line: str, words: str
+) -> None:
+    Path("bad.jsonl").write_text("[1, 2]\n[null, 2]\n", encoding="utf-8")
+    Path("two.txt").write_text("a\nb\n", encoding="utf-8")
+    before = sorted(Path().iterdir())
+    assert many in before
+    assert cli.main(line.split()) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"thermoscope: error: {words}")
+    assert err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_missing_library_is_one_line(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert cli.main(["softmax", str(many), "-o", "out.npy"]) == 2
+    line = '.parquet files need pyarrow: pip install "thermoscope[files]"'
+    assert capfd.readouterr().err == f"thermoscope: error: {line}\n"
+
+
+def test_ctrl_c_half_way_leaves_nothing(
+    many: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    calls = []
+
+    def interrupted(logits: Any, temperature: float) -> Any:  # noqa: ANN401 - as softmax
+        calls.append(len(logits))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return definition.softmax(logits, temperature)
+
+    monkeypatch.setattr(cli, "softmax", interrupted)
+    assert cli.main(["softmax", str(many), "-o", "out.npy"]) == 130
+    assert capfd.readouterr() == ("", "")
+    assert list(Path().iterdir()) == [many]
 
 
 def test_closed_streams_are_no_traceback() -> None:

@@ -28,6 +28,7 @@ from thermoscope.truncation import (
 if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
+    from thermoscope.files import open_logits, read_logits
 
 __all__ = [
     "Explorer",
@@ -40,9 +41,11 @@ __all__ = [
     "kl_divergence",
     "log_softmax",
     "min_p",
+    "open_logits",
     "perplexity",
     "plot",
     "random_logits",
+    "read_logits",
     "sample",
     "softmax",
     "temperature_derivative",
@@ -58,7 +61,9 @@ __all__ = [
 _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
     "explore": "thermoscope.explorer.widget",
+    "open_logits": "thermoscope.files",
     "plot": "thermoscope.figures",
+    "read_logits": "thermoscope.files",
 }
 
 

@@ -9,7 +9,7 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
@@ -19,16 +19,19 @@ from thermoscope.explorer.state import State, validate_temperature
 from thermoscope.files import (
     FileError,
     Logits,
+    LogitsFile,
+    are_distributions,
+    open_logits,
     parse_logits,
     read_labels,
-    read_logits,
     write_whole,
 )
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
+from thermoscope.writers import ENDINGS, write_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -50,8 +53,9 @@ OptionalFile = Annotated[
     Path | None,
     typer.Argument(
         metavar="FILE",
-        help="Logits: .npy, .csv (numbers, or label,logit) or .json (a list, or "
-        "{label: logit}). Without it, random ones.",
+        help="Logits: an array (.npy, .npz, .safetensors, .zarr), a table (.csv, .tsv, "
+        ".parquet, .feather, .arrow), .json or .jsonl (lists, {label: logit}, or what a server "
+        "of a language model answers, with logprobs). Without it, random ones.",
         show_default=False,
     ),
 ]
@@ -71,8 +75,30 @@ Temperature = Annotated[
 Row = Annotated[
     int | None,
     typer.Option(
-        metavar="N", help="The row of a 2-D .npy file, counted from 0.", show_default=False
+        metavar="N", help="The row of a file of several, counted from 0.", show_default=False
     ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="What to read in the file: the array, the column of lists, or each class; may be "
+        "given several times.",
+        show_default=False,
+    ),
+]
+AppliedTemperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T0",
+        help="Undo a temperature by which the logits, or what the logprobs come from, were "
+        "divided.",
+        show_default=False,
+    ),
+]
+Probabilities = Annotated[
+    bool,
+    typer.Option("--probabilities", help="The file holds probabilities: take their logarithm."),
 ]
 
 
@@ -103,6 +129,7 @@ def thermoscope(
 @app.command()
 def explore(
     file: OptionalFile = None,
+    *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
     row: Row = None,
@@ -114,7 +141,9 @@ def explore(
             show_default=False,
         ),
     ] = None,
-    *,
+    columns: Columns = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
@@ -124,8 +153,10 @@ def explore(
     $ thermoscope explore
     $ thermoscope explore logits.npy --labels tokens.json -T 0.7
     $ thermoscope explore batch.npy --row 3 --port 8000 --no-open
+    $ thermoscope explore response.json --row 0 --applied-temperature 0.7
     """
-    state = _state(_read(file, row), labels, temperature)
+    found = _read(file, row, Reading(columns, applied_temperature, probabilities))
+    state = _state(found, labels, temperature)
     from thermoscope.explorer.server import serve
 
     serve(state, port=port, open_browser=not no_open)
@@ -137,9 +168,13 @@ def export(
         Path, typer.Argument(metavar="OUT.html", help="The page to write, or to write over.")
     ],
     file: OptionalFile = None,
+    *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
     row: Row = None,
+    columns: Columns = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
 ) -> None:
     """Write the explorer as one HTML file, which opens in a browser with no network.
 
@@ -151,7 +186,8 @@ def export(
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
-    state = _state(_read(file, row), labels, temperature)
+    found = _read(file, row, Reading(columns, applied_temperature, probabilities))
+    state = _state(found, labels, temperature)
     from thermoscope.explorer.page import write_page
 
     write_page(out, state)
@@ -169,6 +205,7 @@ def compute(
             show_default=False,
         ),
     ] = None,
+    *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
     row: Row = None,
@@ -178,11 +215,15 @@ def compute(
             "-o",
             "--output",
             metavar="OUT",
-            help="Write the probabilities to a .npy, .csv or .json file.",
+            help="Write the probabilities to a file, in the format of its ending: those of "
+            "explore but for .npz. Without --row, all rows of the file are computed, a few at a "
+            "time and in their type, so that they need not fit into memory.",
             show_default=False,
         ),
     ] = None,
-    *,
+    columns: Columns = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -200,21 +241,34 @@ def compute(
     $ thermoscope softmax -1 -inf 3
     $ thermoscope softmax logits.npy --labels tokens.json
     $ thermoscope softmax batch.npy --row 3 -o probabilities.npy
+    $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
-    if output is not None and output.suffix.lower() not in _WRITERS:
-        raise FileError(f"{output}: probabilities must go to a .npy, .csv or .json file")
-    state = _state(_read_words(logits or ["-"], row), labels, temperature)
-    probabilities = softmax(state.logits, state.temperature)
-    if output is not None:
-        write_whole(output, _WRITERS[output.suffix.lower()](state, probabilities))
+    if output is not None and _ending(output) not in {*_WRITERS, *ENDINGS}:
+        *most, last = sorted({*_WRITERS, *ENDINGS})
+        raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
+    reading = Reading(columns, applied_temperature, probabilities)
+    found = _read_words(logits or ["-"], row, reading)
+    if isinstance(found, LogitsFile):
+        # A single row is one of float64, as typed numbers are.
+        if row is None and found.shape[0] > 1 and output is not None and not as_json:
+            _write_all(found, labels, validate_temperature(temperature), output, reading)
+            return
+        found = _only(found, row, reading)
+    state = _state(found, labels, temperature)
+    result = softmax(state.logits, state.temperature)
+    if output is not None and _ending(output) in _WRITERS:
+        write_whole(output, _WRITERS[_ending(output)](state, result))
+    elif output is not None:
+        rows = result[None]
+        write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
     if as_json:
-        typer.echo(_json(state, probabilities), nl=False)
+        typer.echo(_json(state, result), nl=False)
     elif output is None and os.isatty(1):
-        _print_table(state, probabilities)
+        _print_table(state, result)
     elif output is None:
-        for start in range(0, probabilities.size, BLOCK):
-            typer.echo("\n".join(map(repr, probabilities[start : start + BLOCK].tolist())))
+        for start in range(0, result.size, BLOCK):
+            typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -237,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             message = " ".join(error.format_message().split())
         elif isinstance(error, MemoryError):
             message = "out of memory"
-        elif isinstance(error, (TypeError, ValueError)):
+        elif isinstance(error, (ImportError, TypeError, ValueError)):
             message = str(error)
         elif isinstance(error, OSError):
             name = "" if error.filename is None else f"{error.filename}: "
@@ -255,29 +309,113 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
-def _read(file: Path | None, row: int | None) -> Logits | None:
+class Reading(NamedTuple):
+    """How a file is to be read."""
+
+    columns: list[str] | None
+    applied_temperature: float | None
+    probabilities: bool
+
+    def open(self, file: str | Path) -> LogitsFile:
+        return open_logits(
+            file,
+            columns=self.columns or None,
+            probabilities=self.probabilities,
+            applied_temperature=self.applied_temperature,
+        )
+
+
+def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None:
     if file is not None:
-        return read_logits(file, row=row)
-    if row is not None:
-        raise ValueError(f"--row must come with a 2-D .npy file, got {row}")
+        return _only(reading.open(file), row, reading)
+    for name, value in [
+        ("--row", row),
+        ("--columns", reading.columns),
+        ("--applied-temperature", reading.applied_temperature),
+        ("--probabilities", reading.probabilities or None),
+    ]:
+        if value is not None:
+            raise ValueError(f"{name} must come with a file, got {value}")
     return None
 
 
-def _read_words(words: list[str], row: int | None) -> Logits:
-    """Return the logits that the arguments of ``thermoscope softmax`` stand for."""
+def _only(file: LogitsFile, row: int | None, reading: Reading) -> Logits:
+    logits = file.only(row)
+    if not reading.probabilities and are_distributions(logits.values[None])[0]:
+        _warn_of_probabilities(file)
+    return logits
+
+
+def _warn_of_probabilities(file: LogitsFile) -> None:
+    # The only lane there is has weight 1, whatever it holds.
+    if file.shape[1] > 1:
+        typer.echo(
+            f"thermoscope: warning: {_printable(file.source)}: what was read is >= 0 and sums to "
+            "1 in each row, as probabilities do and logits hardly ever: if it is, add "
+            "--probabilities",
+            err=True,
+        )
+
+
+def _write_all(
+    file: LogitsFile, labels: Path | None, temperature: float, output: Path, reading: Reading
+) -> None:
+    """Write the softmax of all rows of a file, a batch at a time."""
+    if _ending(output) not in ENDINGS:
+        raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
+    names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
+    if names is not None:
+        _check_labels(labels, names, file.shape[1], file.source)
+    dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
+    suspicious = not reading.probabilities
+
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    columns = (BarColumn(), TaskProgressColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not os.isatty(2), transient=True) as progress:
+        task = progress.add_task("", total=math.prod(file.shape) * file.dtype.itemsize)
+
+        def batches() -> Iterator[NDArray[Any]]:
+            nonlocal suspicious
+            for batch in file.batches():
+                suspicious = suspicious and bool(are_distributions(batch).all())
+                yield softmax(batch.astype(dtype, copy=False), temperature)
+                progress.advance(task, batch.nbytes)
+
+        write_rows(output, batches(), shape=file.shape, dtype=dtype, labels=names)
+    if suspicious:
+        _warn_of_probabilities(file)
+
+
+def _read_words(words: list[str], row: int | None, reading: Reading) -> Logits | LogitsFile:
+    """Return what the arguments of ``thermoscope softmax`` stand for."""
     # Negative numbers look like options, so that Typer leaves unknown options to us.
     for word in words:
         if word.startswith("-") and word != "-" and not _is_number(word):
             raise ValueError(f"no such option: {word}")
     if len(words) == 1 and words != ["-"] and not _is_number(words[0]):
-        return read_logits(words[0], row=row)
-    _read(None, row)
+        return reading.open(words[0])
     if words != ["-"]:
+        _read(None, row, reading)
         return parse_logits(" ".join(words), "the arguments")
+    _read(None, None, Reading(reading.columns, None, probabilities=False))
     if os.isatty(0):
         typer.echo("Logits, then Ctrl-D:", err=True)
     with open(0, "rb", closefd=False) as standard_input:
-        return parse_logits(standard_input.read())
+        return parse_logits(
+            standard_input.read(),
+            row=row,
+            probabilities=reading.probabilities,
+            applied_temperature=reading.applied_temperature,
+        )
 
 
 def _is_number(word: str) -> bool:
@@ -297,12 +435,20 @@ def _state(logits: Logits | None, labels: Path | None, temperature: str) -> Stat
     values, own_names, source = logits
     if names is None:
         names = own_names
-    elif len(names) != values.size:
-        raise FileError(
-            f"{labels}: labels must be {values.size:,}, one for each logit of {source}, "
-            f"got {len(names):,}"
-        )
+    else:
+        _check_labels(labels, names, values.size, source)
     return State.of(values, names, temperature=number, source=source)
+
+
+def _check_labels(file: Path | None, labels: Sequence[str], count: int, source: str) -> None:
+    if len(labels) != count:
+        raise FileError(
+            f"{file}: labels must be {count:,}, one for each logit of {source}, got {len(labels):,}"
+        )
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower()
 
 
 def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:

@@ -1,35 +1,56 @@
-"""Logits and labels from files, and files written whole or not at all."""
+"""Logits, labels and targets from files, and files written whole or not at all."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
+import math
 import os
 import re
 import secrets
+import shutil
 import stat
-import sys
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from thermoscope.readers import (
+    BYTES_PER_LOGIT,
+    Rows,
+    check_file,
+    check_memory,
+    decoded,
+    kind,
+    lines_of,
+    load_json,
+    open_column,
+    open_rows,
+    parse_text,
+    rebatched,
+)
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["FileError", "Logits", "parse_logits", "read_labels", "read_logits", "write_whole"]
+__all__ = [
+    "FileError",
+    "Logits",
+    "LogitsFile",
+    "open_logits",
+    "parse_logits",
+    "read_labels",
+    "read_logits",
+    "read_targets",
+    "write_whole",
+]
 
-# A row stands in memory as float64, as its probabilities, and as the page or the text of both.
-BYTES_PER_LOGIT: Final = 4 * 8
-# The shortest number in a text takes two bytes there and a Python float in a list takes 32.
-BYTES_PER_TEXT_BYTE: Final = 16
-
-# JSON has no words for these three; `thermoscope softmax --json` writes them as such strings.
-NOT_FINITE: Final = ("inf", "-inf", "nan")
+BATCH: Final = 1 << 25
+"""So many bytes of rows make a batch, and no fewer than one row."""
+SUM_TOLERANCE: Final = 1e-2
+"""Probabilities sum to 1, give or take what a column of bfloat16 or of three digits rounds off."""
 
 
 class FileError(OSError, ValueError):
@@ -58,23 +79,259 @@ class Logits(NamedTuple):
     source: str
 
 
-def read_logits(path: str | os.PathLike[str], *, row: int | None = None) -> Logits:
-    r"""Read one row of logits from a .npy, .csv or .json file.
+class LogitsFile:
+    """Rows of logits in a file, which are read when they are asked for; see `open_logits`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Rows, and lanes of each.
+    dtype : dtype
+        Of the numbers as they are given.
+    labels : tuple of str or None
+        One for each lane, where the file names them and they are the same in every row.
+    source : str
+        The name of the file, without its folder.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        rows: Rows,
+        *,
+        probabilities: bool = False,
+        applied_temperature: float | None = None,
+    ) -> None:
+        # A name need not be UTF-8, but what shows it must be.
+        self.source = os.fsencode(Path(path).name).decode("utf-8", "replace")
+        self.shape: tuple[int, int] = (1, *rows.shape)[-2:]  # type: ignore[assignment]
+        self.labels = rows.labels
+        self._path = path
+        self._rows = rows
+        self._probabilities = probabilities
+        self._factor = applied_temperature
+        as_it_is = not probabilities and applied_temperature is None
+        self.dtype = rows.dtype if as_it_is else np.result_type(rows.dtype, np.float32)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.source!r}: shape {self.shape}, {self.dtype}>"
+
+    def row(self, index: int) -> Logits:
+        """Read one row.
+
+        Parameters
+        ----------
+        index : int
+            Counted from 0.
+
+        Returns
+        -------
+        Logits
+            With the labels of the row, where each row has its own.
+
+        Raises
+        ------
+        FileError
+            If there is no such row, or it cannot be read.
+        """
+        with naming(self._path):
+            if not 0 <= index < self.shape[0]:
+                raise ValueError(f"row must be 0 to {self.shape[0] - 1}, got {index}")
+            check_memory(self.shape[1] * BYTES_PER_LOGIT)
+            (row,) = next(rebatched(self._pieces(index, index + 1, 1), 1))
+            own = self._rows.own_labels
+            labels = self.labels if own is None else own[index]
+            # A copy: what is held must not be changed, nor keep the rest of its batch.
+            values = np.array(row[: len(labels)] if own and labels else row, subok=False)
+            return Logits(values, labels, self.source)
+
+    def only(self, row: int | None = None) -> Logits:
+        """Read the only row, or the one chosen of several.
+
+        Parameters
+        ----------
+        row : int, optional
+            Counted from 0; needed where there are several, and left out for a 1-D array.
+
+        Returns
+        -------
+        Logits
+            As `row` gives.
+
+        Raises
+        ------
+        FileError
+            If `row` is missing, or out of place, or the row cannot be read.
+        """
+        count = self.shape[0]
+        with naming(self._path):
+            if len(self._rows.shape) == 1 and row is not None:
+                raise ValueError(f"row must be left out for a 1-D array, got {row}")
+            if row is None and count > 1:
+                raise ValueError(
+                    f"the array has {count} rows: choose one with --row, 0 to {count - 1}"
+                )
+        return self.row(row or 0)
+
+    def batches(self, size: int | None = None) -> Iterator[NDArray[Any]]:
+        """Iterate over all rows, some at a time; each call begins anew.
+
+        Parameters
+        ----------
+        size : int, optional
+            How many rows to give at a time; by default as many as fit into 32 MiB.
+
+        Yields
+        ------
+        ndarray, shape (size, lanes)
+            The last one may be shorter. It may be read-only.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged; the message names the row, or the line.
+        """
+        if size is None:
+            size = max(BATCH // (self.shape[1] * self.dtype.itemsize), 1)
+        if size < 1:
+            raise ValueError(f"size must be >= 1, got {size}")
+        with naming(self._path):
+            yield from rebatched(self._pieces(0, self.shape[0], size), size)
+
+    def _pieces(self, start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
+        for piece in self._rows.read(start, stop, size):
+            values = piece
+            if self._probabilities:
+                negative = (piece < 0).any(axis=1)
+                if negative.any():
+                    row = start + int(np.argmax(negative))
+                    raise ValueError(f"row {row}: probabilities must be >= 0")
+                with np.errstate(divide="ignore"):
+                    values = np.log(piece, dtype=self.dtype)
+            if self._factor is not None:
+                values = np.multiply(values, self._factor, dtype=self.dtype)
+            yield values
+            start += len(piece)
+
+
+def open_logits(
+    path: str | os.PathLike[str],
+    *,
+    columns: str | Sequence[str] | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> LogitsFile:
+    r"""Open a file of many rows of logits, which need not fit into memory.
 
     Parameters
     ----------
     path : path_like
-        A .npy file of real numbers, 1-D or 2-D, which is memory-mapped and never unpickled;
-        a .csv file of one column of numbers or of two, label and logit, with or without a header;
-        or a .json file of a list of numbers or an object ``{label: logit}``. In JSON the strings
-        "inf", "-inf" and "nan" are numbers too. Text is UTF-8.
+        See `read_logits` for the formats. A file of one row is taken as such.
+    columns : str or sequence of str, optional
+        What to read: the name of an array (.npz, .safetensors, .zarr), of a column of lists, or
+        the names of the columns of classes of a table, in the order wanted. By default the only
+        ones that can be meant.
+    probabilities : bool, optional
+        Whether the file holds probabilities, of which the logarithm is then taken.
+    applied_temperature : float, optional
+        The temperature T0 by which the logits in the file were divided, be they log-probabilities
+        or not: they are multiplied by it. softmax at T is then that of the model, not of what
+        was made of it. What "not reported" means then is told under `read_logits`.
+
+    Returns
+    -------
+    LogitsFile
+        Its `row` reads one row and its `batches` go over all of them, as often as wanted.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened or does not hold rows of logits.
+    ImportError
+        If what reads the format is missing: ``pip install "thermoscope[files]"`` for .parquet,
+        .feather and .arrow, ``"thermoscope[dask]"`` for .zarr.
+    ValueError
+        If `applied_temperature` is not a finite number above 0.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import thermoscope as ts
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "pets.csv")
+    ...     _ = path.write_text("cat,dog,fox\n2.0,1.0,0.1\n0.5,3.0,0.2\n")
+    ...     file = ts.open_logits(path)
+    ...     print(file, file.labels)
+    ...     for batch in file.batches():
+    ...         print(ts.softmax(batch, 0.5).round(3))
+    <LogitsFile 'pets.csv': shape (2, 3), float64> ('cat', 'dog', 'fox')
+    [[0.864 0.117 0.019]
+     [0.007 0.99  0.004]]
+    """
+    _check_applied(applied_temperature)
+    with naming(path):
+        return LogitsFile(
+            path,
+            open_rows(Path(path), columns),
+            probabilities=probabilities,
+            applied_temperature=applied_temperature,
+        )
+
+
+def read_logits(
+    path: str | os.PathLike[str],
+    *,
+    row: int | None = None,
+    columns: str | Sequence[str] | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> Logits:
+    r"""Read one row of logits from a file.
+
+    Parameters
+    ----------
+    path : path_like
+        Real numbers, in one of these:
+
+        - .npy, .npz, .safetensors (bfloat16 as float32) or .zarr: a 1-D or 2-D array, never
+          unpickled;
+        - .parquet, .feather or .arrow: a column of lists, one column for each class, or a single
+          column of numbers, which is one row written downwards;
+        - .csv or .tsv, UTF-8: one column of numbers, or two, label and logit, are one row
+          written downwards, with or without a header. More columns are one for each class;
+          those that are not of numbers are left out;
+        - .json: a list of numbers, an object ``{label: logit}``, or a list of lists; .jsonl: one
+          of the first two on each line. The strings "inf", "-inf" and "nan" are numbers too;
+        - .json or .jsonl: what a server of OpenAI's API, vLLM, llama.cpp or Ollama answers when
+          asked for log-probabilities, streamed or not, with one row for each token.
     row : int, optional
-        Which row of a 2-D array to read, counted from 0; only that row is read.
+        Which row to read of several, counted from 0; no others are.
+    columns, probabilities, applied_temperature
+        As for `open_logits`.
+
+    Returns
+    -------
+    Logits
+        Values, labels and source.
 
     Raises
     ------
     FileError
         If the file cannot be opened, holds anything else, or needs more memory than there is.
+    ImportError
+        As for `open_logits`.
+    ValueError
+        As for `open_logits`.
+
+    Notes
+    -----
+    Where a server reports but some of the tokens, the mass of the others is one item, labelled
+    "not reported". It is exact at the temperature at which the probabilities were computed
+    (`applied_temperature`, else 1). Elsewhere it is a bound, for how the mass is shared among
+    tokens that nobody saw is not known: with it, the item weighs at least what they would weigh
+    at lower temperatures, and at most what they would weigh at higher ones. OpenAI and vLLM
+    report a token as -9999 where they don't say its probability; that is -inf here, and what
+    it had is part of "not reported".
 
     Examples
     --------
@@ -85,19 +342,53 @@ def read_logits(path: str | os.PathLike[str], *, row: int | None = None) -> Logi
     ...     read_logits(path)
     Logits(values=array([  2., -inf]), labels=('cat', 'dog, small'), source='pets.csv')
     """
-    path = Path(path)
-    with _naming(path):
-        size = _size(path)
-        # A name need not be UTF-8, but what shows it must be.
-        source = os.fsencode(path.name).decode("utf-8", "replace")
-        ending = path.suffix.lower()
-        if ending == ".npy":
-            return Logits(_read_npy(path, row), None, source)
-        if ending not in _PARSERS:
-            raise ValueError("logits must be in a .npy, .csv or .json file")
-        if row is not None:
-            raise ValueError(f"row must be left out but for a 2-D .npy file, got {row}")
-        return _parsed(_PARSERS[ending], _decode(path, size), source)
+    file = open_logits(
+        path,
+        columns=columns,
+        probabilities=probabilities,
+        applied_temperature=applied_temperature,
+    )
+    return file.only(row)
+
+
+def parse_logits(
+    text: str | bytes,
+    source: str = "standard input",
+    *,
+    row: int | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> Logits:
+    r"""Return the logits in a text: JSON, or numbers with spaces, commas or line ends between.
+
+    Parameters
+    ----------
+    text : str or bytes
+        Bytes are taken as UTF-8. JSON is as for `read_logits`.
+    source : str, optional
+        Where the text came from, for `Logits.source` and for errors.
+    row, probabilities, applied_temperature
+        As for `read_logits`.
+
+    Raises
+    ------
+    FileError
+        If the text holds anything else.
+
+    Examples
+    --------
+    >>> parse_logits("2, 1.5\n-inf").values
+    array([ 2. ,  1.5, -inf])
+    """
+    _check_applied(applied_temperature)
+    with naming(source):
+        if isinstance(text, bytes):
+            text = text.decode("utf-8-sig")
+        rows = parse_text(text)
+        file = LogitsFile(
+            source, rows, probabilities=probabilities, applied_temperature=applied_temperature
+        )
+    return file.only(row)
 
 
 def read_labels(path: str | os.PathLike[str]) -> list[str]:
@@ -120,51 +411,90 @@ def read_labels(path: str | os.PathLike[str]) -> list[str]:
     [' cat', ' dog']
     """
     path = Path(path)
-    with _naming(path):
-        text = _decode(path, _size(path))
+    with naming(path):
+        check_file(path)
+        text = decoded(path)
         if path.suffix.lower() != ".json":
-            # str.splitlines would also split at characters that are tokens of their own.
-            return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-        labels = _load_json(text)
+            return lines_of(text)
+        labels = load_json(text)
         if not isinstance(labels, list):
             raise ValueError(  # noqa: TRY004 - what is wrong is the file
-                f"labels must be a list of strings, got {_kind(labels)}"
+                f"labels must be a list of strings, got {kind(labels)}"
             )
         if not labels:
             raise ValueError("there are no labels in it")
         for index, label in enumerate(labels):
             if not isinstance(label, str):
                 raise ValueError(  # noqa: TRY004 - likewise
-                    f"item {index} must be a string, got {_kind(label)}"
+                    f"item {index} must be a string, got {kind(label)}"
                 )
         return labels
 
 
-def parse_logits(text: str | bytes, source: str = "standard input") -> Logits:
-    r"""Return the logits in a text: JSON, or numbers with spaces, commas or line ends between.
+def read_targets(
+    path: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    columns: str | None = None,
+) -> NDArray[Any]:
+    r"""Read the true classes of rows of logits.
 
     Parameters
     ----------
-    text : str or bytes
-        Bytes are taken as UTF-8.
-    source : str, optional
-        Where the text came from, for `Logits.source` and for errors.
+    path : path_like
+        Classes as whole numbers counted from 0, or as names; or one row of weights for each row
+        of logits, one-hot or soft, which sum to 1. In the formats of `read_logits`, and .txt with
+        one class a line.
+    labels : sequence of str, optional
+        The names of the classes, in the order of the lanes. A word which is a name counts as
+        such even if it looks like a number.
+    columns : str, optional
+        The column, or array, that holds the classes, where there are several.
+
+    Returns
+    -------
+    ndarray, shape (n,) of int64, or (n, k) of floats
+        Classes, or weights.
 
     Raises
     ------
     FileError
-        If the text holds anything else.
+        If the file cannot be opened or holds anything else; the message names the row, counted
+        from 0.
+    ImportError
+        As for `open_logits`.
 
     Examples
     --------
-    >>> parse_logits("2, 1.5\n-inf").values
-    array([ 2. ,  1.5, -inf])
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "targets.txt")
+    ...     _ = path.write_text("cat\ndog\ncat\n")
+    ...     read_targets(path, labels=["cat", "dog"])
+    array([0, 1, 0])
     """
-    with _naming(source):
-        if isinstance(text, bytes):
-            text = text.decode("utf-8-sig")
-        is_json = text.lstrip()[:1] in {"[", "{"}
-        return _parsed(_parse_json if is_json else _parse_words, text, source)
+    with naming(path):
+        found = open_column(Path(path), columns, labels or ())
+        if isinstance(found, list):
+            return _classes_of_words(found, labels)
+        if found.ndim == 2:
+            wrong = ~are_distributions(found)
+            if wrong.any():
+                row = int(np.argmax(wrong))
+                raise ValueError(
+                    f"row {row}: weights must be >= 0 and sum to 1, "
+                    f"got a sum of {found[row].sum():g}"
+                )
+            return found
+        with np.errstate(invalid="ignore"):
+            classes = found.astype(np.int64)
+        wrong = (classes != found) | (classes < 0)
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"row {row}: a class must be a whole number >= 0, got {found[row].item()!r}"
+            )
+        return classes
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -175,7 +505,17 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     FileError
         If the file cannot be written; one that was there before is then as it was.
     """
-    with _naming(path):
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give the name of a file, or folder, to write, which takes the place of `path` at the end.
+
+    Whatever goes wrong before, Ctrl-C too, leaves all as it was.
+    """
+    with naming(path):
         # A link stays one: the file at its end is the one to replace.
         target = Path(os.path.realpath(path))
         if not target.parent.is_dir():
@@ -183,27 +523,51 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         mode = None
         with suppress(FileNotFoundError):
             mode = target.stat().st_mode
-        if mode is not None and not stat.S_ISREG(mode):
+        is_store = target.suffix.lower() == ".zarr"
+        if is_store and mode is not None:
+            if not any((target / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
+                raise ValueError("only a Zarr store can be written over")
+        elif mode is not None and not stat.S_ISREG(mode):
             raise ValueError("only an ordinary file can be written over")
         temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
         try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
+            yield temporary
+            if is_store:
+                _replace_folder(temporary, target)
+                return
+            with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
             if mode is not None:
                 temporary.chmod(stat.S_IMODE(mode))
             temporary.replace(target)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            if is_store:
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
             raise
 
 
+def _replace_folder(new: Path, target: Path) -> None:
+    # A folder cannot take the place of one that is not empty: the old one goes aside for a moment.
+    old = new.with_suffix(".old")
+    with suppress(FileNotFoundError):
+        target.replace(old)
+    try:
+        new.replace(target)
+    except BaseException:
+        old.replace(target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
-def _naming(source: str | os.PathLike[str]) -> Iterator[None]:
+def naming(source: str | os.PathLike[str]) -> Iterator[None]:
     """Raise what goes wrong with a file as one `FileError` which names it."""
     try:
         yield
+    except FileError:  # of another file, which it names
+        raise
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise FileError(f"{source}: not UTF-8 text: byte {error.start} is {byte:#04x}") from error
@@ -219,154 +583,28 @@ def _naming(source: str | os.PathLike[str]) -> Iterator[None]:
         raise FileError(f"{source}: {error}") from error
 
 
-def _size(path: Path) -> int:
-    status = path.stat()
-    if stat.S_ISDIR(status.st_mode):
-        raise ValueError("this is a folder")
-    if stat.S_ISREG(status.st_mode) and status.st_size == 0:
-        raise ValueError("the file is empty")
-    return status.st_size
+def _check_applied(temperature: float | None) -> None:
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"applied_temperature must be a finite number > 0, got {temperature}")
 
 
-def _check_memory(needed: int) -> None:
-    """Raise an error if `needed` bytes are more than this machine, or container, has."""
-    limits = [sys.maxsize]
-    with suppress(AttributeError, OSError, ValueError):  # AttributeError: not POSIX
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    with suppress(OSError, ValueError):  # ValueError: the limit is "max"
-        limits.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
-    if needed > min(limits):
-        needs, has = needed / 2**30, min(limits) / 2**30
-        raise ValueError(f"larger than memory: needs about {needs:,.0f} GiB of {has:,.0f} GiB")
+def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:
+    """Return which rows are >= 0 and sum to 1, give or take what a narrow type rounds off."""
+    sums = rows.sum(axis=1, dtype=np.float64)
+    # A NaN makes both False.
+    result: NDArray[np.bool] = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
+    return result
 
 
-def _read_npy(path: Path, row: int | None) -> NDArray[Any]:
-    array = _map_npy(path)
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"logits must be real numbers, got {array.dtype}")
-    if array.ndim not in {1, 2}:
-        raise ValueError(f"logits must be 1-D, or 2-D with a row, got shape {array.shape}")
-    if array.size == 0:
-        raise ValueError(f"logits must hold at least one number, got shape {array.shape}")
-    if array.ndim == 2:
-        last = len(array) - 1
-        if row is None and last > 0:
-            raise ValueError(f"the array has {last + 1} rows: choose one with --row, 0 to {last}")
-        row = row or 0
-        if not 0 <= row <= last:
-            raise ValueError(f"row must be 0 to {last}, got {row}")
-        array = array[row]
-    elif row is not None:
-        raise ValueError(f"row must be left out for a 1-D array, got {row}")
-    _check_memory(array.size * BYTES_PER_LOGIT)
-    # A copy: the file may change later, and a mapping of a file cut short kills the process.
-    return np.array(array, subok=False)
-
-
-def _map_npy(path: Path) -> NDArray[Any]:
-    with path.open("rb") as file:
-        magic = file.read(len(np.lib.format.MAGIC_PREFIX))
-    if magic[:1] == b"\x80":
-        raise ValueError("a pickle, which is never loaded: save the array with numpy.save")
-    if magic != np.lib.format.MAGIC_PREFIX:
-        raise ValueError(f"not a .npy file: it starts with {magic!r}")
-    try:
-        return np.lib.format.open_memmap(path, mode="r")
-    except (MemoryError, OSError):
-        raise
-    # NumPy's parser of headers lets errors of many kinds out.
-    except Exception as error:
-        if "Python objects" in str(error):
-            raise ValueError("pickled Python objects, which are never loaded") from error
-        raise ValueError("not a whole .npy file: cut short or damaged") from error
-
-
-def _decode(path: Path, size: int) -> str:
-    _check_memory(size * BYTES_PER_TEXT_BYTE)
-    return path.read_bytes().decode("utf-8-sig")
-
-
-def _parsed(
-    parse: Callable[[str], tuple[list[float], list[str] | None]], text: str, source: str
-) -> Logits:
-    values, labels = parse(text)
-    if not values:
-        raise ValueError("there are no numbers in it")
-    return Logits(np.array(values), None if labels is None else tuple(labels), source)
-
-
-def _parse_words(text: str) -> tuple[list[float], None]:
-    values = []
-    for index, word in enumerate(re.split(r"\s*,\s*|\s+", text.strip()) if text.strip() else []):
-        try:
-            values.append(float(word))
-        except ValueError:
-            raise ValueError(f"item {index} must be a number, got {word!r}") from None
-    return values, None
-
-
-def _parse_csv(text: str) -> tuple[list[float], list[str] | None]:
-    """Return the last column as numbers and, where there are two, the first as labels."""
-    values: list[float] = []
-    labels: list[str] = []
-    columns = 0
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        for cells in reader:
-            if not cells:
-                continue
-            first = columns == 0
-            columns = columns or len(cells)
-            if columns > 2:
-                _refuse(reader.line_num, f"must have 1 or 2 columns, got {columns}")
-            if len(cells) != columns:
-                _refuse(reader.line_num, f"must have {columns} columns, got {len(cells)}")
-            try:
-                values.append(float(cells[-1]))
-            except ValueError:
-                # A header is a word: "1.O" is a slip, and its row must not vanish.
-                if first and cells[-1].strip()[:1].isalpha():
-                    continue
-                _refuse(reader.line_num, f"must end in a number, got {cells[-1]!r}")
-            labels.extend(cells[:-1])
-    except csv.Error as error:
-        _refuse(reader.line_num, str(error), error)
-    return values, labels or None
-
-
-def _refuse(line: int, reason: str, cause: Exception | None = None) -> NoReturn:
-    raise ValueError(f"line {line}: {reason}") from cause
-
-
-def _load_json(text: str) -> Any:  # noqa: ANN401 - whatever is in the file
-    # Pairs, not a dict: two items may have the same label.
-    return json.loads(text, object_pairs_hook=tuple)
-
-
-def _parse_json(text: str) -> tuple[list[float], list[str] | None]:
-    data = _load_json(text)
-    if isinstance(data, tuple):
-        return [_number(value, repr(label)) for label, value in data], [label for label, _ in data]
-    if isinstance(data, list):
-        return [_number(value, f"item {index}") for index, value in enumerate(data)], None
-    raise ValueError(f"must be a list of numbers or an object of label: logit, got {_kind(data)}")
-
-
-def _number(value: object, name: str) -> float:
-    if value in NOT_FINITE or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        with suppress(OverflowError):
-            return float(value)
-    raise ValueError(f"{name} must be a number, got {_kind(value)}")
-
-
-def _kind(value: object) -> str:
-    """Name what JSON calls `value`, short enough for one line."""
-    if isinstance(value, list):
-        return "a list"
-    if isinstance(value, tuple):
-        return "an object"
-    text = json.dumps(value)
-    return text if len(text) <= 40 else f"{text[:40]}…"
-
-
-_PARSERS: Final = {".csv": _parse_csv, ".json": _parse_json}
+def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray[np.int64]:
+    lanes = {label: lane for lane, label in enumerate(labels or ())}
+    classes = []
+    for row, word in enumerate(words):
+        if word in lanes:
+            classes.append(lanes[word])
+        elif re.fullmatch(r"\s*\d+(\.0*)?\s*", word):
+            classes.append(int(float(word)))
+        else:
+            takes = "a whole number >= 0" if labels is None else "one of the labels"
+            raise ValueError(f"row {row}: a class must be {takes}, got {word!r}")
+    return np.array(classes, np.int64)

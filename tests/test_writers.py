@@ -1,0 +1,220 @@
+"""Rows written by us and read by the library that a format belongs to, and by us again."""
+
+from __future__ import annotations
+
+import csv
+import os
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from thermoscope import open_logits
+from thermoscope.files import FileError
+from thermoscope.writers import ENDINGS, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+NAMES = ["cat", "dog, small", "é"]
+
+
+def in_batches(array: NDArray[Any], size: int = 4) -> Iterator[NDArray[Any]]:
+    yield from (array[at : at + size] for at in range(0, len(array), size))
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@given(data=st.data())
+def test_what_is_written_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, ending: str
+) -> None:
+    dtype = data.draw(st.sampled_from(["float16", "float32", "float64"]))
+    shape = (data.draw(st.integers(1, 9)), 3)
+    array = data.draw(hnp.arrays(dtype, shape))
+    labels = data.draw(st.sampled_from([None, NAMES, ["a", "a", "b"]]))
+    folder = tmp_path_factory.mktemp("rows")
+    path = folder / f"out{ending}"
+    for _ in range(2):  # the second time over the first
+        write_rows(path, in_batches(array), shape=shape, dtype=dtype, labels=labels)
+        assert list(folder.iterdir()) == [path]
+    file = open_logits(path)
+    assert file.shape == shape
+    assert file.labels == (None if labels is None or ending == ".npy" else tuple(labels))
+    read = np.concatenate(list(file.batches(2)))
+    np.testing.assert_array_equal(read.astype(dtype), array)
+
+
+@pytest.fixture
+def written(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, NDArray[np.float32]]:
+    array = np.random.default_rng(0).random((10, 3)).astype(np.float32)
+    path = tmp_path / f"out{request.param}"
+    write_rows(path, in_batches(array), shape=(10, 3), dtype=np.float32, labels=NAMES)
+    return path, array
+
+
+@pytest.mark.parametrize("written", ENDINGS, indirect=True)
+def test_the_library_of_the_format_reads_it(written: tuple[Path, NDArray[np.float32]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    import zarr
+    from pyarrow import feather
+    from safetensors.numpy import load_file
+
+    path, array = written
+    if path.suffix == ".npy":
+        read = np.load(path)
+    elif path.suffix in {".csv", ".tsv"}:
+        with path.open(encoding="utf-8", newline="") as file:
+            names, *rows = csv.reader(file, delimiter="," if path.suffix == ".csv" else "\t")
+        assert names == NAMES
+        read = np.array(rows).astype(np.float32)
+    elif path.suffix == ".jsonl":
+        import json
+
+        objects = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [list(each) for each in objects] == [NAMES] * 10
+        read = np.array([list(each.values()) for each in objects], np.float32)
+    elif path.suffix == ".safetensors":
+        read = load_file(path)["rows"]
+    elif path.suffix == ".zarr":
+        store = zarr.open_array(path, mode="r")
+        assert store.attrs["labels"] == NAMES
+        read = np.asarray(store[:])
+    else:
+        table = pq.read_table(path) if path.suffix == ".parquet" else feather.read_table(path)
+        assert table.schema == pa.schema([(name, pa.float32()) for name in NAMES])
+        read = np.column_stack([table[name].to_numpy() for name in NAMES])
+    assert read.dtype == array.dtype
+    np.testing.assert_array_equal(read, array)
+
+
+@pytest.mark.parametrize("ending", [".parquet", ".feather"])
+def test_many_classes_are_a_column_of_lists(tmp_path: Path, ending: str) -> None:
+    labels = [f"token {at}" for at in range(1001)]
+    array = np.random.default_rng(0).random((3, 1001))
+    path = tmp_path / f"out{ending}"
+    write_rows(path, [array], shape=array.shape, dtype=float, labels=labels)
+    file = open_logits(path, columns="probabilities")
+    assert file.labels == tuple(labels)
+    np.testing.assert_array_equal(file.row(2).values, array[2])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+@pytest.mark.parametrize("old", [True, False])
+def test_what_goes_wrong_leaves_the_folder_as_it_was(
+    tmp_path: Path, ending: str, error: BaseException, *, old: bool
+) -> None:
+    path = tmp_path / f"out{ending}"
+    array = np.ones((9, 3))
+    if old:
+        write_rows(path, [array], shape=(9, 3), dtype=float)
+
+    def batches() -> Iterator[NDArray[Any]]:
+        yield array[:4] * 2
+        raise error
+
+    with pytest.raises((FileError, KeyboardInterrupt)) as caught:
+        write_rows(path, batches(), shape=(9, 3), dtype=float)
+    if isinstance(error, OSError):
+        assert str(caught.value) == f"{path}: No space left on device"
+    assert list(tmp_path.iterdir()) == [path] * old
+    if old:
+        assert open_logits(path).row(0).values.tolist() == [1, 1, 1]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_disk_that_is_full_half_way(tmp_path: Path, ending: str) -> None:
+    # The system itself says no: a file may not grow beyond 1 MB.
+    script = """
+import sys
+import numpy as np
+from thermoscope.writers import write_rows
+batches = (np.random.default_rng(seed).random((1000, 100)) for seed in range(9))
+write_rows(sys.argv[1], batches, shape=(9000, 100), dtype=float)
+"""
+    path = tmp_path / f"out{ending}"
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700_000,) * 2),
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert f"FileError: {path}: " in done.stderr
+    assert "large" in done.stderr.splitlines()[-1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_of_the_file_that_is_read_names_that_file(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("1,2,3\n4,5,6\n7,8,x\n")
+    file = open_logits(tmp_path / "in.csv")
+    with pytest.raises(FileError, match=r"^\S*in\.csv: line 3: must be of numbers, got 'x'$"):
+        write_rows(tmp_path / "out.npy", file.batches(1), shape=file.shape, dtype=float)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "labels", "words"),
+    [
+        ((3, 2), None, "batches must have 3 rows in all, got 4"),
+        ((5, 2), None, "batches must have 5 rows in all, got 4"),
+        ((4, 3), None, r"batches must have 3 lanes, got shape \(4, 2\)"),
+        ((4, 2), ["a"], "labels must be 2, one for each lane, got 1"),
+    ],
+)
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_rows_of_another_shape(
+    tmp_path: Path, ending: str, shape: tuple[int, int], labels: list[str] | None, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        write_rows(
+            tmp_path / f"x{ending}", [np.ones((4, 2))], shape=shape, dtype=float, labels=labels
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("x.txt", r"rows must go to a \.npy, .* or \.zarr file"),
+        ("none/x.npy", "there is no folder .*/none$"),
+        ("folder.zarr", "only a Zarr store can be written over"),
+        ("folder.npy", "only an ordinary file can be written over"),
+    ],
+)
+def test_where_nothing_can_be_written(tmp_path: Path, name: str, words: str) -> None:
+    for folder in ("folder.zarr", "folder.npy"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "thesis.txt").write_text("whole")
+    with pytest.raises(FileError, match=words):
+        write_rows(tmp_path / name, [np.ones((1, 2))], shape=(1, 2), dtype=float)
+    assert sorted(path.name for path in tmp_path.rglob("*.txt")) == ["thesis.txt"] * 2
+
+
+@pytest.mark.parametrize(
+    ("ending", "module", "extra"),
+    [
+        ("parquet", "pyarrow.parquet", "files"),
+        ("feather", "pyarrow.ipc", "files"),
+        ("zarr", "zarr", "dask"),
+    ],
+)
+def test_a_missing_library_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, module: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=rf'pip install "thermoscope\[{extra}\]"'):
+        write_rows(tmp_path / f"x.{ending}", [np.ones((1, 2))], shape=(1, 2), dtype=float)
+    assert list(tmp_path.iterdir()) == []
