@@ -600,8 +600,7 @@ def _intervals(values: dict[str, float], replicates: Array) -> dict[str, tuple[f
 def _cell_sums(block: Block, *, temperature: float) -> tuple[Array]:
     p = softmax(block.logits.astype(np.float64), temperature)
     cells = _bins(p.max(axis=1, initial=0.0), CELLS)
-    mass: Array = np.bincount(cells, block.weights, len(CELLS) - 1)
-    return (mass,)
+    return (_totals(cells, block.weights, len(CELLS) - 1),)
 
 
 def _reliability_sums(
@@ -620,7 +619,7 @@ def _reliability_sums(
     bin_of = _bins(confidence, edges)
     table = np.array(
         [
-            np.bincount(bin_of, values, bins)
+            _totals(bin_of, values, bins)
             for values in (np.ones(len(p)), weights, weights * confidence, weights * right)
         ]
     )
@@ -629,11 +628,11 @@ def _reliability_sums(
     scores = np.stack([nll, brier, right])
 
     place = np.arange(classes) * bins + _bins(p, width)
-    gaps: Array = np.bincount(place.ravel(), (weights[:, None] * p).ravel(), classes * bins)
+    gaps = _totals(place.ravel(), (weights[:, None] * p).ravel(), classes * bins)
     if targets.ndim == 1:
         np.subtract.at(gaps, place[rows, targets], weights)
     else:
-        gaps -= np.bincount(place.ravel(), (weights[:, None] * targets).ravel(), classes * bins)
+        gaps -= _totals(place.ravel(), (weights[:, None] * targets).ravel(), classes * bins)
 
     replicates = np.zeros((draws, 2 * bins + 3))
     if draws:
@@ -646,6 +645,11 @@ def _reliability_sums(
                 some = slice(at, at + step)
                 replicates += _poisson(key, numbers[some], draws).T @ each[some]
     return table, (scores * weights).sum(axis=1), gaps.reshape(classes, bins), replicates
+
+
+def _totals(places: NDArray[np.intp], values: Array, size: int) -> Array:
+    """Return the sum of the values at each place."""
+    return np.bincount(places, values, size).astype(np.float64, copy=False)
 
 
 def _bins(values: Array, edges: Array) -> NDArray[np.intp]:
@@ -796,8 +800,8 @@ def _curve_sums(
         log_total, _, _ = _moments(block, temperature, temperature)
         confidence = np.exp(-log_total)
         bin_of = _bins(confidence, edges)
-        weight[at] = np.bincount(bin_of, weights, bins)
-        gap[at] = np.bincount(bin_of, weights * (confidence - right), bins)
+        weight[at] = _totals(bin_of, weights, bins)
+        gap[at] = _totals(bin_of, weights * (confidence - right), bins)
         nll[at] = np.sum(weights * (log_total - below / temperature))
     return np.array([len(rows), weights.sum()]), weight, gap, nll
 
