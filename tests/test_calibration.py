@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import tempfile
 import tracemalloc
@@ -74,7 +75,7 @@ def test_moments_are_those_of_exact_arithmetic(dtype: type, temperature: float) 
     logits[3] = 4
     found = np.array(kernel.moments(logits, temperature))
     for row, got in zip(logits.tolist(), found.T, strict=True):
-        with mpmath.workdps(40):
+        with mpmath.workdps(200):
             distance = [mpmath.mpf(z) - max(row) for z in row if z > -INF]
             weights = [mpmath.exp(d / temperature) for d in distance]
             total = mpmath.fsum(weights)
@@ -273,13 +274,13 @@ def test_soft_targets_are_the_mean_of_hard_ones() -> None:
         ([[2.0, 2.0, 0.0], [1.0, 3.0, 0.0]], [1, 1], "zero", math.log(2) / 2),
         ([[2.0, 2.0, 0.0], [5.0, 5.0, 5.0]], [1, 2], "zero", math.log(6) / 2),
         ([[1e308, -1e308]], [0], "zero", 0.0),
-        ([[5e-324, 0.0]], [0], "zero", 0.0),
+        ([[1e-300, 0.0]], [0], "zero", 0.0),
         ([[2.0, 0.0], [1.0, 3.0]], [1, 0], "infinity", math.log(2)),
         ([[1.0, 0.0], [1.0, 0.0]], [0, 1], "infinity", math.log(2)),
         ([[1.0, 0.0, 0.0]] * 3, [0, 1, 2], "infinity", math.log(3)),
         ([[0.1, 0.7, -INF, 0.4]] * 3, [0, 1, 3], "infinity", math.log(3)),
         ([[1e308, -1e308]], [1], "infinity", math.log(2)),
-        ([[5e-324, 0.0]], [1], "infinity", math.log(2)),
+        ([[1e-300, 0.0]], [1], "infinity", math.log(2)),
     ],
 )
 def test_an_optimum_at_an_end_is_said_to_be_there(
@@ -322,7 +323,7 @@ def test_all_that_holds_the_same_rows_gives_the_same(tmp_path: Path) -> None:
     want = ts.fit_temperature(logits, targets).temperature
     np.save(tmp_path / "logits.npy", logits)
     cuts = [0, 7, 90, 90, 200]
-    batches = [(logits[a:b], targets[a:b]) for a, b in zip(cuts[:-1], cuts[1:], strict=True)]
+    batches = [(logits[a:b], targets[a:b]) for a, b in itertools.pairwise(cuts)]
     weighted = [(z, y, np.ones(len(y))) for z, y in batches]
     cases: list[tuple[Any, ...]] = [
         (np.load(tmp_path / "logits.npy", mmap_mode="r"), targets),
@@ -525,64 +526,6 @@ def test_the_figures_show_the_numbers() -> None:
     assert lower.lines[0].get_ydata().tolist() == curve.ece.tolist()
 
 
-# The estimator.
-
-
-def test_the_estimator_keeps_scikit_learn_s_rules() -> None:
-    checks = pytest.importorskip("sklearn.utils.estimator_checks")
-    linear = pytest.importorskip("sklearn.linear_model")
-    Scaler = ts.TemperatureScaler  # noqa: N806 - a class
-
-    class OfFeatures(Scaler):
-        """The checks give features, which are no logits: this makes logits of them first."""
-
-        def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:  # noqa: N803
-            self._data, self._model = (y, sample_weight), None
-            return super().fit(X, y, sample_weight)
-
-        def _logits(self, columns: np.ndarray) -> np.ndarray:
-            if self._model is None:
-                self._model = linear.LogisticRegression().fit(columns, *self._data)
-                del self._data
-            logits = self._model.decision_function(columns)
-            return super()._logits(logits.reshape(len(columns), -1))
-
-    done = checks.check_estimator(OfFeatures(), on_skip=None)
-    assert len(done) > 40
-    # Of the estimator itself, nothing else than the number of columns displeases the checks.
-    wrong = [
-        r
-        for r in checks.check_estimator(Scaler(), on_skip=None, on_fail=None)
-        if r["status"] == "failed"
-    ]
-    assert len(wrong) < len(done) / 2
-    for result in wrong:
-        chain, texts = result["exception"], ""
-        while chain is not None:
-            texts, chain = texts + str(chain), chain.__cause__ or chain.__context__
-        assert "a column of logits for each of" in texts, result["check_name"]
-
-
-def test_the_estimator_is_the_fit() -> None:
-    pytest.importorskip("sklearn")
-    logits, targets, names = ts.samples.digits()
-    classes = np.array(names)[targets]
-    order = np.argsort(names)
-    scaler = ts.TemperatureScaler().fit(logits[:, order], classes)
-    fit = ts.fit_temperature(logits, targets)
-    assert scaler.fit_.temperature == pytest.approx(fit.temperature, rel=1e-12)
-    assert scaler.classes_.tolist() == sorted(names)
-    p = scaler.predict_proba(logits[:, order])
-    np.testing.assert_allclose(p, ts.softmax(logits[:, order], fit.temperature), rtol=1e-5)
-    assert (scaler.predict(logits[:, order]) == classes).mean() > 0.9
-    binary = ts.TemperatureScaler().fit([[3.0], [-1.0], [2.0], [-2.0]], ["b", "b", "b", "a"])
-    pair = ts.fit_temperature([[0, 3.0], [0, -1.0], [0, 2.0], [0, -2.0]], [1, 1, 1, 0])
-    assert binary.temperature_ == pytest.approx(pair.temperature, rel=1e-12)
-    assert binary.predict([[1.0], [-1.0]]).tolist() == ["b", "a"]
-    with pytest.raises(ValueError, match="X must have a column of logits for each of 10 classes"):
-        scaler.fit(logits[:, :4], classes)
-
-
 # Errors.
 
 Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
@@ -607,7 +550,7 @@ Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
             "targets must be >= 0, got -0.5 in row 1",
         ),
         ((Z, [[1, 0, 0], [1, NAN, 0]]), {}, ValueError, "targets must be >= 0, got nan in row 1"),
-        ((Z, None), {}, TypeError, "a batch must be|must have|targets"),
+        ((Z, None), {}, ValueError, "logits must have an axis of classes, got one number"),
         ((np.array(Z), None), {}, TypeError, "targets must be given with an array of logits"),
         ((7, None), {}, TypeError, r"logits without targets must be batches of .*got int"),
         (([np.array(Z)], None), {}, TypeError, "a batch must be .*got ndarray as batch 0"),
@@ -653,7 +596,7 @@ def test_errors_name_the_argument_and_the_row(
         ([[1.0, -INF]], [0], "logits must have a row whose lanes differ, got none"),
     ],
 )
-def test_what_can_not_be_fitted(logits: Any, targets: Any, words: str) -> None:
+def test_what_can_not_be_fitted(logits: object, targets: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ts.fit_temperature(logits, targets)
 
@@ -684,7 +627,7 @@ def test_errors_of_reliability(options: dict[str, Any], error: type[Exception], 
         (1.0, r"temperatures must be a row of numbers, got shape \(\)"),
     ],
 )
-def test_errors_of_the_curve(temperatures: Any, words: str) -> None:
+def test_errors_of_the_curve(temperatures: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         ts.calibration_curve(Z, [0, 1], temperatures)
 

@@ -32,8 +32,9 @@ HEAVY = {
         "pandas",
         "rich",
         "scipy",
+        "sklearn",
     ),
-    *("starlette", "torch", "typer", "uvicorn"),
+    *("dask", "starlette", "torch", "typer", "uvicorn"),
 }
 
 
@@ -62,6 +63,7 @@ def test_the_import_loads_numpy_and_nothing_heavier(statement: str) -> None:
         ("import thermoscope.cli", "typer"),
         ("from thermoscope import plot", "matplotlib"),
         ("from thermoscope import Explorer", "anywidget"),
+        ("from thermoscope import TemperatureScaler", "sklearn"),
         ("import thermoscope.explorer.server", "starlette"),
         (
             "import array_api_strict, thermoscope; thermoscope.softmax(array_api_strict.ones(2))",
@@ -76,11 +78,14 @@ def test_and_that_check_can_fail(statement: str, heavy: str) -> None:
 def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
         "Explorer",
+        "TemperatureScaler",
+        "calibration_curve",
         "cross_entropy",
         "entropy",
         "epsilon",
         "eta",
         "explore",
+        "fit_temperature",
         "jacobian",
         "kl_divergence",
         "log_softmax",
@@ -88,7 +93,9 @@ def test_the_public_names() -> None:
         "perplexity",
         "plot",
         "random_logits",
+        "reliability",
         "sample",
+        "samples",
         "softmax",
         "temperature_derivative",
         "temperature_for",
@@ -100,7 +107,8 @@ def test_the_public_names() -> None:
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
-    assert all(callable(getattr(thermoscope, name)) for name in thermoscope.__all__)
+    others = [name for name in thermoscope.__all__ if not callable(getattr(thermoscope, name))]
+    assert others == ["samples"]
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -215,9 +223,9 @@ def test_and_that_scan_can_fail() -> None:
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
     ("cli", "__main__"),
-    ("explorer", "figures"),
+    ("explorer", "figures", "calibration", "sklearn"),
     ("files",),
-    ("truncation", "sampling", "solve", "measures"),
+    ("rows", "samples", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )
@@ -294,7 +302,7 @@ def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     static = {
         f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
     }
-    assert static | {"thermoscope/py.typed"} <= names
+    assert static | {"thermoscope/digits.npz", "thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]
 

@@ -257,15 +257,13 @@ def _fit_sums(
     block: Block, *, temperatures: tuple[float, ...], unit: float
 ) -> tuple[NDArray[np.float64]]:
     """Return a row of `_Sums` for each temperature; at T = inf those by 1 / T, in `unit`."""
-    at_target = block.at_targets(block.logits)
-    nowhere = at_target == -np.inf
+    nowhere = block.at_targets(block.logits) == -np.inf
     if nowhere.any():
         raise ValueError(
             "targets must not be a class whose logit is -inf, got one in row "
             f"{block.numbers[np.argmax(nowhere)]}: its NLL is infinite at every temperature"
         )
-    # Halves, whose difference does not overflow.
-    below = block.at_targets(block.logits * 0.5 - block.maximum[:, None] * 0.5)
+    below = block.half_below()
     table = np.empty((len(temperatures), len(_Sums._fields)))
     weights = block.weights
     with np.errstate(all="ignore"):
@@ -319,9 +317,9 @@ def _minimum(at: Callable[[float], _Sums], one: _Sums, guess: float) -> tuple[fl
             if low < guess < high:
                 proposed, guess = guess, math.nan
             elif high == math.inf:
-                proposed, reach = min(low * reach, sys.float_info.max), reach**2
+                proposed, reach = min(low * reach, sys.float_info.max), reach * reach
             elif low == 0:
-                proposed, reach = max(high / reach, math.ulp(0.0)), reach**2
+                proposed, reach = max(high / reach, math.ulp(0.0)), reach * reach
             else:
                 proposed = math.sqrt(low) * math.sqrt(high)
         size = _step(temperature, proposed)
@@ -788,11 +786,11 @@ def _curve_sums(
     block: Block, *, temperatures: Array, edges: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Return the sums of all, and at each temperature those of the bins and of the NLL."""
-    logits, targets, weights, maximum, _ = block
+    logits, targets, weights, _, _ = block
     predicted = logits.argmax(axis=1)
     rows = np.arange(len(logits))
     right = targets[rows, predicted] if targets.ndim == 2 else targets == predicted
-    below = block.at_targets(logits.astype(np.float64) - maximum[:, None])
+    below = block.half_below()
     bins = len(edges) - 1
     weight, gap = np.empty((2, len(temperatures), bins))
     nll = np.empty(len(temperatures))
@@ -802,7 +800,7 @@ def _curve_sums(
         bin_of = _bins(confidence, edges)
         weight[at] = _totals(bin_of, weights, bins)
         gap[at] = _totals(bin_of, weights * (confidence - right), bins)
-        nll[at] = np.sum(weights * (log_total - below / temperature))
+        nll[at] = np.sum(weights * (log_total - below / temperature * 2))
     return np.array([len(rows), weights.sum()]), weight, gap, nll
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import operator
 import tempfile
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -65,6 +66,13 @@ class Block(NamedTuple):
         # 0 * -inf counts as 0.
         mean: Array = np.einsum("ij,ij->i", self.targets, np.where(self.targets > 0, values, 0.0))
         return mean
+
+    def half_below(self) -> Array:
+        """Return half of the targets' logits less the maximum: the whole may overflow."""
+        maximum = self.maximum * np.float64(0.5)
+        if self.targets.ndim == 1:
+            return self.at_targets(self.logits) * 0.5 - maximum
+        return self.at_targets(self.logits * np.float64(0.5) - maximum[:, None])
 
 
 Work: TypeAlias = Callable[[Block], "tuple[Array, ...]"]
@@ -284,6 +292,8 @@ def _rows(
     y = targets if array_api.foreign(targets) else np.asarray(targets)
     w = weights if weights is None or array_api.foreign(weights) else real("sample_weight", weights)
     index = operator.index(axis)
+    if not z.ndim:
+        raise ValueError("logits must have an axis of classes, got one number")
     if not -z.ndim <= index < z.ndim:
         raise ValueError(f"axis must be one of logits of shape {tuple(z.shape)}, got {axis}")
     if z.shape[index] == 0:
@@ -412,6 +422,7 @@ def _kept(batches: Iterator[Any]) -> Callable[[], Iterator[Any]]:
         for size in sizes:
             yield tuple(np.load(file, allow_pickle=False) for _ in range(size))
 
+    weakref.finalize(take, file.close)
     return take
 
 
