@@ -177,11 +177,6 @@ class _Dask(Passes):
             return values.reshape((-1, *values.shape[values.ndim - kept :]))
 
         logits = flat(rows.logits, 1)
-        if np.isnan(logits.shape[0]):
-            raise ValueError(
-                "logits must be a Dask array whose chunks have known sizes: "
-                "call compute_chunk_sizes() first"
-            )
         self._logits = logits.rechunk({1: -1})
         sizes = self._logits.chunks[0]
         soft = rows.targets.ndim - rows.logits.ndim + 1
@@ -292,6 +287,11 @@ def _rows(
     y = targets if array_api.foreign(targets) else np.asarray(targets)
     w = weights if weights is None or array_api.foreign(weights) else real("sample_weight", weights)
     index = operator.index(axis)
+    if any(np.isnan(size) for size in z.shape):
+        raise ValueError(
+            "logits must have chunks of known sizes, which compute_chunk_sizes() finds, "
+            f"got shape {tuple(z.shape)}"
+        )
     if not z.ndim:
         raise ValueError("logits must have an axis of classes, got one number")
     if not -z.ndim <= index < z.ndim:

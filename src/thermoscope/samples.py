@@ -1,4 +1,9 @@
-"""Sample data of our own."""
+"""Sample data of our own.
+
+>>> import thermoscope as ts
+>>> ts.samples.digits().names[:3]
+['zero', 'one', 'two']
+"""
 
 from __future__ import annotations
 
