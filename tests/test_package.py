@@ -34,9 +34,10 @@ HEAVY = {
         "rich",
         "safetensors",
         "scipy",
+        "sklearn",
         "zarr",
     ),
-    *("starlette", "torch", "typer", "uvicorn"),
+    *("dask", "starlette", "torch", "typer", "uvicorn"),
 }
 
 
@@ -65,6 +66,7 @@ def test_the_import_loads_numpy_and_nothing_heavier(statement: str) -> None:
         ("import thermoscope.cli", "typer"),
         ("from thermoscope import plot", "matplotlib"),
         ("from thermoscope import Explorer", "anywidget"),
+        ("from thermoscope import TemperatureScaler", "sklearn"),
         ("import thermoscope.explorer.server", "starlette"),
         (
             "import array_api_strict, thermoscope; thermoscope.softmax(array_api_strict.ones(2))",
@@ -79,11 +81,15 @@ def test_and_that_check_can_fail(statement: str, heavy: str) -> None:
 def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
         "Explorer",
+        "TemperatureScaler",
+        "calibration_curve",
         "cross_entropy",
         "entropy",
         "epsilon",
         "eta",
         "explore",
+        "fit_temperature",
+        "from_transformers",
         "jacobian",
         "kl_divergence",
         "log_softmax",
@@ -93,7 +99,9 @@ def test_the_public_names() -> None:
         "plot",
         "random_logits",
         "read_logits",
+        "reliability",
         "sample",
+        "samples",
         "softmax",
         "temperature_derivative",
         "temperature_for",
@@ -105,7 +113,8 @@ def test_the_public_names() -> None:
     ]
     assert thermoscope.__all__ == sorted(thermoscope.__all__)
     assert set(thermoscope.__all__) <= set(dir(thermoscope))
-    assert all(callable(getattr(thermoscope, name)) for name in thermoscope.__all__)
+    others = [name for name in thermoscope.__all__ if not callable(getattr(thermoscope, name))]
+    assert others == ["samples"]
 
 
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
@@ -220,10 +229,10 @@ def test_and_that_scan_can_fail() -> None:
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
     ("cli", "__main__"),
-    ("explorer", "figures"),
+    ("explorer", "figures", "calibration", "sklearn"),
     ("writers",),
     ("files", "readers", "logprobs", "models"),
-    ("truncation", "sampling", "solve", "measures"),
+    ("rows", "samples", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )
@@ -300,7 +309,7 @@ def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     static = {
         f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
     }
-    assert static | {"thermoscope/py.typed"} <= names
+    assert static | {"thermoscope/digits.npz", "thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]
 

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from thermoscope import samples
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import (
     cross_entropy,
@@ -26,17 +27,24 @@ from thermoscope.truncation import (
 )
 
 if TYPE_CHECKING:
+    from thermoscope.calibration import calibration_curve, fit_temperature, reliability
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
     from thermoscope.files import open_logits, read_logits
+    from thermoscope.models import from_transformers
+    from thermoscope.sklearn import TemperatureScaler
 
 __all__ = [
     "Explorer",
+    "TemperatureScaler",
+    "calibration_curve",
     "cross_entropy",
     "entropy",
     "epsilon",
     "eta",
     "explore",
+    "fit_temperature",
+    "from_transformers",
     "jacobian",
     "kl_divergence",
     "log_softmax",
@@ -46,7 +54,9 @@ __all__ = [
     "plot",
     "random_logits",
     "read_logits",
+    "reliability",
     "sample",
+    "samples",
     "softmax",
     "temperature_derivative",
     "temperature_for",
@@ -60,10 +70,15 @@ __all__ = [
 # What needs more than NumPy loads on first use.
 _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
+    "TemperatureScaler": "thermoscope.sklearn",
+    "calibration_curve": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
+    "fit_temperature": "thermoscope.calibration",
+    "from_transformers": "thermoscope.models",
     "open_logits": "thermoscope.files",
     "plot": "thermoscope.figures",
     "read_logits": "thermoscope.files",
+    "reliability": "thermoscope.calibration",
 }
 
 

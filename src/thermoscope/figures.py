@@ -1,4 +1,4 @@
-"""The lesson's two panels as a matplotlib figure: logits at the left, softmax at the right."""
+"""Matplotlib figures: the lesson's two panels, reliability diagrams, scores over temperatures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["plot"]
+    from thermoscope.calibration import CalibrationCurve, Reliability
+
+__all__ = ["calibration_figure", "plot", "reliability_diagram"]
 
 MOST_IN_ORDER: Final = 50
 TOP_ROWS: Final = 20
@@ -31,6 +33,8 @@ LONGEST_LABEL: Final = 28
 # A label is text, "%" is a percent sign, whatever the user's settings say.
 PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
 MINUS: Final = "\N{MINUS SIGN}"
+# Vermilion, which everybody can tell from the lesson's blue and green; its hatching helps in print.
+GAP: Final[dict[str, Any]] = {"color": "none", "edgecolor": "#d55e00", "hatch": "////", "lw": 0.8}
 
 
 class SoftmaxFigure(Figure):
@@ -117,6 +121,111 @@ def plot(
             va="center",
             transform=right.transAxes,
         )
+    return figure
+
+
+def reliability_diagram(results: Sequence[Reliability]) -> Figure:
+    """Draw how often rows were right against how sure they were, over how many there are.
+
+    Parameters
+    ----------
+    results : sequence of Reliability
+        What `thermoscope.reliability` gives, say before and after: one column for each.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As for `plot`. A bar is the accuracy of a bin, the hatching its gap to the mean confidence,
+        and the diagonal where both are the same.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> logits, targets, _ = ts.samples.digits()
+    >>> both = [ts.reliability(logits, targets, temperature) for temperature in (1.0, 2.1)]
+    >>> [axes.get_title() for axes in reliability_diagram(both).axes[:2]]
+    ['T = 1: ECE 4.56 %', 'T = 2.1: ECE 1.16 %']
+    """
+    figure = SoftmaxFigure(figsize=(0.6 + 3.7 * len(results), 5.4), layout="constrained")
+    grid = figure.subplots(
+        2, len(results), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 1)
+    )
+    for (diagram, histogram), result in zip(grid.T, results, strict=True):
+        bins = result.bins
+        confidence, accuracy = bins.confidence, bins.accuracy
+        where: dict[str, Any] = {
+            "x": bins.edges[:-1],
+            "width": np.diff(bins.edges),
+            "align": "edge",
+        }
+        diagram.bar(
+            height=np.nan_to_num(accuracy), color="green", alpha=0.4, label="accuracy", **where
+        )
+        gap = np.nan_to_num(confidence - accuracy)
+        diagram.bar(height=gap, bottom=np.nan_to_num(accuracy), label="gap", **where, **GAP)
+        diagram.plot([0, 1], [0, 1], color="0.35", ls="--", lw=1, label="confidence = accuracy")
+        diagram.set(
+            title=f"T = {_number(result.temperature)}: ECE {_percent(result.ece)}",
+            ylim=(0, 1),
+        )
+        shares = bins.weight / bins.weight.sum()
+        histogram.bar(height=shares, color="blue", alpha=0.4, **where)
+        histogram.set(xlabel="confidence", xlim=(0, 1))
+        # The means of all rows: what they are apart, the classifier is too sure, or not enough.
+        means = (np.nansum(shares * confidence), np.nansum(shares * accuracy))
+        histogram.axvline(means[0], color="0.35", ls=":", lw=1.2, label="mean confidence")
+        histogram.axvline(means[1], color="green", lw=1.2, label="accuracy")
+        for axes in (diagram, histogram):
+            axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylabel("accuracy")
+    grid[1, 0].set_ylabel("share of rows")
+    grid[0, 0].legend(frameon=False, fontsize="small", loc="upper left")
+    grid[1, 0].legend(frameon=False, fontsize="small", loc="upper left")
+    return figure
+
+
+def calibration_figure(curve: CalibrationCurve) -> Figure:
+    """Draw NLL and ECE over the temperature, on a logarithmic axis.
+
+    Parameters
+    ----------
+    curve : CalibrationCurve
+        What `thermoscope.calibration_curve` gives.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As for `plot`: two panels, one below the other. A line marks the temperature with the
+        lowest NLL, a dotted one T = 1.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> logits, targets, _ = ts.samples.digits()
+    >>> figure = calibration_figure(ts.calibration_curve(logits, targets))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['NLL in nats', 'ECE']
+    """
+    best = int(np.argmin(curve.nll))
+    figure = SoftmaxFigure(figsize=(6.0, 5.0), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    for axes, values, color, name in (
+        (upper, curve.nll, "blue", "NLL in nats"),
+        (lower, curve.ece, "green", "ECE"),
+    ):
+        axes.plot(curve.temperatures, values, color=color, alpha=0.6, lw=2)
+        axes.plot(curve.temperatures[best], values[best], "o", color=color)
+        axes.axvline(curve.temperatures[best], color="0.35", lw=1)
+        axes.axvline(1, color="0.35", lw=1, ls=":")
+        axes.set(ylabel=name, ylim=(0, None))
+        axes.spines[["top", "right"]].set_visible(False)
+    upper.set_title(
+        f"lowest NLL at T = {_number(curve.temperatures[best])}: "
+        f"{_number(curve.nll[best])}, ECE {_percent(curve.ece[best])}"
+    )
+    lower.set_xscale("log", base=2)
+    lower.xaxis.set_major_formatter(lambda tick, _: _number(tick))
+    lower.set_xlabel("temperature")
     return figure
 
 

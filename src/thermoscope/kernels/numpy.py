@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Lanes = NDArray[np.bool_]
 
-__all__ = ["entropy", "log_softmax", "softmax"]
+__all__ = ["entropy", "log_softmax", "moments", "softmax"]
 
 # A block and its handful of scratch arrays of float64 stay in the second-level cache.
 BLOCK: Final = 1 << 14
@@ -104,6 +104,42 @@ def entropy(
         if slab.mask is not None:
             np.copyto(value, 0.0, where=~np.any(slab.mask, axis=0, keepdims=True))
         slab.out[...] = value
+
+
+def moments(rows: NDArray[np.generic], temperature: float) -> tuple[Array, Array, Array]:
+    """Return log sum exp((z - max) / T), and the mean and the variance of z - max, for each row.
+
+    Both are taken under softmax(z / T), in units of the logits. `rows` are (N, K) of float32 or
+    float64, `temperature` is one number in (0, inf]; at inf all lanes that are not -inf weigh
+    alike. A lane whose weight rounds to 0 gives nothing, however far below it lies. A row with
+    a NaN, with +inf or without a lane above -inf is NaN in all three.
+    """
+    result = np.empty((3, len(rows)))
+    step = max(1, BLOCK // rows.shape[1])
+    with np.errstate(all="ignore"):
+        for start in range(0, len(rows), step):
+            block = slice(start, start + step)
+            distance = rows[block].astype(np.float64)
+            lacking = distance == -np.inf
+            maximum = distance.max(axis=1, keepdims=True)
+            distance -= maximum
+            if temperature == np.inf:
+                weight = np.where(lacking, 0.0, 1.0)
+            else:
+                weight = np.exp(distance / temperature)
+            top = distance == 0
+            np.copyto(distance, 0.0, where=weight == 0)
+            total = weight.sum(axis=1)
+            mean = np.einsum("ij,ij->i", weight, distance) / total
+            distance -= mean[:, None]
+            distance *= distance
+            variance = np.einsum("ij,ij->i", weight, distance) / total
+            # The lanes of the maximum weigh 1 each: log1p wants what the others add unrounded.
+            rest = np.where(top, 0.0, weight).sum(axis=1)
+            log_total = np.log1p(np.count_nonzero(top, axis=1) - 1 + rest)
+            defined = np.isfinite(maximum[:, 0])
+            result[:, block] = np.where(defined, (log_total, mean, variance), np.nan)
+    return result[0], result[1], result[2]
 
 
 def _log_share(one_of: Lanes, count: Array) -> Array:

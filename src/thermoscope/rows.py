@@ -1,0 +1,462 @@
+"""Rows of logits and their targets, pass by pass: from arrays, batches and Dask arrays.
+
+What is asked of many rows here is a sum over rows. It is taken block by block, so that no more
+than a few blocks are ever in memory. Threads work on the blocks, or Dask does where the logits
+are its own, and there only sums travel. Sums keep what rounding throws away, so that neither the
+blocks nor the workers show in the result.
+"""
+
+from __future__ import annotations
+
+import operator
+import tempfile
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import reduce
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+from thermoscope.definition import real
+from thermoscope.kernels import array_api, thread_count
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+    from typing import SupportsIndex
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+    # Sums over rows, each with what rounding threw away of it.
+    Sums: TypeAlias = list[tuple[Array, Array]]
+
+__all__ = ["Block", "Passes", "Progress", "passes"]
+
+# A thread works on a block of so many logits, which stays in its second-level cache.
+BLOCK: Final = 1 << 18
+# The arrays of another library come in chunks of so many logits: 32 MiB of float64.
+CHUNK: Final = 1 << 22
+# One task of Dask adds the sums of so many blocks.
+FAN_IN: Final = 16
+# Soft targets may miss 1 by what half precision makes of probabilities.
+SLACK: Final = 1e-3
+
+# Told in each pass how far it is: rows done, rows in all (None where nobody knows), and the
+# number of the pass, from 1.
+Progress: TypeAlias = Callable[[int, int | None, int], object]
+
+
+class Block(NamedTuple):
+    """Rows that count, checked."""
+
+    logits: NDArray[Any]  # (n, K) of float32 or float64
+    targets: NDArray[Any]  # (n,) classes, or (n, K) probabilities
+    weights: Array  # (n,), all > 0
+    maximum: NDArray[Any]  # (n,), all finite
+    numbers: NDArray[np.int64]  # (n,), the places of the rows in all of the data
+
+    def at_targets(self, values: NDArray[Any]) -> Array:
+        """Return the values (n, K) at the targets: their mean where those are probabilities."""
+        if self.targets.ndim == 1:
+            chosen: Array = values[np.arange(len(values)), self.targets].astype(np.float64)
+            return chosen
+        # 0 * -inf counts as 0.
+        mean: Array = np.einsum("ij,ij->i", self.targets, np.where(self.targets > 0, values, 0.0))
+        return mean
+
+    def half_below(self) -> Array:
+        """Return half of the targets' logits less the maximum: the whole may overflow."""
+        maximum = self.maximum * np.float64(0.5)
+        if self.targets.ndim == 1:
+            return self.at_targets(self.logits) * 0.5 - maximum
+        return self.at_targets(self.logits * np.float64(0.5) - maximum[:, None])
+
+
+Work: TypeAlias = Callable[[Block], "tuple[Array, ...]"]
+
+
+def passes(
+    logits: Any,  # noqa: ANN401 - arrays of any library, or batches
+    targets: Any,  # noqa: ANN401 - likewise
+    sample_weight: Any,  # noqa: ANN401 - likewise
+    axis: SupportsIndex,
+    *,
+    progress: Progress | None = None,
+    once: bool = False,
+) -> Passes:
+    """Check the arguments that all functions of many rows share, and return a way over the rows.
+
+    With `once`, batches that can be taken but once are not kept for another pass.
+    """
+    if targets is None:
+        if sample_weight is not None:
+            raise TypeError("sample_weight must be in the batches where targets are None")
+        return _Local(_batches(logits, axis, once=once), None, progress)
+    rows = _rows(logits, targets, sample_weight, axis)
+    if _is_dask(rows.logits):
+        return _Dask(rows, progress)
+    return _Local(lambda: iter([rows]), rows.total, progress)
+
+
+class Passes:
+    """Passes over rows: `run` is one, `number` says how many there were."""
+
+    def __init__(self, progress: Progress | None) -> None:
+        self.number = 0
+        self._progress = progress
+
+    def run(self, work: Work) -> tuple[Array, ...]:
+        """Return the sums of what `work` gives of each block."""
+        self.number += 1
+        # What is beyond the range of doubles has no remainder that is a number.
+        with np.errstate(invalid="ignore"):
+            return tuple(
+                np.where(np.isfinite(low), high + low, high) for high, low in self._sums(work)
+            )
+
+    def _sums(self, work: Work) -> Sums:
+        raise NotImplementedError
+
+    def _tell(self, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(done, total, self.number)
+
+
+class _Local(Passes):
+    """Passes by the threads of this machine."""
+
+    def __init__(
+        self, parts: Callable[[], Iterator[_Rows]], total: int | None, progress: Progress | None
+    ) -> None:
+        super().__init__(progress)
+        self._parts = parts
+        self._total = total
+
+    def _sums(self, work: Work) -> Sums:
+        sums: Sums = []
+        pending: deque[tuple[int, Future[tuple[Array, ...]]]] = deque()
+        threads = thread_count()
+        lanes = done = 0
+        with ThreadPoolExecutor(threads) as pool:
+            for rows in self._parts():
+                if lanes and rows.lanes != lanes:
+                    raise ValueError(
+                        f"the logits of all batches must have as many lanes as the first, {lanes}, "
+                        f"got {rows.lanes} from row {rows.start} on"
+                    )
+                lanes = rows.lanes
+                for piece in rows.pieces():
+                    # A context of its own carries the choice of a kernel to the thread.
+                    job = pool.submit(copy_context().run, piece.worked, work)
+                    pending.append((piece.stop, job))
+                    if len(pending) > 2 * threads:
+                        done, job = pending.popleft()
+                        sums = _added(sums, _exact(job.result()))
+                        self._tell(done, self._total)
+            for done, job in pending:
+                sums = _added(sums, _exact(job.result()))
+                self._tell(done, self._total)
+        self._total = done
+        if not sums:
+            raise ValueError("logits must have a row, got none")
+        return sums
+
+
+class _Dask(Passes):
+    """Passes by Dask, on whatever scheduler it is set to use."""
+
+    def __init__(self, rows: _Rows, progress: Progress | None) -> None:
+        super().__init__(progress)
+        import dask.array as da  # noqa: PLC0415 - who has a Dask array has Dask
+
+        def flat(values: Any, kept: int) -> Any:  # noqa: ANN401 - a Dask array
+            values = da.asarray(values)
+            return values.reshape((-1, *values.shape[values.ndim - kept :]))
+
+        logits = flat(rows.logits, 1)
+        self._logits = logits.rechunk({1: -1})
+        sizes = self._logits.chunks[0]
+        soft = rows.targets.ndim - rows.logits.ndim + 1
+        self._targets = flat(rows.targets, soft).rechunk({0: sizes, **({1: -1} if soft else {})})
+        self._weights = None
+        if rows.weights is not None:
+            self._weights = flat(rows.weights, 0).rechunk({0: sizes})
+        self._starts = np.cumsum((0, *sizes[:-1])).tolist()
+        self._total = int(logits.shape[0])
+
+    def _sums(self, work: Work) -> Sums:
+        import dask  # noqa: PLC0415 - likewise
+
+        worked, added = dask.delayed(_worked), dask.delayed(_all_added)
+        columns = [
+            [None] * len(self._starts) if array is None else array.to_delayed().ravel().tolist()
+            for array in (self._logits, self._targets, self._weights)
+        ]
+        parts = [worked(work, *block) for block in zip(*columns, self._starts, strict=True)]
+        while len(parts) > 1:
+            parts = [added(parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
+        (sums,) = dask.compute(parts[0])
+        self._tell(self._total, self._total)
+        return list(sums)
+
+
+class _Rows(NamedTuple):
+    """Arrays as they were given, the lanes on the last axis; rows are counted in C order."""
+
+    logits: Any
+    targets: Any
+    weights: Any
+    start: int = 0
+
+    @property
+    def lanes(self) -> int:
+        return int(self.logits.shape[-1])
+
+    @property
+    def total(self) -> int:
+        return int(np.prod(self.logits.shape[:-1], dtype=np.int64))
+
+    @property
+    def stop(self) -> int:
+        return self.start + self.total
+
+    def pieces(self) -> Iterator[_Rows]:
+        """Yield NumPy arrays of a block each, (n, K), (n,) or (n, K), and (n,)."""
+        chunk = BLOCK
+        if array_api.foreign(self.logits, self.targets, self.weights):
+            chunk = CHUNK
+        chunk, step = (max(1, size // self.lanes) for size in (chunk, BLOCK))
+        soft = self.targets.ndim - self.logits.ndim + 1
+        for first in range(0, self.total, chunk):
+            last = min(first + chunk, self.total)
+            logits = _taken(self.logits, first, last, 1)
+            targets = _taken(self.targets, first, last, soft)
+            weights = None if self.weights is None else _taken(self.weights, first, last, 0)
+            for at in range(0, last - first, step):
+                some = slice(at, at + step)
+                yield _Rows(
+                    logits[some],
+                    targets[some],
+                    None if weights is None else weights[some],
+                    self.start + first + at,
+                )
+
+    def worked(self, work: Work) -> tuple[Array, ...]:
+        """Return what `work` gives of this piece."""
+        return work(self._block())
+
+    def _block(self) -> Block:
+        logits = real("logits", self.logits)
+        numbers = np.arange(self.start, self.stop)
+        weights = np.ones(len(logits))
+        targets = np.asarray(self.targets)
+        if self.weights is not None:
+            weights = real("sample_weight", self.weights).astype(np.float64)
+            _refuse("sample_weight must be finite and >= 0", weights, ~(weights >= 0), numbers)
+            _refuse("sample_weight must be finite and >= 0", weights, weights == np.inf, numbers)
+            counts = weights > 0
+            if not counts.all():
+                logits, targets, weights = logits[counts], targets[counts], weights[counts]
+                numbers = numbers[counts]
+        # Native floats, as the compiled kernel takes them; what is narrower is exact in float32.
+        wide = logits.dtype.kind in "biu" or logits.dtype.itemsize > np.dtype(np.float32).itemsize
+        logits = logits.astype(np.float64 if wide else np.float32, copy=False)
+        maximum = logits.max(axis=1)
+        empty = maximum == -np.inf
+        _refuse("logits must have a lane above -inf in each row", maximum, empty, numbers)
+        _refuse("logits must be finite or -inf", maximum, ~(maximum < np.inf), numbers)
+        if targets.ndim == 1:
+            targets = _classes(targets, self.lanes, numbers)
+        else:
+            targets = _probabilities(targets, numbers)
+        return Block(logits, targets, weights, maximum, numbers)
+
+
+def _rows(
+    logits: Any,  # noqa: ANN401 - of any library
+    targets: Any,  # noqa: ANN401 - likewise
+    weights: Any,  # noqa: ANN401 - likewise
+    axis: SupportsIndex,
+    start: int = 0,
+) -> _Rows:
+    """Check shapes, and bring the lanes to the last axis."""
+    z = logits if array_api.foreign(logits) else real("logits", logits)
+    y = targets if array_api.foreign(targets) else np.asarray(targets)
+    w = weights if weights is None or array_api.foreign(weights) else real("sample_weight", weights)
+    index = operator.index(axis)
+    if any(np.isnan(size) for size in z.shape):
+        raise ValueError(
+            "logits must have chunks of known sizes, which compute_chunk_sizes() finds, "
+            f"got shape {tuple(z.shape)}"
+        )
+    if not z.ndim:
+        raise ValueError("logits must have an axis of classes, got one number")
+    if not -z.ndim <= index < z.ndim:
+        raise ValueError(f"axis must be one of logits of shape {tuple(z.shape)}, got {axis}")
+    if z.shape[index] == 0:
+        raise ValueError(f"logits must have a lane along axis {axis}, got shape {tuple(z.shape)}")
+    given = tuple(z.shape)
+    z = _moved(z, index)
+    soft = tuple(y.shape) == given
+    if soft:
+        y = _moved(y, index)
+    elif tuple(y.shape) != tuple(z.shape[:-1]):
+        raise ValueError(
+            f"targets must be classes of shape {tuple(z.shape[:-1])} or probabilities in the shape "
+            f"of logits, {given}, got shape {tuple(y.shape)}"
+        )
+    if w is not None and tuple(w.shape) != tuple(z.shape[:-1]):
+        raise ValueError(
+            f"sample_weight must have shape {tuple(z.shape[:-1])}, one for each row of logits, "
+            f"got {tuple(w.shape)}"
+        )
+    if z.ndim == 1:
+        z, y, w = z[None], y[None], None if w is None else w[None]
+    return _Rows(z, y, w, start)
+
+
+def _moved(array: Any, index: int) -> Any:  # noqa: ANN401 - of any library
+    if index in {-1, array.ndim - 1}:
+        return array
+    return array_api.namespace(array)[0].moveaxis(array, index, -1)
+
+
+def _taken(array: Any, first: int, last: int, kept: int) -> Any:  # noqa: ANN401 - of any library
+    """Return rows as a NumPy array, the last `kept` axes being lanes; only they are copied."""
+    shape = tuple(array.shape[: array.ndim - kept])
+    if len(shape) == 1:
+        taken = array[first:last]
+    else:
+        taken = array[np.unravel_index(np.arange(first, last), shape)]
+    return _numpy(taken)
+
+
+def _numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
+    if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
+        array = array.detach().cpu()
+        if str(array.dtype) == "torch.bfloat16":
+            array = array.float()
+    return np.asarray(array.get() if type(array).__module__.startswith("cupy") else array)
+
+
+def _classes(targets: NDArray[Any], lanes: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    if targets.dtype.kind not in "iuf":
+        raise TypeError(f"targets must be classes, whole numbers, got {targets.dtype}")
+    if targets.dtype.kind == "f":
+        _refuse("targets must be whole numbers", targets, targets != np.floor(targets), numbers)
+    outside = ~((targets >= 0) & (targets < lanes))
+    _refuse(f"targets must be in [0, {lanes})", targets, outside, numbers)
+    return targets.astype(np.int64)
+
+
+def _probabilities(targets: NDArray[Any], numbers: NDArray[np.int64]) -> Array:
+    soft = real("targets", targets).astype(np.float64)
+    _refuse("targets must be >= 0", soft.min(axis=1), ~(soft.min(axis=1) >= 0), numbers)
+    total = soft.sum(axis=1)
+    _refuse("targets must sum to 1 in each row", total, ~(abs(total - 1) <= SLACK), numbers)
+    soft /= total[:, None]
+    return soft
+
+
+def _refuse(
+    message: str, values: NDArray[Any], wrong: NDArray[np.bool_], numbers: NDArray[np.int64]
+) -> None:
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"{message}, got {values[at]} in row {numbers[at]}")
+
+
+def _batches(
+    batches: Any,  # noqa: ANN401 - whatever gives batches
+    axis: SupportsIndex,
+    *,
+    once: bool,
+) -> Callable[[], Iterator[_Rows]]:
+    """Return a function that gives all batches anew."""
+    if array_api.foreign(batches) or isinstance(batches, np.ndarray):
+        raise TypeError("targets must be given with an array of logits, got None")
+    take: Callable[[], Iterable[Any]]
+    if callable(batches):
+        take = batches
+    elif not isinstance(batches, Iterable):
+        raise TypeError(
+            "logits without targets must be batches of (logits, targets) or (logits, targets, "
+            f"weights), or a callable that gives them, got {type(batches).__name__}"
+        )
+    elif isinstance(batches, Iterator) and not once:
+        take = _kept(batches)
+    else:
+        take = batches.__iter__
+
+    def parts() -> Iterator[_Rows]:
+        start = 0
+        for number, batch in enumerate(take()):
+            if not isinstance(batch, (tuple, list)) or len(batch) not in {2, 3}:
+                raise TypeError(
+                    "a batch must be (logits, targets) or (logits, targets, weights), "
+                    f"got {type(batch).__name__} as batch {number}"
+                )
+            logits, targets, weights = batch if len(batch) == 3 else (*batch, None)
+            rows = _rows(logits, targets, weights, axis, start)
+            yield rows
+            start = rows.stop
+
+    return parts
+
+
+def _kept(batches: Iterator[Any]) -> Callable[[], Iterator[Any]]:
+    """Write batches that can be taken only once to a temporary file, and give them from there."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the function returned
+    sizes = []
+    for batch in batches:
+        arrays = batch if isinstance(batch, (tuple, list)) else [batch]
+        for array in arrays:
+            np.save(file, _numpy(array), allow_pickle=False)
+        sizes.append(len(arrays))
+
+    def take() -> Iterator[Any]:
+        file.seek(0)
+        for size in sizes:
+            yield tuple(np.load(file, allow_pickle=False) for _ in range(size))
+
+    weakref.finalize(take, file.close)
+    return take
+
+
+def _is_dask(array: Any) -> bool:  # noqa: ANN401 - of any library
+    if not array_api.foreign(array):
+        return False
+    from array_api_compat import is_dask_array  # noqa: PLC0415 - NumPy's users never need it
+
+    return bool(is_dask_array(array))
+
+
+def _worked(work: Work, logits: Any, targets: Any, weights: Any, start: int) -> Sums:  # noqa: ANN401
+    """Return the sums of one block of a Dask array; a task."""
+    pieces = _Rows(logits, targets, weights, start).pieces()
+    return reduce(_added, (_exact(piece.worked(work)) for piece in pieces), [])
+
+
+def _all_added(parts: list[Sums]) -> Sums:
+    """Return the sums of several blocks; a task."""
+    return reduce(_added, parts)
+
+
+def _exact(sums: tuple[Array, ...]) -> Sums:
+    return [(total, np.zeros_like(total)) for total in sums]
+
+
+def _added(a: Sums, b: Sums) -> Sums:
+    """Add sums; Knuth's two-sum gives what rounding throws away."""
+    if not (a and b):
+        return a or b
+    result = []
+    with np.errstate(invalid="ignore", over="ignore"):
+        for (x, x_low), (y, y_low) in zip(a, b, strict=True):
+            total = x + y
+            part = total - x
+            result.append((total, x_low + y_low + ((x - (total - part)) + (y - part))))
+    return result

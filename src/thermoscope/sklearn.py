@@ -1,0 +1,152 @@
+"""Temperature scaling as a scikit-learn estimator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from thermoscope.calibration import fit_temperature
+from thermoscope.definition import softmax
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        'TemperatureScaler needs scikit-learn: pip install "thermoscope[sklearn]"'
+    ) from error
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    from thermoscope.calibration import TemperatureFit
+
+__all__ = ["TemperatureScaler"]
+
+# As they are; what else there is becomes the first.
+FLOATS = (np.float64, np.float32)
+
+
+class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # it has no types
+    """Softmax of logits at the temperature that fits best, as a scikit-learn classifier.
+
+    It takes logits that another classifier gave for rows it has not seen in training, and makes
+    probabilities of them that can be trusted more.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (K,)
+        The classes in `y`, sorted: the columns of the logits stand in this order.
+    fit_ : TemperatureFit
+        All that `fit_temperature` says.
+    temperature_ : float
+        Its temperature.
+    n_features_in_ : int
+        How many columns the logits had.
+
+    See Also
+    --------
+    thermoscope.fit_temperature : the same for arrays of any kind and size.
+
+    Notes
+    -----
+    The logits have a column for each class in `y`. Of two classes, one column will do: what a
+    binary `decision_function` gives, the logit of the second class against 0 for the first. At
+    T = 1 that is the logistic function.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> logits, targets, _ = ts.samples.digits()
+    >>> scaler = ts.TemperatureScaler().fit(logits[:1000], targets[:1000])
+    >>> round(scaler.temperature_, 3)
+    2.0
+    >>> scaler.predict_proba(logits[1000:]).shape
+    (597, 10)
+    """
+
+    classes_: NDArray[Any]
+    fit_: TemperatureFit
+    temperature_: float
+
+    def fit(
+        self,
+        X: ArrayLike,  # noqa: N803 - scikit-learn's name
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+    ) -> Self:
+        """Find the temperature at which the softmax of logits explains the classes best.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, K)
+            Logits: a column for each class, or one column for two classes. -inf can't be here.
+        y : array_like, shape (N,)
+            The class of each row: numbers or text.
+        sample_weight : array_like, shape (N,), optional
+            How often each row counts.
+
+        Returns
+        -------
+        TemperatureScaler
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If there is not a column for each class, or as `fit_temperature` does.
+        """
+        logits, classes = validate_data(self, X, y, dtype=FLOATS)
+        check_classification_targets(classes)
+        self.classes_, targets = np.unique(classes, return_inverse=True)
+        self.fit_ = fit_temperature(self._logits(logits), targets, sample_weight=sample_weight)
+        self.temperature_ = self.fit_.temperature
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
+        """Return the softmax of logits at the temperature that was found.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, K)
+            Logits, as for `fit`.
+
+        Returns
+        -------
+        ndarray, shape (N, K)
+            Probabilities, in the order of `classes_`.
+        """
+        check_is_fitted(self)
+        return softmax(
+            self._logits(validate_data(self, X, dtype=FLOATS, reset=False)), self.temperature_
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
+        """Return the likeliest class of each row: the temperature does not change it.
+
+        Parameters
+        ----------
+        X : array_like, shape (N, K)
+            Logits, as for `fit`.
+
+        Returns
+        -------
+        ndarray, shape (N,)
+            Classes.
+        """
+        check_is_fitted(self)
+        logits = self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
+        likeliest: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
+        return likeliest
+
+    def _logits(self, columns: NDArray[Any]) -> NDArray[Any]:
+        given, classes = columns.shape[1], len(self.classes_)
+        if (given, classes) == (1, 2):
+            return np.hstack([np.zeros_like(columns), columns])
+        if given != classes:
+            raise ValueError(
+                f"X must have a column of logits for each of {classes} classes in y, got {given}"
+            )
+        return columns

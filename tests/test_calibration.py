@@ -1,0 +1,643 @@
+"""Fit, reliability and curve: real data, oracles, properties, limits, errors."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import tempfile
+import tracemalloc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mpmath
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, stats
+
+import thermoscope as ts
+from thermoscope import kernels, rows
+from thermoscope.kernels import numpy as kernel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+INF, NAN = math.inf, math.nan
+DATA = Path(__file__).parents[2] / "shared" / "data" / "cifar10_vgg"
+
+
+@pytest.fixture(scope="module")
+def cifar() -> tuple[np.ndarray, np.ndarray]:
+    if not DATA.is_dir():
+        pytest.skip(f"no logits of a real classifier at {DATA}")
+    return np.load(DATA / "logits.npy"), np.load(DATA / "labels.npy")
+
+
+def drawn(
+    seed: int, n: int = 200, lanes: int = 5, temperature: float = 1.7
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and targets drawn from their softmax at a temperature."""
+    draw = np.random.default_rng(seed)
+    logits = draw.normal(0, 2, (n, lanes))
+    return logits, ts.sample(logits, temperature, rng=draw)
+
+
+def total_nll(logits: np.ndarray, targets: np.ndarray, temperature: float) -> mpmath.mpf:
+    total = mpmath.mpf(0)
+    for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
+        weights = [mpmath.exp(mpmath.mpf(z) / temperature) for z in row]
+        total -= mpmath.log(weights[target] / mpmath.fsum(weights))
+    return total
+
+
+def plain_ece(logits: np.ndarray, targets: np.ndarray, temperature: float, bins: int) -> float:
+    """The definition, row by row."""
+    sums = [[0, 0.0, 0] for _ in range(bins)]
+    for row, target in zip(logits.astype(np.float64), targets, strict=True):
+        p = ts.softmax(row, temperature)
+        confidence = float(p.max())
+        at = next(b for b in range(bins) if confidence <= (b + 1) / bins or b == bins - 1)
+        sums[at][0] += 1
+        sums[at][1] += confidence
+        sums[at][2] += int(row.argmax() == target)
+    return sum(abs(confidence - right) for _, confidence, right in sums) / len(logits)
+
+
+# The kernel.
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1e-3, 0.5, 1.0, 30.0, INF])
+def test_moments_are_those_of_exact_arithmetic(dtype: type, temperature: float) -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (7, 6)).astype(dtype)
+    logits[2, 1:4] = -INF
+    logits[3] = 4
+    found = np.array(kernel.moments(logits, temperature))
+    for row, got in zip(logits.tolist(), found.T, strict=True):
+        with mpmath.workdps(200):
+            distance = [mpmath.mpf(z) - max(row) for z in row if z > -INF]
+            weights = [mpmath.exp(d / temperature) for d in distance]
+            total = mpmath.fsum(weights)
+            mean = mpmath.fdot(weights, distance) / total
+            squares = [(d - mean) ** 2 for d in distance]
+            want = mpmath.log(total), mean, mpmath.fdot(weights, squares) / total
+        np.testing.assert_allclose(got, [float(w) for w in want], rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("temperature", [1.0, INF])
+def test_moments_of_a_row_without_a_softmax_are_nan(temperature: float) -> None:
+    logits = np.array([[NAN, 1.0], [INF, 1.0], [-INF, -INF], [0.0, 1.0]])
+    found = np.isnan(kernel.moments(logits, temperature))
+    assert found.tolist() == [[True, True, True, False]] * 3
+
+
+# The fit.
+
+
+def test_the_temperature_of_a_real_classifier(cifar: tuple[np.ndarray, np.ndarray]) -> None:
+    fit = ts.fit_temperature(*cifar)
+    assert round(fit.temperature, 6) == 1.735878
+    assert round(fit.nll, 6) == 0.218578
+    assert (fit.n, fit.limit, fit.reason) == (5000, None, "")
+    low, high = fit.interval
+    assert low < fit.temperature < high
+    assert "T = 1.73588 (95 % interval 1.67604 to 1.79785)" in str(fit)
+
+
+def test_scikit_learn_finds_the_same(cifar: tuple[np.ndarray, np.ndarray]) -> None:
+    calibration = pytest.importorskip("sklearn.calibration")
+    if not hasattr(calibration, "_TemperatureScaling"):
+        pytest.skip("this scikit-learn has no temperature scaling")
+    logits, targets = (cifar[0].astype(np.float64), cifar[1])
+    theirs = calibration._TemperatureScaling().fit(logits, targets)
+    ours = ts.fit_temperature(logits, targets)
+    assert ours.temperature == pytest.approx(1 / theirs.beta_, rel=1e-6)
+    with mpmath.workdps(40):
+        assert total_nll(logits, targets, ours.temperature) <= total_nll(
+            logits, targets, float(1 / theirs.beta_)
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_exact_arithmetic_has_its_minimum_there(seed: int) -> None:
+    logits, targets = drawn(seed, n=60)
+    fit = ts.fit_temperature(logits, targets)
+    with mpmath.workdps(40):
+        exact = mpmath.findroot(
+            lambda t: mpmath.diff(lambda x: total_nll(logits, targets, x), t), fit.temperature
+        )
+        information = mpmath.diff(
+            lambda x: total_nll(logits, targets, mpmath.exp(x)), mpmath.log(exact), 2
+        )
+        nll = total_nll(logits, targets, exact) / len(logits)
+    assert fit.temperature == pytest.approx(float(exact), rel=1e-13)
+    assert fit.nll == pytest.approx(float(nll), rel=1e-13)
+    assert fit.standard_error == pytest.approx(float(exact / mpmath.sqrt(information)), rel=1e-6)
+
+
+@settings(max_examples=60)
+@given(
+    seed=st.integers(0, 10_000),
+    scale=st.sampled_from([1e-300, 1e-150, 1e-20, 1e-3, 1.0, 300.0, 1e9, 1e150, 1e306]),
+)
+def test_scipy_finds_no_better_one_from_any_scale(seed: int, scale: float) -> None:
+    """Newton's method may not diverge, nor overflow, wherever T = 1 lies."""
+    logits, targets = drawn(seed, n=40, lanes=3)
+    fit = ts.fit_temperature(logits * scale, targets)
+
+    def nll(log_t: float) -> float:
+        return float(ts.cross_entropy(logits, targets, math.exp(log_t)).mean())
+
+    if fit.limit:
+        assert nll(math.log(1e4)) >= fit.nll - 1e-9 or nll(math.log(1e-4)) >= fit.nll - 1e-9
+        return
+    best = optimize.minimize_scalar(nll, bounds=(-7, 12), options={"xatol": 1e-9})
+    assert fit.nll <= best.fun + 1e-13
+    assert fit.nll == pytest.approx(nll(math.log(fit.temperature / scale)), rel=1e-12)
+    assert fit.iterations < 20
+
+
+@pytest.mark.parametrize("huge", [1e30, 1e200, 1e308])
+def test_one_outlier_of_the_range_of_floats_hides_nothing(huge: float) -> None:
+    """Its own target is certain: the others decide."""
+    logits, targets = drawn(3)
+    want = ts.fit_temperature(logits, targets).temperature
+    outlier = np.array([[huge, -huge, 0, 0, 0]])
+    fit = ts.fit_temperature(np.vstack([logits, outlier]), np.append(targets, 0))
+    assert fit.temperature == pytest.approx(want, rel=1e-12)
+
+
+def test_the_temperature_that_drew_the_targets_is_within_the_interval_as_often_as_stated() -> None:
+    hits = 0
+    for seed in range(300):
+        truth = 0.3 * 1.01**seed
+        logits, targets = drawn(seed, n=150, temperature=truth)
+        low, high = ts.fit_temperature(logits, targets).interval
+        hits += low <= truth <= high
+    assert stats.binomtest(hits, 300, 0.95).pvalue > 0.01
+    # The test can fail: an interval of 1.5 standard errors would be found out.
+    assert stats.binomtest(round(300 * 0.866), 300, 0.95).pvalue < 1e-6
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000))
+def test_the_order_of_rows_and_of_classes_and_the_unit_do_not_matter(seed: int) -> None:
+    logits, targets = drawn(seed)
+    draw = np.random.default_rng(seed)
+    some, classes = draw.permutation(len(logits)), draw.permutation(logits.shape[1])
+    want = ts.fit_temperature(logits, targets)
+    moved = ts.fit_temperature(logits[some][:, classes], np.argsort(classes)[targets[some]])
+    assert moved.temperature == pytest.approx(want.temperature, rel=1e-12)
+    assert moved.standard_error == pytest.approx(want.standard_error, rel=1e-6)
+    scaled = ts.fit_temperature(3.7 * logits + 11, targets)
+    assert scaled.temperature == pytest.approx(3.7 * want.temperature, rel=1e-12)
+
+
+@pytest.mark.parametrize("block", [5, 64, 333, 1 << 18])
+def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+    logits, targets = drawn(5, n=1000)
+    weights = np.random.default_rng(5).random(1000)
+    want = ts.fit_temperature(logits, targets, sample_weight=weights)
+    scores = ts.reliability(logits, targets, sample_weight=weights, bootstrap=50, rng=2)
+    monkeypatch.setattr(rows, "BLOCK", block)
+    monkeypatch.setattr(rows, "CHUNK", 3 * block)
+    for threads in (1, 3):
+        with kernels.use(threads=threads):
+            fit = ts.fit_temperature(logits, targets, sample_weight=weights)
+            assert fit.temperature == pytest.approx(want.temperature, rel=1e-13)
+            again = ts.reliability(logits, targets, sample_weight=weights, bootstrap=50, rng=2)
+        for name in ("ece", "mce", "classwise_ece", "brier", "nll", "accuracy"):
+            assert getattr(again, name) == pytest.approx(getattr(scores, name), rel=1e-12)
+        for name, interval in again.intervals.items():
+            assert interval == pytest.approx(scores.intervals[name], rel=1e-12, abs=1e-15)
+
+
+def test_weights_are_repeated_rows() -> None:
+    logits, targets = drawn(6)
+    weights = np.random.default_rng(6).integers(0, 4, len(logits))
+    targets_or_none = np.where(weights > 0, targets, 99)
+    logits_or_nan = np.where(weights[:, None] > 0, logits, NAN)
+    weighted = ts.fit_temperature(logits_or_nan, targets_or_none, sample_weight=weights)
+    repeated = ts.fit_temperature(np.repeat(logits, weights, 0), np.repeat(targets, weights))
+    for name in ("temperature", "standard_error", "nll", "nll_before"):
+        assert getattr(weighted, name) == pytest.approx(getattr(repeated, name), rel=1e-12)
+    assert weighted.n == np.count_nonzero(weights)
+    scores = ts.reliability(logits_or_nan, targets_or_none, sample_weight=weights)
+    same = ts.reliability(np.repeat(logits, weights, 0), np.repeat(targets, weights))
+    for name in ("ece", "mce", "classwise_ece", "brier", "nll", "accuracy"):
+        assert getattr(scores, name) == pytest.approx(getattr(same, name), rel=1e-12)
+    assert scores.bins.weight.tolist() == same.bins.count.tolist()
+
+
+def test_lanes_of_minus_infinity_are_no_lanes() -> None:
+    logits, targets = drawn(7)
+    wide = np.full((len(logits), 9), -INF)
+    wide[:, 2:7] = logits
+    want, fit = ts.fit_temperature(logits, targets), ts.fit_temperature(wide, targets + 2)
+    assert fit.temperature == pytest.approx(want.temperature, rel=1e-12)
+    assert fit.nll == pytest.approx(want.nll, rel=1e-12)
+
+
+def test_rows_that_say_nothing_change_nothing_but_the_mean() -> None:
+    logits, targets = drawn(8)
+    constant = np.full((3, 5), 7.0)
+    constant[0, 1:] = -INF
+    fit = ts.fit_temperature(np.vstack([logits, constant]), np.append(targets, [0, 1, 2]))
+    want = ts.fit_temperature(logits, targets)
+    assert fit.temperature == pytest.approx(want.temperature, rel=1e-12)
+    assert fit.nll * 203 == pytest.approx(want.nll * 200 + 2 * math.log(5), rel=1e-12)
+
+
+def test_soft_targets_are_the_mean_of_hard_ones() -> None:
+    logits, targets = drawn(9)
+    one_hot = np.eye(5)[targets]
+    want = ts.fit_temperature(logits, targets)
+    for given_as in (one_hot, one_hot.astype(int), one_hot.astype(bool)):
+        fit = ts.fit_temperature(logits, given_as)
+        assert fit.temperature == pytest.approx(want.temperature, rel=1e-12)
+    teacher = ts.softmax(logits, 2.5)
+    assert ts.fit_temperature(logits, teacher).temperature == pytest.approx(2.5, rel=1e-9)
+    each = np.tile(np.arange(5), len(logits))
+    repeated = ts.fit_temperature(np.repeat(logits, 5, axis=0), each, sample_weight=teacher.ravel())
+    assert repeated.temperature == pytest.approx(2.5, rel=1e-9)
+    scores = ts.reliability(logits, teacher)
+    same = ts.reliability(np.repeat(logits, 5, axis=0), each, sample_weight=teacher.ravel())
+    for name in ("ece", "mce", "classwise_ece", "brier", "nll", "accuracy"):
+        assert getattr(scores, name) == pytest.approx(getattr(same, name), rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "limit", "nll"),
+    [
+        ([[2.0, 0.0], [1.0, 3.0]], [0, 1], "zero", 0.0),
+        ([[2.0, 2.0, 0.0], [1.0, 3.0, 0.0]], [1, 1], "zero", math.log(2) / 2),
+        ([[2.0, 2.0, 0.0], [5.0, 5.0, 5.0]], [1, 2], "zero", math.log(6) / 2),
+        ([[1e308, -1e308]], [0], "zero", 0.0),
+        ([[1e-300, 0.0]], [0], "zero", 0.0),
+        ([[2.0, 0.0], [1.0, 3.0]], [1, 0], "infinity", math.log(2)),
+        ([[1.0, 0.0], [1.0, 0.0]], [0, 1], "infinity", math.log(2)),
+        ([[1.0, 0.0, 0.0]] * 3, [0, 1, 2], "infinity", math.log(3)),
+        ([[0.1, 0.7, -INF, 0.4]] * 3, [0, 1, 3], "infinity", math.log(3)),
+        ([[1e308, -1e308]], [1], "infinity", math.log(2)),
+        ([[1e-300, 0.0]], [1], "infinity", math.log(2)),
+    ],
+)
+def test_an_optimum_at_an_end_is_said_to_be_there(
+    logits: list[list[float]], targets: list[int], limit: str, nll: float
+) -> None:
+    fit = ts.fit_temperature(logits, targets)
+    assert (fit.limit, fit.temperature) == (limit, {"zero": 0.0, "infinity": INF}[limit])
+    assert fit.nll == pytest.approx(nll, abs=1e-15)
+    assert math.isnan(fit.standard_error)
+    assert all(math.isnan(end) for end in fit.interval)
+    assert fit.reason
+    assert fit.reason in str(fit)
+
+
+def test_a_hair_beside_an_end_is_inside() -> None:
+    """One row in 10,000 that is wrong, or right, makes the optimum finite."""
+    logits = np.tile([1.0, 0.0], (10_000, 1))
+    for targets, low, high in (
+        (np.arange(10_000) == 0, 0.1, 0.12),
+        (np.arange(10_000) < 4999, 2400, 2600),
+    ):
+        fit = ts.fit_temperature(logits, targets.astype(int))
+        p = targets.mean()
+        assert fit.limit is None
+        assert low < fit.temperature < high
+        assert fit.temperature == pytest.approx(1 / math.log((1 - p) / p), rel=1e-9)
+
+
+# Where rows come from.
+
+
+def one_shot(batches: list[Any]) -> Iterator[Any]:
+    yield from batches
+
+
+def test_all_that_holds_the_same_rows_gives_the_same(tmp_path: Path) -> None:
+    torch, jnp = pytest.importorskip("torch"), pytest.importorskip("jax.numpy")
+    logits, targets = drawn(10)
+    logits = logits.astype(np.float32)
+    want = ts.fit_temperature(logits, targets).temperature
+    np.save(tmp_path / "logits.npy", logits)
+    cuts = [0, 7, 90, 90, 200]
+    batches = [(logits[a:b], targets[a:b]) for a, b in itertools.pairwise(cuts)]
+    weighted = [(z, y, np.ones(len(y))) for z, y in batches]
+    cases: list[tuple[Any, ...]] = [
+        (np.load(tmp_path / "logits.npy", mmap_mode="r"), targets),
+        (logits.tolist(), targets.tolist()),
+        (logits.astype(">f8"), targets.astype(np.uint8)),
+        (torch.tensor(logits, requires_grad=True), torch.tensor(targets)),
+        (jnp.asarray(logits), jnp.asarray(targets)),
+        (logits, targets.astype(float)),
+        (batches,),
+        (weighted,),
+        (lambda: one_shot(batches),),
+        (one_shot(batches),),
+        (one_shot(weighted),),
+        ([(torch.tensor(z), torch.tensor(y)) for z, y in batches],),
+        (one_shot([(torch.tensor(z), torch.tensor(y)) for z, y in batches]),),
+    ]
+    for case in cases:
+        assert ts.fit_temperature(*case).temperature == pytest.approx(want, rel=1e-12)
+    for axis, shape in ((0, (2, 0, 1)), (1, (0, 2, 1)), (-1, (0, 1, 2))):
+        cube = logits.reshape(20, 10, 5).transpose(shape)
+        fit = ts.fit_temperature(cube, targets.reshape(20, 10), axis=axis)
+        assert fit.temperature == pytest.approx(want, rel=1e-12)
+        soft = np.eye(5)[targets].reshape(20, 10, 5).transpose(shape)
+        fit = ts.fit_temperature(cube, soft, axis=axis)
+        assert fit.temperature == pytest.approx(want, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["float16", "bfloat16"])
+def test_narrow_floats_are_taken_as_they_are(name: str) -> None:
+    torch = pytest.importorskip("torch")
+    logits, targets = drawn(11)
+    narrow = torch.tensor(logits, dtype=getattr(torch, name))
+    want = ts.fit_temperature(narrow.double().numpy(), targets).temperature
+    assert ts.fit_temperature(narrow, targets).temperature == pytest.approx(want, rel=1e-12)
+
+
+def test_an_iterator_is_kept_on_disk_and_only_where_it_is_passed_over_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = []
+    make = tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: files.append(1) or make())
+    logits, targets = drawn(12)
+    want = ts.reliability(logits, targets)
+    batches = [(logits[:50], targets[:50]), (logits[50:], targets[50:])]
+    assert ts.reliability(one_shot(batches)).ece == pytest.approx(want.ece, rel=1e-12)
+    assert ts.calibration_curve(one_shot(batches), temperatures=[1.0]).n == 200
+    assert not files
+    ts.fit_temperature(one_shot(batches))
+    ts.reliability(one_shot(batches), strategy="mass")
+    ts.calibration_curve(one_shot(batches))
+    assert len(files) == 3
+
+
+def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
+    draw = np.random.default_rng(0)
+    path = tmp_path / "logits.npy"
+    np.save(path, draw.normal(size=(200_000, 50)).astype(np.float32))
+    logits = np.load(path, mmap_mode="r")
+    targets = draw.integers(0, 50, len(logits))
+    with kernels.use("numpy", threads=2):
+        tracemalloc.start()
+        ts.fit_temperature(logits, targets)
+        ts.reliability(logits, targets)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert logits.nbytes == 40_000_000
+    assert peak < 60_000_000
+
+
+def test_progress_is_told() -> None:
+    logits, targets = drawn(13)
+    told: list[tuple[int, int | None, int]] = []
+    fit = ts.fit_temperature(logits, targets, progress=lambda *where: told.append(where))
+    assert told == [(200, 200, number) for number in range(1, fit.iterations + 1)]
+    told.clear()
+    batches = [(logits[:50], targets[:50]), (logits[50:], targets[50:])]
+    ts.fit_temperature(batches, progress=lambda *where: told.append(where))
+    assert told[:4] == [(50, None, 1), (200, None, 1), (50, 200, 2), (200, 200, 2)]
+
+
+# Reliability and the curve.
+
+
+@pytest.mark.parametrize("temperature", [0.4, 1.0, 1.735878])
+@pytest.mark.parametrize("bins", [1, 10, 15])
+def test_ece_is_a_plain_loop_s(
+    cifar: tuple[np.ndarray, np.ndarray], temperature: float, bins: int
+) -> None:
+    logits, targets = cifar
+    result = ts.reliability(logits, targets, temperature, bins=bins)
+    want = plain_ece(logits, targets, temperature, bins)
+    assert result.ece == pytest.approx(want, rel=1e-10)
+    p = ts.softmax(logits.astype(np.float64), temperature)
+    one_hot = np.eye(10)[targets]
+    assert result.brier == pytest.approx(((p - one_hot) ** 2).sum(axis=1).mean(), rel=1e-10)
+    assert result.nll == pytest.approx(-np.log(p[one_hot > 0]).mean(), rel=1e-10)
+    assert result.accuracy == pytest.approx((p.argmax(axis=1) == targets).mean())
+    gaps = 0.0
+    for k in range(10):
+        at = np.minimum(np.ceil(p[:, k] * bins).astype(int) - 1, bins - 1)
+        for b in range(bins):
+            gaps += abs((p[at == b, k] - one_hot[at == b, k]).sum()) / len(p) / 10
+    assert result.classwise_ece == pytest.approx(gaps, rel=1e-10)
+    full = result.bins.count > 0
+    apart = np.abs(result.bins.confidence - result.bins.accuracy)[full]
+    assert result.mce == pytest.approx(apart.max())
+    assert result.bins.count.sum() == result.n == 5000
+
+
+def test_edges_belong_to_the_bin_below_and_the_first_of_ties_is_predicted() -> None:
+    # Confidences 1/2 (a tie), 1, 1/4 (a tie of four, with 0 for the rest of the lanes).
+    logits = [[0.0, 0.0, -INF, -INF], [0.0, -INF, -INF, -INF], [0.0] * 4]
+    result = ts.reliability(logits, [1, 0, 0], bins=4)
+    assert result.bins.count.tolist() == [1, 1, 0, 1]
+    assert result.bins.accuracy.tolist() == [1, 0, pytest.approx(NAN, nan_ok=True), 1]
+    assert result.accuracy == pytest.approx(2 / 3)
+    assert result.mce == 0.75
+
+
+@pytest.mark.parametrize("temperature", [0, INF])
+def test_both_ends_have_a_reliability(temperature: float) -> None:
+    result = ts.reliability([[1.0, 0.0], [0.0, 2.0]], [0, 0], temperature)
+    assert result.accuracy == 0.5
+    assert result.nll == (INF if temperature == 0 else pytest.approx(math.log(2)))
+    assert result.ece == (0.5 if temperature == 0 else 0.0)
+
+
+def test_bins_of_equal_mass_are_equal_and_rows_alike_stay_together() -> None:
+    logits, targets = drawn(14, n=5000)
+    result = ts.reliability(logits, targets, bins=10, strategy="mass")
+    assert result.bins.count.sum() == 5000
+    assert np.abs(result.bins.count - 500).max() <= 25
+    confidence = np.sort(ts.softmax(logits).max(axis=1))
+    exact = confidence[np.arange(1, 10) * 500 - 1]
+    np.testing.assert_allclose(result.bins.edges[1:-1], exact, rtol=0.01)
+    assert result.bins.edges[[0, -1]].tolist() == [0, 1]
+    np.testing.assert_allclose(
+        result.bins.confidence, confidence.reshape(10, 500).mean(axis=1), rtol=0.01
+    )
+    alike = ts.reliability(np.tile([1.0, 0.0], (9, 1)), [0] * 9, bins=3, strategy="mass")
+    assert sorted(alike.bins.count.tolist()) == [0, 0, 9]
+
+
+def test_bootstrap_intervals_are_as_wide_as_theory_says() -> None:
+    logits, targets = drawn(15, n=2000)
+    result = ts.reliability(logits, targets, 1.7, bootstrap=2000, rng=3)
+    assert ts.reliability(logits, targets, 1.7, bootstrap=2000, rng=3).intervals == result.intervals
+    assert ts.reliability(logits, targets, 1.7, bootstrap=2000, rng=4).intervals != result.intervals
+    assert ts.reliability(logits, targets, 1.7).intervals == {}
+    nll = ts.cross_entropy(logits, targets, 1.7)
+    p = ts.softmax(logits, 1.7)
+    each = {
+        "nll": nll,
+        "accuracy": (p.argmax(axis=1) == targets).astype(float),
+        "brier": ((p - np.eye(5)[targets]) ** 2).sum(axis=1),
+    }
+    for name, values in each.items():
+        half = 1.96 * values.std() / math.sqrt(len(values))
+        low, high = result.intervals[name]
+        assert (low, high) == pytest.approx(
+            (values.mean() - half, values.mean() + half), abs=0.15 * half
+        )
+    assert set(result.intervals) == {"ece", "mce", "brier", "nll", "accuracy"}
+
+
+def test_the_curve_is_reliability_at_each_temperature() -> None:
+    logits, targets, _ = ts.samples.digits()
+    temperatures = [0.5, 1.0, 2.0, 5.0]
+    curve = ts.calibration_curve(logits, targets, temperatures)
+    for t, nll, ece in zip(temperatures, curve.nll, curve.ece, strict=True):
+        result = ts.reliability(logits, targets, t)
+        assert (nll, ece) == pytest.approx((result.nll, result.ece), rel=1e-12)
+    fit = ts.fit_temperature(logits, targets)
+    around = ts.calibration_curve(logits, targets)
+    assert around.temperatures.shape == (49,)
+    assert around.temperatures[24] == pytest.approx(fit.temperature, rel=1e-12)
+    assert around.nll.argmin() == 24
+    assert around.nll[24] == pytest.approx(fit.nll, rel=1e-12)
+    ends = ts.calibration_curve([[1.0, 0.0]], [0])
+    assert ends.temperatures[24] == 1
+
+
+# Figures.
+
+
+def test_the_figures_show_the_numbers() -> None:
+    logits, targets, _ = ts.samples.digits()
+    before, after = ts.reliability(logits, targets), ts.reliability(logits, targets, 2.1)
+    diagram, _, histogram, _ = before.plot(after).axes
+    bars = [patch.get_height() for patch in diagram.patches[:15]]
+    assert bars == np.nan_to_num(before.bins.accuracy).tolist()
+    ends = [patch.get_y() + patch.get_height() for patch in diagram.patches[15:]]
+    assert ends == pytest.approx(np.nan_to_num(before.bins.confidence).tolist())
+    shares = [patch.get_height() for patch in histogram.patches]
+    assert shares == pytest.approx((before.bins.count / before.n).tolist())
+    curve = ts.calibration_curve(logits, targets)
+    upper, lower = curve.plot().axes
+    assert upper.lines[0].get_ydata().tolist() == curve.nll.tolist()
+    assert lower.lines[0].get_ydata().tolist() == curve.ece.tolist()
+
+
+# Errors.
+
+Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "error", "words"),
+    [
+        ((Z, [0, 3]), {}, ValueError, r"targets must be in \[0, 3\), got 3 in row 1"),
+        ((Z, [0, -1]), {}, ValueError, r"targets must be in \[0, 3\), got -1 in row 1"),
+        ((Z, [0]), {}, ValueError, r"targets must be classes of shape \(2,\) or .*\(1,\)"),
+        ((Z, [0, 1, 2]), {}, ValueError, r"targets must be classes of shape .*got shape \(3,\)"),
+        ((Z, ["a", "b"]), {}, TypeError, "targets must be classes, whole numbers, got <U1"),
+        ((Z, [True, False]), {}, TypeError, "targets must be classes, whole numbers, got bool"),
+        ((Z, [0, 0.5]), {}, ValueError, "targets must be whole numbers, got 0.5 in row 1"),
+        ((Z, [0, NAN]), {}, ValueError, "targets must be whole numbers, got nan in row 1"),
+        ((Z, [[1, 0, 0], [0.5, 0.4, 0]]), {}, ValueError, "sum to 1 in each row, got 0.9 in row 1"),
+        (
+            (Z, [[1, 0, 0], [1.5, -0.5, 0]]),
+            {},
+            ValueError,
+            "targets must be >= 0, got -0.5 in row 1",
+        ),
+        ((Z, [[1, 0, 0], [1, NAN, 0]]), {}, ValueError, "targets must be >= 0, got nan in row 1"),
+        ((Z, None), {}, ValueError, "logits must have an axis of classes, got one number"),
+        ((np.array(Z), None), {}, TypeError, "targets must be given with an array of logits"),
+        ((7, None), {}, TypeError, r"logits without targets must be batches of .*got int"),
+        (([np.array(Z)], None), {}, TypeError, "a batch must be .*got ndarray as batch 0"),
+        (([(Z, [0, 1])], None), {"sample_weight": [1, 1]}, TypeError, "sample_weight must be in"),
+        (([(Z, [0, 1]), ([[1.0]], [0])],), {}, ValueError, "as many lanes as the first, 3, got 1"),
+        (([(Z, [0, 1]), (Z, [0, 5])],), {}, ValueError, "got 5 in row 3"),
+        (([],), {}, ValueError, "logits must have a row, got none"),
+        ((np.empty((0, 3)), []), {}, ValueError, "logits must have a row, got none"),
+        ((np.empty((2, 0)), [0, 0]), {}, ValueError, r"logits must have a lane along axis -1"),
+        ((["a"], [0]), {}, TypeError, "logits must be real numbers"),
+        (([[1.0, NAN], [0, 1]], [0, 0]), {}, ValueError, "finite or -inf, got nan in row 0"),
+        (([[1.0, 0], [0, INF]], [0, 0]), {}, ValueError, "finite or -inf, got inf in row 1"),
+        (([[1.0, 0], [-INF, -INF]], [0, 0]), {}, ValueError, "a lane above -inf .* in row 1"),
+        ((Z, [0, 1]), {"axis": 2}, ValueError, r"axis must be one of logits of shape \(2, 3\)"),
+        ((Z, [0, 1]), {"sample_weight": [1, -1]}, ValueError, "sample_weight .* got -1.0 in row 1"),
+        ((Z, [0, 1]), {"sample_weight": [1, NAN]}, ValueError, "sample_weight .* got nan in row 1"),
+        ((Z, [0, 1]), {"sample_weight": [INF, 1]}, ValueError, "sample_weight .* got inf in row 0"),
+        ((Z, [0, 1]), {"sample_weight": [0, 0]}, ValueError, "sample_weight must be > 0 for some"),
+        ((Z, [0, 1]), {"sample_weight": [1]}, ValueError, r"sample_weight must have shape \(2,\)"),
+        ((Z, [0, 1]), {"sample_weight": ["a", "b"]}, TypeError, "sample_weight must be real"),
+    ],
+)
+def test_errors_name_the_argument_and_the_row(
+    arguments: tuple[Any, ...], options: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    functions: list[Callable[..., Any]] = [
+        ts.fit_temperature,
+        ts.reliability,
+        ts.calibration_curve,
+    ]
+    for function in functions:
+        with pytest.raises(error, match=words):
+            function(*arguments, **options)
+
+
+@pytest.mark.parametrize(
+    ("logits", "targets", "words"),
+    [
+        ([[0.0, 1.0], [-INF, 1.0]], [0, 0], "a class whose logit is -inf, got one in row 1"),
+        ([[0.0, 1.0], [-INF, 1.0]], [[1, 0], [0.1, 0.9]], "got one in row 1"),
+        ([[1.0, 1.0], [2.0, 2.0]], [0, 1], "logits must have a row whose lanes differ, got none"),
+        ([[1.0], [2.0]], [0, 0], "logits must have a row whose lanes differ, got none"),
+        ([[1.0, -INF]], [0], "logits must have a row whose lanes differ, got none"),
+    ],
+)
+def test_what_can_not_be_fitted(logits: object, targets: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ts.fit_temperature(logits, targets)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "words"),
+    [
+        ({"bins": 0}, ValueError, "bins must be >= 1, got 0"),
+        ({"bins": 1.5}, TypeError, "bins must be a whole number, got 1.5"),
+        ({"strategy": "count"}, ValueError, "strategy must be 'width' or 'mass', got 'count'"),
+        ({"bootstrap": 0}, ValueError, "bootstrap must be >= 1, got 0"),
+        ({"temperature": -1}, ValueError, "temperature must be >= 0, got -1"),
+        ({"temperature": NAN}, ValueError, "temperature must be >= 0, got nan"),
+        ({"temperature": [1, 2]}, TypeError, r"temperature must be one number, got shape \(2,\)"),
+    ],
+)
+def test_errors_of_reliability(options: dict[str, Any], error: type[Exception], words: str) -> None:
+    with pytest.raises(error, match=words):
+        ts.reliability(Z, [0, 1], **options)
+
+
+@pytest.mark.parametrize(
+    ("temperatures", "words"),
+    [
+        ([1.0, 0.0], "temperatures must be finite and > 0, got 0.0"),
+        ([INF], "temperatures must be finite and > 0, got inf"),
+        ([], r"temperatures must be a row of numbers, got shape \(0,\)"),
+        (1.0, r"temperatures must be a row of numbers, got shape \(\)"),
+    ],
+)
+def test_errors_of_the_curve(temperatures: object, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        ts.calibration_curve(Z, [0, 1], temperatures)
+
+
+# Samples.
+
+
+def test_the_digits_are_an_over_confident_classifier_s() -> None:
+    logits, targets, names = ts.samples.digits()
+    assert (logits.dtype, logits.shape, targets.dtype) == (np.float32, (1597, 10), np.int64)
+    assert len(names) == 10
+    assert set(targets.tolist()) == set(range(10))
+    assert ts.fit_temperature(logits, targets).interval[0] > 1.5
