@@ -390,3 +390,40 @@ def test_a_helper_takes_part() -> None:
         if parts.all():
             return
     pytest.fail("no helper came")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1e-5, 0.01, 1.0, 30.0, 1e6, INF, 5e-324, 1e308])
+def test_the_moments_of_both_kernels_agree(dtype: type, temperature: float) -> None:
+    rng = np.random.default_rng(0)
+    for shape in ((9, 1), (30, 10), (30, 48), (20, 1000), (4, 5000)):
+        z = rng.normal(0, 3, shape).astype(dtype)
+        z[rng.random(shape) < 0.1] = -INF
+        z[0, -1], z[1, 0], z[2] = NAN, INF, -INF
+        want = kernels._module("numpy").moments(z, temperature)
+        for one, other in zip(fused.moments(z[:, ::-1], temperature), want, strict=True):
+            # Of the variance, what is left of a difference of squares: up to as many ulp as lanes.
+            np.testing.assert_allclose(one, other, rtol=1e-11)
+
+
+def test_the_moments_are_those_of_exact_arithmetic() -> None:
+    z = np.random.default_rng(1).normal(0, 4, (3, 60)).astype(np.float32)
+    z[1, 7] = 50.0
+    for temperature in (0.05, 0.7, 2.0, 1e4):
+        got = fused.moments(z, temperature)
+        for row, one in zip(z, zip(*got, strict=True), strict=True):
+            with mpmath.workdps(50):
+                below = [mpmath.mpf(float(lane)) - float(row.max()) for lane in row]
+                weights = [mpmath.exp(lane / temperature) for lane in below]
+                total = mpmath.fsum(weights)
+                mean = mpmath.fdot(weights, below) / total
+                variance = (
+                    mpmath.fsum(
+                        weight * (lane - mean) ** 2
+                        for weight, lane in zip(weights, below, strict=True)
+                    )
+                    / total
+                )
+                rest = mpmath.fsum(weights) - 1
+            want = [float(mpmath.log1p(rest)), float(mean), float(variance)]
+            np.testing.assert_allclose(one, want, rtol=1e-13)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import numpy as np
 
 from thermoscope.definition import real, softmax
-from thermoscope.kernels import numpy as kernel
+from thermoscope.kernels import choose
 from thermoscope.measures import cross_entropy
 from thermoscope.rows import BLOCK, passes
 
@@ -288,12 +288,15 @@ def _fit_sums(
 def _moments(block: Block, temperature: float, unit: float) -> tuple[Array, Array, Array]:
     """Return the kernel's moments of each row, in multiples of `unit`."""
     if ORDINARY < temperature < 1 / ORDINARY or (temperature, unit) == (math.inf, 1):
-        log_total, mean, variance = kernel.moments(block.logits, temperature)
+        log_total, mean, variance = choose(block.logits.size).moments(block.logits, temperature)
         return log_total, mean / unit, variance / unit**2
     # Quarters, which don't overflow; of a small unit they are the whole, which does not sink to 0.
     part = 0.25 if unit > 1 else 1.0
     quotient = block.logits * np.float64(part) - block.maximum[:, None] * np.float64(part)
-    return kernel.moments(quotient / (unit * part), temperature / unit)
+    result: tuple[Array, Array, Array] = choose(quotient.size).moments(
+        quotient / (unit * part), temperature / unit
+    )
+    return result
 
 
 def _minimum(at: Callable[[float], _Sums], one: _Sums, guess: float) -> tuple[float, _Sums]:

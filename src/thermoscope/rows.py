@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Passes", "Progress", "passes"]
 
-# A thread works on a block of so many logits, which stays in its second-level cache.
-BLOCK: Final = 1 << 18
+# A thread works on a block of so many logits, which a second-level cache of today's has room for.
+BLOCK: Final = 1 << 19
 # The arrays of another library come in chunks of so many logits: 32 MiB of float64.
 CHUNK: Final = 1 << 22
 # One task of Dask adds the sums of so many blocks.

@@ -22,6 +22,7 @@ from __future__ import annotations
 import functools
 import math
 import os
+import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Lanes = NDArray[np.bool_]
 
-__all__ = ["log_softmax", "softmax"]
+__all__ = ["log_softmax", "moments", "softmax"]
 
 # At most so many slices, one beside the other, are worked at once where lanes are not contiguous:
 # not a multiple of a page, at whose distance caches confuse addresses.
@@ -101,6 +102,10 @@ LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
 
 
+# Doubles in a line of the caches, or in the widest vector.
+LINE: Final = 8
+# The largest double.
+MOST: Final = sys.float_info.max
 # So many lanes of a row are added up before their vectors' totals are.
 BLOCK: Final = 2048
 
@@ -692,6 +697,81 @@ def _log_row(source, temperature, row):
     return True
 
 
+@njit
+def _moments_block(row, begin, end, maximum, high, low):
+    """Return the lanes' totals of weights, their low parts, and weighted sums of distances.
+
+    The distances are those to the maximum, and their squares; its weight is 2 ** shift.
+    """
+    c = _constants(high)
+    least = c.least / high
+    total, total_low, first, second = c.start, c.zero, c.zero, c.zero
+    for k in range(begin, end, lanes(row)):
+        distance = load(row, k) - maximum
+        distance = where_less(distance, least, least, distance)
+        f, slope, power, _ = _exp2(distance, high, low, c.magic)
+        total, total_low, weight = _add(total, total_low, f * power, slope, power)
+        part = weight * distance
+        first, second = first + part, fma(part, distance, second)
+    return total - c.start, total_low, first, second
+
+
+@njit
+def _alike_block(row, begin, end, maximum):
+    """Return what `_moments_block` does, at T = inf: all lanes that are not -inf weigh alike."""
+    c = _constants(maximum)
+    total, first, second = c.zero, c.zero, c.zero
+    finite = broadcast(-MOST)
+    for k in range(begin, end, lanes(row)):
+        logits = load(row, k)
+        # NaN of what is NaN.
+        weight = where_less(logits, finite, c.zero, c.scale + (logits - logits))
+        distance = where_less(logits, finite, c.zero, logits - maximum)
+        total = total + weight
+        first, second = first + weight * distance, fma(weight * distance, distance, second)
+    return total, c.zero, first, second
+
+
+@njit
+def _row_moments(row, temperature, high, low):
+    """Return the log of the total weight, and the mean and the variance of what is below."""
+    maximum = _max(row)
+    c = _constants(maximum)
+    if not abs(maximum) < math.inf:
+        return math.nan, math.nan, math.nan
+    total = total_low = first = second = 0.0
+    tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
+    for begin in range(0, len(row), BLOCK):
+        end = min(begin + BLOCK, len(row))
+        if temperature == math.inf:
+            some = _alike_block(row, begin, end, tops)
+        else:
+            some = _moments_block(row, begin, end, tops, highs, lows)
+        part, part_low = _across(some[0], some[1])
+        new = total + part
+        total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
+        first, second = first + _added(some[2]), second + _added(some[3])
+    mean = first / (total + total_low)
+    # The maximum alone makes the variance at least mean ** 2 / lanes: so much is left of this.
+    variance = second / (total + total_low) - mean * mean
+    logarithm, logarithm_low = _log_total(total * c.unit, total_low * c.unit, maximum)
+    return logarithm + logarithm_low, mean, max(variance, 0.0)
+
+
+@compiled
+def _moments(z, temperature, result):
+    """Put the moments of rows in the columns of `result`, of doubles that are a copy of each."""
+    z, result = borrowed(z), borrowed(result)
+    # Filled up to whole vectors with lanes that have no weight.
+    copy = np.full(-(-z.shape[1] // LINE) * LINE, -math.inf)
+    row = borrowed(copy)
+    high, low = _factor(temperature, copy[0])
+    for i in range(len(z)):
+        row[: z.shape[1]] = z[i]
+        result[0, i], result[1, i], result[2, i] = _row_moments(row, temperature, high, low)
+    copy[0] = 0.0  # Whoever borrows it must not outlive it.
+
+
 # In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
 # array, TILE of each kind, so that LLVM sees that writing one does not change another.
 # The first is the maximum, and of weights the anchor.
@@ -1133,6 +1213,21 @@ def log_softmax(
 ) -> None:
     """Write log(softmax(logits / temperature)) along `axis` to `out`."""
     _compute(logits, temperature, where, axis, out, log=True)
+
+
+def moments(
+    rows: Array, temperature: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Do what `thermoscope.kernels.numpy.moments` does, which says what it is, in doubles too."""
+    ordinary = temperature == math.inf or _within(0.0, temperature, FORMATS[types.float64].range)
+    # Rows that are short NumPy works as fast, many at once.
+    if not ordinary or rows.shape[1] < SHORT or rows.dtype not in (np.float32, np.float64):
+        return reference.moments(rows, temperature)
+    z = np.ascontiguousarray(rows).view()
+    z.flags.writeable = False
+    result = np.empty((3, len(z)))
+    _moments(z, temperature, result)
+    return result[0], result[1], result[2]
 
 
 def _compute(
