@@ -22,7 +22,6 @@ from __future__ import annotations
 import functools
 import math
 import os
-import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import from_dtype, njit, types
 from numba.extending import intrinsic, overload, register_jitable
 
 from thermoscope.kernels import numpy as reference
@@ -102,10 +101,6 @@ LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
 
 
-# Doubles in a line of the caches, or in the widest vector.
-LINE: Final = 8
-# The largest double.
-MOST: Final = sys.float_info.max
 # So many lanes of a row are added up before their vectors' totals are.
 BLOCK: Final = 2048
 
@@ -182,6 +177,7 @@ class Constants(NamedTuple):
     unit: float  # its inverse
     zero: float
     lowest: float
+    most: float  # the largest number
 
 
 @intrinsic
@@ -196,7 +192,15 @@ def _constants(_, like):
         magic = 1.5 * 2.0**form.digits - form.least
         scale = 2.0**form.shift
         values = Constants(
-            magic, float(form.least), FAR, 2 * scale, scale, 1 / scale, 0.0, -math.inf
+            magic,
+            float(form.least),
+            FAR,
+            2 * scale,
+            scale,
+            1 / scale,
+            0.0,
+            -math.inf,
+            2.0**form.bias * (2 - 2.0**-form.digits),
         )
         return context.make_tuple(builder, result, [ir.Constant(kind, value) for value in values])
 
@@ -698,78 +702,78 @@ def _log_row(source, temperature, row):
 
 
 @njit
-def _moments_block(row, begin, end, maximum, high, low):
-    """Return the lanes' totals of weights, their low parts, and weighted sums of distances.
+def _moments_of(weight, distance, sums):
+    """Add a vector to sums of weights, of those below the maximum's, and of two moments."""
+    total, rest, first, second = sums
+    weight, distance = double(weight), double(distance)
+    none = weight - weight
+    part = weight * distance
+    below = where_less(distance, none, weight, none)
+    return total + weight, rest + below, first + part, fma(part, distance, second)
 
-    The distances are those to the maximum, and their squares; its weight is 2 ** shift.
-    """
+
+@njit
+def _weights_below(distance, high, low):
+    """Return 2 ** (distance * (high + low) + shift) and the distances, of what has a weight."""
     c = _constants(high)
     least = c.least / high
-    total, total_low, first, second = c.start, c.zero, c.zero, c.zero
-    for k in range(begin, end, lanes(row)):
-        distance = load(row, k) - maximum
-        distance = where_less(distance, least, least, distance)
-        f, slope, power, _ = _exp2(distance, high, low, c.magic)
-        total, total_low, weight = _add(total, total_low, f * power, slope, power)
-        part = weight * distance
-        first, second = first + part, fma(part, distance, second)
-    return total - c.start, total_low, first, second
+    distance = where_less(distance, least, least, distance)
+    f, slope, power, _ = _exp2(distance, high, low, c.magic)
+    return fma(f * power, slope, power), distance
 
 
 @njit
-def _alike_block(row, begin, end, maximum):
-    """Return what `_moments_block` does, at T = inf: all lanes that are not -inf weigh alike."""
-    c = _constants(maximum)
-    total, first, second = c.zero, c.zero, c.zero
-    finite = broadcast(-MOST)
-    for k in range(begin, end, lanes(row)):
-        logits = load(row, k)
-        # NaN of what is NaN.
-        weight = where_less(logits, finite, c.zero, c.scale + (logits - logits))
-        distance = where_less(logits, finite, c.zero, logits - maximum)
-        total = total + weight
-        first, second = first + weight * distance, fma(weight * distance, distance, second)
-    return total, c.zero, first, second
+def _weights_alike(logits, distance):
+    """Return what `_weights_below` does, at T = inf: all lanes that are not -inf weigh alike."""
+    c = _constants(logits)
+    # NaN of what is NaN.
+    weight = unless_below(logits, c.zero - c.most, c.scale + (logits - logits))
+    return weight, unless_below(logits, c.zero - c.most, distance)
 
 
-@njit
-def _row_moments(row, temperature, high, low):
-    """Return the log of the total weight, and the mean and the variance of what is below."""
+@njit(forceinline=True)
+def _row_moments(row, ahead, temperature, high, low):
+    """Return the log of the total weight, and mean and variance of the distance to the maximum."""
     maximum = _max(row)
-    c = _constants(maximum)
     if not abs(maximum) < math.inf:
         return math.nan, math.nan, math.nan
-    total = total_low = first = second = 0.0
-    tops, highs, lows = broadcast(maximum), broadcast(high), broadcast(low)
-    for begin in range(0, len(row), BLOCK):
-        end = min(begin + BLOCK, len(row))
-        if temperature == math.inf:
-            some = _alike_block(row, begin, end, tops)
+    c, tops, highs, lows = (
+        _constants(maximum),
+        broadcast(maximum),
+        broadcast(high),
+        broadcast(low),
+    )
+    none = double(tops - tops)
+    sums = none, none, none, none
+    for k in range(0, len(row), lanes(row)):
+        prefetch(ahead, k)
+        if k + lanes(row) <= len(row):
+            logits = load(row, k)
         else:
-            some = _moments_block(row, begin, end, tops, highs, lows)
-        part, part_low = _across(some[0], some[1])
-        new = total + part
-        total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
-        first, second = first + _added(some[2]), second + _added(some[3])
-    mean = first / (total + total_low)
+            logits = load_some(row, k, len(row) - k, broadcast(c.lowest))
+        if temperature == math.inf:
+            weight, distance = _weights_alike(logits, logits - tops)
+        else:
+            weight, distance = _weights_below(logits - tops, highs, lows)
+        sums = _moments_of(weight, distance, sums)
+    total, rest, first, second = _added(sums[0]), _added(sums[1]), _added(sums[2]), _added(sums[3])
+    mean = first / total
     # The maximum alone makes the variance at least mean ** 2 / lanes: so much is left of this.
-    variance = second / (total + total_low) - mean * mean
-    logarithm, logarithm_low = _log_total(total * c.unit, total_low * c.unit, maximum)
-    return logarithm + logarithm_low, mean, max(variance, 0.0)
+    variance = second / total - mean * mean
+    unit = np.float64(c.unit)
+    # The weights of the maximum are whole numbers of units, and log1p wants the rest unrounded.
+    log_total = math.log1p(round((total - rest) * unit) - 1.0 + rest * unit)
+    return log_total, mean, 0.0 if variance < 0.0 else variance  # noqa: FURB136 - NaN stays
 
 
 @compiled
 def _moments(z, temperature, result):
-    """Put the moments of rows in the columns of `result`, of doubles that are a copy of each."""
+    """Put the moments of rows in the columns of `result`."""
     z, result = borrowed(z), borrowed(result)
-    # Filled up to whole vectors with lanes that have no weight.
-    copy = np.full(-(-z.shape[1] // LINE) * LINE, -math.inf)
-    row = borrowed(copy)
-    high, low = _factor(temperature, copy[0])
+    high, low = _factor(temperature, z[0, 0])
     for i in range(len(z)):
-        row[: z.shape[1]] = z[i]
-        result[0, i], result[1, i], result[2, i] = _row_moments(row, temperature, high, low)
-    copy[0] = 0.0  # Whoever borrows it must not outlive it.
+        ahead = z[min(i + 1, len(z) - 1)]
+        result[0, i], result[1, i], result[2, i] = _row_moments(z[i], ahead, temperature, high, low)
 
 
 # In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
@@ -1218,15 +1222,22 @@ def log_softmax(
 def moments(
     rows: Array, temperature: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Do what `thermoscope.kernels.numpy.moments` does, which says what it is, in doubles too."""
-    ordinary = temperature == math.inf or _within(0.0, temperature, FORMATS[types.float64].range)
+    """Do what `thermoscope.kernels.numpy.moments` does, which says what it is.
+
+    float32 is weighed as such, to some 1e-7 of each row, and added up in doubles.
+    """
+    kind = FORMATS.get(from_dtype(rows.dtype)) if rows.dtype.kind == "f" else None
+    ordinary = kind and (temperature == math.inf or _within(0.0, temperature, kind.range))
     # Rows that are short NumPy works as fast, many at once.
-    if not ordinary or rows.shape[1] < SHORT or rows.dtype not in (np.float32, np.float64):
+    if not ordinary or rows.shape[1] < SHORT:
         return reference.moments(rows, temperature)
     z = np.ascontiguousarray(rows).view()
     z.flags.writeable = False
     result = np.empty((3, len(z)))
     _moments(z, temperature, result)
+    odd = np.flatnonzero(~np.isfinite(result).all(axis=0))
+    if odd.size:  # and not only what is beyond the range of float32
+        result[:, odd] = reference.moments(rows[odd], temperature)
     return result[0], result[1], result[2]
 
 
