@@ -194,13 +194,13 @@ def test_the_order_of_rows_and_of_classes_and_the_unit_do_not_matter(seed: int) 
     assert scaled.temperature == pytest.approx(3.7 * want.temperature, rel=1e-12)
 
 
-@pytest.mark.parametrize("block", [5, 64, 333, 1 << 18])
+@pytest.mark.parametrize("block", [5, 64, 333, 1 << 18])  # logits, of 8 bytes each
 def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     logits, targets = drawn(5, n=1000)
     weights = np.random.default_rng(5).random(1000)
     want = ts.fit_temperature(logits, targets, sample_weight=weights)
     scores = ts.reliability(logits, targets, sample_weight=weights, bootstrap=50, rng=2)
-    monkeypatch.setattr(rows, "BLOCK", block)
+    monkeypatch.setattr(rows, "BLOCK", 8 * block)
     monkeypatch.setattr(rows, "CHUNK", 3 * block)
     for threads in (1, 3):
         with kernels.use(threads=threads):
@@ -641,3 +641,28 @@ def test_the_digits_are_an_over_confident_classifier_s() -> None:
     assert len(names) == 10
     assert set(targets.tolist()) == set(range(10))
     assert ts.fit_temperature(logits, targets).interval[0] > 1.5
+
+
+@pytest.mark.parametrize("mode", ["r", "r+", "c"])
+def test_pages_of_a_map_are_given_back_and_nothing_is_lost(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(0, 3, (500, 60))
+    targets = ts.sample(z, 1.5, rng=rng)
+    np.save(tmp_path / "z.npy", z)
+    mapped = np.lib.format.open_memmap(tmp_path / "z.npy", mode)
+    if mode != "r":
+        mapped[7] += 1.0
+    want = ts.fit_temperature(np.array(mapped), targets)
+    monkeypatch.setattr("thermoscope.rows.BLOCK", 60 * 20 * 8)
+    monkeypatch.setattr("thermoscope.rows.MAPPED", 60 * 20)
+    given_back = []
+    monkeypatch.setattr(
+        "thermoscope.rows._let_go",
+        lambda array, let_go=rows._let_go: given_back.append(let_go(array)),
+    )
+    found = ts.fit_temperature(mapped, targets)
+    assert found.temperature == pytest.approx(want.temperature, rel=1e-12)
+    np.testing.assert_array_equal(mapped[7], z[7] if mode == "r" else z[7] + 1.0)
+    assert len(given_back) == 25 * found.iterations

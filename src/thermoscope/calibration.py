@@ -17,7 +17,7 @@ import numpy as np
 from thermoscope.definition import real, softmax
 from thermoscope.kernels import choose
 from thermoscope.measures import cross_entropy
-from thermoscope.rows import BLOCK, passes
+from thermoscope.rows import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,6 +46,8 @@ ORDINARY: Final = 2.0**-400
 TOLERANCE: Final = 1e-7
 # 95 % of a normal distribution lie within so many standard deviations of its mean.
 Z95: Final = 1.959963984540054
+# So many numbers of the bootstrap are drawn at a time.
+DRAWS: Final = 1 << 18
 # Confidences are told apart in cells, for their quantiles: 256 to each halving of the distance
 # from 0 or from 1, whichever is nearer.
 CELLS: Final = np.concatenate(
@@ -642,7 +644,7 @@ def _reliability_sums(
         each[rows, bins + bin_of] = weights * (confidence - right)
         each[:, 2 * bins :] = (weights * scores).T
         with np.errstate(invalid="ignore"):
-            for at in range(0, len(p), step := max(1, BLOCK // draws)):
+            for at in range(0, len(p), step := max(1, DRAWS // draws)):
                 some = slice(at, at + step)
                 replicates += _poisson(key, numbers[some], draws).T @ each[some]
     return table, (scores * weights).sum(axis=1), gaps.reshape(classes, bins), replicates

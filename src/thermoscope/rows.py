@@ -8,12 +8,14 @@ blocks nor the workers show in the result.
 
 from __future__ import annotations
 
+import mmap
 import operator
 import tempfile
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from contextvars import copy_context
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
@@ -35,10 +37,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Passes", "Progress", "passes"]
 
-# A thread works on a block of so many logits, which a second-level cache of today's has room for.
-BLOCK: Final = 1 << 19
+# A thread works on a block of so many bytes of logits: less, and Python would be most of the work.
+BLOCK: Final = 1 << 22
 # The arrays of another library come in chunks of so many logits: 32 MiB of float64.
 CHUNK: Final = 1 << 22
+# After so many logits, the pages of a memory map are given back.
+MAPPED: Final = 1 << 25
 # One task of Dask adds the sums of so many blocks.
 FAN_IN: Final = 16
 # Soft targets may miss 1 by what half precision makes of probabilities.
@@ -137,10 +141,21 @@ class _Local(Passes):
 
     def _sums(self, work: Work) -> Sums:
         sums: Sums = []
-        pending: deque[tuple[int, Future[tuple[Array, ...]]]] = deque()
+        pending: deque[tuple[_Rows, Future[tuple[Array, ...]]]] = deque()
         threads = thread_count()
-        lanes = done = 0
+        lanes = done = mapped = 0
         with ThreadPoolExecutor(threads) as pool:
+
+            def finish() -> None:
+                nonlocal sums, done, mapped
+                piece, job = pending.popleft()
+                sums = _added(sums, _exact(job.result()))
+                done, mapped = piece.stop, mapped + piece.total * piece.lanes
+                if mapped >= MAPPED:
+                    _let_go(rows.logits)
+                    mapped = 0
+                self._tell(done, self._total)
+
             for rows in self._parts():
                 if lanes and rows.lanes != lanes:
                     raise ValueError(
@@ -151,14 +166,11 @@ class _Local(Passes):
                 for piece in rows.pieces():
                     # A context of its own carries the choice of a kernel to the thread.
                     job = pool.submit(copy_context().run, piece.worked, work)
-                    pending.append((piece.stop, job))
+                    pending.append((piece, job))
                     if len(pending) > 2 * threads:
-                        done, job = pending.popleft()
-                        sums = _added(sums, _exact(job.result()))
-                        self._tell(done, self._total)
-            for done, job in pending:
-                sums = _added(sums, _exact(job.result()))
-                self._tell(done, self._total)
+                        finish()
+            while pending:
+                finish()
         self._total = done
         if not sums:
             raise ValueError("logits must have a row, got none")
@@ -225,10 +237,11 @@ class _Rows(NamedTuple):
 
     def pieces(self) -> Iterator[_Rows]:
         """Yield NumPy arrays of a block each, (n, K), (n,) or (n, K), and (n,)."""
-        chunk = BLOCK
+        block = max(1, BLOCK // self.logits.dtype.itemsize)
+        chunk = block
         if array_api.foreign(self.logits, self.targets, self.weights):
             chunk = CHUNK
-        chunk, step = (max(1, size // self.lanes) for size in (chunk, BLOCK))
+        chunk, step = (max(1, size // self.lanes) for size in (chunk, block))
         soft = self.targets.ndim - self.logits.ndim + 1
         for first in range(0, self.total, chunk):
             last = min(first + chunk, self.total)
@@ -332,6 +345,21 @@ def _taken(array: Any, first: int, last: int, kept: int) -> Any:  # noqa: ANN401
     else:
         taken = array[np.unravel_index(np.arange(first, last), shape)]
     return _numpy(taken)
+
+
+def _let_go(array: NDArray[Any]) -> None:
+    """Give back the pages of a memory map, which would count as memory of this process.
+
+    The file stays in the system's cache as long as there is room.
+    """
+    base: Any = array
+    while base is not None and not isinstance(base, np.memmap):
+        base = getattr(base, "base", None)
+    # In a private map ("c") they hold what was written, and that would be lost.
+    if base is not None and base.mode in {"r", "r+"}:
+        with suppress(AttributeError, OSError, ValueError):  # AttributeError: not POSIX
+            pages: mmap.mmap = base._mmap  # type: ignore[attr-defined] # noqa: SLF001 - no other name
+            pages.madvise(mmap.MADV_DONTNEED)
 
 
 def _numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
