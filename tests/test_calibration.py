@@ -381,7 +381,7 @@ def test_an_iterator_is_kept_on_disk_and_only_where_it_is_passed_over_again(
 def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     path = tmp_path / "logits.npy"
-    np.save(path, draw.normal(size=(200_000, 50)).astype(np.float32))
+    np.save(path, draw.standard_normal((800_000, 50), np.float32))
     logits = np.load(path, mmap_mode="r")
     targets = draw.integers(0, 50, len(logits))
     with kernels.use("numpy", threads=2):
@@ -390,8 +390,9 @@ def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
         ts.reliability(logits, targets)
         _, peak = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-    assert logits.nbytes == 40_000_000
-    assert peak < 60_000_000
+    # Two threads with a few float64 arrays of a block each, whatever the size of the file.
+    assert logits.nbytes == 160_000_000
+    assert peak < 100_000_000
 
 
 def test_progress_is_told() -> None:
