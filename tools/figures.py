@@ -1,0 +1,30 @@
+"""Make the figures of docs/calibration.md: ``python -m tools.figures`` writes docs/images/*.svg."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+
+import thermoscope as ts
+
+IMAGES = Path(__file__).parent.parent / "docs" / "images"
+
+
+def main() -> None:
+    """Draw what the page talks of, from the digits that come with the package."""
+    # No date, and names of parts that don't change: the same figure is the same file.
+    mpl.rcParams["svg.hashsalt"] = "thermoscope"
+    logits, targets, _ = ts.samples.digits()
+    before = ts.reliability(logits, targets)
+    after = ts.reliability(logits, targets, ts.fit_temperature(logits, targets).temperature)
+    figures = {
+        "reliability": before.plot(after),
+        "calibration": ts.calibration_curve(logits, targets).plot(),
+    }
+    for name, figure in figures.items():
+        figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None}, facecolor="white")
+
+
+if __name__ == "__main__":
+    main()
