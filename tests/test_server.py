@@ -280,7 +280,7 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import httpx
 
     rendered: list[State] = []
-    monkeypatch.setattr(server, "page_html", lambda state: rendered.append(state) or "page")
+    monkeypatch.setattr(server, "page_html", lambda state, _: rendered.append(state) or "page")
     application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
 
     async def ask() -> list[int]:

@@ -336,7 +336,13 @@ class TestSync:
         assert log == []
         (message,) = browser.news()
         assert message["method"] == "update"
-        assert message["state"] == {"labels": ("a", "b"), "temperature": 1.0, "source": "given"}
+        assert message["state"] == {
+            "labels": ("a", "b"),
+            "temperature": 1.0,
+            "source": "given",
+            "row": None,
+            "target": None,
+        }
         assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
         assert "refused" in caplog.text
 
