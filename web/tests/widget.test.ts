@@ -200,4 +200,31 @@ describe("the host over a widget's model", () => {
     await Promise.resolve();
     expect(changes).toEqual([]);
   });
+
+  it("has rows where the model has, and asks the kernel for them", async () => {
+    expect(modelHost(model).rows).toBeUndefined();
+    model.arrive({ _rows: { count: 3, orders: ["given"] } });
+    const rows = modelHost(model).rows!;
+    expect(rows.count).toBe(3);
+    const answers = [1, 2].map((place) => rows.ask({ order: "given", place }));
+    const [one, two] = model.sent as { id: number; ask: unknown }[];
+    expect(one!.ask).toEqual({ order: "given", place: 1 });
+    model.hear({ id: two!.id, error: "row 2 is damaged" });
+    model.hear({ id: -1, answer: "for another view" });
+    model.hear({ id: one!.id, answer: { row: 1 } });
+    await expect(answers[0]).resolves.toEqual({ row: 1 });
+    await expect(answers[1]).rejects.toThrow("row 2 is damaged");
+  });
+
+  it("waits for the kernel for half a minute, and not after it is closed", async () => {
+    model.arrive({ _rows: { count: 3, orders: ["given"] } });
+    const host = modelHost(model);
+    const late = host.rows!.ask({ order: "given" });
+    vi.advanceTimersByTime(30_000);
+    await expect(late).rejects.toThrow("no answer from the kernel");
+    const open = host.rows!.ask({ order: "given" });
+    host.close();
+    await expect(open).rejects.toThrow("closed");
+    expect(model.followers).toBe(0);
+  });
 });

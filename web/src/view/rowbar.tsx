@@ -64,7 +64,9 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
             if (cursor.go(event.currentTarget.value)) draft.value = null;
           }}
           onKeyDown={(event) => {
-            if (event.key === "Escape") draft.value = null;
+            if (event.key !== "Escape") return;
+            draft.value = null;
+            error.value = "";
           }}
         />
       </label>
