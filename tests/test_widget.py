@@ -192,6 +192,8 @@ class TestWhatDoesNotFit:
             ("labels", ["a"], "labels must be 2, one for each logit, got 1"),
             ("labels", "ab", "labels must be a sequence of strings, got str"),
             ("labels", 5, "labels must be a sequence of strings, got int"),
+            ("target", 2, "target must be 0 to 1, got 2"),
+            ("target", -1, "target must be 0 to 1, got -1"),
         ],
     )
     def test_is_an_error_and_changes_nothing(
@@ -524,6 +526,7 @@ class TestRows:
             explore([1.0, 2.0], **arguments)
         explorer = explore([1.0, 2.0])
         assert (explorer.row, explorer.target, explorer.rows) == (None, None, None)
+        assert explorer._rows is None
         with pytest.raises(TraitError, match="row must be None where there is one row"):
             explorer.row = 0
 

@@ -28,7 +28,7 @@ from thermoscope.sampling import random_logits
 try:
     import anywidget
     from IPython.core.getipython import get_ipython
-    from traitlets import Dict, Int, TraitError, TraitType, Unicode, validate
+    from traitlets import Instance, Int, TraitError, TraitType, Unicode, validate
 except ImportError as error:
     raise ImportError(
         'the explorer in a notebook needs anywidget: pip install "thermoscope[notebook]"'
@@ -215,7 +215,7 @@ class Explorer(anywidget.AnyWidget):
     source = Unicode(None, allow_none=True).tag(sync=True)
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
-    _rows = Dict(None, allow_none=True).tag(sync=True)
+    _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
         self,
@@ -288,6 +288,13 @@ class Explorer(anywidget.AnyWidget):
             return validate_labels(proposal["value"], self.logits.size)
         except ValueError as error:
             raise TraitError(str(error)) from error
+
+    @validate("target")
+    def _one_of_the_items(self, proposal: dict[str, Any]) -> int | None:
+        target: int | None = proposal["value"]
+        if target is not None and not 0 <= target < self.logits.size:
+            raise TraitError(f"target must be 0 to {self.logits.size - 1}, got {target}")
+        return target
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
