@@ -334,6 +334,14 @@ def test_a_port_in_use_is_named(running: Explorer, pets: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection may not inherit it")
+def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    with server._listen(None) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_what_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(ValueError, match=f"port must be 0 to 65535, got {port}"):
