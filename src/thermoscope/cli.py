@@ -176,8 +176,7 @@ def explore(
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
 
-    Of a file with many rows, of any size, one is shown at a time: the page steps from row to row,
-    the most uncertain or the wrong ones first if so wanted.
+    Of many rows one is shown at a time, and the page goes from row to row.
 
     For example:
 
