@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -16,6 +17,7 @@ import uvicorn
 
 from thermoscope.explorer import server
 from thermoscope.explorer.page import content_security_policy, page_html
+from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State
 
 if TYPE_CHECKING:
@@ -152,6 +154,102 @@ def test_nothing_else_gets_the_page(
         assert headers["content-type"].startswith("text/plain")
 
 
+@pytest.fixture(scope="module")
+def stepping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Explorer]:
+    path = tmp_path_factory.mktemp("server") / "many.npy"
+    np.save(path, np.arange(12.0).reshape(4, 3))
+    with explorer(str(path), "--row", "2", "--no-open") as served:
+        yield served
+        assert served.end(signal.SIGINT) == (0, "", "")
+
+
+def ask_rows(served: Explorer, query: str, method: str = "GET") -> tuple[int, dict[str, str], str]:
+    path = f"/{served.token}/rows?{query}"
+    status, headers, body = served.ask(method, path, f"127.0.0.1:{served.port}")
+    return status, headers, body.decode()
+
+
+def test_a_page_of_many_rows_may_ask_for_them_and_for_nothing_else(stepping: Explorer) -> None:
+    _, headers, body = stepping.ask("GET", f"/{stepping.token}/", f"127.0.0.1:{stepping.port}")
+    policy = content_security_policy(rows=True)
+    assert policy == content_security_policy() + "; connect-src 'self'"
+    assert headers["content-security-policy"] == policy
+    rows = RowSource(np.arange(12.0).reshape(4, 3), source="many.npy")
+    assert body == page_html(rows.state(2), rows).encode()
+
+
+def test_a_row_is_handed_over_with_the_headers_of_the_page(stepping: Explorer) -> None:
+    status, headers, body = ask_rows(stepping, "order=given&place=3")
+    state = State.of([9.0, 10.0, 11.0], source="many.npy", row=3)
+    assert status == 200
+    assert json.loads(body) == {**state.to_json(), "place": 3}
+    del headers["date"], headers["content-length"]
+    assert headers == {
+        "cache-control": "no-store",
+        "content-security-policy": content_security_policy(rows=True),
+        "content-type": "application/json",
+        "cross-origin-opener-policy": "same-origin",
+        "cross-origin-resource-policy": "same-origin",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+    }
+
+
+def test_an_order_is_made_while_the_page_waits(stepping: Explorer) -> None:
+    done = -1
+    while done < 4:
+        status, _, body = ask_rows(stepping, "order=uncertain")
+        assert status == 200
+        assert json.loads(body)["done"] >= done
+        done = json.loads(body)["done"]
+    # Each row has the same entropy: they stay in order.
+    assert json.loads(ask_rows(stepping, "order=uncertain&row=3")[2])["place"] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("place=4", "place must be 0 to 3, got 4"),
+        ("place=-1", "place must be 0 to 3, got -1"),
+        ("place=%3Cb%3E", "place must be 0 to 3, got <b>"),
+        ("row=1e9", "row must be 0 to 3, got 1e9"),
+        ("order=wrong", "order must be given or uncertain, got wrong"),
+    ],
+)
+def test_what_is_no_row_is_told_as_plain_text(stepping: Explorer, query: str, text: str) -> None:
+    status, headers, body = ask_rows(stepping, query)
+    assert (status, body) == (400, text)
+    assert headers["content-type"].startswith("text/plain")
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_file_that_can_no_longer_be_read_is_told_and_the_server_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "many.npy"
+    np.save(path, np.zeros((4, 3)))
+    whole = path.read_bytes()
+    with explorer(str(path), "--no-open") as served:
+        path.write_bytes(whole[:-1])
+        status, _, body = ask_rows(served, "place=3")
+        assert status == 500
+        assert body.startswith(f"{path}: ")
+        path.write_bytes(whole)
+        assert ask_rows(served, "place=3")[0] == 200
+
+
+def test_rows_are_guarded_like_the_page(stepping: Explorer, running: Explorer) -> None:
+    host = f"127.0.0.1:{stepping.port}"
+    path = f"/{stepping.token}/rows?place=1"
+    assert stepping.ask("GET", path, "evil.example")[0] == 421
+    assert stepping.ask("GET", "/rows?place=1", host)[0] == 404
+    assert stepping.ask("GET", f"/{stepping.token.swapcase()}/rows?place=1", host)[0] == 404
+    assert stepping.ask("GET", f"/{stepping.token}/rows/?place=1", host)[0] == 404
+    assert ask_rows(stepping, "place=1", "POST")[0] == 405
+    assert ask_rows(stepping, "place=1", "HEAD")[::2] == (200, "")
+    # Where there is one row, there is no such path.
+    assert ask_rows(running, "place=0")[0] == 404
+
+
 def test_a_query_is_no_part_of_the_path(running: Explorer) -> None:
     host = f"127.0.0.1:{running.port}"
     assert running.ask("GET", f"/{running.token}/?{'x' * 1000}", host)[0] == 200
@@ -236,6 +334,14 @@ def test_a_port_in_use_is_named(running: Explorer, pets: Path) -> None:
     )
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a connection may not inherit it")
+def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledged() -> None:
+    with server._listen(None) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("port", [-1, 65536])
 def test_what_is_no_port_is_refused(port: int) -> None:
     with pytest.raises(ValueError, match=f"port must be 0 to 65535, got {port}"):
@@ -280,7 +386,7 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import httpx
 
     rendered: list[State] = []
-    monkeypatch.setattr(server, "page_html", lambda state: rendered.append(state) or "page")
+    monkeypatch.setattr(server, "page_html", lambda state, _: rendered.append(state) or "page")
     application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
 
     async def ask() -> list[int]:

@@ -24,8 +24,10 @@ from traitlets import TraitError
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.page import page_html
+from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State
 from thermoscope.explorer.widget import Explorer, explore
+from thermoscope.files import open_logits
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -190,6 +192,8 @@ class TestWhatDoesNotFit:
             ("labels", ["a"], "labels must be 2, one for each logit, got 1"),
             ("labels", "ab", "labels must be a sequence of strings, got str"),
             ("labels", 5, "labels must be a sequence of strings, got int"),
+            ("target", 2, "target must be 0 to 1, got 2"),
+            ("target", -1, "target must be 0 to 1, got -1"),
         ],
     )
     def test_is_an_error_and_changes_nothing(
@@ -336,7 +340,13 @@ class TestSync:
         assert log == []
         (message,) = browser.news()
         assert message["method"] == "update"
-        assert message["state"] == {"labels": ("a", "b"), "temperature": 1.0, "source": "given"}
+        assert message["state"] == {
+            "labels": ("a", "b"),
+            "temperature": 1.0,
+            "source": "given",
+            "row": None,
+            "target": None,
+        }
         assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
         assert "refused" in caplog.text
 
@@ -382,6 +392,143 @@ class TestSync:
         explorer.close()
         assert explorer.comm is None
         assert [message["type"] for message in browser.news()] == ["comm_close"]
+
+
+ROWS = np.array([[2.0, 1.0, 0.0], [0.0, 0.1, 0.2], [0.0, 9.0, 1.0]])
+
+
+def asked(explorer: Explorer, browser: Browser, query: dict[str, Any]) -> Any:
+    """Deliver a question as a view's message would, and return what it is told."""
+    data = {"method": "custom", "content": {"id": 7, "ask": query}}
+    explorer._handle_msg({"content": {"data": data}, "buffers": []})
+    (message,) = browser.news()
+    assert (message["method"], message["content"].pop("id")) == ("custom", 7)
+    return message["content"]
+
+
+class TestRows:
+    def test_begin_with_the_first_or_the_one_chosen(self) -> None:
+        explorer = explore(ROWS, ["a", "b", "c"], targets=[0, 1, 2], temperature=0.5)
+        assert (explorer.row, explorer.target, explorer.temperature) == (0, 0, 0.5)
+        assert explorer.logits.tolist() == ROWS[0].tolist()
+        assert repr(explorer) == "Explorer(row 0 of 3: 3 logits, temperature=0.5)"
+        assert explore(ROWS, row=2).logits.tolist() == ROWS[2].tolist()
+        assert explore(ROWS.tolist(), row=2).row == 2
+
+    def test_are_brought_by_their_number_and_told_together(self, opened: list[Browser]) -> None:
+        explorer = explore(ROWS, ["a", "b", "c"], targets=[0, 1, 2], temperature=0.5)
+        browser = viewed(explorer, opened)
+        log = heard(explorer)
+        explorer.observe(lambda change: log.append((change.name, change.new)), ["row", "target"])
+        explorer.row = np.int64(1)
+        assert sorted(log) == [("logits", ROWS[1].tolist()), ("row", 1), ("target", 1)]
+        assert (explorer.labels, explorer.temperature) == (("a", "b", "c"), 0.5)
+        (message,) = browser.news()
+        assert message["state"] == {"row": 1, "target": 1}
+        assert message["buffer_paths"] == [["logits"]]
+        assert explorer.probabilities.tolist() == softmax(ROWS[1], 0.5).tolist()
+
+    @pytest.mark.parametrize(
+        ("row", "message"),
+        [
+            (3, "row must be 0 to 2, got 3"),
+            (-1, "row must be 0 to 2, got -1"),
+            (1.5, "row must be a whole number, got 1.5"),
+            ("1", "row must be a whole number, got '1'"),
+        ],
+    )
+    def test_there_are_no_others(self, row: Any, message: str) -> None:
+        explorer = explore(ROWS)
+        with pytest.raises(TraitError, match=message):
+            explorer.row = row
+        assert (explorer.row, explorer.logits.tolist()) == (0, ROWS[0].tolist())
+
+    def test_link_to_a_slider(self) -> None:
+        explorer, slider = explore(ROWS), ipywidgets.IntSlider(max=2)
+        ipywidgets.link((explorer, "row"), (slider, "value"))
+        slider.value = 2
+        assert explorer.logits.tolist() == ROWS[2].tolist()
+        explorer.row = 1
+        assert slider.value == 1
+
+    def test_are_left_by_other_logits(self) -> None:
+        explorer = explore(ROWS, targets=[0, 1, 2])
+        explorer.logits = [1.0, 2.0]
+        assert (explorer.row, explorer.target) == (None, None)
+        explorer.row = 0
+        assert explorer.logits.tolist() == ROWS[0].tolist()
+        assert explorer.target == 0
+
+    def test_are_answered_to_the_browser(self, opened: list[Browser]) -> None:
+        explorer = explore(ROWS, ["a", "b", "c"])
+        browser = named(explorer.model_id, opened)
+        (opening,) = browser.news()
+        assert opening["state"]["_rows"] == {"count": 3, "orders": ["given", "uncertain"]}
+        answer = asked(explorer, browser, {"order": "given", "place": 2})
+        assert answer == {"answer": RowSource(ROWS, list("abc")).answer({"place": 2})}
+        assert explorer.row == 0  # until the browser shows it
+        assert asked(explorer, browser, {"order": "given", "place": 3}) == {
+            "error": "place must be 0 to 2, got 3"
+        }
+
+    def test_shown_by_the_browser_arrive_and_are_not_sent_back(self, opened: list[Browser]) -> None:
+        explorer = explore(ROWS, targets=[0, 1, 2])
+        browser = viewed(explorer, opened)
+        from_browser(explorer, row=2, target=2, logits=ROWS[2].tobytes())
+        assert (explorer.row, explorer.target) == (2, 2)
+        assert explorer.logits.tolist() == ROWS[2].tolist()
+        assert {message["method"] for message in browser.news()} == {"echo_update"}
+
+    def test_asked_for_by_a_slider_in_the_browser_are_brought(self, opened: list[Browser]) -> None:
+        explorer = explore(ROWS)
+        browser = viewed(explorer, opened)
+        from_browser(explorer, row=1)
+        assert explorer.logits.tolist() == ROWS[1].tolist()
+        assert [["logits"]] in [message.get("buffer_paths") for message in browser.news()]
+
+    @pytest.mark.parametrize("change", [{"row": 3}, {"row": "x"}, {"target": 3}, {"target": "x"}])
+    def test_that_are_none_are_refused(self, opened: list[Browser], change: Any) -> None:
+        explorer = explore(ROWS)
+        browser = viewed(explorer, opened)
+        from_browser(explorer, **change)
+        assert (explorer.row, explorer.target) == (0, None)
+        (message,) = browser.news()
+        assert (message["state"]["row"], message["state"]["target"]) == (0, None)
+
+    def test_in_a_file_or_picture_are_the_one_shown(self, tmp_path: Path) -> None:
+        explorer = explore(ROWS, targets=[0, 1, 2])
+        explorer.row = 1
+        explorer.to_html(tmp_path / "row.html")
+        state = State.of(ROWS[1], source="given", row=1, target=1)
+        assert (tmp_path / "row.html").read_text(encoding="utf-8") == page_html(state)
+        data, metadata = explorer._repr_mimebundle_()
+        assert png_of(data).startswith(b"\x89PNG")
+        assert "row 1 of 3" in metadata["image/png"]["alt"]
+
+    def test_of_a_file_and_a_memory_map(self, tmp_path: Path) -> None:
+        np.save(tmp_path / "rows.npy", ROWS)
+        for rows in (
+            open_logits(tmp_path / "rows.npy"),
+            np.load(tmp_path / "rows.npy", mmap_mode="r"),
+        ):
+            explorer = explore(rows, row=2)
+            assert explorer.logits.tolist() == ROWS[2].tolist()
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            ({"targets": [1]}, "targets must come with rows of logits"),
+            ({"row": 0}, "row must come with rows of logits"),
+        ],
+    )
+    def test_are_none_where_there_is_one(self, arguments: dict[str, Any], message: str) -> None:
+        with pytest.raises(ValueError, match=message):
+            explore([1.0, 2.0], **arguments)
+        explorer = explore([1.0, 2.0])
+        assert (explorer.row, explorer.target, explorer.rows) == (None, None, None)
+        assert explorer._rows is None
+        with pytest.raises(TraitError, match="row must be None where there is one row"):
+            explorer.row = 0
 
 
 class TestProbabilities:

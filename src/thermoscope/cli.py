@@ -8,22 +8,27 @@ import json
 import math
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
 
+from thermoscope import samples
 from thermoscope.definition import softmax
+from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State, validate_temperature
 from thermoscope.files import (
     FileError,
     Logits,
     LogitsFile,
     are_distributions,
+    naming,
     open_logits,
     parse_logits,
     read_labels,
+    read_targets,
     write_whole,
 )
 from thermoscope.measures import entropy, perplexity
@@ -42,6 +47,13 @@ ALL_ROWS: Final = 50
 TOP_ROWS: Final = 20
 BLOCK: Final = 1 << 16
 """So many numbers are turned into text at a time, for text takes far more memory."""
+
+
+class Sample(StrEnum):
+    """The sample data which `explore` can show."""
+
+    digits = "digits"
+
 
 app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -133,6 +145,22 @@ def explore(
     labels: LabelsFile = None,
     temperature: Temperature = "1",
     row: Row = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The true class of each row, as a number or a label: it is marked, and the rows "
+            "which are wrong can be had first.",
+            show_default=False,
+        ),
+    ] = None,
+    sample: Annotated[
+        Sample | None,
+        typer.Option(
+            help="Logits of a classifier that come with the package, in place of a file.",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -148,18 +176,25 @@ def explore(
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
 
+    Of many rows one is shown at a time, and the page goes from row to row.
+
     For example:
 
     $ thermoscope explore
     $ thermoscope explore logits.npy --labels tokens.json -T 0.7
-    $ thermoscope explore batch.npy --row 3 --port 8000 --no-open
-    $ thermoscope explore response.json --row 0 --applied-temperature 0.7
+    $ thermoscope explore many.parquet --targets targets.csv --row 3
+    $ thermoscope explore response.json --applied-temperature 0.7
+    $ thermoscope explore --sample digits
     """
-    found = _read(file, row, Reading(columns, applied_temperature, probabilities))
-    state = _state(found, labels, temperature)
+    reading = Reading(columns, applied_temperature, probabilities)
+    rows = _rows(file, sample, labels, targets, reading)
+    if rows is None:
+        state = _state(_read(file, row, reading), labels, temperature)
+    else:
+        state = rows.state(row or 0, validate_temperature(temperature))
     from thermoscope.explorer.server import serve
 
-    serve(state, port=port, open_browser=not no_open)
+    serve(state, rows=rows, port=port, open_browser=not no_open)
 
 
 @app.command()
@@ -323,6 +358,41 @@ class Reading(NamedTuple):
             probabilities=self.probabilities,
             applied_temperature=self.applied_temperature,
         )
+
+
+def _rows(
+    file: Path | None,
+    sample: Sample | None,
+    labels: Path | None,
+    targets: Path | None,
+    reading: Reading,
+) -> RowSource | None:
+    """Return the rows to step through, None where there is but one without a target."""
+    names: Sequence[str] | None = None if labels is None else read_labels(labels)
+    if sample is not None:
+        for name, value in [("a file", file), ("--targets", targets)]:
+            if value is not None:
+                raise ValueError(f"--sample must come without {name}, got {value}")
+        found = samples.digits()
+        names = found.names if names is None else names
+        _check_labels(labels, names, found.logits.shape[1], sample)
+        return RowSource(found.logits, names, targets=found.targets, source=sample)
+    if file is None:
+        if targets is not None:
+            raise ValueError(f"--targets must come with a file, got {targets}")
+        return None
+    opened = reading.open(file)
+    if opened.shape[0] == 1 and targets is None:
+        return None
+    if names is not None:
+        _check_labels(labels, names, opened.shape[1], opened.source)
+    if not reading.probabilities and are_distributions(opened.row(0).values[None])[0]:
+        _warn_of_probabilities(opened)
+    if targets is None:
+        return RowSource(opened, names)
+    classes = read_targets(targets, labels=opened.labels if names is None else names)
+    with naming(targets):
+        return RowSource(opened, names, targets=classes)
 
 
 def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None:

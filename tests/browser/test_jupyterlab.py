@@ -30,17 +30,26 @@ told = []
 explorer.observe(lambda change: told.append(change.new), "temperature")
 """
 
+ROWS = """
+import numpy as np
+from thermoscope import explore
+file = np.lib.format.open_memmap("rows.npy", "w+", np.float32, (100, 4))
+file[:] = np.random.default_rng(0).normal(size=file.shape)
+explorer = explore(np.load("rows.npy", mmap_mode="r"), list("abcd"), targets=np.arange(100) % 4)
+"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve a copy of the lesson, and a notebook with two views of one explorer."""
+    """Serve a copy of the lesson, and notebooks with two views of one explorer."""
     folder = tmp_path_factory.mktemp("notebooks")
     shutil.copy(LESSON, folder / "lesson.ipynb")
-    cells = [nbformat.v4.new_code_cell(source) for source in (TWO_VIEWS, "explorer", "explorer")]
     # With the lesson's kernel named in it, JupyterLab does not ask for one.
     metadata = nbformat.read(LESSON, as_version=4).metadata
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-    nbformat.write(notebook, folder / "views.ipynb")
+    for name, program in (("views", TWO_VIEWS), ("rows", ROWS)):
+        cells = [nbformat.v4.new_code_cell(source) for source in (program, "explorer", "explorer")]
+        notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
     with jupyterlab(folder) as address:
         yield address
 
@@ -212,6 +221,33 @@ def test_new_logits_from_either_side_reach_the_other_whole(
         expect(view.get_by_role("rowheader", name="hen")).to_be_visible()
         expect(view.get_by_role("rowheader")).to_have_count(2)
         assert numbers(view, 2) == [0.0, 1.0]
+
+
+def test_rows_are_gone_through_from_either_side(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("rows.ipynb"))
+    views = page.locator(".thermoscope")
+    expect(views).to_have_count(2, timeout=PATIENCE_MS)
+    one, other = views.first, views.last
+    rows = [view.get_by_role("textbox", name="Row", exact=True) for view in (one, other)]
+
+    one.get_by_role("button", name="Next row").click()
+    for row in rows:
+        expect(row).to_have_value("1")
+    assert becomes_true(page, "(explorer.row, explorer.target) == (1, 1)")
+    assert becomes_true(page, "explorer.logits.tolist() == file[1].tolist()")
+    assert becomes_true(page, f"abs(explorer.probabilities - {numbers(other, 2)}).max() < 1e-9")
+
+    tell(page, "explorer.row = 42")
+    for row in rows:
+        expect(row).to_have_value("42")
+    expect(one.locator(".status")).to_contain_text("Target: “c”")
+
+    one.get_by_role("combobox", name="Order").select_option("Wrong first")
+    expect(one.get_by_text("1st in this order")).to_be_visible(timeout=4 * PATIENCE_MS)
+    first = ask(page, "int(explorer.rows.order('wrong').result()[0])")
+    for row in rows:
+        expect(row).to_have_value(first)
+    assert becomes_true(page, f"explorer.row == {first}")
 
 
 def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:

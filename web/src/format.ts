@@ -71,6 +71,12 @@ export function count(value: number): string {
   return WHOLE.format(value);
 }
 
+/** A place, counted from 1: 1st, 2nd, 3rd … */
+export function ordinal(place: number): string {
+  const teen = place % 100 > 10 && place % 100 < 20;
+  return count(place) + ((!teen && ["", "st", "nd", "rd"][place % 10]) || "th");
+}
+
 /** The temperature as the text field shows and takes it, with every digit. */
 export function temperatureText(temperature: number): string {
   return infinity(temperature);

@@ -1,3 +1,4 @@
+import type { Rows } from "./cursor";
 import type { State } from "./state";
 
 /**
@@ -13,10 +14,12 @@ export interface Host {
   write(change: Partial<State>, settled: boolean): void;
   /** Changes from elsewhere (the kernel, another view); never an echo of `write`. */
   subscribe(listener: (change: Partial<State>) => void): () => void;
+  /** The rows of which the state is one, where there are several. */
+  readonly rows?: Rows | undefined;
 }
 
 /** A host with nothing behind it: a page or a file, which keeps its state in memory. */
-export function memoryHost(state: State): Host {
+export function memoryHost(state: State, rows?: Rows): Host {
   let current = state;
   return {
     read: () => current,
@@ -24,5 +27,6 @@ export function memoryHost(state: State): Host {
       current = { ...current, ...change };
     },
     subscribe: () => () => undefined,
+    rows,
   };
 }

@@ -1,6 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Axis, fraction, logitAxis, roundUp } from "./axis";
 import { Distribution, type Frame } from "./definition";
+import { RowCursor } from "./cursor";
 import { aligned, decimalsFor, digits, percent, plain } from "./format";
 import type { Host } from "./host";
 import type { State } from "./state";
@@ -11,7 +12,7 @@ const WINDOW = 15;
 /** A drag which has paused for so long has come to rest. */
 const REST_MS = 100;
 
-type Items = Pick<State, "logits" | "labels" | "source">;
+type Items = Omit<State, "temperature">;
 
 /**
  * What the views show, as signals: a drag reaches each text and each bar on its own, and nothing
@@ -21,6 +22,8 @@ type Items = Pick<State, "logits" | "labels" | "source">;
 export class Instrument {
   readonly temperature;
   readonly items;
+  /** Goes from row to row of logits, where there are several. */
+  readonly cursor: RowCursor | null;
   /** The last items that were not drawn at random, to come back to. */
   readonly given;
   /** The position of the first row of the window. */
@@ -105,6 +108,7 @@ export class Instrument {
     this.temperature = signal(temperature);
     this.items = signal<Items>(items);
     this.given = signal<Items | null>(isGiven(items) ? items : null);
+    this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
     this.rested = signal<Frame>(this.frame.peek());
     effect(() => {
@@ -118,11 +122,15 @@ export class Instrument {
 
   /** Follows the host until the returned function is called. */
   follow(): () => void {
-    return this.host.subscribe((change) => {
+    const unsubscribe = this.host.subscribe((change) => {
       // Another view may be dragging.
       this.moving = true;
       this.take(change);
     });
+    return () => {
+      unsubscribe();
+      this.cursor?.close();
+    };
   }
 
   /** A change that the user made. */
@@ -152,7 +160,7 @@ export class Instrument {
   /** Random logits, uniform on [0, 1) as in the lesson. */
   draw(size: number): void {
     const logits = Float64Array.from({ length: size }, Math.random);
-    this.change({ logits, labels: null, source: null });
+    this.change({ logits, labels: null, source: null, row: null, target: null });
   }
 
   /** The highest item, which is what the formula is about until another is pointed at. */
@@ -257,9 +265,10 @@ export class Row {
     const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
     this.plainDigits = computed(() => digits(atOne.value));
     this.plainBar = computed(() => `width:${100 * instrument.length(atOne.value)}%`);
-    this.className = computed(() =>
-      instrument.pointed.value === this.position.value ? "row pointed" : "row",
-    );
+    this.className = computed(() => {
+      const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
+      return `row${pointed}${instrument.items.value.target === item.value ? " target" : ""}`;
+    });
     this.tabIndex = computed(() => {
       const place = instrument.selected.value - instrument.first.value;
       const inWindow = place >= 0 && place < instrument.rowCount.value;

@@ -1,11 +1,23 @@
+import type { Query } from "./cursor";
 import { memoryHost } from "./host";
 import { explain, mount } from "./mount";
 import { readState } from "./state";
 
+/** Asks the server of this page, if there is one. */
+async function ask(query: Query): Promise<unknown> {
+  const text = new URLSearchParams(query as Record<string, string>);
+  const answer = await fetch(`rows?${text}`).catch(() => {
+    throw new Error("no answer: “thermoscope explore” may have ended");
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+}
+
 const place = document.querySelector("main")!;
 try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
-  mount(place, memoryHost(readState(JSON.parse(written!))));
+  const { rows, ...state } = JSON.parse(written!);
+  mount(place, memoryHost(readState(state), rows && { ...rows, ask, keys: document }));
 } catch (error) {
   explain(place, error);
 }

@@ -17,6 +17,10 @@ export interface State {
   readonly temperature: number;
   /** Where the logits came from (a file's name, "given"), or null for logits drawn at random. */
   readonly source: string | null;
+  /** Which row of several the logits are, counted from 0, or null. */
+  readonly row: number | null;
+  /** The true class, where it is known, counted from 0. */
+  readonly target: number | null;
 }
 
 export interface WrittenState {
@@ -25,6 +29,8 @@ export interface WrittenState {
   readonly labels: readonly string[] | null;
   readonly temperature: number | "inf";
   readonly source: string | null;
+  readonly row?: number;
+  readonly target?: number;
 }
 
 export function writeTemperature(temperature: number): number | "inf" {
@@ -71,10 +77,16 @@ export function readState(written: WrittenState): State {
       `labels must be ${logits.length}, one for each logit, got ${written.labels.length}`,
     );
   }
+  const { row = null, target = null } = written;
+  if (target !== null && target >= logits.length) {
+    throw new RangeError(`target must be 0 to ${logits.length - 1}, got ${target}`);
+  }
   return {
     logits,
     labels: written.labels,
     temperature: readTemperature(written.temperature),
     source: written.source,
+    row,
+    target,
   };
 }

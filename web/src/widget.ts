@@ -1,3 +1,4 @@
+import type { About, Query } from "./cursor";
 import type { Host } from "./host";
 import { mount } from "./mount";
 import type { State } from "./state";
@@ -8,8 +9,9 @@ export interface Model {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
   save_changes(): void;
-  on(event: string, listener: () => void): void;
-  off(event: string, listener: () => void): void;
+  send(content: unknown): void;
+  on(event: string, listener: (content: never) => void): void;
+  off(event: string, listener: (content: never) => void): void;
 }
 
 /** How each part of the state lies in the model. */
@@ -23,6 +25,8 @@ const PARTS: {
   labels: { read: (labels) => labels as State["labels"], write: (labels) => labels },
   temperature: { read: readTemperature, write: writeTemperature },
   source: { read: (source) => source as State["source"], write: (source) => source },
+  row: { read: (row) => row as State["row"], write: (row) => row },
+  target: { read: (target) => target as State["target"], write: (target) => target },
 };
 type Name = keyof State;
 const NAMES = Object.keys(PARTS) as Name[];
@@ -90,7 +94,11 @@ export function modelHost(model: Model): Host & { close(): void } {
     return () => model.off(`change:${name}`, changed);
   });
 
+  const about = model.get("_rows") as About | null;
+  const asked = about && asker(model);
+
   return {
+    rows: asked ? { ...about!, ask: asked.ask } : undefined,
     read: () => read(model, NAMES),
     write(change, settled) {
       for (const name of Object.keys(change) as Name[]) {
@@ -108,8 +116,46 @@ export function modelHost(model: Model): Host & { close(): void } {
     close() {
       save();
       for (const off of handlers) off();
+      asked?.close();
       listeners.clear();
       news.clear();
+    },
+  };
+}
+
+interface Answer {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+/** How long a kernel may be at work on something else before that is told. */
+const PATIENCE_MS = 30_000;
+
+/** Asks the kernel, whose answers all views of the model hear. */
+function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): void } {
+  const waiting = new Map<number, (answer: Omit<Answer, "id">) => void>();
+  function heard(answer: Answer): void {
+    waiting.get(answer.id)?.(answer);
+  }
+  model.on("msg:custom", heard);
+  return {
+    ask: (query) =>
+      new Promise((resolve, reject) => {
+        const id = Math.random();
+        function settle({ answer, error }: Omit<Answer, "id">): void {
+          clearTimeout(timer);
+          waiting.delete(id);
+          if (error === undefined) resolve(answer);
+          else reject(new Error(error));
+        }
+        const timer = setTimeout(settle, PATIENCE_MS, { error: "no answer from the kernel" });
+        waiting.set(id, settle);
+        model.send({ id, ask: query });
+      }),
+    close() {
+      model.off("msg:custom", heard);
+      for (const settle of waiting.values()) settle({ error: "closed" });
     },
   };
 }

@@ -9,6 +9,8 @@ function instrument(logits: number[], change: Partial<State> = {}) {
     labels: null,
     temperature: 1,
     source: null,
+    row: null,
+    target: null,
     ...change,
   };
   return new Instrument(memoryHost(state));
@@ -75,7 +77,7 @@ test("the host hears of what the user changes, and tells of what others change",
   const write = vi.fn();
   const logits = Float64Array.of(1, 2);
   const view = new Instrument({
-    read: () => ({ logits, labels: null, temperature: 1, source: null }),
+    read: () => ({ logits, labels: null, temperature: 1, source: null, row: null, target: null }),
     write,
     subscribe: (listener) => {
       listeners.push(listener);

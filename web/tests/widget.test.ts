@@ -11,7 +11,8 @@ class FakeModel implements Model {
   readonly saved: Record<string, unknown>[] = [];
   private readonly values: Record<string, unknown>;
   private unsaved: Record<string, unknown> = {};
-  private readonly listeners = new Map<string, Set<() => void>>();
+  readonly sent: unknown[] = [];
+  private readonly listeners = new Map<string, Set<(content: never) => void>>();
 
   constructor(state: State) {
     this.values = { ...state, logits: logitsToBytes(state.logits) };
@@ -27,11 +28,18 @@ class FakeModel implements Model {
     this.saved.push(this.unsaved);
     this.unsaved = {};
   }
-  on(event: string, listener: () => void): void {
+  send(content: unknown): void {
+    this.sent.push(content);
+  }
+  /** What `send` in the kernel brings. */
+  hear(content: unknown): void {
+    for (const listener of this.listeners.get("msg:custom") ?? []) listener(content as never);
+  }
+  on(event: string, listener: (content: never) => void): void {
     if (!this.listeners.has(event)) this.listeners.set(event, new Set());
     this.listeners.get(event)!.add(listener);
   }
-  off(event: string, listener: () => void): void {
+  off(event: string, listener: (content: never) => void): void {
     this.listeners.get(event)?.delete(listener);
   }
   /** What a message from the kernel brings: all of it is there when the first part is told. */
@@ -39,7 +47,7 @@ class FakeModel implements Model {
     const changed = Object.keys(values).filter((name) => this.values[name] !== values[name]);
     Object.assign(this.values, values);
     for (const name of changed) {
-      for (const listener of this.listeners.get(`change:${name}`) ?? []) listener();
+      for (const listener of this.listeners.get(`change:${name}`) ?? []) listener(undefined as never);
     }
   }
   get followers(): number {
@@ -52,6 +60,8 @@ const STATE: State = {
   labels: ["cat", "dog"],
   temperature: 1,
   source: "given",
+  row: null,
+  target: null,
 };
 
 function heard(host: Host): Partial<State>[] {
@@ -189,5 +199,32 @@ describe("the host over a widget's model", () => {
     model.arrive({ temperature: 4 });
     await Promise.resolve();
     expect(changes).toEqual([]);
+  });
+
+  it("has rows where the model has, and asks the kernel for them", async () => {
+    expect(modelHost(model).rows).toBeUndefined();
+    model.arrive({ _rows: { count: 3, orders: ["given"] } });
+    const rows = modelHost(model).rows!;
+    expect(rows.count).toBe(3);
+    const answers = [1, 2].map((place) => rows.ask({ order: "given", place }));
+    const [one, two] = model.sent as { id: number; ask: unknown }[];
+    expect(one!.ask).toEqual({ order: "given", place: 1 });
+    model.hear({ id: two!.id, error: "row 2 is damaged" });
+    model.hear({ id: -1, answer: "for another view" });
+    model.hear({ id: one!.id, answer: { row: 1 } });
+    await expect(answers[0]).resolves.toEqual({ row: 1 });
+    await expect(answers[1]).rejects.toThrow("row 2 is damaged");
+  });
+
+  it("waits for the kernel for half a minute, and not after it is closed", async () => {
+    model.arrive({ _rows: { count: 3, orders: ["given"] } });
+    const host = modelHost(model);
+    const late = host.rows!.ask({ order: "given" });
+    vi.advanceTimersByTime(30_000);
+    await expect(late).rejects.toThrow("no answer from the kernel");
+    const open = host.rows!.ask({ order: "given" });
+    host.close();
+    await expect(open).rejects.toThrow("closed");
+    expect(model.followers).toBe(0);
   });
 });

@@ -15,6 +15,7 @@ from thermoscope.files import write_whole
 if TYPE_CHECKING:
     import os
 
+    from thermoscope.explorer.rows import RowSource
     from thermoscope.explorer.state import State
 
 __all__ = ["content_security_policy", "page_html", "write_page"]
@@ -28,10 +29,11 @@ _SHELL_STYLE: Final = (
 )
 
 
-def page_html(state: State) -> str:
+def page_html(state: State, rows: RowSource | None = None) -> str:
     """Return an HTML page that shows `state` and can be played with.
 
-    Everything is inline, and the page's own policy forbids it any request.
+    Everything is inline, and the page's own policy forbids it any request; but where there are
+    `rows`, of which `state` is one, it asks whoever served it for the others.
 
     Examples
     --------
@@ -41,8 +43,10 @@ def page_html(state: State) -> str:
     (True, 2)
     """
     # In a script element, only "<" could end the element or open a comment.
-    written = json.dumps(state.to_json(), ensure_ascii=False, separators=(",", ":"))
+    content = state.to_json() if rows is None else {**state.to_json(), "rows": rows.about()}
+    written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
+    policy = content_security_policy(rows=rows is not None)
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
@@ -50,7 +54,7 @@ def page_html(state: State) -> str:
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{html.escape(content_security_policy())}">
+<meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
@@ -66,8 +70,10 @@ def page_html(state: State) -> str:
 """
 
 
-def content_security_policy() -> str:
+def content_security_policy(*, rows: bool = False) -> str:
     """Return the policy that lets a page run its own script and style, and nothing else.
+
+    With `rows` it may ask whoever served it for more, and nobody else.
 
     Examples
     --------
@@ -84,6 +90,7 @@ def content_security_policy() -> str:
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
+            *(["connect-src 'self'"] if rows else []),
         ]
     )
 

@@ -12,14 +12,18 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, PlainTextResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from thermoscope.explorer.page import content_security_policy, page_html
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from thermoscope.explorer.rows import RowSource
     from thermoscope.explorer.state import State
 
 __all__ = ["application", "serve"]
@@ -27,7 +31,13 @@ __all__ = ["application", "serve"]
 HOST: Final = "127.0.0.1"
 
 
-def serve(state: State, *, port: int | None = None, open_browser: bool = True) -> None:
+def serve(
+    state: State,
+    rows: RowSource | None = None,
+    *,
+    port: int | None = None,
+    open_browser: bool = True,
+) -> None:
     """Show `state` on a page of 127.0.0.1, print its address, and return on Ctrl-C or SIGTERM.
 
     Call it in the main thread, which alone hears signals.
@@ -36,6 +46,8 @@ def serve(state: State, *, port: int | None = None, open_browser: bool = True) -
     ----------
     state : State
         What the page shows first; what the user then changes stays in the page.
+    rows : RowSource, optional
+        The rows of which `state` is one; the page asks for the others as its user goes to them.
     port : int, optional
         The port to listen on; a free one if left out, or 0.
     open_browser : bool, optional
@@ -54,7 +66,7 @@ def serve(state: State, *, port: int | None = None, open_browser: bool = True) -
         url = f"http://{HOST}:{port}/{token}/"
         server = uvicorn.Server(
             uvicorn.Config(
-                application(state, port=port, token=token),
+                application(state, rows, port=port, token=token),
                 access_log=False,
                 # No reader is owed more than this: Ctrl-C ends the server all the same.
                 timeout_graceful_shutdown=1,
@@ -84,15 +96,15 @@ def serve(state: State, *, port: int | None = None, open_browser: bool = True) -
                 signal.signal(number, handler)
 
 
-def application(state: State, *, port: int, token: str) -> ASGIApp:
-    """Return the application that answers with the page of `state`, and with nothing else."""
-    body = page_html(state).encode()
-    path = f"/{token}/".encode()
+def application(state: State, rows: RowSource | None = None, *, port: int, token: str) -> ASGIApp:
+    """Return the application that answers with the page of `state` and with `rows`, no more."""
+    body = page_html(state, rows).encode()
+    page, more = (f"/{token}/{name}".encode() for name in ("", "rows"))
     # A page elsewhere can point a name of its own at 127.0.0.1; its Host gives that away.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     headers = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": content_security_policy(),
+        "Content-Security-Policy": content_security_policy(rows=rows is not None),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
@@ -100,31 +112,53 @@ def application(state: State, *, port: int, token: str) -> ASGIApp:
         "X-Frame-Options": "DENY",
     }
 
-    def answer(request: Request) -> Response:
+    async def answer(request: Request) -> Response:
         if request.headers.get("host", "").lower() not in hosts:
             return PlainTextResponse("Misdirected request", 421, headers)
-        if not secrets.compare_digest(request.scope["path"].encode(), path):
+        path = request.scope["path"].encode()
+        asks_for_more = rows is not None and secrets.compare_digest(path, more)
+        if not (asks_for_more or secrets.compare_digest(path, page)):
             return PlainTextResponse("Not found", 404, headers)
         if request.method not in {"GET", "HEAD"}:
             return PlainTextResponse("Method not allowed", 405, {**headers, "Allow": "GET, HEAD"})
+        if rows is not None and asks_for_more:
+            return await _answer(rows, request.query_params, headers)
         return HTMLResponse(body, headers=headers)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await answer(Request(scope))(scope, receive, send)
+        response = await answer(Request(scope))
+        await response(scope, receive, send)
 
     return app
+
+
+async def _answer(
+    rows: RowSource, query: Mapping[str, str], headers: Mapping[str, str]
+) -> Response:
+    try:
+        # A file may take its time, for which neither the page nor another row is to wait.
+        found = await run_in_threadpool(rows.answer, query)
+    except OSError as error:
+        return PlainTextResponse(str(error), 500, headers)
+    except (TypeError, ValueError) as error:
+        return PlainTextResponse(str(error), 400, headers)
+    return JSONResponse(found, headers=headers)
 
 
 def _listen(port: int | None) -> socket.socket:
     if not 0 <= (port or 0) <= 65535:
         raise ValueError(f"port must be 0 to 65535, got {port}")
     try:
-        return socket.create_server((HOST, port or 0))
+        listener = socket.create_server((HOST, port or 0))
     except OSError as error:
         reason = error.strerror
         if error.errno == errno.EADDRINUSE:
             reason = "it is in use; choose another, or none to get a free one"
         raise OSError(f"cannot listen on port {port}: {reason}") from error
+    # Each connection has this from its listener; asyncio sees to it only for sockets of its own.
+    # Without it the body of an answer waits 40 ms for the browser to acknowledge the head.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def _open(url: str) -> None:

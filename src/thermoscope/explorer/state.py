@@ -107,12 +107,18 @@ class State:
         In [0, inf].
     source : str or None
         Where the logits came from; None for logits drawn at random.
+    row : int or None
+        Which row of several the logits are, counted from 0.
+    target : int or None
+        The true class, where it is known, counted from 0.
     """
 
     logits: NDArray[np.float64]
     labels: tuple[str, ...] | None = None
     temperature: float = 1.0
     source: str | None = None
+    row: int | None = None
+    target: int | None = None
 
     @classmethod
     def of(
@@ -122,19 +128,24 @@ class State:
         *,
         temperature: float = 1.0,
         source: str | None = None,
+        row: int | None = None,
+        target: int | None = None,
     ) -> State:
         """Validate each part and return the state of them."""
-        row = validate_logits(logits)
-        return cls(
-            row, validate_labels(labels, row.size), validate_temperature(temperature), source
-        )
+        values = validate_logits(logits)
+        names = validate_labels(labels, values.size)
+        if target is not None and not 0 <= target < values.size:
+            raise ValueError(f"target must be 0 to {values.size - 1}, got {target}")
+        return cls(values, names, validate_temperature(temperature), source, row, target)
 
     def to_json(self) -> dict[str, object]:
         """Return the written form, of JSON's own types only."""
+        known = {"row": self.row, "target": self.target}
         return {
             "version": STATE_VERSION,
             "logits": base64.b64encode(self.logits.astype("<f8").tobytes()).decode("ascii"),
             "labels": None if self.labels is None else list(self.labels),
             "temperature": "inf" if math.isinf(self.temperature) else self.temperature,
             "source": self.source,
+            **{name: number for name, number in known.items() if number is not None},
         }

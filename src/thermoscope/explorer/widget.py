@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import math
+import operator
 import os
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 
 from thermoscope.definition import softmax
 from thermoscope.explorer.page import page_html, write_page
+from thermoscope.explorer.rows import RowSource, has_rows
 from thermoscope.explorer.state import (
     State,
     validate_labels,
@@ -26,7 +28,7 @@ from thermoscope.sampling import random_logits
 try:
     import anywidget
     from IPython.core.getipython import get_ipython
-    from traitlets import TraitError, TraitType, Unicode, validate
+    from traitlets import Instance, Int, TraitError, TraitType, Unicode, validate
 except ImportError as error:
     raise ImportError(
         'the explorer in a notebook needs anywidget: pip install "thermoscope[notebook]"'
@@ -76,6 +78,8 @@ class _Logits(TraitType):  # type: ignore[type-arg]
                 obj.labels = labels
             if obj.logits is not before:
                 obj.source = _source_of(value)
+                obj.set_trait("row", None)
+                obj.set_trait("target", None)
 
 
 class _Told(np.ndarray[Any, np.dtype[np.float64]]):
@@ -109,6 +113,39 @@ class _Temperature(TraitType):  # type: ignore[type-arg]
             raise TraitError(str(error)) from error
 
 
+class _Row(TraitType):  # type: ignore[type-arg]
+    """The number of the row that is shown, None where it is none of several.
+
+    To assign to it brings the row; `set` does not, as with logits.
+    """
+
+    info_text = "the number of a row"
+    default_value = None
+
+    def validate(self, obj: Explorer, value: object) -> int | None:
+        if value is None:
+            return None
+        if obj.rows is None:
+            raise TraitError(f"row must be None where there is one row of logits, got {value!r}")
+        try:
+            row = operator.index(value)  # type: ignore[arg-type]
+        except TypeError as error:
+            raise TraitError(f"row must be a whole number, got {value!r}") from error
+        if not 0 <= row < obj.rows.count:
+            raise TraitError(f"row must be 0 to {obj.rows.count - 1}, got {row}")
+        return row
+
+    def __set__(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+        row = self.validate(obj, value)
+        if row is None or row == obj.row:
+            super().__set__(obj, row)
+            return
+        state = obj.rows.state(row)
+        with obj.hold_trait_notifications():
+            for name in ("logits", "labels", "source", "target", "row"):
+                obj.set_trait(name, getattr(state, name))
+
+
 def _logits_to_json(logits: NDArray[np.float64], _widget: Explorer) -> bytes:
     return logits.astype("<f8", copy=False).tobytes()
 
@@ -130,7 +167,7 @@ class Explorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    logits, labels, temperature, embed
+    logits, labels, targets, row, temperature, embed
         As for `explore`.
     **traits
         Whatever else a widget takes, such as ``layout``.
@@ -146,6 +183,13 @@ class Explorer(anywidget.AnyWidget):
         In [0, inf].
     source : str or None
         Where the logits came from; None for logits drawn at random.
+    row : int or None
+        Which of several rows the logits are, counted from 0; None where they are none of them.
+        Assign a number to go to that row.
+    target : int or None
+        The true class of the row, where it is known.
+    rows : RowSource or None
+        The rows to step through, where there are several.
 
     Notes
     -----
@@ -169,17 +213,30 @@ class Explorer(anywidget.AnyWidget):
     labels = _Labels().tag(sync=True)
     temperature = _Temperature().tag(sync=True, to_json=_temperature_to_json)
     source = Unicode(None, allow_none=True).tag(sync=True)
+    row = _Row().tag(sync=True)
+    target = Int(None, allow_none=True).tag(sync=True)
+    _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
         self,
         logits: Any = None,  # noqa: ANN401 - every array library
         labels: Sequence[str] | None = None,
         *,
+        targets: Any = None,  # noqa: ANN401 - likewise
+        row: int | None = None,
         temperature: float = 1.0,
         embed: bool = False,
         **traits: Any,  # noqa: ANN401
     ) -> None:
-        if logits is None:
+        self.rows: RowSource | None = None
+        if has_rows(logits):
+            self.rows = RowSource(logits, labels, targets=targets)
+            state = self.rows.state(row or 0, temperature)
+            traits["_rows"] = self.rows.about()
+        elif targets is not None or row is not None:
+            name = "row" if targets is None else "targets"
+            raise ValueError(f"{name} must come with rows of logits, which these are not")
+        elif logits is None:
             state = State.of(random_logits(LESSON_ITEMS), labels, temperature=temperature)
         else:
             labels = _index_of(logits) if labels is None else labels
@@ -192,6 +249,9 @@ class Explorer(anywidget.AnyWidget):
             source=state.source,
             **traits,
         )
+        self.set_trait("row", state.row)
+        self.set_trait("target", state.target)
+        self.on_msg(self._answer)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
@@ -209,7 +269,18 @@ class Explorer(anywidget.AnyWidget):
         write_page(path, self._state())
 
     def _state(self) -> State:
-        return State(self.logits, self.labels, self.temperature, self.source)
+        return State(self.logits, self.labels, self.temperature, self.source, self.row, self.target)
+
+    def _answer(self, _widget: object, content: Any, _buffers: object) -> None:  # noqa: ANN401
+        """Answer a view that asks for a row."""
+        if self.rows is None or not isinstance(content, dict) or "ask" not in content:
+            return
+        answer: dict[str, object]
+        try:
+            answer = {"answer": self.rows.answer(content["ask"])}
+        except (OSError, TypeError, ValueError) as error:
+            answer = {"error": str(error)}
+        self.send({"id": content.get("id"), **answer})
 
     @validate("labels")
     def _one_label_for_each_logit(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
@@ -217,6 +288,13 @@ class Explorer(anywidget.AnyWidget):
             return validate_labels(proposal["value"], self.logits.size)
         except ValueError as error:
             raise TraitError(str(error)) from error
+
+    @validate("target")
+    def _one_of_the_items(self, proposal: dict[str, Any]) -> int | None:
+        target: int | None = proposal["value"]
+        if target is not None and not 0 <= target < self.logits.size:
+            raise TraitError(f"target must be 0 to {self.logits.size - 1}, got {target}")
+        return target
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
@@ -248,9 +326,17 @@ class Explorer(anywidget.AnyWidget):
                 validate_temperature(sync_data["temperature"])
             if not isinstance(sync_data.get("source"), (str, type(None))):
                 raise TypeError("source must be a string or None")  # noqa: TRY301
-        except (TypeError, ValueError) as error:
+            row = self.traits()["row"].validate(self, sync_data.get("row"))
+            target = sync_data.get("target")
+            if not (target is None or (type(target) is int and 0 <= target < size)):
+                raise ValueError(f"target must be 0 to {size - 1} or None")  # noqa: TRY301
+            if row is not None and "logits" not in sync_data:
+                # Of a slider that is linked to the number alone.
+                del sync_data["row"]
+                self.row = row
+        except (OSError, TraitError, TypeError, ValueError) as error:
             self.log.warning("a change from the browser was refused: %s", error)
-            self.send_state(["logits", "labels", "temperature", "source"])
+            self.send_state(["logits", "labels", "temperature", "source", "row", "target"])
         else:
             super().set_state(sync_data)
 
@@ -268,7 +354,10 @@ class Explorer(anywidget.AnyWidget):
         return model_id
 
     def __repr__(self) -> str:
-        return f"Explorer({self.logits.size:,} logits, temperature={self.temperature})"
+        place = ""
+        if self.rows is not None and self.row is not None:
+            place = f"row {self.row:,} of {self.rows.count:,}: "
+        return f"Explorer({place}{self.logits.size:,} logits, temperature={self.temperature})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ANN401
         if self.embed or not _a_widget_can_run():
@@ -289,6 +378,8 @@ def explore(
     logits: Any = None,  # noqa: ANN401 - every array library
     labels: Sequence[str] | None = None,
     *,
+    targets: Any = None,  # noqa: ANN401 - likewise
+    row: int | None = None,
     temperature: float = 1.0,
     embed: bool = False,
 ) -> Explorer:
@@ -296,11 +387,18 @@ def explore(
 
     Parameters
     ----------
-    logits : array_like, shape (n,), optional
+    logits : array_like, shape (n,) or (N, n), optional
         A list, a NumPy array, a pandas Series (its index gives the labels, its name the source), a
         PyTorch tensor or a JAX array; ±inf and NaN included. By default five random logits.
+        Several rows are stepped through, one being brought at a time: they may be a memory map, a
+        Dask array, or what `open_logits` opened, larger than memory.
     labels : sequence of str, optional
         One for each logit, taken as plain text; by default the index, counted from 0.
+    targets : array_like, shape (N,) or (N, n), optional
+        The true class of each row, counted from 0, or weights, of which the largest counts. It is
+        marked, and the rows which are wrong can be had first.
+    row : int, optional
+        The row to begin with, counted from 0.
     temperature : float, default 1.0
         In [0, inf]; where the slider starts.
     embed : bool, default False
@@ -316,8 +414,8 @@ def explore(
     Raises
     ------
     TypeError, ValueError
-        If `logits` are not one row of real numbers, `labels` are not one for each of them, or
-        `temperature` is negative or NaN.
+        If `logits` are not real numbers, in one row or several, `labels` or `targets` do not fit
+        them, there is no such `row`, or `temperature` is negative or NaN.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
 
@@ -325,8 +423,12 @@ def explore(
     --------
     >>> explore([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5)
     Explorer(3 logits, temperature=0.5)
+    >>> from thermoscope import samples
+    >>> logits, targets, names = samples.digits()
+    >>> explore(logits, names, targets=targets, row=7)
+    Explorer(row 7 of 1,597: 10 logits, temperature=1.0)
     """
-    return Explorer(logits, labels, temperature=temperature, embed=embed)
+    return Explorer(logits, labels, targets=targets, row=row, temperature=temperature, embed=embed)
 
 
 def _labels_fit(explorer: Explorer) -> bool:

@@ -61,10 +61,10 @@ export function Figures({ instrument }: Part) {
 
   /** Room for the longest label, within reason. */
   const labelWidth = useComputed(() => {
-    const { labels, logits } = items.value;
+    const { labels, logits, target } = items.value;
     let longest = labels === null ? String(logits.length).length : 0;
     for (const label of labels ?? []) longest = Math.max(longest, label.length);
-    return `${Math.max(2, Math.min(11, longest + 1)) * 0.6}rem`;
+    return `${Math.max(2, Math.min(11, longest + (target === null ? 1 : 3))) * 0.6}rem`;
   });
 
   const logitNote = useComputed(() => {

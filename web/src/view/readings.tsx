@@ -1,6 +1,6 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
-import { brief, count, digits, measure, percent, spoken } from "../format";
+import { useEffect, useRef } from "preact/hooks";
+import { brief, count, digits, measure, ordinal, percent, spoken } from "../format";
 import type { Instrument } from "../instrument";
 import type { Part } from "./view";
 
@@ -33,14 +33,19 @@ export function Readings({ instrument }: Part) {
 const PAUSE_MS = 300;
 
 export function Status({ instrument }: Part) {
-  const text = useSignal(describe(instrument));
+  const text = useSignal("");
+  const told = useRef<unknown>(null);
   useEffect(
     () =>
       effect(() => {
         instrument.frame.value;
-        const timer = setTimeout(() => {
-          text.value = describe(instrument);
-        }, PAUSE_MS);
+        const tell = () => (text.value = `${describe(instrument)}${verdict(instrument)}`);
+        // Other logits come one at a time, and are looked at as they come.
+        if (told.current !== instrument.items.value) {
+          told.current = instrument.items.value;
+          return void tell();
+        }
+        const timer = setTimeout(tell, PAUSE_MS);
         return () => clearTimeout(timer);
       }),
     [instrument],
@@ -51,6 +56,17 @@ export function Status({ instrument }: Part) {
       {unbroken}
     </p>
   );
+}
+
+/** What the model makes of the true class. */
+function verdict(instrument: Instrument): string {
+  const { logits, target } = instrument.items.peek();
+  const { top, probability } = instrument.frame.peek();
+  if (target === null || Number.isNaN(top)) return "";
+  const place = instrument.distribution.peek().order.indexOf(target) + 1;
+  const share = instrument.shareText(logits[target]!, probability(logits[target]!));
+  const name = `“${spoken(instrument.label(target))}”`;
+  return ` Target: ${name}, ${ordinal(place)}, ${share}: ${place === 1 ? "right" : "wrong"}.`;
 }
 
 /** In words, what is seen. */

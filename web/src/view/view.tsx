@@ -4,6 +4,7 @@ import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
 import { Readings, Status } from "./readings";
+import { RowBar } from "./rowbar";
 import { Search } from "./search";
 import { Values } from "./values";
 
@@ -16,6 +17,7 @@ export function View({ instrument }: Part) {
   return (
     <div class="instrument" role="region" aria-label="Softmax with temperature">
       <div class="controls">
+        {instrument.cursor !== null && <RowBar instrument={instrument} cursor={instrument.cursor} />}
         <ItemControls instrument={instrument} />
         <TemperatureControls instrument={instrument} />
       </div>

@@ -1,0 +1,352 @@
+"""Rows to step through: one is brought at a time, from an array or a file of any size."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
+
+import numpy as np
+
+from thermoscope.definition import softmax
+from thermoscope.explorer.state import (
+    State,
+    validate_labels,
+    validate_logits,
+    validate_temperature,
+)
+from thermoscope.files import LogitsFile
+from thermoscope.measures import entropy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+__all__ = ["Order", "RowSource", "has_rows"]
+
+BATCH: Final = 1 << 20
+"""So many logits are looked at together: few enough to stay in memory, and to let others work."""
+
+# Gives the numbers of the rows in order, and tells meanwhile how many it has looked at.
+Work: TypeAlias = Callable[[Callable[[int], None]], "NDArray[Any]"]
+
+
+def has_rows(logits: Any) -> bool:  # noqa: ANN401 - every array library
+    """Return whether `logits` are rows of logits, and not one row; none of them is read.
+
+    Examples
+    --------
+    >>> has_rows([[2.0, 1.0], [0.5, 3.0]]), has_rows([2.0, 1.0])
+    (True, False)
+    """
+    shape = getattr(logits, "shape", None)
+    if shape is not None:
+        return len(shape) == 2
+    try:
+        return np.ndim(logits) == 2
+    except (TypeError, ValueError):  # lists of several lengths, which are for others to refuse
+        return False
+
+
+class RowSource:
+    """Rows of logits, which are read when they are asked for.
+
+    Parameters
+    ----------
+    data : array_like, shape (N, n), or LogitsFile
+        Rows of logits: an array of any library, a memory map, a Dask or Zarr array, of which one
+        row is brought at a time; a DataFrame, whose columns give the labels; or an open file.
+    labels : sequence of str, optional
+        One for each lane, the same in all rows; by default those of `data`, if it has any.
+    targets : array_like, shape (N,) or (N, n), optional
+        The true classes, counted from 0; or weights, of which the largest counts.
+    source : str, optional
+        Where the rows came from.
+
+    Attributes
+    ----------
+    count : int
+        How many rows there are.
+    source : str
+    orders : tuple of str
+        In which order rows can be stepped through: "given"; "uncertain", the highest entropy at
+        T = 1 first; and, where there are targets, "wrong", mistakes first, the surest at the top.
+
+    Raises
+    ------
+    TypeError
+        If `targets` are no whole numbers.
+    ValueError
+        If `data` is not 2-D or is empty, or `labels` or `targets` do not fit it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rows = RowSource(np.array([[2.0, 1.0], [0.5, 3.0]]), ["cat", "dog"], targets=[0, 0])
+    >>> rows.state(1)
+    State(logits=array([0.5, 3. ]), labels=('cat', 'dog'), temperature=1.0, source='given', \
+row=1, target=0)
+    >>> rows.order("wrong").result().tolist()
+    [1, 0]
+    """
+
+    def __init__(
+        self,
+        data: Any,  # noqa: ANN401 - every array library
+        labels: Sequence[str] | None = None,
+        *,
+        targets: Any = None,  # noqa: ANN401 - likewise
+        source: str | None = None,
+    ) -> None:
+        named = getattr(data, "columns", None)
+        if named is not None and hasattr(data, "to_numpy"):
+            if labels is None and list(named) != list(range(len(named))):
+                labels = tuple(map(str, named))
+            data = data.to_numpy()
+        if not hasattr(data, "shape"):
+            data = np.asarray(data)
+        if len(data.shape) != 2:
+            raise ValueError(f"logits must be rows of logits, got shape {tuple(data.shape)}")
+        if 0 in data.shape:
+            raise ValueError(f"logits must hold at least one number, got shape {tuple(data.shape)}")
+        self.count, self._lanes = map(int, data.shape)
+        self._data = data
+        if isinstance(data, LogitsFile) and labels is None:
+            labels = data.labels
+        self._labels = validate_labels(labels, self._lanes)
+        self._targets = None if targets is None else _classes(targets, self.count, self._lanes)
+        given = data.source if isinstance(data, LogitsFile) else "given"
+        self.source = source or given
+        self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
+        self._orders: dict[str, Order] = {}
+
+    def state(self, row: int, temperature: float = 1.0) -> State:
+        """Read one row and return the state of an explorer that shows it.
+
+        Raises
+        ------
+        FileError
+            If it is a file and cannot be read.
+        ValueError
+            If there is no such row, or `temperature` is negative or NaN.
+        """
+        labels = self._labels
+        if isinstance(self._data, LogitsFile):
+            values, own, _ = self._data.row(row)
+            if labels is None or len(labels) != values.size:
+                labels = validate_labels(own if labels is None else labels, values.size)
+        elif 0 <= row < self.count:
+            values = self._data[row]
+        else:
+            raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
+        # The labels which all rows share may be many: they are not looked through for each.
+        return State(
+            validate_logits(values),
+            labels,
+            validate_temperature(temperature),
+            self.source,
+            row,
+            None if self._targets is None else int(self._targets[row]),
+        )
+
+    def order(self, kind: str) -> Order:
+        """Return one of the orders, for which the rows are looked through from now on.
+
+        Raises
+        ------
+        ValueError
+            If there is no such order.
+        """
+        if kind not in self.orders[1:]:
+            raise ValueError(f"order must be {' or '.join(self.orders)}, got {kind}")
+        if kind not in self._orders:
+            self._orders[kind] = Order(
+                self._by_entropy if kind == "uncertain" else self._by_mistake
+            )
+        return self._orders[kind]
+
+    def about(self) -> dict[str, object]:
+        """Return what the front end is to know of the rows before it asks for any."""
+        return {"count": self.count, "orders": list(self.orders)}
+
+    def answer(self, query: Mapping[str, object]) -> dict[str, object]:
+        """Answer what the front end asks: ``web/src/rows.ts`` is the other end.
+
+        Parameters
+        ----------
+        query : mapping
+            ``{"order": kind}`` asks how far an order is, and begins it;
+            ``{"order": kind, "place": p}`` for the row at a place in an order that is done; and
+            ``{"order": kind, "row": r}`` for a row, and for its place there.
+
+        Returns
+        -------
+        dict
+            ``{"done": rows}``, all of them where the order is there; or the written form of the
+            state of the row, and its place. Labels which all rows share are left out, unless the
+            query has "labels" too.
+
+        Raises
+        ------
+        FileError
+            If it is a file and cannot be read.
+        ValueError
+            If the query is none of these, or there is no such row.
+        """
+        kind = str(query.get("order", "given"))
+        name = next((name for name in ("place", "row") if name in query), None)
+        number = None if name is None else _number(name, query[name], self.count)
+        done, numbers = self.count, None
+        if kind != "given":
+            order = self.order(kind)
+            if order.failed:
+                del self._orders[kind]  # asked for again, it begins anew
+            if order.ended:
+                numbers = order.result()
+            else:
+                # To sort what has been looked at takes its time too.
+                done = min(order.done, self.count - 1)
+        if number is None:
+            return {"done": done}
+        row = place = number
+        if kind != "given":
+            if numbers is None:
+                raise ValueError(f"order {kind} is not there yet: {done} of {self.count} rows")
+            if name == "place":
+                row = int(numbers[place])
+            else:
+                place = int(np.flatnonzero(numbers == row)[0])
+        written = self.state(row).to_json()
+        if self._labels is not None and "labels" not in query:
+            del written["labels"]
+        return {**written, "place": place}
+
+    def _batches(self) -> Iterator[NDArray[Any]]:
+        size = max(1, BATCH // self._lanes)
+        if isinstance(self._data, LogitsFile):
+            yield from self._data.batches(size)
+            return
+        # A chunk of a Dask array is computed whole, and so but once.
+        chunks = getattr(self._data, "chunks", None)
+        if hasattr(self._data, "dask") and chunks is not None:
+            edges = np.concatenate([[0], np.cumsum(chunks[0])])
+        else:
+            edges = np.append(np.arange(0, self.count, size), self.count)
+        for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            block = _numpy(self._data[start:stop])
+            yield from (block[at : at + size] for at in range(0, len(block), size))
+
+    def _by_entropy(self, tell: Callable[[int], None]) -> NDArray[Any]:
+        key = np.empty(self.count, np.float32)
+        at = 0
+        for batch in self._batches():
+            key[at : at + len(batch)] = -entropy(_floats(batch))
+            at += len(batch)
+            tell(at)
+        return _argsort(key)
+
+    def _by_mistake(self, tell: Callable[[int], None]) -> NDArray[Any]:
+        # The weight of all lanes but the highest tells even mistakes apart that all round to 100 %.
+        targets = cast("NDArray[np.int64]", self._targets)
+        doubt = np.empty(self.count, np.float32)
+        right = np.empty(self.count, np.bool_)
+        at = 0
+        for batch in self._batches():
+            some = slice(at, at + len(batch))
+            logits = _floats(batch)
+            top = logits.argmax(axis=1)
+            weights = softmax(logits)
+            weights[np.arange(len(weights)), top] = 0
+            doubt[some] = weights.sum(axis=1)
+            right[some] = top == targets[some]
+            at += len(batch)
+            tell(at)
+        return _argsort(np.where(right, -doubt, doubt), right)
+
+
+class Order:
+    """The numbers of the rows in some order, which a thread of its own finds out.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(tell)`` returns the numbers of the rows in order, and calls ``tell(done)`` now and
+        then with the number of rows that it has looked at.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self.done = 0
+        self._future: Future[NDArray[Any]] = Future()
+        # A daemon: whoever ends the program need not wait for it.
+        threading.Thread(target=self._run, args=[work], daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the order is there, or will never be."""
+        return self._future.done()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it will never be: `result` then raises why."""
+        return self.ended and self._future.exception() is not None
+
+    def result(self) -> NDArray[Any]:
+        """Wait for the order and return it.
+
+        Raises
+        ------
+        Exception
+            Whatever went wrong.
+        """
+        return self._future.result()
+
+    def _tell(self, done: int) -> None:
+        self.done = done
+
+    def _run(self, work: Work) -> None:
+        try:
+            self._future.set_result(work(self._tell))
+        except BaseException as error:  # noqa: BLE001 - it is raised where somebody asks
+            self._future.set_exception(error)
+
+
+def _argsort(key: NDArray[Any], first_by: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+    """Return a stable order, in four bytes a row where they do; NaN comes last."""
+    order = np.argsort(key, kind="stable") if first_by is None else np.lexsort((key, first_by))
+    return order.astype(np.uint32) if key.size < 1 << 32 else order
+
+
+def _floats(batch: NDArray[Any]) -> NDArray[Any]:
+    dtype = np.float64 if batch.dtype.kind in "biu" else batch.dtype.newbyteorder("=")
+    return batch.astype(dtype, copy=False)
+
+
+def _numpy(block: Any) -> NDArray[Any]:  # noqa: ANN401 - every array library
+    if hasattr(block, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
+        block = block.detach().cpu()
+        block = block.float() if str(block.dtype) == "torch.bfloat16" else block
+    return np.asarray(block)
+
+
+def _number(name: str, value: object, count: int) -> int:
+    text = str(value)
+    if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < count):
+        raise ValueError(f"{name} must be 0 to {count - 1}, got {text[:40]}")
+    return int(text)
+
+
+def _classes(targets: Any, count: int, lanes: int) -> NDArray[np.int64]:  # noqa: ANN401
+    array = _numpy(targets)
+    if array.shape == (count, lanes) and array.ndim == 2:
+        array = array.argmax(axis=1)
+    if array.shape != (count,):
+        raise ValueError(f"targets must be {count}, one for each row, got shape {array.shape}")
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"targets must be classes, whole numbers, got {array.dtype}")
+    wrong = ~((array >= 0) & (array < lanes) & (array == np.floor(array)))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"targets must be classes in [0, {lanes}), got {array[row]} in row {row}")
+    return array.astype(np.int64)

@@ -1,0 +1,248 @@
+"""Many rows in a real browser: a page that asks its server for them, one at a time."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from thermoscope import samples, softmax
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, Locator, Page
+
+pytestmark = pytest.mark.browser
+
+COUNT, LANES = 1_000_000, 1_000
+# The first pass may have to wait until numba has compiled its kernel, on a machine that is busy.
+PATIENCE_MS = 120_000
+MEGABYTE = 1 << 20
+
+WATCH = """
+window.violations = [];
+addEventListener("securitypolicyviolation", (event) => {
+  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+
+
+class Served(NamedTuple):
+    url: str
+    process: int
+
+    def memory(self) -> int:
+        """Return how many bytes the server holds."""
+        status = Path(f"/proc/{self.process}/status").read_text(encoding="ascii")
+        match = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+        assert match
+        return 1024 * int(match[1])
+
+
+@contextmanager
+def explorer(*arguments: str | Path) -> Iterator[Served]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "thermoscope", "explore", "--no-open", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            match = re.search(r"http://\S+", process.stdout.readline())
+            assert match
+            yield Served(match[0], process.pid)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
+        finally:
+            process.kill()
+
+
+@pytest.fixture(scope="module")
+def digits() -> Iterator[Served]:
+    with explorer("--sample", "digits", "-T", "0.5") as served:
+        yield served
+
+
+@pytest.fixture
+def opened(page: Page, digits: Served) -> Page:
+    page.add_init_script(WATCH)
+    page.goto(digits.url)
+    return page
+
+
+def row(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Row", exact=True)
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name)
+
+
+def order(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Order")
+
+
+def go(page: Page, number: int) -> None:
+    row(page).fill(str(number))
+    row(page).press("Enter")
+    expect(row(page)).to_have_value(str(number))
+
+
+def probabilities(page: Page) -> list[str]:
+    """Return the probabilities in the table "Values"."""
+    table = page.get_by_role("table", name="Values")
+    expect(table).to_be_visible()
+    texts: list[str] = table.locator("tbody tr").evaluate_all(
+        "rows => rows.map(row => row.cells[2].textContent)"
+    )
+    return texts
+
+
+def ten_digits(value: float | str) -> float:
+    return float(f"{float(value):.10g}")
+
+
+def test_rows_are_gone_through_with_the_digits_that_python_gives(opened: Page) -> None:
+    logits = samples.digits().logits.astype(np.float64)
+    field = opened.get_by_role("textbox", name="Temperature value")
+
+    def shows(number: int) -> None:
+        expect(row(opened)).to_have_value(str(number))
+        expected = [ten_digits(share) for share in softmax(logits[number], 0.5)]
+        assert [ten_digits(text) for text in probabilities(opened)] == expected
+        assert field.input_value() == "0.5"
+
+    shows(0)
+    expect(button(opened, "Previous row")).to_be_disabled()
+    button(opened, "Next row").click()
+    shows(1)
+    button(opened, "Next row").click()
+    shows(2)
+    button(opened, "Previous row").click()
+    shows(1)
+    go(opened, 1596)
+    shows(1596)
+    expect(button(opened, "Next row")).to_be_disabled()
+    assert opened.evaluate("violations") == []
+
+
+def test_brackets_step_but_for_where_they_are_typed(opened: Page) -> None:
+    opened.keyboard.press("]")
+    expect(row(opened)).to_have_value("1")
+    opened.get_by_role("slider", name="Temperature").press("]")
+    expect(row(opened)).to_have_value("2")
+    opened.keyboard.press("[")
+    expect(row(opened)).to_have_value("1")
+    opened.get_by_role("textbox", name="Temperature value").press("]")
+    row(opened).press("End")
+    row(opened).press("[")
+    expect(row(opened)).to_have_value("1[")
+    row(opened).press("Escape")
+    expect(row(opened)).to_have_value("1")
+
+
+def test_the_target_is_marked_and_named(opened: Page) -> None:
+    logits, targets, names = samples.digits()
+    wrong = int(np.argmax(logits.argmax(axis=1) != targets))
+    for number, verdict in ((0, "right"), (wrong, "wrong")):
+        go(opened, number)
+        name = names[targets[number]]
+        expect(opened.locator(".status")).to_contain_text(f"Target: “{name}”,")
+        expect(opened.locator(".status")).to_contain_text(f": {verdict}.")
+        figure = opened.get_by_role("figure", name="Softmax")
+        assert figure.locator(".target").inner_text().startswith(name)
+
+
+def test_orders_begin_with_the_row_that_python_finds(opened: Page) -> None:
+    logits, targets, _ = samples.digits()
+    shares = softmax(logits.astype(np.float64))
+    mistakes = np.flatnonzero(shares.argmax(axis=1) != targets)
+    surest = mistakes[np.argsort(-shares[mistakes].max(axis=1), kind="stable")]
+    order(opened).select_option("Wrong first")
+    expect(opened.get_by_text("1st in this order")).to_be_visible(timeout=PATIENCE_MS)
+    for place in range(3):
+        expect(row(opened)).to_have_value(str(surest[place]))
+        button(opened, "Next row").click()
+    order(opened).select_option("As given")
+    expect(row(opened)).to_have_value(str(surest[3]))
+    expect(opened.get_by_text("in this order")).to_have_count(0)
+
+
+def test_what_is_no_row_is_told_and_the_last_stays(opened: Page) -> None:
+    go(opened, 7)
+    row(opened).fill("1597")
+    row(opened).press("Enter")
+    alert = opened.get_by_role("group", name="Rows").get_by_role("alert")
+    expect(alert).to_have_text("Row must be 0 to 1,596, got “1597”.")
+    row(opened).press("Escape")
+    expect(row(opened)).to_have_value("7")
+    expect(alert).to_have_count(0)
+    button(opened, "Next row").click()
+    expect(row(opened)).to_have_value("8")
+
+
+def test_after_random_logits_the_rows_go_on(opened: Page) -> None:
+    go(opened, 7)
+    button(opened, "New random logits").click()
+    expect(row(opened)).to_have_value("")
+    button(opened, "Next row").click()
+    expect(row(opened)).to_have_value("8")
+
+
+def test_a_server_that_has_ended_is_told(browser: Browser) -> None:
+    # A page of its own, for a request that fails is an error in the console.
+    page = browser.new_page()
+    try:
+        with explorer("--sample", "digits") as served:
+            page.goto(served.url)
+            expect(row(page)).to_have_value("0")
+        go_to = row(page)
+        go_to.fill("9")
+        go_to.press("Enter")
+        alert = page.get_by_role("group", name="Rows").get_by_role("alert")
+        expect(alert).to_contain_text("no answer")
+        assert len(probabilities(page)) == 10
+    finally:
+        page.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the server's memory is read from /proc")
+def test_four_gigabytes_are_gone_through_in_little_memory(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "many.npy"
+    # A sparse file: only the rows that are written take up room on the disk.
+    logits = np.lib.format.open_memmap(path, "w+", np.float32, (COUNT, LANES))
+    draw = np.random.default_rng(0)
+    written = [0, 1, 2, 300, 777_777, COUNT - 1]
+    for number in written:
+        logits[number] = draw.normal(scale=3, size=LANES)
+    logits.flush()
+
+    with explorer(path) as served:
+        before = served.memory()
+        assert before < 200 * MEGABYTE
+        page.goto(served.url)
+        for number in written:
+            go(page, number)
+            top = np.sort(softmax(logits[number].astype(np.float64)))[::-1][:15]
+            shown = [ten_digits(text) for text in probabilities(page)]
+            assert shown == [ten_digits(share) for share in top]
+        go(page, 0)
+        for number in range(1, 301):
+            button(page, "Next row").press("Enter")
+            expect(row(page)).to_have_value(str(number))
+        assert served.memory() < before + 20 * MEGABYTE
+        # A pass over all of the file begins, and the rows can be gone through meanwhile.
+        order(page).select_option("Most uncertain first")
+        expect(page.get_by_text("sorting …")).to_be_visible()
+        go(page, 777_777)
+        assert served.memory() < before + 200 * MEGABYTE
+        page.goto("about:blank")  # or it would go on asking a server that has ended

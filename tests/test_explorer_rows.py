@@ -1,0 +1,273 @@
+# ruff: noqa: ANN401 - logits are of any array library
+from __future__ import annotations
+
+import base64
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from thermoscope import entropy, open_logits, softmax
+from thermoscope.explorer import rows as module
+from thermoscope.explorer.rows import RowSource, has_rows
+from thermoscope.files import FileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 0.1, 0.2], [0.0, 9.0, 1.0], [5.0, 0.0, 4.0]])
+TARGETS = [0, 2, 0, 2]
+
+
+def logits_of(answer: Mapping[str, Any]) -> list[float]:
+    return np.frombuffer(base64.b64decode(answer["logits"]), "<f8").tolist()
+
+
+def stepped(rows: RowSource, kind: str) -> list[int]:
+    """Return the rows by their places in an order, as the front end asks for them."""
+    if kind != "given":
+        rows.order(kind).result()
+    return [rows.answer({"order": kind, "place": place})["row"] for place in range(rows.count)]
+
+
+def as_file(folder: Path) -> Any:
+    np.save(folder / "logits.npy", LOGITS)
+    return open_logits(folder / "logits.npy")
+
+
+def as_memory_map(folder: Path) -> Any:
+    np.save(folder / "logits.npy", LOGITS)
+    return np.load(folder / "logits.npy", mmap_mode="r")
+
+
+def as_dask(_: Path) -> Any:
+    dask = pytest.importorskip("dask.array", reason="Dask is not installed")
+    return dask.from_array(LOGITS, chunks=(3, 2))
+
+
+def as_torch(_: Path) -> Any:
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+    return torch.tensor(LOGITS, requires_grad=True)
+
+
+def as_jax(_: Path) -> Any:
+    jax = pytest.importorskip("jax", reason="JAX is not installed")
+    return jax.numpy.array(LOGITS, dtype="float32")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda _: LOGITS,
+        lambda _: LOGITS.tolist(),
+        lambda _: LOGITS.astype(">f4"),
+        lambda _: np.asfortranarray(LOGITS),
+        lambda _: pd.DataFrame(LOGITS),
+        as_file,
+        as_memory_map,
+        as_dask,
+        as_torch,
+        as_jax,
+    ],
+)
+def test_rows_of_any_kind_are_the_same(make: Any, tmp_path: Path) -> None:
+    data = make(tmp_path)
+    assert has_rows(data)
+    rows = RowSource(data, ["a", "b", "c"], targets=TARGETS)
+    assert rows.about() == {"count": 4, "orders": ["given", "uncertain", "wrong"]}
+    for row, logits in enumerate(LOGITS):
+        state = rows.state(row, 0.5)
+        np.testing.assert_allclose(state.logits, logits, rtol=1e-6)
+        assert (state.row, state.target) == (row, TARGETS[row])
+        assert (state.labels, state.temperature) == (("a", "b", "c"), 0.5)
+    assert stepped(rows, "given") == [0, 1, 2, 3]
+    assert stepped(rows, "uncertain") == [1, 0, 3, 2]
+    # 2 and 3 are wrong, 2 the surer one; of the others 1 is the less sure one.
+    assert stepped(rows, "wrong") == [2, 3, 1, 0]
+
+
+@given(
+    arrays(np.float64, st.tuples(st.integers(1, 20), st.just(4)), elements=st.floats(-40, 40)),
+    st.randoms(use_true_random=False),
+)
+def test_orders_are_those_of_a_plain_sort(logits: Any, random: Any) -> None:
+    targets = [random.randrange(4) for _ in logits]
+    rows = RowSource(logits, targets=targets)
+    uncertain = [entropy(row) for row in logits[stepped(rows, "uncertain")]]
+    assert uncertain == pytest.approx(sorted(uncertain, reverse=True), abs=1e-6)
+    order = stepped(rows, "wrong")
+    assert sorted(order) == list(range(len(logits)))
+    right = [logits[row].argmax() == targets[row] for row in order]
+    assert right == sorted(right)
+    mistakes = [softmax(logits[row]).max() for row in order if logits[row].argmax() != targets[row]]
+    assert mistakes == pytest.approx(sorted(mistakes, reverse=True), abs=1e-6)
+
+
+def test_mistakes_which_all_round_to_certainty_are_told_apart() -> None:
+    logits = np.array([[30.0, 0.0], [60.0, 0.0], [45.0, 0.0]], np.float32)
+    assert stepped(RowSource(logits, targets=[1, 1, 1]), "wrong") == [1, 2, 0]
+
+
+def test_rows_of_nan_come_last() -> None:
+    logits = np.array([[np.nan, 0.0], [5.0, 0.0], [0.0, 0.0]])
+    assert stepped(RowSource(logits), "uncertain") == [2, 1, 0]
+
+
+def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = np.random.default_rng(0).normal(size=(101, 7))
+    targets = np.arange(101) % 7
+    whole = [stepped(RowSource(logits, targets=targets), kind) for kind in ("uncertain", "wrong")]
+    monkeypatch.setattr(module, "BATCH", 7 * 10)
+    parts = [stepped(RowSource(logits, targets=targets), kind) for kind in ("uncertain", "wrong")]
+    assert parts == whole
+
+
+def test_opening_reads_nothing_and_a_row_reads_itself_alone() -> None:
+    class Watched:
+        shape = (1_000_000_000, 3)
+        asked: list[Any] = []  # noqa: RUF012 - one instance
+
+        def __getitem__(self, index: Any) -> Any:
+            self.asked.append(index)
+            return LOGITS[0]
+
+    rows = RowSource(Watched())
+    assert Watched.asked == []
+    assert rows.state(999_999_999).logits.tolist() == LOGITS[0].tolist()
+    assert Watched.asked == [999_999_999]
+
+
+def test_labels_which_all_rows_share_are_sent_only_where_asked_for(tmp_path: Path) -> None:
+    rows = RowSource(pd.DataFrame(LOGITS, columns=["a", "b", "c"]))
+    assert "labels" not in rows.answer({"place": "1"})
+    assert rows.answer({"place": "1", "labels": "all"})["labels"] == ["a", "b", "c"]
+    assert RowSource(LOGITS).answer({"place": "1"})["labels"] is None
+    path = tmp_path / "logits.jsonl"
+    path.write_text('{"cat": 2.0, "dog": 1.0}\n{"cat": 0.5, "dog": 3.0}\n', encoding="utf-8")
+    assert RowSource(open_logits(path)).state(1).labels == ("cat", "dog")
+
+
+def test_each_token_of_a_response_has_labels_and_a_mass_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "response.json"
+    probs = [
+        '{"probs": [{"tok_str": "B", "prob": 0.5}, {"tok_str": "C", "prob": 0.25}]}',
+        '{"probs": [{"tok_str": "D", "prob": 0.75}]}',
+    ]
+    path.write_text(f'{{"completion_probabilities": [{", ".join(probs)}]}}', encoding="utf-8")
+    rows = RowSource(open_logits(path))
+    answers = [rows.answer({"order": "given", "place": str(place)}) for place in range(2)]
+    assert [answer["labels"] for answer in answers] == [
+        ["B", "C", "not reported"],
+        ["D", "not reported"],
+    ]
+    for answer in answers:
+        assert softmax(logits_of(answer))[-1] == pytest.approx(0.25)
+
+
+def test_a_row_has_its_place_in_each_order() -> None:
+    rows = RowSource(LOGITS, targets=TARGETS)
+    rows.order("wrong").result()
+    found = rows.answer({"order": "wrong", "row": "1"})
+    assert (found["row"], found["place"], found["target"]) == (1, 2, 2)
+    assert logits_of(found) == LOGITS[1].tolist()
+    assert rows.answer({"order": "given", "row": "1"})["place"] == 1
+
+
+def test_an_order_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    go, at = threading.Event(), threading.Event()
+
+    def slowly(logits: Any) -> Any:
+        at.set()
+        assert go.wait(60)
+        return entropy(logits)
+
+    monkeypatch.setattr(module, "entropy", slowly)
+    rows = RowSource(LOGITS)
+    assert rows.answer({"order": "uncertain"})["done"] < 4
+    assert at.wait(60)
+    with pytest.raises(ValueError, match="order uncertain is not there yet: 0 of 4 rows"):
+        rows.answer({"order": "uncertain", "place": "0"})
+    # Meanwhile the rows can be gone through as they are.
+    assert rows.answer({"order": "given", "place": "2"})["row"] == 2
+    go.set()
+    rows.order("uncertain").result()
+    assert rows.answer({"order": "uncertain"}) == {"done": 4}
+
+
+def test_an_order_that_fails_says_why_and_begins_anew(tmp_path: Path) -> None:
+    rows = RowSource(as_file(tmp_path))
+    whole = (tmp_path / "logits.npy").read_bytes()
+    (tmp_path / "logits.npy").write_bytes(whole[:-1])
+    with pytest.raises(FileError, match=r"logits\.npy"):
+        rows.order("uncertain").result()
+    with pytest.raises(FileError, match=r"logits\.npy"):
+        rows.answer({"order": "uncertain"})
+    (tmp_path / "logits.npy").write_bytes(whole)
+    assert stepped(rows, "uncertain") == [1, 0, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ({"place": "4"}, "place must be 0 to 3, got 4"),
+        ({"place": "-1"}, "place must be 0 to 3, got -1"),
+        ({"place": ""}, "place must be 0 to 3, got "),
+        ({"place": "1.0"}, "place must be 0 to 3, got 1.0"),
+        ({"place": "٣"}, "place must be 0 to 3, got ٣"),
+        ({"place": "9" * 5000}, "place must be 0 to 3, got 9{40}$"),
+        ({"row": "x"}, "row must be 0 to 3, got x"),
+        ({"order": "best"}, "order must be given or uncertain or wrong, got best"),
+        ({"order": "best", "place": "0"}, "order must be given or uncertain or wrong, got best"),
+    ],
+)
+def test_what_is_no_query_is_refused(query: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        RowSource(LOGITS, targets=TARGETS).answer(query)
+
+
+def test_without_targets_nothing_is_wrong() -> None:
+    rows = RowSource(LOGITS)
+    assert rows.orders == ("given", "uncertain")
+    assert rows.state(0).target is None
+    with pytest.raises(ValueError, match="order must be given or uncertain, got wrong"):
+        rows.order("wrong")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"data": np.zeros(3)}, ValueError, r"logits must be rows of logits, got shape \(3,\)"),
+        ({"data": np.zeros((0, 3))}, ValueError, r"at least one number, got shape \(0, 3\)"),
+        ({"data": LOGITS, "labels": ["a"]}, ValueError, "labels must be 3, one for each logit"),
+        ({"data": LOGITS, "targets": [0]}, ValueError, "targets must be 4, one for each row"),
+        ({"data": LOGITS, "targets": [0, 1, 3, 0]}, ValueError, r"\[0, 3\), got 3 in row 2"),
+        ({"data": LOGITS, "targets": [0, -1, 2, 0]}, ValueError, r"\[0, 3\), got -1 in row 1"),
+        ({"data": LOGITS, "targets": [0, 1, 0.5, 0]}, ValueError, "got 0.5 in row 2"),
+        ({"data": LOGITS, "targets": list("abcd")}, TypeError, "whole numbers, got <U1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        RowSource(**arguments)
+
+
+def test_of_weights_the_largest_is_the_target() -> None:
+    weights = np.array([[0.1, 0.2, 0.7], [1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3]])
+    rows = RowSource(LOGITS, targets=weights)
+    assert [rows.state(row).target for row in range(4)] == [2, 0, 1, 0]
+
+
+@pytest.mark.parametrize("row", [-1, 4])
+def test_there_are_no_other_rows(row: int, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"row must be 0 to 3, got {row}"):
+        RowSource(LOGITS).state(row)
+    with pytest.raises(FileError, match=f"logits.npy: row must be 0 to 3, got {row}"):
+        RowSource(as_file(tmp_path)).state(row)

@@ -1,0 +1,247 @@
+import { batch, effect, signal } from "@preact/signals";
+import { count, ordinal } from "./format";
+import type { Instrument } from "./instrument";
+import { readState, type WrittenState } from "./state";
+
+/** "uncertain": the highest entropy at T = 1 first; "wrong": mistakes first, the surest at the top. */
+export type Order = "given" | "uncertain" | "wrong";
+
+/** What is known of the rows before any is asked for. */
+export interface About {
+  readonly count: number;
+  readonly orders: readonly Order[];
+}
+
+/** A row, by its place in an order that is there, or by its number. */
+type Wanted =
+  | { readonly order: Order; readonly place: number }
+  | { readonly order: Order; readonly row: number };
+
+/** A row, with the labels that all rows share only where they are not known; or how far an order is. */
+export type Query = (Wanted & { readonly labels?: "all" }) | { readonly order: Order };
+
+/** Rows that are handed over one at a time; `RowSource.answer` in Python is the other end. */
+export interface Rows extends About {
+  ask(query: Query): Promise<unknown>;
+  /** Where the keys that step are pressed: by default within the instrument. */
+  readonly keys?: EventTarget | undefined;
+}
+
+/** A row as it is written; labels which all rows share are left out. */
+type Found = Omit<WrittenState, "labels"> & {
+  readonly labels?: WrittenState["labels"];
+  readonly row: number;
+  readonly place: number;
+};
+
+/** So many answers are kept: the row that is shown, its neighbours, and where one came from. */
+const KEPT = 6;
+const POLL_MS = 200;
+
+/**
+ * Where in the rows the instrument is, and how it moves on. One request is under way at a time: of
+ * those that come meanwhile the last counts. The row that is shown stays until another is there.
+ */
+export class RowCursor {
+  /** The order in which the rows are stepped through, and the one chosen, which may be to come. */
+  readonly order = signal<Order>("given");
+  readonly chosen = signal<Order>("given");
+  /** The place in the order of the row that is shown, or was before random logits. */
+  readonly place = signal(0);
+  /** The share of the rows that were looked at for the order chosen; null where it is there. */
+  readonly progress = signal<number | null>(null);
+  readonly error = signal("");
+
+  /** Where the steps lead that were made so far, while the row there is to come. */
+  private aim = 0;
+  private wanted: Wanted | null = null;
+  private busy = false;
+  /** Grows when what was asked for before is no longer to be shown. */
+  private turn = 0;
+  private shown: number | null;
+  /** Undefined until a row has brought them. */
+  private labels: WrittenState["labels"] | undefined;
+  private readonly kept = new Map<string, Promise<Found>>();
+  private readonly unfollow: () => void;
+
+  constructor(
+    private readonly instrument: Instrument,
+    readonly rows: Rows,
+  ) {
+    const { row, labels } = instrument.items.peek();
+    this.shown = row;
+    if (row !== null) {
+      this.labels = labels;
+      this.place.value = this.aim = row;
+    }
+    // Other logits may come from elsewhere.
+    this.unfollow = effect(() => {
+      const { row: now } = instrument.items.value;
+      if (now === this.shown) return;
+      if (now === null) {
+        this.forget();
+        return;
+      }
+      this.shown = now;
+      this.settle("given", now);
+    });
+  }
+
+  close(): void {
+    this.forget();
+    this.unfollow();
+  }
+
+  private forget(): void {
+    this.turn++;
+    this.wanted = null;
+    this.aim = this.place.peek();
+  }
+
+  /** Goes so many places on, as far as there are rows. */
+  step(by: number): void {
+    const place = Math.max(0, Math.min(this.rows.count - 1, this.aim + by));
+    if (place === this.aim && this.instrument.items.peek().row !== null) return;
+    this.aim = place;
+    this.want({ order: this.order.peek(), place });
+  }
+
+  /** Goes to the row of a number that was typed; false where it is none. */
+  go(text: string): boolean {
+    const typed = text.replaceAll(",", "").trim();
+    const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
+    if (!(row < this.rows.count)) {
+      const got = typed === "" ? "nothing" : `“${typed.slice(0, 20)}”`;
+      this.error.value = `Row must be 0 to ${count(this.rows.count - 1)}, got ${got}.`;
+      return false;
+    }
+    const order = this.order.peek();
+    if (order === "given") this.aim = row;
+    this.want(order === "given" ? { order, place: row } : { order, row });
+    return true;
+  }
+
+  /** Goes to the first row of an order, once that is there; in the order given, stays. */
+  choose(order: Order): void {
+    const turn = ++this.turn;
+    batch(() => {
+      this.chosen.value = order;
+      this.error.value = "";
+      this.progress.value = null;
+      if (order === "given") this.settle(order, this.shown ?? 0);
+    });
+    if (order !== "given") void this.sort(order, turn);
+  }
+
+  /** Where in an order that is not the one given the row is, in words. */
+  note(): string {
+    const { value: progress } = this.progress;
+    if (progress !== null) return `sorting … ${Math.floor(100 * progress)} %`;
+    if (this.order.value === "given") return "";
+    return `${ordinal(this.place.value + 1)} in this order`;
+  }
+
+  private settle(order: Order, place: number): void {
+    batch(() => {
+      this.forget();
+      this.order.value = this.chosen.value = order;
+      this.progress.value = null;
+      this.place.value = this.aim = place;
+    });
+  }
+
+  private async sort(order: Order, turn: number): Promise<void> {
+    try {
+      for (let done = 0; done < this.rows.count; ) {
+        ({ done } = (await this.rows.ask({ order })) as { done: number });
+        if (turn !== this.turn) return;
+        this.progress.value = done / this.rows.count;
+        if (done < this.rows.count) await new Promise((over) => setTimeout(over, POLL_MS));
+        if (turn !== this.turn) return;
+      }
+      this.progress.value = null;
+      this.want({ order, place: 0 });
+    } catch (error) {
+      if (turn !== this.turn) return;
+      this.progress.value = null;
+      this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    batch(() => {
+      this.error.value = error instanceof Error ? error.message : String(error);
+      if (this.progress.peek() === null) this.chosen.value = this.order.peek();
+    });
+  }
+
+  private want(query: Wanted): void {
+    this.error.value = "";
+    this.wanted = query;
+    if (!this.busy) void this.pursue();
+  }
+
+  private async pursue(): Promise<void> {
+    this.busy = true;
+    while (this.wanted !== null) {
+      const { turn, wanted } = this;
+      try {
+        const found = await this.get(wanted);
+        if (turn !== this.turn) continue;
+        this.show(found, wanted.order, wanted === this.wanted);
+      } catch (error) {
+        if (wanted !== this.wanted) continue;
+        this.aim = this.place.peek();
+        this.fail(error);
+      }
+      if (wanted === this.wanted) this.wanted = null;
+    }
+    this.busy = false;
+    if (this.error.peek() !== "") return;
+    const [order, place] = [this.order.peek(), this.place.peek()];
+    for (const beside of [place + 1, place - 1]) {
+      if (beside < 0 || beside >= this.rows.count) continue;
+      // What goes wrong will be told to whoever goes there.
+      this.get({ order, place: beside }).catch(() => undefined);
+    }
+  }
+
+  private show(found: Found, order: Order, last: boolean): void {
+    const { labels = this.labels ?? null, row, place } = found;
+    this.labels ??= labels;
+    const { logits, source, target } = readState({ ...found, labels });
+    const items = this.instrument.items.peek();
+    this.shown = row;
+    batch(() => {
+      this.order.value = order;
+      this.place.value = place;
+      if (last) this.aim = place;
+      this.instrument.change({
+        logits,
+        // A notebook need not be sent the same labels for each row.
+        ...(labels === items.labels ? {} : { labels }),
+        source,
+        row,
+        target,
+      });
+    });
+  }
+
+  private get(query: Wanted): Promise<Found> {
+    const key = JSON.stringify(query);
+    let found = this.kept.get(key);
+    if (found === undefined) {
+      const known = this.labels !== undefined;
+      found = this.rows.ask(known ? query : { ...query, labels: "all" }) as Promise<Found>;
+      found.catch(() => this.kept.delete(key));
+    }
+    // The one used last goes to the end of those kept.
+    this.kept.delete(key);
+    this.kept.set(key, found);
+    for (const oldest of this.kept.keys()) {
+      if (this.kept.size <= KEPT) break;
+      this.kept.delete(oldest);
+    }
+    return found;
+  }
+}

@@ -1,0 +1,103 @@
+import { useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Order, RowCursor } from "../cursor";
+import { count } from "../format";
+import type { Part } from "./view";
+
+const NAMES: Readonly<Record<Order, string>> = {
+  given: "As given",
+  uncertain: "Most uncertain first",
+  wrong: "Wrong first",
+};
+const STEPS: Readonly<Record<string, number>> = { "[": -1, "]": 1 };
+
+/** Goes from row to row. */
+export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCursor }) {
+  const { rows, place, chosen, error } = cursor;
+  const bar = useRef<HTMLDivElement>(null);
+  /** What is in the text field while it is not simply the row. */
+  const draft = useSignal<string | null>(null);
+
+  useEffect(() => {
+    const keys = rows.keys ?? bar.current!.closest(".instrument")!;
+    function pressed(event: Event): void {
+      const { altKey, ctrlKey, metaKey, key, target } = event as KeyboardEvent;
+      const step = STEPS[key];
+      // On some keyboards brackets are typed with AltGr, which is Ctrl and Alt.
+      const typed = (event as KeyboardEvent).getModifierState("AltGraph");
+      if (step === undefined || metaKey || ((altKey || ctrlKey) && !typed)) return;
+      if ((target as Element).closest?.('input:not([type="range"]), select, textarea')) return;
+      event.preventDefault();
+      cursor.step(step);
+    }
+    keys.addEventListener("keydown", pressed);
+    return () => keys.removeEventListener("keydown", pressed);
+  }, [cursor]);
+
+  const text = useComputed(() => draft.value ?? String(instrument.items.value.row ?? ""));
+  const last = rows.count - 1;
+  return (
+    <div class="stepper" role="group" aria-label="Rows" ref={bar}>
+      <button
+        type="button"
+        aria-label="Previous row"
+        aria-keyshortcuts="["
+        title="Previous row: ["
+        disabled={useComputed(() => place.value === 0)}
+        onClick={() => cursor.step(-1)}
+      >
+        ←
+      </button>
+      <label class="field">
+        Row
+        <input
+          type="text"
+          inputMode="numeric"
+          autocomplete="off"
+          spellcheck={false}
+          style={{ width: `${String(last).length + 4}ch` }}
+          value={text}
+          aria-invalid={useComputed(() => (draft.value !== null && error.value !== "" ? "true" : "false"))}
+          aria-description={error}
+          onInput={(event) => (draft.value = event.currentTarget.value)}
+          onChange={(event) => {
+            if (cursor.go(event.currentTarget.value)) draft.value = null;
+          }}
+          onKeyDown={(event) => {
+            if (event.key !== "Escape") return;
+            draft.value = null;
+            error.value = "";
+          }}
+        />
+      </label>
+      <span class="of">of {count(rows.count)}</span>
+      <button
+        type="button"
+        aria-label="Next row"
+        aria-keyshortcuts="]"
+        title="Next row: ]"
+        disabled={useComputed(() => place.value === last)}
+        onClick={() => cursor.step(1)}
+      >
+        →
+      </button>
+      <label class="field">
+        Order
+        <select
+          value={chosen}
+          onChange={(event) => cursor.choose(event.currentTarget.value as Order)}
+        >
+          {rows.orders.map((order) => (
+            <option key={order} value={order}>
+              {NAMES[order]}
+            </option>
+          ))}
+        </select>
+      </label>
+      <output aria-live="polite">{useComputed(() => cursor.note())}</output>
+      <p class="error" role="alert">
+        {error}
+      </p>
+    </div>
+  );
+}
