@@ -9,11 +9,27 @@ import math
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
 
+from thermoscope.cli_shared import (
+    AppliedTemperature,
+    Columns,
+    LabelsFile,
+    Probabilities,
+    Reading,
+    Row,
+    Temperature,
+    check_labels,
+    ending,
+    printable,
+    progress,
+    strict,
+    warn_of_probabilities,
+    warn_where_suspicious,
+)
 from thermoscope.definition import softmax
 from thermoscope.explorer.state import State, validate_temperature
 from thermoscope.files import (
@@ -21,7 +37,6 @@ from thermoscope.files import (
     Logits,
     LogitsFile,
     are_distributions,
-    open_logits,
     parse_logits,
     read_labels,
     write_whole,
@@ -58,47 +73,6 @@ OptionalFile = Annotated[
         "of a language model answers, with logprobs). Without it, random ones.",
         show_default=False,
     ),
-]
-LabelsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--labels",
-        metavar="FILE",
-        help="Labels: a .json list, or a text with one label a line.",
-        show_default=False,
-    ),
-]
-Temperature = Annotated[
-    str,
-    typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
-]
-Row = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="The row of a file of several, counted from 0.", show_default=False
-    ),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="What to read in the file: the array, the column of lists, or each class; may be "
-        "given several times.",
-        show_default=False,
-    ),
-]
-AppliedTemperature = Annotated[
-    float | None,
-    typer.Option(
-        metavar="T0",
-        help="Undo a temperature by which the logits, or what the logprobs come from, were "
-        "divided.",
-        show_default=False,
-    ),
-]
-Probabilities = Annotated[
-    bool,
-    typer.Option("--probabilities", help="The file holds probabilities: take their logarithm."),
 ]
 
 
@@ -191,7 +165,7 @@ def export(
     from thermoscope.explorer.page import write_page
 
     write_page(out, state)
-    typer.echo(f"Wrote {_printable(str(out))}")
+    typer.echo(f"Wrote {printable(str(out))}")
 
 
 @app.command("softmax", context_settings={"ignore_unknown_options": True})
@@ -244,7 +218,7 @@ def compute(
     $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
-    if output is not None and _ending(output) not in {*_WRITERS, *ENDINGS}:
+    if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
         *most, last = sorted({*_WRITERS, *ENDINGS})
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
     reading = Reading(columns, applied_temperature, probabilities)
@@ -257,8 +231,8 @@ def compute(
         found = _only(found, row, reading)
     state = _state(found, labels, temperature)
     result = softmax(state.logits, state.temperature)
-    if output is not None and _ending(output) in _WRITERS:
-        write_whole(output, _WRITERS[_ending(output)](state, result))
+    if output is not None and ending(output) in _WRITERS:
+        write_whole(output, _WRITERS[ending(output)](state, result))
     elif output is not None:
         rows = result[None]
         write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
@@ -299,7 +273,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _discard_output()
         else:
             raise
-        typer.echo(f"thermoscope: error: {_printable(message)}", err=True)
+        typer.echo(f"thermoscope: error: {printable(message)}", err=True)
         return 2
     return int(code or 0)
 
@@ -307,22 +281,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _discard_output() -> None:
     """Let what could not be written go, else Python tries it again at its end and complains."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-class Reading(NamedTuple):
-    """How a file is to be read."""
-
-    columns: list[str] | None
-    applied_temperature: float | None
-    probabilities: bool
-
-    def open(self, file: str | Path) -> LogitsFile:
-        return open_logits(
-            file,
-            columns=self.columns or None,
-            probabilities=self.probabilities,
-            applied_temperature=self.applied_temperature,
-        )
 
 
 def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None:
@@ -342,57 +300,31 @@ def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None
 def _only(file: LogitsFile, row: int | None, reading: Reading) -> Logits:
     logits = file.only(row)
     if not reading.probabilities and are_distributions(logits.values[None])[0]:
-        _warn_of_probabilities(file)
+        warn_of_probabilities(file)
     return logits
-
-
-def _warn_of_probabilities(file: LogitsFile) -> None:
-    # The only lane there is has weight 1, whatever it holds.
-    if file.shape[1] > 1:
-        typer.echo(
-            f"thermoscope: warning: {_printable(file.source)}: what was read is >= 0 and sums to "
-            "1 in each row, as probabilities do and logits hardly ever: if it is, add "
-            "--probabilities",
-            err=True,
-        )
 
 
 def _write_all(
     file: LogitsFile, labels: Path | None, temperature: float, output: Path, reading: Reading
 ) -> None:
     """Write the softmax of all rows of a file, a batch at a time."""
-    if _ending(output) not in ENDINGS:
+    if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
     names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
     if names is not None:
-        _check_labels(labels, names, file.shape[1], file.source)
+        check_labels(labels, names, file.shape[1], file.source)
     dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
-    suspicious = not reading.probabilities
-
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (BarColumn(), TaskProgressColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not os.isatty(2), transient=True) as progress:
-        task = progress.add_task("", total=math.prod(file.shape) * file.dtype.itemsize)
+    warn_where_suspicious(file, reading)
+    with progress("softmax", file.shape[0]) as tell:
 
         def batches() -> Iterator[NDArray[Any]]:
-            nonlocal suspicious
+            done = 0
             for batch in file.batches():
-                suspicious = suspicious and bool(are_distributions(batch).all())
                 yield softmax(batch.astype(dtype, copy=False), temperature)
-                progress.advance(task, batch.nbytes)
+                done += len(batch)
+                tell(done, None, 1)
 
         write_rows(output, batches(), shape=file.shape, dtype=dtype, labels=names)
-    if suspicious:
-        _warn_of_probabilities(file)
 
 
 def _read_words(words: list[str], row: int | None, reading: Reading) -> Logits | LogitsFile:
@@ -436,19 +368,8 @@ def _state(logits: Logits | None, labels: Path | None, temperature: str) -> Stat
     if names is None:
         names = own_names
     else:
-        _check_labels(labels, names, values.size, source)
+        check_labels(labels, names, values.size, source)
     return State.of(values, names, temperature=number, source=source)
-
-
-def _check_labels(file: Path | None, labels: Sequence[str], count: int, source: str) -> None:
-    if len(labels) != count:
-        raise FileError(
-            f"{file}: labels must be {count:,}, one for each logit of {source}, got {len(labels):,}"
-        )
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.lower()
 
 
 def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:
@@ -478,15 +399,8 @@ def _json(state: State, probabilities: NDArray[np.float64]) -> bytes:
         "entropy": float(entropy(state.logits, state.temperature)),
         "perplexity": float(perplexity(state.logits, state.temperature)),
     }
-    text = json.dumps({name: _strict(value) for name, value in document.items()}, allow_nan=False)
+    text = json.dumps(strict(document), allow_nan=False)
     return f"{text}\n".encode()
-
-
-def _strict(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return `value` with strings for the numbers which JSON lacks."""
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _WRITERS: Final = {".npy": _npy, ".csv": _csv, ".json": _json}
@@ -513,7 +427,7 @@ def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
         label = str(item) if state.labels is None else state.labels[item]
         probability = float(probabilities[item])
         table.add_row(
-            Text(_printable(label)),
+            Text(printable(label)),
             f"{state.logits[item]:.6g}",
             _digits(probability),
             Bar(top, 0, probability, color="green") if probability > 0 else None,
@@ -536,11 +450,3 @@ def _digits(probability: float) -> str:
         return f"{probability:.0f}"
     texts = (f"{probability:#.{digits}g}" for digits in range(6, 17))
     return next((text for text in texts if float(text) < 1), repr(probability))
-
-
-def _printable(text: str) -> str:
-    """Return `text` on one line, with escapes for what would act on a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
