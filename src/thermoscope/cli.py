@@ -1,4 +1,4 @@
-"""The command line: ``thermoscope explore | export | softmax``."""
+"""The command line: ``thermoscope explore | export | softmax | fit | reliability | sweep``."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import numpy as np
 import typer
 
+from thermoscope import cli_fit
 from thermoscope.cli_shared import (
     AppliedTemperature,
     Columns,
@@ -21,8 +22,10 @@ from thermoscope.cli_shared import (
     Probabilities,
     Reading,
     Row,
+    Scheduler,
     Temperature,
     check_labels,
+    cluster,
     ending,
     printable,
     progress,
@@ -43,7 +46,7 @@ from thermoscope.files import (
 )
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
-from thermoscope.writers import ENDINGS, write_rows
+from thermoscope.writers import ENDINGS, write_dask, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -91,6 +94,10 @@ def thermoscope(
     $ thermoscope explore
     $ thermoscope export lesson.html
     $ thermoscope softmax 2.0 1.0 0.1 -T 0.5
+
+    And the temperature that a model needs, from its logits and the true classes:
+
+    $ thermoscope fit logits.npy targets.npy
     """
     if version:
         from importlib.metadata import version as version_of
@@ -206,6 +213,7 @@ def compute(
             'perplexity as JSON, with "inf", "-inf" and "nan" as strings.',
         ),
     ] = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
@@ -216,6 +224,7 @@ def compute(
     $ thermoscope softmax logits.npy --labels tokens.json
     $ thermoscope softmax batch.npy --row 3 -o probabilities.npy
     $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
+    $ thermoscope softmax logits.zarr -T 1.7 -o out.zarr --scheduler tcp://10.0.0.1:8786
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
@@ -225,24 +234,20 @@ def compute(
     found = _read_words(logits or ["-"], row, reading)
     if isinstance(found, LogitsFile):
         # A single row is one of float64, as typed numbers are.
-        if row is None and found.shape[0] > 1 and output is not None and not as_json:
-            _write_all(found, labels, validate_temperature(temperature), output, reading)
+        many = found.shape[0] > 1 or scheduler is not None
+        if row is None and many and output is not None and not as_json:
+            number = validate_temperature(temperature)
+            _write_all(found, labels, number, output, reading=reading, scheduler=scheduler)
             return
         found = _only(found, row, reading)
+    if scheduler is not None:
+        raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = _state(found, labels, temperature)
-    result = softmax(state.logits, state.temperature)
-    if output is not None and ending(output) in _WRITERS:
-        write_whole(output, _WRITERS[ending(output)](state, result))
-    elif output is not None:
-        rows = result[None]
-        write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
-    if as_json:
-        typer.echo(_json(state, result), nl=False)
-    elif output is None and os.isatty(1):
-        _print_table(state, result)
-    elif output is None:
-        for start in range(0, result.size, BLOCK):
-            typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
+    _give(state, softmax(state.logits, state.temperature), output, as_json=as_json)
+
+
+for command in (cli_fit.fit, cli_fit.reliability, cli_fit.sweep):
+    app.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -305,9 +310,15 @@ def _only(file: LogitsFile, row: int | None, reading: Reading) -> Logits:
 
 
 def _write_all(
-    file: LogitsFile, labels: Path | None, temperature: float, output: Path, reading: Reading
+    file: LogitsFile,
+    labels: Path | None,
+    temperature: float,
+    output: Path,
+    *,
+    reading: Reading,
+    scheduler: str | None,
 ) -> None:
-    """Write the softmax of all rows of a file, a batch at a time."""
+    """Write the softmax of all rows of a file, a batch at a time, or a chunk on each worker."""
     if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
     names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
@@ -315,6 +326,11 @@ def _write_all(
         check_labels(labels, names, file.shape[1], file.source)
     dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
     warn_where_suspicious(file, reading)
+    if scheduler is not None:
+        with cluster(scheduler):
+            rows = file.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
+            write_dask(output, rows, labels=names)
+        return
     with progress("softmax", file.shape[0]) as tell:
 
         def batches() -> Iterator[NDArray[Any]]:
@@ -325,6 +341,22 @@ def _write_all(
                 tell(done, None, 1)
 
         write_rows(output, batches(), shape=file.shape, dtype=dtype, labels=names)
+
+
+def _give(state: State, result: NDArray[np.float64], output: Path | None, *, as_json: bool) -> None:
+    """Write one row of probabilities, or print it."""
+    if output is not None and ending(output) in _WRITERS:
+        write_whole(output, _WRITERS[ending(output)](state, result))
+    elif output is not None:
+        rows = result[None]
+        write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
+    if as_json:
+        typer.echo(_json(state, result), nl=False)
+    elif output is None and os.isatty(1):
+        _print_table(state, result)
+    elif output is None:
+        for start in range(0, result.size, BLOCK):
+            typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
 
 
 def _read_words(words: list[str], row: int | None, reading: Reading) -> Logits | LogitsFile:
