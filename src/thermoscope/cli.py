@@ -319,6 +319,8 @@ def _write_all(
     scheduler: str | None,
 ) -> None:
     """Write the softmax of all rows of a file, a batch at a time, or a chunk on each worker."""
+    if scheduler is not None and ending(output) != ".zarr":
+        raise FileError(f"{output}: with --scheduler, probabilities must go to a .zarr store")
     if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
     names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)

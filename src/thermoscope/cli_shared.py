@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from contextlib import contextmanager
@@ -182,8 +183,14 @@ def cluster(address: str) -> Iterator[Any]:
     try:
         get_address_host_port(address, strict=True)
         client = distributed.Client(address, timeout=ANSWER)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"--scheduler: no Dask scheduler answers: {error}") from error
+    except ValueError as error:
+        raise ValueError(
+            f"--scheduler must be an address such as tcp://host:8786, got {address!r}"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"--scheduler: no Dask scheduler answers at {address} within {ANSWER} s"
+        ) from error
     with client:
         try:
             client.wait_for_workers(1, timeout=ANSWER)
@@ -193,6 +200,10 @@ def cluster(address: str) -> Iterator[Any]:
             ) from error
         try:
             yield client
+        except KeyboardInterrupt:
+            # What distributed gives up then, asyncio would complain of at the end.
+            logging.getLogger("asyncio").disabled = True
+            raise
         except (CancelledError, distributed.KilledWorker) as error:
             raise ValueError(f"--scheduler: the cluster at {address} failed: {error}") from error
 

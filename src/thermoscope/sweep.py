@@ -82,7 +82,7 @@ def sweep(
     --------
     >>> found = sweep([([[2.0, 1.0, 0.1]], None)], [0.5, 1.0, 100.0])
     >>> found.perplexity.round(3), found.top_probability.round(3)
-    (array([1.644, 2.343, 3.   ]), array([0.864, 0.659, 0.336]))
+    (array([1.574, 2.332, 3.   ]), array([0.864, 0.659, 0.337]))
     """
     t = np.array(temperatures, float)
     if t.ndim != 1 or not t.size or not ((t > 0) & (t < math.inf)).all():

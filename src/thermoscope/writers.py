@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -145,8 +148,24 @@ def write_dask(
         raise ValueError(f"labels must be {rows.shape[1]}, one for each lane, got {len(labels)}")
     with replacing(path) as temporary:
         store = _zarr(temporary, rows.shape, rows.chunksize, rows.dtype, labels)
-        # No two chunks of Dask share one of Zarr: nothing has to be locked.
-        rows.store(store, lock=False)
+        try:
+            # No two chunks of Dask share one of Zarr: nothing has to be locked.
+            rows.store(store, lock=False)
+        except BaseException:
+            _wait_for_workers()
+            raise
+
+
+def _wait_for_workers() -> None:
+    """Wait until no worker writes: one that did after the store was removed would make it anew."""
+    with suppress(ImportError, ValueError):  # ValueError: there is no cluster
+        client = import_module("distributed").default_client()
+        while any(client.run(_writing).values()):
+            sleep(0.1)
+
+
+def _writing(dask_worker: Any) -> bool:  # noqa: ANN401 - distributed may not be there
+    return any(str(task.key).startswith("('store") for task in dask_worker.state.executing)
 
 
 def check_ending(path: str | os.PathLike[str], what: str) -> None:
