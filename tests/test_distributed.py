@@ -183,6 +183,23 @@ def test_a_file_comes_to_dask_in_chunks(data: tuple[np.ndarray, ...], ending: st
 
 
 @pytest.mark.usefixtures("files")
+def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def compute(sums: Any) -> Any:  # noqa: ANN401 - as dask.compute
+        names.extend(str(key) for key in dict(sums.__dask_graph__()))
+        return original(sums)
+
+    original = dask.compute
+    monkeypatch.setattr(dask, "compute", compute)
+    file = ts.open_logits("logits.npy")
+    ts.reliability(file.to_dask(), np.load("targets.npy"))
+    assert sum("worked" in name for name in names) == 20
+    # Apart, the rows could be sent from one worker to another.
+    assert not [name for name in names if "_chunk" in name]
+
+
+@pytest.mark.usefixtures("files")
 def test_a_damaged_file_is_named_by_the_worker() -> None:
     rows = ts.open_logits("logits.npy").to_dask()
     Path("logits.npy").write_bytes(Path("logits.npy").read_bytes()[:-5])
@@ -217,15 +234,15 @@ def die_once(mark: Path) -> None:
     """Make a worker end, once in all, while it reads a chunk of the second half of a file."""
     read = LogitsFile._chunk
 
-    def chunk(self: LogitsFile, block_info: dict[Any, Any]) -> np.ndarray:
-        if block_info[None]["array-location"][0][0] >= 1500:
+    def chunk(self: LogitsFile, starts: np.ndarray, size: int) -> np.ndarray:
+        if starts[0] >= 1500:
             try:
                 mark.touch(exist_ok=False)
             except FileExistsError:
                 pass
             else:
                 os._exit(1)
-        return read(self, block_info)
+        return read(self, starts, size)
 
     LogitsFile._chunk = chunk  # type: ignore[method-assign]
 

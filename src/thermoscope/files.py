@@ -246,9 +246,13 @@ class LogitsFile:
         if size < 1:
             raise ValueError(f"size must be >= 1, got {size}")
         whole, rest = divmod(count, size)
-        return array.map_blocks(
+        # A graph by blocks: Dask makes one task of it and of what is done with the chunk.
+        starts = array.from_array(np.arange(0, count, size), chunks=1)
+        return starts.map_blocks(
             self._chunk,
+            size,
             chunks=((size,) * whole + ((rest,) if rest else ()), (lanes,)),
+            new_axis=1,
             dtype=self.dtype,
             meta=np.empty((0, 0), self.dtype),
         )
@@ -268,9 +272,10 @@ class LogitsFile:
             yield values
             start += len(piece)
 
-    def _chunk(self, block_info: dict[Any, Any]) -> NDArray[Any]:
+    def _chunk(self, starts: NDArray[np.int64], size: int) -> NDArray[Any]:
         """Return a chunk of `to_dask`; a task."""
-        (start, stop), _ = block_info[None]["array-location"]
+        start = int(starts[0])
+        stop = min(start + size, self.shape[0])
         with naming(self._path):
             return next(rebatched(self._pieces(start, stop, stop - start), stop - start))
 
