@@ -47,7 +47,7 @@ class Cost:
     tasks: float  # which read a chunk
     read: float  # bytes of logits
     written: float  # bytes, before compression
-    sent: float  # bytes of sums, at most: if each task's leave the worker
+    sent: float  # bytes, at most: if all sums, and all targets in each pass, change the worker
     known: float  # bytes of targets, sent once
     flops: float
 
@@ -63,12 +63,14 @@ def cost(
     envelope = ENVELOPE if doubles else 0
     # The first pass of a fit is of two temperatures.
     temperatures = passes + (command == "fit")
+    known = 0 if command == "softmax" else rows * np.min_scalar_type(lanes - 1).itemsize
+    sums = 2 * 8 * temperatures * doubles + passes * envelope
     return Cost(
         tasks=passes * chunks,
         read=passes * size,
         written=size if command == "softmax" else 0,
-        sent=chunks * (16 / 15) * (2 * 8 * temperatures * doubles + passes * envelope),
-        known=0 if command == "softmax" else rows * np.min_scalar_type(lanes - 1).itemsize,
+        sent=chunks * (16 / 15) * sums + passes * known,
+        known=known,
         flops=temperatures * rows * lanes * FLOPS,
     )
 
