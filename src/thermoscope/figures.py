@@ -224,10 +224,10 @@ def _draw_calibration(figure: FigureBase, curve: CalibrationCurve) -> None:
         (upper, curve.nll, "blue", "NLL in nats"),
         (lower, curve.ece, "green", "ECE"),
     ):
+        _over_temperature(axes, curve.temperatures, values, color, name)
         axes.plot(curve.temperatures[best], values[best], "o", color=color)
         axes.axvline(curve.temperatures[best], color="0.35", lw=1)
         axes.axvline(1, color="0.35", lw=1, ls=":")
-        _over_temperature(axes, curve.temperatures, values, color, name)
         axes.set_ylim(0, None)
     upper.set_title(
         f"lowest NLL at T = {_number(curve.temperatures[best])}: "
@@ -299,8 +299,8 @@ def sweep_figure(sweep: Sweep) -> Figure:
     figure = SoftmaxFigure(figsize=(6.0, 0.6 + 1.6 * len(panels)), layout="constrained")
     grid = figure.subplots(len(panels), 1, sharex=True)
     for axes, (values, color, name) in zip(grid, panels, strict=True):
-        axes.axvline(1, color="0.35", lw=1, ls=":")
         _over_temperature(axes, sweep.temperatures, values, color, name)
+        axes.axvline(1, color="0.35", lw=1, ls=":")
     rows = "one row" if sweep.n == 1 else f"means over {sweep.n:,} rows"
     grid[0].set_title(rows)
     grid[-1].set_xlabel("temperature")
