@@ -1,22 +1,38 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import termios
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
-from thermoscope import cli, definition, files, measures, samples
-from thermoscope.files import open_logits, read_logits
-from thermoscope.writers import ENDINGS
+from thermoscope import (
+    calibration_curve,
+    cli,
+    definition,
+    files,
+    fit_temperature,
+    measures,
+    reliability,
+    sample,
+    samples,
+)
+from thermoscope.files import LogitsFile, open_logits, read_logits
+from thermoscope.writers import ENDINGS, write_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RUN = [sys.executable, "-m", "thermoscope"]
 
@@ -343,8 +359,6 @@ MANY = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a Parquet file of more than one batch, in a folder that is the current one."""
-    from thermoscope.writers import write_rows
-
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(files, "BATCH", 1000)
     write_rows(
@@ -633,7 +647,10 @@ def test_rows_that_do_not_fit_are_refused(
     assert (out, served) == ("", [])
 
 
-@pytest.mark.parametrize("command", [[], ["explore"], ["export"], ["softmax"]])
+@pytest.mark.parametrize(
+    "command",
+    [[], ["explore"], ["export"], ["softmax"], ["fit"], ["reliability"], ["sweep"]],
+)
 def test_help_teaches_with_examples(capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert cli.main([*command, "--help"]) == 0
     out, err = capfd.readouterr()
@@ -669,3 +686,301 @@ def test_the_command_line_starts_without_server_or_table() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout == "1.0\n[]\n"
+
+
+LOGITS = np.random.default_rng(2).normal(0, 3, (300, 4)).astype(np.float32)
+TARGETS = np.asarray(sample(LOGITS, 1.5, rng=3))
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Save logits of more than one batch, and targets, in a folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(files, "BATCH", 1000)
+    np.save("z.npy", LOGITS)
+    np.save("y.npy", TARGETS)
+    np.save("w.npy", np.arange(300) % 3)
+    return tmp_path
+
+
+@pytest.mark.usefixtures("rows")
+def test_fit_says_what_it_found_and_what_to_do_with_it(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["fit", "z.npy", "y.npy"]) == 0
+    out, err = capfd.readouterr()
+    found = fit_temperature(LOGITS, TARGETS)
+    low, high = found.interval
+    apply = f"thermoscope softmax z.npy -T {found.temperature:.6g} -o probabilities.npy"
+    assert [re.split("  +", line) for line in out.splitlines()] == [
+        ["temperature", f"{found.temperature:.6g}"],
+        ["standard error", f"{found.standard_error:.6g}"],
+        ["95 % interval", f"{low:.6g} to {high:.6g}"],
+        ["NLL at T = 1", f"{found.nll_before:.6f} nats"],
+        ["NLL now", f"{found.nll:.6f} nats"],
+        ["rows", f"300, read {found.iterations} times"],
+        [""],
+        [f"To apply it: thermoscope softmax z.npy -T {found.temperature:.6g} -o probabilities.npy"],
+    ]
+    assert err == ""
+    # What it says to do can be done.
+    assert cli.main(shlex.split(apply)[1:]) == 0
+    assert open_logits("probabilities.npy").shape == LOGITS.shape
+
+
+@pytest.mark.usefixtures("rows")
+def test_fit_as_json_has_weights_probabilities_and_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    write_rows(
+        "p.csv",
+        [definition.softmax(LOGITS.astype(float))],
+        shape=LOGITS.shape,
+        dtype=float,
+        labels=["a", "b", "c", "d"],
+    )
+    Path("y.txt").write_text("\n".join("abcd"[target] for target in TARGETS), encoding="utf-8")
+    options = ["--json", "--weights", "w.npy", "--probabilities"]
+    assert cli.main(["fit", "p.csv", "y.txt", *options]) == 0
+    found = json.loads(capfd.readouterr().out)
+    want = asdict(fit_temperature(LOGITS, TARGETS, sample_weight=np.arange(300) % 3))
+    assert found.keys() == want.keys()
+    assert found["temperature"] == pytest.approx(want["temperature"], rel=1e-9)
+    assert found["interval"] == pytest.approx(want["interval"], rel=1e-9)
+    assert (found["n"], found["limit"]) == (200, None)
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("targets", "temperature", "reason"),
+    [
+        (LOGITS.argmax(axis=1), "0", "every target is at its row's largest logit"),
+        (LOGITS.argmin(axis=1), "inf", "no larger than all logits in the mean"),
+    ],
+)
+def test_fit_says_why_the_optimum_lies_at_an_end(
+    capfd: pytest.CaptureFixture[str], targets: np.ndarray, temperature: str, reason: str
+) -> None:
+    np.save("y.npy", targets)
+    assert cli.main(["fit", "z.npy", "y.npy", "--plot", "end.svg"]) == 0
+    out = capfd.readouterr().out
+    assert out.startswith(f"temperature     {temperature}\nbecause ")
+    assert reason in out
+    assert f" -T {temperature} -o " in out
+    assert cli.main(["fit", "z.npy", "y.npy", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["standard_error"] == "nan"
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "fit z.npy y.npy --plot",
+        "reliability z.npy y.npy -T 1.5 --plot",
+        "sweep z.npy y.npy --steps 5 -o",
+        "sweep z.npy --row 3 --steps 5 --from 0.5 --to 2 -o",
+    ],
+)
+@pytest.mark.parametrize(
+    ("ending", "magic"), [("svg", b"<?xml"), ("png", b"\x89PNG"), ("pdf", b"%PDF")]
+)
+def test_figures_go_to_files(arguments: str, ending: str, magic: bytes) -> None:
+    assert cli.main([*arguments.split(), f"out.{ending}"]) == 0
+    assert Path(f"out.{ending}").read_bytes().startswith(magic)
+
+
+@pytest.mark.usefixtures("rows")
+def test_reliability_is_that_of_python(capfd: pytest.CaptureFixture[str]) -> None:
+    options = ["-T", "1.5", "--strategy", "mass", "--bins", "7", "--bootstrap", "20", "--seed", "4"]
+    assert cli.main(["reliability", "z.npy", "y.npy", "--json", *options]) == 0
+    found = json.loads(capfd.readouterr().out)
+    want = reliability(LOGITS, TARGETS, 1.5, bins=7, strategy="mass", bootstrap=20, rng=4)
+    assert found["ece"] == pytest.approx(want.ece, rel=1e-12)
+    assert found["intervals"]["nll"] == pytest.approx(want.intervals["nll"], rel=1e-9)
+    assert found["bins"]["count"] == want.bins.count.tolist()
+    assert cli.main(["reliability", "z.npy", "y.npy", *options]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[1:8]] == [str(n) for n in want.bins.count]
+    shown = dict(re.split("  +", line)[:2] for line in lines[9:])
+    assert list(shown) == ["ECE", "MCE", "classwise ECE", "Brier", "NLL", "accuracy", "rows"]
+    assert shown["ECE"] == f"{want.ece:.6f}"
+    assert shown["rows"] == "300 at T = 1.5"
+
+
+@pytest.mark.usefixtures("rows")
+def test_an_empty_bin_has_a_row_and_no_gap(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["reliability", "z.npy", "y.npy", "--bins", "20"]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[1].split() == ["0", "0.05", "0"]
+    assert re.fullmatch(
+        r" *0\.95 +1 +\d+ +0\.\d{4} +0\.\d{4} +[+-]0\.\d{4} [ █▉▊▋▌▍▎▏]+", lines[20]
+    )
+
+
+@pytest.mark.usefixtures("rows")
+def test_sweep_is_the_mean_of_the_measures(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["sweep", "z.npy", "y.npy", "--from", "0.1", "--to", "10", "--steps", "3"]) == 0
+    out = capfd.readouterr().out
+    names, *lines = csv.reader(out.splitlines())
+    assert names == ["temperature", "entropy", "perplexity", "top_probability", "nll", "ece"]
+    curve = calibration_curve(LOGITS, TARGETS, [0.1, 1, 10])
+    for at, line in enumerate(lines):
+        t = [0.1, 1, 10][at]
+        assert list(map(float, line)) == pytest.approx(
+            [
+                t,
+                measures.entropy(LOGITS.astype(float), t).mean(),
+                measures.perplexity(LOGITS.astype(float), t).mean(),
+                definition.softmax(LOGITS.astype(float), t).max(axis=1).mean(),
+                curve.nll[at],
+                curve.ece[at],
+            ],
+            rel=1e-12,
+        )
+    # A file is as what is printed, and one row as that row.
+    assert cli.main(["sweep", "z.npy", "y.npy", "--steps", "3", "-o", "out.csv"]) == 0
+    assert cli.main(["sweep", "z.npy", "y.npy", "--steps", "3"]) == 0
+    assert capfd.readouterr().out == Path("out.csv").read_text(encoding="utf-8")
+    assert cli.main(["sweep", "z.npy", "--row", "7", "--json", "--steps", "3"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["entropy"][1] == pytest.approx(measures.entropy(LOGITS[7].astype(float)))
+    assert (found["n"], "nll" in found) == (1, False)
+
+
+def test_a_terminal_gets_a_table_of_temperatures_and_the_progress(rows: Path) -> None:
+    text = in_terminal("sweep", str(rows / "z.npy"), "--steps", "3", columns=120)
+    assert "sweep" in text
+    assert "100%" in text
+    lines = [line.split() for line in text.splitlines()]
+    header = ["temperature", "entropy", "perplexity", "top", "probability"]
+    assert header in [line[-5:] for line in lines]
+    assert lines[-1] == ["means", "over", "300", "rows"]
+    assert "fit, pass 2" in in_terminal("fit", str(rows / "z.npy"), str(rows / "y.npy"))
+
+
+BAD = [
+    ("fit z.npy", "Missing argument 'TARGETS'."),
+    ("fit z.npy none.npy", "none.npy: No such file or directory"),
+    ("fit z.npy five.npy", "five.npy: targets must be in [0, 4), got 5 in row 299"),
+    ("fit z.npy below.npy", "below.npy: row 1: a class must be a whole number >= 0, got -1"),
+    ("fit z.npy half.npy", "half.npy: row 1: a class must be a whole number >= 0, got 0.5"),
+    ("fit z.npy short.npy", "short.npy: targets must be 300, one for each row of z.npy, got 299"),
+    ("fit z.npy words.txt", "words.txt: row 0: a class must be a whole number >= 0, got 'cat'"),
+    ("fit z.npy soft.npy", "soft.npy: weights must be 4 in each row, one for each logit of z.npy"),
+    ("fit words.csv y.npy", "words.csv: "),
+    ("fit nan.npy y.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
+    ("fit inf.npy y.npy", "inf.npy: logits must be finite or -inf, got inf in row 277"),
+    ("fit empty.npy y.npy", "empty.npy: logits must have a lane above -inf in each row, got -inf "),
+    ("fit lacking.npy y.npy", "y.npy: targets must not be a class whose logit is -inf, got one in"),
+    ("fit flat.npy y.npy", "flat.npy: logits must have a row whose lanes differ, got none"),
+    ("fit cut.npy y.npy", "cut.npy: not a whole .npy file: cut short or damaged"),
+    ("fit cut.parquet y.npy", "cut.parquet: not a whole .parquet file: cut short or damaged"),
+    ("fit z.npy cut.parquet", "cut.parquet: not a whole .parquet file: cut short or damaged"),
+    ("fit plain.json y.npy", "plain.json: the response has no logprobs: ask the server for them"),
+    ("fit z.npy y.npy --probabilities", "z.npy: row "),
+    ("fit z.npy y.npy --weights short.npy", "short.npy: weights must be 300, one for each row of"),
+    ("fit z.npy y.npy --weights minus.npy", "minus.npy: sample_weight must be finite and >= 0, "),
+    ("fit z.npy y.npy --plot out.txt", "out.txt: must be a .svg, .png or .pdf file"),
+    ("fit z.npy y.npy --plot none/out.svg", "none/out.svg: there is no folder "),
+    ("fit z.npy y.npy --labels words.txt", "words.txt: labels must be 4, one for each logit of "),
+    ("reliability nan.npy y.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
+    ("reliability z.npy five.npy", "five.npy: targets must be in [0, 4), got 5 in row 299"),
+    ("reliability z.npy y.npy -T -1", "temperature must be >= 0, got -1.0"),
+    ("reliability z.npy y.npy --bins 0", "bins must be >= 1, got 0"),
+    ("reliability z.npy y.npy --bootstrap 0", "bootstrap must be >= 1, got 0"),
+    ("reliability z.npy y.npy --strategy x", "Invalid value for '--strategy': "),
+    ("sweep nan.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
+    ("sweep z.npy short.npy", "short.npy: targets must be 300, one for each row of z.npy, got 299"),
+    ("sweep z.npy --row 300", "z.npy: row must be 0 to 299, got 300"),
+    ("sweep z.npy y.npy --row 3", "--row must come without targets, for they are of all rows"),
+    ("sweep z.npy --from 0", "--from and --to must be 0 < from <= to < inf, got 0.0 and 100"),
+    ("sweep z.npy --from 2 --to 1", "--from and --to must be 0 < from <= to < inf, got 2.0 and 1"),
+    ("sweep z.npy --steps 0", "--steps must be >= 1, got 0"),
+    ("sweep z.npy -o out.txt", "out.txt: must be a .csv, .svg, .png or .pdf file"),
+    ("sweep z.npy --target-column x", "--target-column must come with targets, got x"),
+    ("softmax 1 2 --scheduler tcp://x:1", "--scheduler must come with a file, all of its rows, "),
+    ("softmax z.npy -o out.npy --scheduler x", "out.npy: with --scheduler, probabilities must go"),
+]
+
+
+@pytest.mark.parametrize(("line", "words"), BAD, ids=[line for line, _ in BAD])
+def test_bad_input_is_one_line_that_names_file_and_row(
+    rows: Path, capfd: pytest.CaptureFixture[str], line: str, words: str
+) -> None:
+    def changed(name: str, value: float, *where: int, of: np.ndarray = LOGITS) -> None:
+        array = of.astype(float) if value % 1 else of.copy()
+        array[where] = value
+        np.save(name, array)
+
+    changed("nan.npy", np.nan, 277, 1)
+    changed("inf.npy", np.inf, 277, 1)
+    changed("empty.npy", -np.inf, 277)
+    changed("lacking.npy", -np.inf, 277, int(TARGETS[277]))
+    changed("five.npy", 5, 299, of=TARGETS)
+    changed("below.npy", -1, 1, of=TARGETS)
+    changed("half.npy", 0.5, 1, of=TARGETS)
+    np.save("flat.npy", np.zeros((300, 4)))
+    np.save("short.npy", TARGETS[:-1])
+    np.save("soft.npy", np.full((300, 2), 0.5))
+    np.save("minus.npy", np.linspace(1, -1, 300))
+    Path("words.txt").write_text("cat\n" * 300, encoding="utf-8")
+    Path("words.csv").write_text("cat,dog\n" * 300, encoding="utf-8")
+    Path("plain.json").write_text('{"choices": [{"text": "no logprobs"}]}', encoding="utf-8")
+    write_rows("cut.parquet", [LOGITS], shape=LOGITS.shape, dtype=np.float32)
+    for name, source in (("cut.npy", "z.npy"), ("cut.parquet", "cut.parquet")):
+        Path(name).write_bytes(Path(source).read_bytes()[:-9])
+    before = sorted(rows.iterdir())
+    assert cli.main(line.split()) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert err.startswith(f"thermoscope: error: {words}")
+    assert err.count("\n") == 1
+    assert sorted(rows.iterdir()) == before
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("arguments", ["fit p.npy y.npy", "reliability p.npy y.npy", "sweep p.npy"])
+def test_what_looks_like_probabilities_is_warned_of(
+    capfd: pytest.CaptureFixture[str], arguments: str
+) -> None:
+    np.save("p.npy", definition.softmax(LOGITS))
+    assert cli.main(arguments.split()) == 0
+    err = capfd.readouterr().err
+    assert err.startswith("thermoscope: warning: p.npy: what was read is >= 0 and sums to 1")
+    assert err.count("\n") == 1
+    assert cli.main([*arguments.split(), "--probabilities"]) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["fit", "reliability", "sweep"])
+def test_ctrl_c_in_a_pass_leaves_nothing(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    read = LogitsFile.batches
+
+    def interrupted(self: LogitsFile) -> Iterator[np.ndarray]:
+        for at, batch in enumerate(read(self)):
+            if at == 2:
+                raise KeyboardInterrupt
+            yield batch
+
+    monkeypatch.setattr(LogitsFile, "batches", interrupted)
+    before = sorted(rows.iterdir())
+    out = ["-o", "out.svg"] if command == "sweep" else ["--plot", "out.svg"]
+    assert cli.main([command, "z.npy", "y.npy", *out]) == 130
+    assert capfd.readouterr() == ("", "")
+    assert sorted(rows.iterdir()) == before
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+@pytest.mark.parametrize("command", ["fit", "reliability", "sweep"])
+def test_a_full_disk_is_one_line_of_these_too(rows: Path, command: str) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*RUN, command, "z.npy", "y.npy"],
+            cwd=rows,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    assert done.stderr == b"thermoscope: error: No space left on device\n"
+    assert done.returncode == 2

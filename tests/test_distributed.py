@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import thermoscope as ts
+from thermoscope import cli
+from thermoscope.files import LogitsFile
+from thermoscope.writers import write_dask, write_rows
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SCORES = ("ece", "mce", "classwise_ece", "brier", "nll", "accuracy")
 
@@ -143,3 +147,194 @@ def test_a_worker_that_dies_in_the_midst_changes_nothing(
         ts.reliability(mixed, targets, strategy="mass", sample_weight=weights),
         ts.reliability(logits, targets, strategy="mass", sample_weight=weights),
     )
+
+
+ENDINGS = (".npy", ".safetensors", ".zarr", ".parquet")
+
+
+@pytest.fixture
+def files(
+    data: tuple[np.ndarray, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Write the data to the current folder, and make it many chunks of each file."""
+    logits, targets, weights = data
+    monkeypatch.chdir(tmp_path)
+    for ending in ENDINGS:
+        batches = (logits[at : at + 100] for at in range(0, len(logits), 100))
+        write_rows(f"logits{ending}", batches, shape=logits.shape, dtype=np.float32)
+    np.save("targets.npy", targets)
+    np.save("weights.npy", weights)
+    with dask.config.set({"array.chunk-size": 150 * 8 * 4}):
+        yield
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_comes_to_dask_in_chunks(data: tuple[np.ndarray, ...], ending: str) -> None:
+    file = ts.open_logits(f"logits{ending}", applied_temperature=2)
+    rows = file.to_dask()
+    # Of a store whole chunks, which are of 100 rows.
+    assert rows.chunks == ((100,) * 30 if ending == ".zarr" else (150,) * 20, (8,))
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows.compute(scheduler="sync"), 2 * data[0])
+    assert file.to_dask(1700).chunks == ((1700, 1300), (8,))
+    with pytest.raises(ValueError, match="size must be >= 1, got 0"):
+        file.to_dask(0)
+
+
+@pytest.mark.usefixtures("files")
+def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    names: list[str] = []
+
+    def compute(sums: Any) -> Any:  # noqa: ANN401 - as dask.compute
+        names.extend(str(key) for key in dict(sums.__dask_graph__()))
+        return original(sums)
+
+    original = dask.compute
+    monkeypatch.setattr(dask, "compute", compute)
+    file = ts.open_logits("logits.npy")
+    ts.reliability(file.to_dask(), np.load("targets.npy"))
+    assert sum("worked" in name for name in names) == 20
+    # Apart, the rows could be sent from one worker to another.
+    assert not [name for name in names if "_chunk" in name]
+
+
+@pytest.mark.usefixtures("files")
+def test_a_damaged_file_is_named_by_the_worker() -> None:
+    rows = ts.open_logits("logits.npy").to_dask()
+    Path("logits.npy").write_bytes(Path("logits.npy").read_bytes()[:-5])
+    with pytest.raises(OSError, match=r"logits\.npy: not a whole \.npy file"):
+        rows.compute(scheduler="sync")
+
+
+def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "out.zarr"
+    rows = da.random.default_rng(0).random((10, 3), chunks=(4, 3))
+    write_dask(path, rows, labels=["a", "b", "c"])
+    kept = np.concatenate(list(ts.open_logits(path).batches()))
+    np.testing.assert_array_equal(kept, rows.compute())
+    assert ts.open_logits(path).labels == ("a", "b", "c")
+
+    def fail(block: np.ndarray, block_info: dict[Any, Any]) -> np.ndarray:
+        if block_info[0]["chunk-location"] == (2, 0):
+            raise OSError(28, "No space left on device")
+        return -block
+
+    with pytest.raises(ValueError, match=r"out\.zarr: No space left on device"):
+        write_dask(path, rows.map_blocks(fail, dtype=float))
+    assert list(tmp_path.iterdir()) == [path]
+    np.testing.assert_array_equal(np.concatenate(list(ts.open_logits(path).batches())), kept)
+    with pytest.raises(ValueError, match="labels must be 3, one for each lane, got 1"):
+        write_dask(path, rows, labels=["a"])
+    with pytest.raises(OSError, match=r"out\.npy: the rows of a Dask array must go to a \.zarr"):
+        write_dask(tmp_path / "out.npy", rows)
+
+
+def die_once(mark: Path) -> None:
+    """Make a worker end, once in all, while it reads a chunk of the second half of a file."""
+    read = LogitsFile._chunk
+
+    def chunk(self: LogitsFile, starts: np.ndarray, size: int) -> np.ndarray:
+        if starts[0] >= 1500:
+            try:
+                mark.touch(exist_ok=False)
+            except FileExistsError:
+                pass
+            else:
+                os._exit(1)
+        return read(self, starts, size)
+
+    LogitsFile._chunk = chunk  # type: ignore[method-assign]
+
+
+ONE = ["targets.npy", "--weights", "weights.npy", "--json"]
+COMMANDS = {
+    "fit": ["fit", "logits.npy", *ONE],
+    "reliability": ["reliability", "logits.npy", *ONE, "--strategy", "mass", "--bootstrap", "9"],
+    "softmax": ["softmax", "logits.zarr", "-T", "1.4", "-o", "out.zarr"],
+}
+
+
+# A death is worth a warning to distributed, from whichever thread sees it first.
+@pytest.mark.filterwarnings("default")
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_on_a_cluster_gives_what_it_gives_here(
+    client: Any,  # noqa: ANN401
+    capfd: pytest.CaptureFixture[str],
+    command: str,
+    *,
+    dies: bool,
+) -> None:
+    def result(*options: str) -> Any:  # noqa: ANN401 - an array, or what JSON holds
+        capfd.readouterr()
+        assert cli.main([*COMMANDS[command], *options]) == 0
+        if command == "softmax":
+            return np.concatenate(list(ts.open_logits("out.zarr").batches()))
+        return json.loads(capfd.readouterr().out)
+
+    want = result()
+    mark = Path("died").resolve()
+    client.wait_for_workers(2)
+    if dies:
+        client.run(die_once, mark)
+    got = result("--scheduler", client.scheduler.address)
+    assert mark.exists() == dies
+    if command == "softmax":
+        # Arrays of few and of many numbers have kernels that differ in the last place.
+        np.testing.assert_allclose(got, want, rtol=2 * np.finfo(np.float32).eps)
+    else:
+        same(got, want)
+    assert not list(Path().glob(".*"))
+
+
+def same(got: Any, want: Any) -> None:  # noqa: ANN401 - what JSON holds
+    if isinstance(want, dict):
+        assert got.keys() == want.keys()
+        for name, value in want.items():
+            same(got[name], value)
+    elif isinstance(want, list):
+        for one, other in zip(got, want, strict=True):
+            same(one, other)
+    else:
+        assert got == (pytest.approx(want, rel=1e-11) if isinstance(want, float) else want)
+
+
+@pytest.mark.usefixtures("files")
+def test_an_error_on_a_worker_is_one_line(
+    client: Any,  # noqa: ANN401
+    data: tuple[np.ndarray, ...],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logits = data[0].copy()
+    logits[2500, 3] = np.nan
+    np.save("logits.npy", logits)
+    scheduler = ["--scheduler", client.scheduler.address]
+    assert cli.main(["fit", "logits.npy", "targets.npy", *scheduler]) == 2
+    err = capfd.readouterr().err
+    words = "logits.npy: logits must be finite or -inf, got nan in row 2500"
+    assert f"thermoscope: error: {words}\n" in err
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at tcp://127.0.0.1:9 within 1 s"),
+        ("nonsense", "must be an address such as tcp://host:8786, got 'nonsense'"),
+    ],
+)
+@pytest.mark.usefixtures("files")
+def test_nobody_at_the_address_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str, words: str
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("thermoscope.cli_shared.ANSWER", 1)
+    before = sorted(Path().iterdir())
+    for command in COMMANDS.values():
+        assert cli.main([*command, "--scheduler", address]) == 2
+        err = capfd.readouterr().err
+        assert err.startswith("thermoscope: error: --scheduler")
+        assert err.endswith(f"{words}\n")
+        assert err.count("\n") == 1
+    assert sorted(Path().iterdir()) == before

@@ -228,8 +228,8 @@ def test_and_that_scan_can_fail() -> None:
 
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
-    ("cli", "__main__"),
-    ("explorer", "figures", "calibration", "sklearn"),
+    ("cli", "cli_fit", "cli_shared", "__main__"),
+    ("explorer", "figures", "calibration", "sklearn", "sweep"),
     ("writers",),
     ("files", "readers", "logprobs", "models"),
     ("rows", "samples", "truncation", "sampling", "solve", "measures"),

@@ -272,7 +272,7 @@ def _fit_sums(
         for row, temperature in zip(table, temperatures, strict=True):
             infinite = temperature == math.inf
             scale = unit if infinite else temperature
-            log_total, mean, variance = _moments(block, temperature, scale)
+            log_total, mean, variance = moments(block, temperature, scale)
             target = below / scale * 2
             row[:] = _Sums(
                 len(weights),
@@ -287,7 +287,7 @@ def _fit_sums(
     return (table,)
 
 
-def _moments(block: Block, temperature: float, unit: float) -> tuple[Array, Array, Array]:
+def moments(block: Block, temperature: float, unit: float) -> tuple[Array, Array, Array]:
     """Return the kernel's moments of each row, in multiples of `unit`."""
     if ORDINARY < temperature < 1 / ORDINARY or (temperature, unit) == (math.inf, 1):
         log_total, mean, variance = choose(block.logits.size).moments(block.logits, temperature)
@@ -780,14 +780,18 @@ def calibration_curve(
         if wrong.any():
             raise ValueError(f"temperatures must be finite and > 0, got {t[wrong][0]}")
     edges = np.linspace(0, 1, count + 1)
-    totals, weight, gap, nll = source.run(partial(_curve_sums, temperatures=t, edges=edges))
-    rows, total = totals
+    return curve_of(t, source.run(partial(curve_sums, temperatures=t, edges=edges)))
+
+
+def curve_of(temperatures: Array, sums: tuple[Array, ...]) -> CalibrationCurve:
+    """Return what the sums of `curve_sums` make."""
+    (rows, total), weight, gap, nll = sums
     if not total > 0:
         raise ValueError("sample_weight must be > 0 for some row, got zero for all")
-    return CalibrationCurve(t, nll / total, _errors(weight, gap)[0], int(rows))
+    return CalibrationCurve(temperatures, nll / total, _errors(weight, gap)[0], int(rows))
 
 
-def _curve_sums(
+def curve_sums(
     block: Block, *, temperatures: Array, edges: Array
 ) -> tuple[Array, Array, Array, Array]:
     """Return the sums of all, and at each temperature those of the bins and of the NLL."""
@@ -800,7 +804,7 @@ def _curve_sums(
     weight, gap = np.empty((2, len(temperatures), bins))
     nll = np.empty(len(temperatures))
     for at, temperature in enumerate(temperatures.tolist()):
-        log_total, _, _ = _moments(block, temperature, temperature)
+        log_total, _, _ = moments(block, temperature, temperature)
         confidence = np.exp(-log_total)
         bin_of = _bins(confidence, edges)
         weight[at] = _totals(bin_of, weights, bins)

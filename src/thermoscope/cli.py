@@ -1,4 +1,4 @@
-"""The command line: ``thermoscope explore | export | softmax``."""
+"""The command line: ``thermoscope explore | export | softmax | fit | reliability | sweep``."""
 
 from __future__ import annotations
 
@@ -10,12 +10,30 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
 
-from thermoscope import samples
+from thermoscope import cli_fit, samples
+from thermoscope.cli_shared import (
+    AppliedTemperature,
+    Columns,
+    LabelsFile,
+    Probabilities,
+    Reading,
+    Row,
+    Scheduler,
+    Temperature,
+    check_labels,
+    cluster,
+    ending,
+    printable,
+    progress,
+    strict,
+    warn_of_probabilities,
+    warn_where_suspicious,
+)
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State, validate_temperature
@@ -25,7 +43,6 @@ from thermoscope.files import (
     LogitsFile,
     are_distributions,
     naming,
-    open_logits,
     parse_logits,
     read_labels,
     read_targets,
@@ -33,7 +50,7 @@ from thermoscope.files import (
 )
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
-from thermoscope.writers import ENDINGS, write_rows
+from thermoscope.writers import ENDINGS, write_dask, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,47 +88,6 @@ OptionalFile = Annotated[
         show_default=False,
     ),
 ]
-LabelsFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--labels",
-        metavar="FILE",
-        help="Labels: a .json list, or a text with one label a line.",
-        show_default=False,
-    ),
-]
-Temperature = Annotated[
-    str,
-    typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
-]
-Row = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N", help="The row of a file of several, counted from 0.", show_default=False
-    ),
-]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME",
-        help="What to read in the file: the array, the column of lists, or each class; may be "
-        "given several times.",
-        show_default=False,
-    ),
-]
-AppliedTemperature = Annotated[
-    float | None,
-    typer.Option(
-        metavar="T0",
-        help="Undo a temperature by which the logits, or what the logprobs come from, were "
-        "divided.",
-        show_default=False,
-    ),
-]
-Probabilities = Annotated[
-    bool,
-    typer.Option("--probabilities", help="The file holds probabilities: take their logarithm."),
-]
 
 
 @app.callback(invoke_without_command=True)
@@ -129,6 +105,10 @@ def thermoscope(
     $ thermoscope explore
     $ thermoscope export lesson.html
     $ thermoscope softmax 2.0 1.0 0.1 -T 0.5
+
+    And the temperature that a model needs, from its logits and the true classes:
+
+    $ thermoscope fit logits.npy targets.npy
     """
     if version:
         from importlib.metadata import version as version_of
@@ -226,7 +206,7 @@ def export(
     from thermoscope.explorer.page import write_page
 
     write_page(out, state)
-    typer.echo(f"Wrote {_printable(str(out))}")
+    typer.echo(f"Wrote {printable(str(out))}")
 
 
 @app.command("softmax", context_settings={"ignore_unknown_options": True})
@@ -267,6 +247,7 @@ def compute(
             'perplexity as JSON, with "inf", "-inf" and "nan" as strings.',
         ),
     ] = False,
+    scheduler: Scheduler = None,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
@@ -277,33 +258,30 @@ def compute(
     $ thermoscope softmax logits.npy --labels tokens.json
     $ thermoscope softmax batch.npy --row 3 -o probabilities.npy
     $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
+    $ thermoscope softmax logits.zarr -T 1.7 -o out.zarr --scheduler tcp://10.0.0.1:8786
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
-    if output is not None and _ending(output) not in {*_WRITERS, *ENDINGS}:
+    if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
         *most, last = sorted({*_WRITERS, *ENDINGS})
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
     reading = Reading(columns, applied_temperature, probabilities)
     found = _read_words(logits or ["-"], row, reading)
     if isinstance(found, LogitsFile):
         # A single row is one of float64, as typed numbers are.
-        if row is None and found.shape[0] > 1 and output is not None and not as_json:
-            _write_all(found, labels, validate_temperature(temperature), output, reading)
+        many = found.shape[0] > 1 or scheduler is not None
+        if row is None and many and output is not None and not as_json:
+            number = validate_temperature(temperature)
+            _write_all(found, labels, number, output, reading=reading, scheduler=scheduler)
             return
         found = _only(found, row, reading)
+    if scheduler is not None:
+        raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = _state(found, labels, temperature)
-    result = softmax(state.logits, state.temperature)
-    if output is not None and _ending(output) in _WRITERS:
-        write_whole(output, _WRITERS[_ending(output)](state, result))
-    elif output is not None:
-        rows = result[None]
-        write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
-    if as_json:
-        typer.echo(_json(state, result), nl=False)
-    elif output is None and os.isatty(1):
-        _print_table(state, result)
-    elif output is None:
-        for start in range(0, result.size, BLOCK):
-            typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
+    _give(state, softmax(state.logits, state.temperature), output, as_json=as_json)
+
+
+for command in (cli_fit.fit, cli_fit.reliability, cli_fit.sweep):
+    app.command()(command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -334,7 +312,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _discard_output()
         else:
             raise
-        typer.echo(f"thermoscope: error: {_printable(message)}", err=True)
+        typer.echo(f"thermoscope: error: {printable(message)}", err=True)
         return 2
     return int(code or 0)
 
@@ -342,22 +320,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _discard_output() -> None:
     """Let what could not be written go, else Python tries it again at its end and complains."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-
-
-class Reading(NamedTuple):
-    """How a file is to be read."""
-
-    columns: list[str] | None
-    applied_temperature: float | None
-    probabilities: bool
-
-    def open(self, file: str | Path) -> LogitsFile:
-        return open_logits(
-            file,
-            columns=self.columns or None,
-            probabilities=self.probabilities,
-            applied_temperature=self.applied_temperature,
-        )
 
 
 def _rows(
@@ -375,7 +337,7 @@ def _rows(
                 raise ValueError(f"--sample must come without {name}, got {value}")
         found = samples.digits()
         names = found.names if names is None else names
-        _check_labels(labels, names, found.logits.shape[1], sample)
+        check_labels(labels, names, found.logits.shape[1], sample)
         return RowSource(found.logits, names, targets=found.targets, source=sample)
     if file is None:
         if targets is not None:
@@ -385,9 +347,9 @@ def _rows(
     if opened.shape[0] == 1 and targets is None:
         return None
     if names is not None:
-        _check_labels(labels, names, opened.shape[1], opened.source)
+        check_labels(labels, names, opened.shape[1], opened.source)
     if not reading.probabilities and are_distributions(opened.row(0).values[None])[0]:
-        _warn_of_probabilities(opened)
+        warn_of_probabilities(opened)
     if targets is None:
         return RowSource(opened, names)
     classes = read_targets(targets, labels=opened.labels if names is None else names)
@@ -412,57 +374,60 @@ def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None
 def _only(file: LogitsFile, row: int | None, reading: Reading) -> Logits:
     logits = file.only(row)
     if not reading.probabilities and are_distributions(logits.values[None])[0]:
-        _warn_of_probabilities(file)
+        warn_of_probabilities(file)
     return logits
 
 
-def _warn_of_probabilities(file: LogitsFile) -> None:
-    # The only lane there is has weight 1, whatever it holds.
-    if file.shape[1] > 1:
-        typer.echo(
-            f"thermoscope: warning: {_printable(file.source)}: what was read is >= 0 and sums to "
-            "1 in each row, as probabilities do and logits hardly ever: if it is, add "
-            "--probabilities",
-            err=True,
-        )
-
-
 def _write_all(
-    file: LogitsFile, labels: Path | None, temperature: float, output: Path, reading: Reading
+    file: LogitsFile,
+    labels: Path | None,
+    temperature: float,
+    output: Path,
+    *,
+    reading: Reading,
+    scheduler: str | None,
 ) -> None:
-    """Write the softmax of all rows of a file, a batch at a time."""
-    if _ending(output) not in ENDINGS:
+    """Write the softmax of all rows of a file, a batch at a time, or a chunk on each worker."""
+    if scheduler is not None and ending(output) != ".zarr":
+        raise FileError(f"{output}: with --scheduler, probabilities must go to a .zarr store")
+    if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
     names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
     if names is not None:
-        _check_labels(labels, names, file.shape[1], file.source)
+        check_labels(labels, names, file.shape[1], file.source)
     dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
-    suspicious = not reading.probabilities
-
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (BarColumn(), TaskProgressColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not os.isatty(2), transient=True) as progress:
-        task = progress.add_task("", total=math.prod(file.shape) * file.dtype.itemsize)
+    warn_where_suspicious(file, reading)
+    if scheduler is not None:
+        with cluster(scheduler):
+            rows = file.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
+            write_dask(output, rows, labels=names)
+        return
+    with progress("softmax", file.shape[0]) as tell:
 
         def batches() -> Iterator[NDArray[Any]]:
-            nonlocal suspicious
+            done = 0
             for batch in file.batches():
-                suspicious = suspicious and bool(are_distributions(batch).all())
                 yield softmax(batch.astype(dtype, copy=False), temperature)
-                progress.advance(task, batch.nbytes)
+                done += len(batch)
+                tell(done, None, 1)
 
         write_rows(output, batches(), shape=file.shape, dtype=dtype, labels=names)
-    if suspicious:
-        _warn_of_probabilities(file)
+
+
+def _give(state: State, result: NDArray[np.float64], output: Path | None, *, as_json: bool) -> None:
+    """Write one row of probabilities, or print it."""
+    if output is not None and ending(output) in _WRITERS:
+        write_whole(output, _WRITERS[ending(output)](state, result))
+    elif output is not None:
+        rows = result[None]
+        write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
+    if as_json:
+        typer.echo(_json(state, result), nl=False)
+    elif output is None and os.isatty(1):
+        _print_table(state, result)
+    elif output is None:
+        for start in range(0, result.size, BLOCK):
+            typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
 
 
 def _read_words(words: list[str], row: int | None, reading: Reading) -> Logits | LogitsFile:
@@ -506,19 +471,8 @@ def _state(logits: Logits | None, labels: Path | None, temperature: str) -> Stat
     if names is None:
         names = own_names
     else:
-        _check_labels(labels, names, values.size, source)
+        check_labels(labels, names, values.size, source)
     return State.of(values, names, temperature=number, source=source)
-
-
-def _check_labels(file: Path | None, labels: Sequence[str], count: int, source: str) -> None:
-    if len(labels) != count:
-        raise FileError(
-            f"{file}: labels must be {count:,}, one for each logit of {source}, got {len(labels):,}"
-        )
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.lower()
 
 
 def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:
@@ -548,15 +502,8 @@ def _json(state: State, probabilities: NDArray[np.float64]) -> bytes:
         "entropy": float(entropy(state.logits, state.temperature)),
         "perplexity": float(perplexity(state.logits, state.temperature)),
     }
-    text = json.dumps({name: _strict(value) for name, value in document.items()}, allow_nan=False)
+    text = json.dumps(strict(document), allow_nan=False)
     return f"{text}\n".encode()
-
-
-def _strict(value: Any) -> Any:  # noqa: ANN401 - JSON
-    """Return `value` with strings for the numbers which JSON lacks."""
-    if isinstance(value, list):
-        return [_strict(item) for item in value]
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 _WRITERS: Final = {".npy": _npy, ".csv": _csv, ".json": _json}
@@ -583,7 +530,7 @@ def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
         label = str(item) if state.labels is None else state.labels[item]
         probability = float(probabilities[item])
         table.add_row(
-            Text(_printable(label)),
+            Text(printable(label)),
             f"{state.logits[item]:.6g}",
             _digits(probability),
             Bar(top, 0, probability, color="green") if probability > 0 else None,
@@ -606,11 +553,3 @@ def _digits(probability: float) -> str:
         return f"{probability:.0f}"
     texts = (f"{probability:#.{digits}g}" for digits in range(6, 17))
     return next((text for text in texts if float(text) < 1), repr(probability))
-
-
-def _printable(text: str) -> str:
-    """Return `text` on one line, with escapes for what would act on a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

@@ -1,4 +1,4 @@
-"""Matplotlib figures: the lesson's two panels, reliability diagrams, scores over temperatures."""
+"""Matplotlib figures: the lesson's two panels, reliability diagrams, what is over temperatures."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
     from numpy.typing import ArrayLike, NDArray
 
     from thermoscope.calibration import CalibrationCurve, Reliability
+    from thermoscope.sweep import Sweep
 
-__all__ = ["calibration_figure", "plot", "reliability_diagram"]
+__all__ = ["calibration_figure", "fit_figure", "plot", "reliability_diagram", "sweep_figure"]
 
 MOST_IN_ORDER: Final = 50
 TOP_ROWS: Final = 20
@@ -147,6 +149,11 @@ def reliability_diagram(results: Sequence[Reliability]) -> Figure:
     ['T = 1: ECE 4.56 %', 'T = 2.1: ECE 1.16 %']
     """
     figure = SoftmaxFigure(figsize=(0.6 + 3.7 * len(results), 5.4), layout="constrained")
+    _draw_reliability(figure, results)
+    return figure
+
+
+def _draw_reliability(figure: FigureBase, results: Sequence[Reliability]) -> None:
     grid = figure.subplots(
         2, len(results), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 1)
     )
@@ -181,7 +188,6 @@ def reliability_diagram(results: Sequence[Reliability]) -> Figure:
     grid[1, 0].set_ylabel("share of rows")
     grid[0, 0].legend(frameon=False, fontsize="small", loc="upper left")
     grid[1, 0].legend(frameon=False, fontsize="small", loc="upper left")
-    return figure
 
 
 def calibration_figure(curve: CalibrationCurve) -> Figure:
@@ -206,27 +212,114 @@ def calibration_figure(curve: CalibrationCurve) -> Figure:
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['NLL in nats', 'ECE']
     """
-    best = int(np.argmin(curve.nll))
     figure = SoftmaxFigure(figsize=(6.0, 5.0), layout="constrained")
+    _draw_calibration(figure, curve)
+    return figure
+
+
+def _draw_calibration(figure: FigureBase, curve: CalibrationCurve) -> None:
+    best = int(np.argmin(curve.nll))
     upper, lower = figure.subplots(2, 1, sharex=True)
     for axes, values, color, name in (
         (upper, curve.nll, "blue", "NLL in nats"),
         (lower, curve.ece, "green", "ECE"),
     ):
-        axes.plot(curve.temperatures, values, color=color, alpha=0.6, lw=2)
+        _over_temperature(axes, curve.temperatures, values, color, name)
         axes.plot(curve.temperatures[best], values[best], "o", color=color)
         axes.axvline(curve.temperatures[best], color="0.35", lw=1)
         axes.axvline(1, color="0.35", lw=1, ls=":")
-        axes.set(ylabel=name, ylim=(0, None))
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_ylim(0, None)
     upper.set_title(
         f"lowest NLL at T = {_number(curve.temperatures[best])}: "
         f"{_number(curve.nll[best])}, ECE {_percent(curve.ece[best])}"
     )
-    lower.set_xscale("log", base=2)
-    lower.xaxis.set_major_formatter(lambda tick, _: _number(tick))
     lower.set_xlabel("temperature")
+
+
+def fit_figure(results: Sequence[Reliability], curve: CalibrationCurve) -> Figure:
+    """Draw why this temperature: reliability before and after, beside NLL and ECE over T.
+
+    Parameters
+    ----------
+    results : sequence of Reliability
+        As for `reliability_diagram`.
+    curve : CalibrationCurve
+        As for `calibration_figure`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As for `plot`.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> logits, targets, _ = ts.samples.digits()
+    >>> both = [ts.reliability(logits, targets, temperature) for temperature in (1.0, 2.1)]
+    >>> figure = fit_figure(both, ts.calibration_curve(logits, targets))
+    >>> len(figure.subfigs)
+    2
+    """
+    diagrams = 0.6 + 3.7 * len(results)
+    figure = SoftmaxFigure(figsize=(diagrams + 5.0, 5.4), layout="constrained")
+    ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=(diagrams, 5.0))
+    _draw_reliability(left, results)
+    _draw_calibration(right, curve)
     return figure
+
+
+def sweep_figure(sweep: Sweep) -> Figure:
+    """Draw what `thermoscope.sweep` found over the temperature, on a logarithmic axis.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        Of one row, or the means over many.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        As for `plot`: a panel each for entropy, perplexity and top probability, and for NLL and
+        ECE where they are known.
+
+    Examples
+    --------
+    >>> from thermoscope.sweep import sweep
+    >>> figure = sweep_figure(sweep([([[2.0, 1.0, 0.1]], None)], [0.5, 1.0, 2.0]))
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['entropy in nats', 'perplexity', 'top probability']
+    """
+    panels = [
+        (sweep.entropy, "blue", "entropy in nats"),
+        (sweep.perplexity, "blue", "perplexity"),
+        (sweep.top_probability, "green", "top probability"),
+    ]
+    if sweep.curve is not None:
+        panels += [(sweep.curve.nll, "blue", "NLL in nats"), (sweep.curve.ece, "green", "ECE")]
+    figure = SoftmaxFigure(figsize=(6.0, 0.6 + 1.6 * len(panels)), layout="constrained")
+    grid = figure.subplots(len(panels), 1, sharex=True)
+    for axes, (values, color, name) in zip(grid, panels, strict=True):
+        _over_temperature(axes, sweep.temperatures, values, color, name)
+        axes.axvline(1, color="0.35", lw=1, ls=":")
+    rows = "one row" if sweep.n == 1 else f"means over {sweep.n:,} rows"
+    grid[0].set_title(rows)
+    grid[-1].set_xlabel("temperature")
+    return figure
+
+
+def _over_temperature(
+    axes: Axes,
+    temperatures: NDArray[np.float64],
+    values: NDArray[np.float64],
+    color: str,
+    name: str,
+) -> None:
+    axes.plot(temperatures, values, color=color, alpha=0.6, lw=2)
+    axes.set_ylabel(name)
+    # Powers of 2 for a few doublings, of 10 for more: the ticks must not crowd.
+    axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)
+    axes.xaxis.set_major_formatter(lambda tick, _: _number(tick))
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _bars(axes: Axes, values: NDArray[np.float64], color: str, texts: list[str]) -> None:

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import stat
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,6 +27,7 @@ from thermoscope.readers import (
     load_json,
     open_column,
     open_rows,
+    optional,
     parse_text,
     rebatched,
 )
@@ -99,6 +101,7 @@ class LogitsFile:
         path: str | os.PathLike[str],
         rows: Rows,
         *,
+        columns: str | Sequence[str] | None = None,
         probabilities: bool = False,
         applied_temperature: float | None = None,
     ) -> None:
@@ -108,6 +111,7 @@ class LogitsFile:
         self.labels = rows.labels
         self._path = path
         self._rows = rows
+        self._columns = columns
         self._probabilities = probabilities
         self._factor = applied_temperature
         as_it_is = not probabilities and applied_temperature is None
@@ -115,6 +119,16 @@ class LogitsFile:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.source!r}: shape {self.shape}, {self.dtype}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It travels by its name, and is opened where it arrives.
+        opened = partial(
+            open_logits,
+            columns=self._columns,
+            probabilities=self._probabilities,
+            applied_temperature=self._factor,
+        )
+        return opened, (Path(self._path).absolute(),)
 
     def row(self, index: int) -> Logits:
         """Read one row.
@@ -198,6 +212,51 @@ class LogitsFile:
         with naming(self._path):
             yield from rebatched(self._pieces(0, self.shape[0], size), size)
 
+    def to_dask(self, size: int | None = None) -> Any:  # noqa: ANN401 - Dask may not be there
+        """Return all rows as a Dask array, whose chunks are read where they are computed.
+
+        Workers of a cluster open the file by its absolute path, so all must see it there. One
+        whose rows can be read from anywhere (.npy, .safetensors, .zarr, the groups of .parquet)
+        is read once; a text is read from its start for each chunk.
+
+        Parameters
+        ----------
+        size : int, optional
+            How many rows a chunk has; by default as many as fit into Dask's ``array.chunk-size``,
+            which is 128 MiB, and whole chunks of a Zarr store.
+
+        Returns
+        -------
+        dask.array.Array, shape (rows, lanes)
+            A row is never cut.
+
+        Raises
+        ------
+        ImportError
+            If Dask is missing: ``pip install "thermoscope[dask]"``.
+        """
+        array = optional("dask.array", "dask", "Dask arrays")
+        count, lanes = self.shape
+        if size is None:
+            from dask import config  # noqa: PLC0415 - as above
+            from dask.utils import parse_bytes  # noqa: PLC0415 - as above
+
+            most = parse_bytes(config.get("array.chunk-size")) // (lanes * self.dtype.itemsize)
+            size = max(most // self._rows.step, 1) * self._rows.step
+        if size < 1:
+            raise ValueError(f"size must be >= 1, got {size}")
+        whole, rest = divmod(count, size)
+        # A graph by blocks: Dask makes one task of it and of what is done with the chunk.
+        starts = array.from_array(np.arange(0, count, size), chunks=1)
+        return starts.map_blocks(
+            self._chunk,
+            size,
+            chunks=((size,) * whole + ((rest,) if rest else ()), (lanes,)),
+            new_axis=1,
+            dtype=self.dtype,
+            meta=np.empty((0, 0), self.dtype),
+        )
+
     def _pieces(self, start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
         for piece in self._rows.read(start, stop, size):
             values = piece
@@ -212,6 +271,13 @@ class LogitsFile:
                 values = np.multiply(values, self._factor, dtype=self.dtype)
             yield values
             start += len(piece)
+
+    def _chunk(self, starts: NDArray[np.int64], size: int) -> NDArray[Any]:
+        """Return a chunk of `to_dask`; a task."""
+        start = int(starts[0])
+        stop = min(start + size, self.shape[0])
+        with naming(self._path):
+            return next(rebatched(self._pieces(start, stop, stop - start), stop - start))
 
 
 def open_logits(
@@ -273,6 +339,7 @@ def open_logits(
         return LogitsFile(
             path,
             open_rows(Path(path), columns),
+            columns=columns,
             probabilities=probabilities,
             applied_temperature=applied_temperature,
         )

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -196,18 +196,28 @@ class _Dask(Passes):
         self._weights = None
         if rows.weights is not None:
             self._weights = flat(rows.weights, 0).rechunk({0: sizes})
-        self._starts = np.cumsum((0, *sizes[:-1])).tolist()
+        self._starts = np.cumsum((0, *sizes[:-1]))
         self._total = int(logits.shape[0])
 
     def _sums(self, work: Work) -> Sums:
         import dask  # noqa: PLC0415 - likewise
+        import dask.array as da  # noqa: PLC0415 - likewise
 
-        worked, added = dask.delayed(_worked), dask.delayed(_all_added)
-        columns = [
-            [None] * len(self._starts) if array is None else array.to_delayed().ravel().tolist()
-            for array in (self._logits, self._targets, self._weights)
-        ]
-        parts = [worked(work, *block) for block in zip(*columns, self._starts, strict=True)]
+        # Blockwise, as `map_blocks` is: then Dask makes one task of reading a block and working on
+        # it, and rows are never sent from the worker that read them to another.
+        arrays = [self._logits, self._targets, da.from_array(self._starts, chunks=1)]
+        if self._weights is not None:
+            arrays.append(self._weights)
+        blocks = da.blockwise(
+            partial(_worked, work),
+            "ij",
+            *(part for array in arrays for part in (array, "ij"[: array.ndim])),
+            concatenate=True,
+            dtype=object,
+            meta=np.empty((0, 0), object),
+            align_arrays=False,
+        )
+        parts, added = blocks.to_delayed().ravel().tolist(), dask.delayed(_all_added)
         while len(parts) > 1:
             parts = [added(parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
         (sums,) = dask.compute(parts[0])
@@ -462,9 +472,9 @@ def _is_dask(array: Any) -> bool:  # noqa: ANN401 - of any library
     return bool(is_dask_array(array))
 
 
-def _worked(work: Work, logits: Any, targets: Any, weights: Any, start: int) -> Sums:  # noqa: ANN401
+def _worked(work: Work, logits: Any, targets: Any, start: Any, weights: Any = None) -> Sums:  # noqa: ANN401
     """Return the sums of one block of a Dask array; a task."""
-    pieces = _Rows(logits, targets, weights, start).pieces()
+    pieces = _Rows(logits, targets, weights, int(start[0])).pieces()
     return reduce(_added, (_exact(piece.worked(work)) for piece in pieces), [])
 
 

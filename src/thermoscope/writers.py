@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import math
+from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-__all__ = ["ENDINGS", "check_ending", "write_rows"]
+__all__ = ["ENDINGS", "check_ending", "write_dask", "write_rows"]
 
 MOST_COLUMNS: Final = 1000
 """Up to so many classes, a Parquet or Feather file has a column for each."""
@@ -96,6 +99,73 @@ def write_rows(
     rows = _Rows(_checked(batches, shape, kind), shape, kind, names)
     with replacing(path) as temporary:
         _WRITERS[_ending(path)](temporary, rows)
+
+
+def write_dask(
+    path: str | os.PathLike[str],
+    rows: Any,  # noqa: ANN401 - Dask may not be there
+    *,
+    labels: Sequence[str] | None = None,
+) -> None:
+    """Write rows of a Dask array as a Zarr store, each chunk by the worker that computes it.
+
+    The store appears when the last chunk is written, as with `write_rows`. A chunk whose worker
+    dies is computed and written again by another.
+
+    Parameters
+    ----------
+    path : path_like
+        .zarr, in a folder that all workers see by its absolute path.
+    rows : dask.array.Array, shape (n, lanes)
+        Of chunks that are alike but for the last, as Zarr's are; none cuts a row.
+    labels : sequence of str, optional
+        One for each lane.
+
+    Raises
+    ------
+    FileError
+        If the store cannot be written.
+    ImportError
+        If Zarr is missing: ``pip install "thermoscope[dask]"``.
+    ValueError
+        If `labels` are not one for each lane.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import dask.array as da
+    >>> from thermoscope import open_logits
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "out.zarr")
+    ...     write_dask(path, da.full((4, 2), 0.5, chunks=(3, 2)))
+    ...     open_logits(path)
+    <LogitsFile 'out.zarr': shape (4, 2), float64>
+    """
+    if _ending(path) != ".zarr":
+        raise FileError(f"{path}: the rows of a Dask array must go to a .zarr store")
+    if labels is not None and len(labels) != rows.shape[1]:
+        raise ValueError(f"labels must be {rows.shape[1]}, one for each lane, got {len(labels)}")
+    with replacing(path) as temporary:
+        store = _zarr(temporary, rows.shape, rows.chunksize, rows.dtype, labels)
+        try:
+            # No two chunks of Dask share one of Zarr: nothing has to be locked.
+            rows.store(store, lock=False)
+        except BaseException:
+            _wait_for_workers()
+            raise
+
+
+def _wait_for_workers() -> None:
+    """Wait until no worker writes: one that did after the store was removed would make it anew."""
+    with suppress(ImportError, ValueError):  # ValueError: there is no cluster
+        client = import_module("distributed").default_client()
+        while any(client.run(_writing).values()):
+            sleep(0.1)
+
+
+def _writing(dask_worker: Any) -> bool:  # noqa: ANN401 - distributed may not be there
+    return any(str(task.key).startswith("('store") for task in dask_worker.state.executing)
 
 
 def check_ending(path: str | os.PathLike[str], what: str) -> None:
@@ -230,21 +300,27 @@ def _record_batches(rows: _Rows) -> tuple[Any, Iterator[Any]]:
 
 
 def _write_zarr(path: Path, rows: _Rows) -> None:
-    zarr = optional("zarr", "dask", ".zarr stores")
     store = None
     at = 0
     for batch in rows.batches:
         if store is None:
             # Chunks as the batches are, so that none is written twice.
-            store = zarr.create_array(
-                path,
-                shape=rows.shape,
-                chunks=batch.shape,
-                dtype=rows.dtype,
-                attributes={} if rows.labels is None else {"labels": list(rows.labels)},
-            )
+            store = _zarr(path, rows.shape, batch.shape, rows.dtype, rows.labels)
         store[at : at + len(batch)] = batch
         at += len(batch)
+
+
+def _zarr(
+    path: Path,
+    shape: tuple[int, ...],
+    chunks: tuple[int, ...],
+    dtype: np.dtype[Any],
+    labels: Sequence[str] | None,
+) -> Any:  # noqa: ANN401 - an array of Zarr
+    attributes = {} if labels is None else {"labels": list(labels)}
+    return optional("zarr", "dask", ".zarr stores").create_array(
+        path, shape=shape, chunks=chunks, dtype=dtype, attributes=attributes
+    )
 
 
 _WRITERS: Final[dict[str, Callable[[Path, _Rows], None]]] = {

@@ -256,4 +256,4 @@ def open_zarr(path: Path, columns: Columns) -> Rows:
             start = end
 
     labels = labels_of(array.attrs.get("labels"), array.shape[-1])
-    return Rows(array.shape, array.dtype, labels, read)
+    return Rows(array.shape, array.dtype, labels, read, step=array.chunks[0])

@@ -61,6 +61,8 @@ class Rows(NamedTuple):
     own_labels : sequence of tuple of str or None
         Where each row has labels and a number of lanes of its own; what is missing at its end is
         filled up with -inf, which has no weight.
+    step : int
+        So many rows stand together: a part of them takes as long to read as all.
     """
 
     shape: tuple[int, ...]
@@ -68,6 +70,7 @@ class Rows(NamedTuple):
     labels: tuple[str, ...] | None
     read: Callable[[int, int, int], Iterator[NDArray[Any]]]
     own_labels: Sequence[tuple[str, ...]] | None = None
+    step: int = 1
 
 
 def rebatched(pieces: Iterable[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:

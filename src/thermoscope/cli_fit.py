@@ -1,0 +1,524 @@
+"""The commands that judge temperatures: ``thermoscope fit | reliability | sweep``."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import os
+import shlex
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from thermoscope.calibration import calibration_curve, fit_temperature
+from thermoscope.calibration import reliability as measure
+from thermoscope.cli_shared import (
+    AppliedTemperature,
+    Columns,
+    LabelsFile,
+    Probabilities,
+    Reading,
+    Row,
+    Scheduler,
+    Temperature,
+    check_labels,
+    cluster,
+    ending,
+    progress,
+    strict,
+    warn_where_suspicious,
+)
+from thermoscope.explorer.state import validate_temperature
+from thermoscope.files import FileError, read_labels, read_logits, read_targets, write_whole
+from thermoscope.readers import optional
+from thermoscope.sweep import sweep as swept
+from thermoscope.writers import ENDINGS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from thermoscope.calibration import Reliability, TemperatureFit
+    from thermoscope.files import LogitsFile
+    from thermoscope.sweep import Sweep
+
+__all__ = ["fit", "reliability", "sweep"]
+
+FIGURES = (".svg", ".png", ".pdf")
+
+LogitsArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LOGITS",
+        help="Rows of logits, in a file of any size: .npy, .npz, .safetensors, .zarr, .csv, .tsv, "
+        ".parquet, .feather, .arrow, .json or .jsonl.",
+    ),
+]
+TargetsArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TARGETS",
+        help="The true class of each row: a number counted from 0, or a label, or a row of "
+        "weights that sum to 1. In the same formats, or .txt with one a line; it may be the same "
+        "table, with --target-column.",
+    ),
+]
+TargetColumn = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="What to read in TARGETS.", show_default=False),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A weight >= 0 for each row: one of 2 counts as two rows, one of 0 not at all.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help='Print JSON instead, with "inf", "-inf" and "nan" as strings.'),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="OUT",
+        help="Write a figure too: .svg, .png or .pdf.",
+        show_default=False,
+    ),
+]
+
+
+def fit(
+    logits: LogitsArgument,
+    targets: TargetsArgument,
+    *,
+    labels: LabelsFile = None,
+    columns: Columns = None,
+    target_column: TargetColumn = None,
+    weights: Weights = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
+    plot: Plot = None,
+    as_json: AsJson = False,
+    scheduler: Scheduler = None,
+) -> None:
+    """Fit the temperature at which the softmax of logits explains the targets best.
+
+    It has the lowest mean negative log-likelihood (NLL). The rows are read
+    several times, a few at a time, so that they need not fit into memory;
+    what is known of them (targets, weights) must. The figure shows
+    reliability before and after, beside NLL and ECE over T.
+
+    For example:
+
+    $ thermoscope fit logits.npy targets.npy
+    $ thermoscope fit logits.npy targets.txt --labels names.txt --plot why.svg
+    $ thermoscope fit a.parquet a.parquet --columns z --target-column class
+    $ thermoscope fit z.zarr targets.npy --scheduler tcp://10.0.0.1:8786
+    """
+    _check_figure(plot)
+    reading = Reading(columns, applied_temperature, probabilities)
+    rows = _Rows.open(
+        logits, targets, weights, reading=reading, labels=labels, target_column=target_column
+    )
+    with rows.given(scheduler) as data:
+        with progress("fit", rows.count) as tell:
+            result = fit_temperature(**data, progress=tell)
+        if plot is not None:
+            _write_figure(plot, _fit_figure(data, result, rows.count))
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        typer.echo(_words_of(result))
+        typer.echo(f"\nTo apply it: {_apply(logits, result.temperature, reading, scheduler)}")
+
+
+def reliability(
+    logits: LogitsArgument,
+    targets: TargetsArgument,
+    *,
+    temperature: Temperature = "1",
+    bins: Annotated[int, typer.Option(metavar="N", help="How many bins.")] = 15,
+    strategy: Annotated[
+        Literal["width", "mass"], typer.Option(help="Bins of equal width, or of equal weight.")
+    ] = "width",
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Give 95 % intervals from so many replicates, 1000 for example.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the replicates.")] = 0,
+    labels: LabelsFile = None,
+    columns: Columns = None,
+    target_column: TargetColumn = None,
+    weights: Weights = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
+    plot: Plot = None,
+    as_json: AsJson = False,
+    scheduler: Scheduler = None,
+) -> None:
+    """Measure how far the softmax of logits is to be trusted: ECE and its kin, bin by bin.
+
+    Where a classifier says 80 %, it should be right in 80 of 100 cases. Rows
+    are put in bins by the probability of their likeliest class, the
+    confidence. The gap of a bin is its mean confidence less its accuracy,
+    and > 0 where the classifier is too sure.
+
+    For example:
+
+    $ thermoscope reliability logits.npy targets.npy
+    $ thermoscope reliability logits.npy targets.npy -T 1.736 --plot after.svg
+    $ thermoscope reliability logits.npy targets.npy --bootstrap 1000 --json
+    $ thermoscope reliability logits.npy targets.npy --strategy mass --bins 10
+    """
+    _check_figure(plot)
+    number = validate_temperature(temperature)
+    reading = Reading(columns, applied_temperature, probabilities)
+    rows = _Rows.open(
+        logits, targets, weights, reading=reading, labels=labels, target_column=target_column
+    )
+    with rows.given(scheduler) as data, progress("reliability", rows.count) as tell:
+        result = measure(
+            **data,
+            temperature=number,
+            bins=bins,
+            strategy=strategy,
+            bootstrap=bootstrap,
+            rng=seed,
+            progress=tell,
+        )
+    if plot is not None:
+        _write_figure(plot, result.plot())
+    if as_json:
+        _print_json(asdict(result))
+    else:
+        _print_reliability(result)
+
+
+def sweep(
+    logits: LogitsArgument,
+    targets: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="TARGETS",
+            help="The true class of each row, as for fit: NLL and ECE are then given too.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    first: Annotated[float, typer.Option("--from", metavar="T", help="The lowest T, > 0.")] = 0.01,
+    last: Annotated[float, typer.Option("--to", metavar="T", help="The highest T.")] = 100,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="How many T, evenly spread in log T.")
+    ] = 41,
+    row: Row = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Write a .csv, or a figure: .svg, .png or .pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    labels: LabelsFile = None,
+    columns: Columns = None,
+    target_column: TargetColumn = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print entropy, perplexity and top probability over T: a table, or CSV into a pipe.
+
+    Of many rows they are the means, from one pass over the file for all T.
+
+    For example:
+
+    $ thermoscope sweep logits.npy --row 3
+    $ thermoscope sweep many.parquet --from 0.5 --to 2 -o sweep.csv
+    $ thermoscope sweep logits.npy targets.npy -o sweep.svg
+    """
+    if output is not None and ending(output) != ".csv":
+        _check_figure(output, ".csv")
+    if not 0 < first <= last < math.inf:
+        raise ValueError(f"--from and --to must be 0 < from <= to < inf, got {first} and {last}")
+    if steps < 1:
+        raise ValueError(f"--steps must be >= 1, got {steps}")
+    if row is not None and targets is not None:
+        raise ValueError("--row must come without targets, for they are of all rows")
+    reading = Reading(columns, applied_temperature, probabilities)
+    rows = _Rows.open(logits, targets, reading=reading, labels=labels, target_column=target_column)
+    one = None if row is None else rows.file.only(row).values[None]
+    with rows.blamed(), progress("sweep", rows.count) as tell:
+        result = swept(
+            rows.batches() if one is None else [(one, None)],
+            np.geomspace(first, last, steps),
+            progress=tell,
+        )
+    table = result.columns()
+    if output is not None and ending(output) == ".csv":
+        write_whole(output, _csv(table).encode())
+    elif output is not None:
+        from thermoscope.figures import sweep_figure
+
+        _write_figure(output, sweep_figure(result))
+    if as_json:
+        _print_json({**table, "n": result.n})
+    elif output is None and os.isatty(1):
+        _print_sweep(result)
+    elif output is None:
+        typer.echo(_csv(table), nl=False)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of logits in a file, with what is known of each in other files."""
+
+    paths: dict[str, Path | None]
+    file: LogitsFile
+    targets: NDArray[Any] | None
+    weights: NDArray[Any] | None
+
+    @classmethod
+    def open(
+        cls,
+        logits: Path,
+        targets: Path | None,
+        weights: Path | None = None,
+        *,
+        reading: Reading,
+        labels: Path | None,
+        target_column: str | None,
+    ) -> _Rows:
+        file = reading.open(logits)
+        names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
+        if names is not None:
+            check_labels(labels, names, file.shape[1], file.source)
+        if target_column is not None and targets is None:
+            raise ValueError(f"--target-column must come with targets, got {target_column}")
+        classes = counts = None
+        if targets is not None:
+            classes = read_targets(targets, labels=names, columns=target_column)
+            _check_count(targets, "targets", len(classes), logits, file)
+            if classes.ndim == 2 and classes.shape[1] != file.shape[1]:
+                raise FileError(
+                    f"{targets}: weights must be {file.shape[1]:,} in each row, one for each logit "
+                    f"of {logits}, got {classes.shape[1]:,}"
+                )
+        if weights is not None:
+            counts = read_logits(weights).values
+            _check_count(weights, "weights", len(counts), logits, file)
+        warn_where_suspicious(file, reading)
+        paths = {"logits": logits, "targets": targets, "sample_weight": weights}
+        return cls(paths, file, classes, counts)
+
+    @property
+    def count(self) -> int:
+        return self.file.shape[0]
+
+    def batches(self) -> Iterator[tuple[Any, ...]]:
+        """Iterate over batches of rows, each with its targets and, where there are, weights."""
+        start = 0
+        for logits in self.file.batches():
+            some = slice(start, start + len(logits))
+            targets = None if self.targets is None else self.targets[some]
+            weights = () if self.weights is None else (self.weights[some],)
+            yield (logits, targets, *weights)
+            start = some.stop
+
+    @contextmanager
+    def given(self, scheduler: str | None) -> Iterator[dict[str, Any]]:
+        """Give the rows as the functions of `thermoscope.calibration` take them."""
+        with self.blamed():
+            if scheduler is None:
+                yield {"logits": self.batches}
+                return
+            with cluster(scheduler) as client:
+                logits = self.file.to_dask()
+                place = partial(_placed, client, logits.chunks[0])
+                yield {
+                    "logits": logits,
+                    "targets": place(self.targets),
+                    "sample_weight": place(self.weights),
+                }
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the file in an error that names an argument."""
+        try:
+            yield
+        except FileError:
+            raise
+        except (TypeError, ValueError) as error:
+            path = self.paths.get(str(error).partition(" ")[0])
+            if path is None:
+                raise
+            raise FileError(f"{path}: {error}") from error
+
+
+def _placed(client: Any, sizes: tuple[int, ...], values: NDArray[Any] | None) -> Any:  # noqa: ANN401
+    """Send what is known of rows to a cluster, once for all passes."""
+    if values is None:
+        return None
+    array = optional("dask.array", "dask", "Dask arrays")
+    config = optional("dask.config", "dask", "Dask arrays")
+    if values.dtype.kind == "i":
+        values = values.astype(np.min_scalar_type(values.max()))
+    # What a pass would send each time is large to Dask, and it says so; this is the remedy.
+    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        return client.persist(array.from_array(values, chunks=(sizes, *values.shape[1:])))
+
+
+def _check_count(path: Path, what: str, count: int, logits: Path, file: LogitsFile) -> None:
+    if count != file.shape[0]:
+        raise FileError(
+            f"{path}: {what} must be {file.shape[0]:,}, one for each row of {logits}, got {count:,}"
+        )
+
+
+def _check_figure(path: Path | None, *others: str) -> None:
+    """Raise an error, before any work is done, if no figure can go to `path`."""
+    if path is not None:
+        *most, last = (*others, *FIGURES)
+        if ending(path) not in {*most, last}:
+            raise FileError(f"{path}: must be a {', '.join(most)} or {last} file")
+        optional("matplotlib", "plot", "figures")
+
+
+def _write_figure(path: Path, figure: Figure) -> None:
+    with io.BytesIO() as buffer:
+        figure.savefig(buffer, format=ending(path)[1:], dpi=150)
+        write_whole(path, buffer.getvalue())
+
+
+def _fit_figure(data: dict[str, Any], result: TemperatureFit, rows: int) -> Figure:
+    from thermoscope.figures import fit_figure
+
+    results = []
+    for temperature in (1.0, result.temperature):
+        with progress(f"reliability at T = {temperature:.6g}", rows) as tell:
+            results.append(measure(**data, temperature=temperature, progress=tell))
+    middle = result.temperature if result.limit is None else 1.0
+    with progress("NLL and ECE over T", rows) as tell:
+        curve = calibration_curve(
+            **data, temperatures=middle * np.exp2(np.linspace(-2, 2, 49)), progress=tell
+        )
+    return fit_figure(results, curve)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    typer.echo(json.dumps(strict(document), allow_nan=False))
+
+
+def _words_of(result: TemperatureFit) -> str:
+    low, high = result.interval
+    if result.limit is None:
+        known = [
+            ("standard error", f"{result.standard_error:.6g}"),
+            ("95 % interval", f"{low:.6g} to {high:.6g}"),
+        ]
+    else:
+        known = [("because", result.reason)]
+    lines = [
+        ("temperature", f"{result.temperature:.6g}"),
+        *known,
+        ("NLL at T = 1", f"{result.nll_before:.6f} nats"),
+        ("NLL now", f"{result.nll:.6f} nats"),
+        ("rows", f"{result.n:,}, read {result.iterations} times"),
+    ]
+    return "\n".join(f"{name:<16}{text}" for name, text in lines)
+
+
+def _apply(logits: Path, temperature: float, reading: Reading, scheduler: str | None) -> str:
+    """Return the command that computes the probabilities."""
+    out = ending(logits) if ending(logits) in ENDINGS else ".npy"
+    words = ["thermoscope", "softmax", str(logits)]
+    for name in reading.columns or []:
+        words += ["--columns", name]
+    if reading.applied_temperature is not None:
+        words += ["--applied-temperature", repr(reading.applied_temperature)]
+    if reading.probabilities:
+        words += ["--probabilities"]
+    if scheduler is not None:
+        words += ["--scheduler", scheduler]
+        out = ".zarr"
+    return shlex.join([*words, "-T", f"{temperature:.6g}", "-o", f"probabilities{out}"])
+
+
+def _print_reliability(result: Reliability) -> None:
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+
+    bins = result.bins
+    gaps = bins.confidence - bins.accuracy
+    largest = float(np.nanmax(np.abs(gaps))) or 1.0
+    table = Table(box=None, expand=True, header_style="bold")
+    for name in ("confidence from", "to", "rows", "mean", "accuracy", "gap"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column(ratio=1)
+    for at, gap in enumerate(gaps.tolist()):
+        low, high = bins.edges[at : at + 2].tolist()
+        found: list[Any] = []
+        if bins.weight[at] > 0:
+            found = [f"{bins.confidence[at]:.4f}", f"{bins.accuracy[at]:.4f}", f"{gap:+.4f}"]
+            if gap:
+                found.append(Bar(largest, 0, abs(gap), color="red" if gap > 0 else "blue"))
+        table.add_row(f"{low:.4g}", f"{high:.4g}", f"{bins.count[at]:,}", *found)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print()
+    for name, label in (
+        ("ece", "ECE"),
+        ("mce", "MCE"),
+        ("classwise_ece", "classwise ECE"),
+        ("brier", "Brier"),
+        ("nll", "NLL"),
+        ("accuracy", "accuracy"),
+    ):
+        text = f"{label:<16}{getattr(result, name):.6f}"
+        if name in result.intervals:
+            low, high = result.intervals[name]
+            text += f"   95 % interval {low:.6f} to {high:.6f}"
+        console.print(text)
+    console.print(f"{'rows':<16}{result.n:,} at T = {result.temperature:.12g}")
+
+
+def _csv(columns: dict[str, NDArray[np.float64]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(zip(*(values.tolist() for values in columns.values()), strict=True))
+    return text.getvalue()
+
+
+def _print_sweep(result: Sweep) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = result.columns()
+    table = Table(box=None, header_style="bold")
+    for name in columns:
+        table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
+    for values in zip(*columns.values(), strict=True):
+        table.add_row(*(f"{value:.6g}" for value in values))
+    console = Console(highlight=False)
+    console.print(table)
+    if result.n > 1:
+        console.print(f"means over {result.n:,} rows")

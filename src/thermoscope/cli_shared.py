@@ -1,0 +1,232 @@
+"""What the commands share: options, how files are opened, progress, a cluster, texts."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+
+import numpy as np
+import typer
+
+from thermoscope.files import FileError, LogitsFile, are_distributions, open_logits
+from thermoscope.readers import optional
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+__all__ = [
+    "AppliedTemperature",
+    "Columns",
+    "LabelsFile",
+    "Probabilities",
+    "Reading",
+    "Row",
+    "Scheduler",
+    "Temperature",
+    "check_labels",
+    "cluster",
+    "ending",
+    "printable",
+    "progress",
+    "strict",
+    "warn_of_probabilities",
+    "warn_where_suspicious",
+]
+
+ANSWER: Final = 5
+"""So many seconds a scheduler has to answer, and to have a worker."""
+
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels: a .json list, or a text with one label a line.",
+        show_default=False,
+    ),
+]
+Temperature = Annotated[
+    str,
+    typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
+]
+Row = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="The row of a file of several, counted from 0.", show_default=False
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="What to read in the file: the array, the column of lists, or each class; may be "
+        "given several times.",
+        show_default=False,
+    ),
+]
+AppliedTemperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T0",
+        help="Undo a temperature by which the logits, or what the logprobs come from, were "
+        "divided.",
+        show_default=False,
+    ),
+]
+Probabilities = Annotated[
+    bool,
+    typer.Option("--probabilities", help="The file holds probabilities: take their logarithm."),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the Dask cluster whose scheduler is at this address, tcp://host:8786 for "
+        "example. Its workers read the logits, by the same path: best of all .npy or .zarr on a "
+        "file system that all see. Without it, the threads of this machine work.",
+        show_default=False,
+    ),
+]
+
+
+class Reading(NamedTuple):
+    """How a file is to be read."""
+
+    columns: list[str] | None
+    applied_temperature: float | None
+    probabilities: bool
+
+    def open(self, file: str | Path) -> LogitsFile:
+        """Open a file so."""
+        return open_logits(
+            file,
+            columns=self.columns or None,
+            probabilities=self.probabilities,
+            applied_temperature=self.applied_temperature,
+        )
+
+
+def warn_where_suspicious(file: LogitsFile, reading: Reading) -> None:
+    """Warn, before a long piece of work, if the first rows look like probabilities."""
+    if not reading.probabilities and are_distributions(next(file.batches())).all():
+        warn_of_probabilities(file)
+
+
+def warn_of_probabilities(file: LogitsFile) -> None:
+    """Say how to tell logits from probabilities, and what to do about it."""
+    # The only lane there is has weight 1, whatever it holds.
+    if file.shape[1] > 1:
+        typer.echo(
+            f"thermoscope: warning: {printable(file.source)}: what was read is >= 0 and sums to "
+            "1 in each row, as probabilities do and logits hardly ever: if it is, add "
+            "--probabilities",
+            err=True,
+        )
+
+
+def check_labels(file: Path | None, labels: Sequence[str], count: int, source: str) -> None:
+    """Raise an error if labels are not as many as logits."""
+    if len(labels) != count:
+        raise FileError(
+            f"{file}: labels must be {count:,}, one for each logit of {source}, got {len(labels):,}"
+        )
+
+
+@contextmanager
+def progress(what: str, rows: int) -> Iterator[Callable[[int, int | None, int], None]]:
+    """Give a function that shows how far each pass over rows is, if a terminal is there to see."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    shown = os.isatty(2)
+    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
+        task = bar.add_task(what, total=rows, speed="")
+        current = 1
+
+        def tell(done: int, _: int | None, number: int) -> None:
+            nonlocal current
+            if number != current:
+                bar.reset(task, description=f"{what}, pass {number}")
+                current = number
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, speed=f"{speed:,.0f} rows/s" if speed else "")
+
+        yield tell
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[Any]:
+    """Give a client of the Dask cluster at an address, on which Dask then computes."""
+    distributed = optional("distributed", "dask", "Dask clusters")
+    from concurrent.futures import CancelledError
+
+    from distributed.comm import get_address_host_port
+
+    try:
+        get_address_host_port(address, strict=True)
+        client = distributed.Client(address, timeout=ANSWER)
+    except ValueError as error:
+        raise ValueError(
+            f"--scheduler must be an address such as tcp://host:8786, got {address!r}"
+        ) from error
+    except OSError as error:
+        raise ValueError(
+            f"--scheduler: no Dask scheduler answers at {address} within {ANSWER} s"
+        ) from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=ANSWER)
+        except TimeoutError as error:
+            raise ValueError(
+                f"--scheduler: the cluster at {address} has no worker, nor got one in {ANSWER} s"
+            ) from error
+        try:
+            yield client
+        except KeyboardInterrupt:
+            # What distributed gives up then, asyncio would complain of at the end.
+            logging.getLogger("asyncio").disabled = True
+            raise
+        except (CancelledError, distributed.KilledWorker) as error:
+            raise ValueError(f"--scheduler: the cluster at {address} failed: {error}") from error
+
+
+def ending(path: Path) -> str:
+    """Return what says the format of a file."""
+    return path.suffix.lower()
+
+
+def strict(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return `value` as JSON has it, with strings for the numbers which JSON lacks."""
+    if isinstance(value, np.ndarray):
+        return strict(value.tolist())
+    if isinstance(value, dict):
+        return {name: strict(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line, with escapes for what would act on a terminal."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
