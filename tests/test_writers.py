@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import resource
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -137,16 +136,16 @@ def test_what_goes_wrong_leaves_the_folder_as_it_was(
 def test_a_disk_that_is_full_half_way(tmp_path: Path, ending: str) -> None:
     # The system itself says no: a file may not grow beyond 1 MB.
     script = """
-import sys
+import resource, sys
 import numpy as np
 from thermoscope.writers import write_rows
+resource.setrlimit(resource.RLIMIT_FSIZE, (700_000,) * 2)
 batches = (np.random.default_rng(seed).random((1000, 100)) for seed in range(9))
 write_rows(sys.argv[1], batches, shape=(9000, 100), dtype=float)
 """
     path = tmp_path / f"out{ending}"
     done = subprocess.run(
         [sys.executable, "-c", script, str(path)],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (700_000,) * 2),
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
