@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["NOT_REPORTED", "Position", "may_be_response", "parse"]
+__all__ = ["NOT_FINITE", "NOT_REPORTED", "Position", "may_be_response", "parse"]
 
 NOT_REPORTED: Final = "not reported"
 
@@ -42,7 +42,7 @@ VERY_UNLIKELY: Final = -9999.0
 # More than the rounding of any server: what is above it are no logarithms of probabilities.
 ROUNDING: Final = 1e-2
 
-# What stands for a number in an object of label: logit.
+# What stands for a number in an object of label: logit, where JSON has no word for it.
 NOT_FINITE: Final = ("inf", "-inf", "nan")
 
 KEYS: Final = (

@@ -118,10 +118,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ndarray, shape (N, K)
             Probabilities, in the order of `classes_`.
         """
-        check_is_fitted(self)
-        return softmax(
-            self._logits(validate_data(self, X, dtype=FLOATS, reset=False)), self.temperature_
-        )
+        return softmax(self._seen(X), self.temperature_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
         """Return the likeliest class of each row: the temperature does not change it.
@@ -136,10 +133,14 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ndarray, shape (N,)
             Classes.
         """
-        check_is_fitted(self)
-        logits = self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
+        logits = self._seen(X)
         likeliest: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
         return likeliest
+
+    def _seen(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
+        """Return the logits of X as those that were fitted."""
+        check_is_fitted(self)
+        return self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
 
     def _logits(self, columns: NDArray[Any]) -> NDArray[Any]:
         given, classes = columns.shape[1], len(self.classes_)

@@ -328,9 +328,10 @@ def _anchor(maximum, high):
 
 @njit
 def _exp2(logit, high, low, magic):
-    """Return 2 ** (logit * (high + low) + n) as a * b + c, for `magic`, a constant + n.
+    """Return what makes 2 ** (logit * (high + low) + n), for `magic`, a constant + n.
 
-    Its last two are the whole numbers' power, from bits, and the number that has them.
+    It is f * power * slope + power. Returned are f, the slope, the power, of a whole number, and
+    the number in whose last bits that one stands.
     """
     rounded = fma(logit, high, magic)
     f = fma(logit, low, fma(logit, high, magic - rounded))
@@ -1391,4 +1392,5 @@ def _pool() -> ThreadPoolExecutor:
 
 
 # A child process has the pool of its parent, but none of its threads.
-os.register_at_fork(after_in_child=_pool.cache_clear)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_pool.cache_clear)

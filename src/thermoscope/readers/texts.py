@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LONGEST_LINE",
-    "NOT_FINITE",
     "TEXT_BLOCK",
     "decoded",
     "kind",
@@ -54,10 +53,6 @@ TEXT_BLOCK: Final = 1 << 20
 
 # A line that is longer is read only where the whole text would fit into memory.
 LONGEST_LINE: Final = 1 << 26
-
-
-# JSON has no words for these three; `thermoscope softmax --json` writes them as such strings.
-NOT_FINITE: Final = ("inf", "-inf", "nan")
 
 
 class _Lines:
@@ -406,7 +401,10 @@ def _json_numbers(data: object, where: str = "") -> tuple[list[float], list[str]
 
 
 def _number(value: object, name: str) -> float:
-    if value in NOT_FINITE or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+    # JSON has no words for these three; `thermoscope softmax --json` writes them as such strings.
+    if value in logprobs.NOT_FINITE or (
+        isinstance(value, (int, float)) and not isinstance(value, bool)
+    ):
         with suppress(OverflowError):
             return float(value)
     raise ValueError(f"{name} must be a number, got {kind(value)}")
