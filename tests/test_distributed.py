@@ -88,13 +88,26 @@ def test_errors_name_the_row_of_the_whole(data: tuple[np.ndarray, ...]) -> None:
         ts.fit_temperature(unknown, targets)
 
 
-def test_progress_is_told_after_each_pass(data: tuple[np.ndarray, ...]) -> None:
+def assert_progress_is_told(data: tuple[np.ndarray, ...]) -> None:
     logits, targets, _ = data
     told: list[tuple[int, int | None, int]] = []
     fit = ts.fit_temperature(
         da.from_array(logits, chunks=(500, 8)), targets, progress=lambda *at: told.append(at)
     )
-    assert told == [(3000, 3000, number) for number in range(1, fit.iterations + 1)]
+    assert told == [
+        (done, 3000, number)
+        for number in range(1, fit.iterations + 1)
+        for done in range(500, 3001, 500)
+    ]
+
+
+def test_progress_is_told_after_each_block(data: tuple[np.ndarray, ...]) -> None:
+    assert_progress_is_told(data)
+
+
+@pytest.mark.usefixtures("client")
+def test_and_on_a_cluster(data: tuple[np.ndarray, ...]) -> None:
+    assert_progress_is_told(data)
 
 
 @pytest.fixture(scope="module")

@@ -408,9 +408,13 @@ def test_the_moments_of_both_kernels_agree(dtype: type, temperature: float) -> N
             np.testing.assert_allclose(one, other, *tolerance)
 
 
-@pytest.mark.parametrize(("dtype", "error"), [(np.float32, 1e-5), (np.float64, 1e-13)])
-def test_the_moments_are_those_of_exact_arithmetic(dtype: type, error: float) -> None:
-    z = np.random.default_rng(1).normal(0, 4, (3, 60)).astype(dtype)
+@pytest.mark.parametrize(
+    ("dtype", "lanes", "error"),
+    # What is short is weighed in doubles.
+    [(np.float32, 60, 1e-5), (np.float64, 60, 1e-13), (np.float32, 10, 1e-13)],
+)
+def test_the_moments_are_those_of_exact_arithmetic(dtype: type, lanes: int, error: float) -> None:
+    z = np.random.default_rng(1).normal(0, 4, (3, lanes)).astype(dtype)
     z[1, 7] = 50.0
     for temperature in (0.05, 0.7, 2.0, 1e4):
         got = fused.moments(z, temperature)

@@ -16,8 +16,7 @@ import numpy as np
 
 from thermoscope.definition import real, softmax
 from thermoscope.kernels import choose
-from thermoscope.measures import cross_entropy
-from thermoscope.rows import passes
+from thermoscope.rows import gathered, passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-    from thermoscope.rows import Block, Passes, Progress
+    from thermoscope.rows import Block, Passes, Progress, Sparse
 
     Array = NDArray[np.float64]
 
@@ -541,7 +540,7 @@ def reliability(
         before = np.maximum(after - 1, 0)
         nearer = np.where(wanted - share[before] < share[after] - wanted, before, after)
         edges = np.concatenate([[0.0], CELLS[1:][nearer], [1.0]])
-    table, scores, gaps, replicates = source.run(
+    table, scores, gaps_of_low, gaps, replicates = source.run(
         partial(_reliability_sums, temperature=t, edges=edges, width=width, draws=draws, key=key)
     )
     rows, weight, confident, right = table
@@ -563,7 +562,9 @@ def reliability(
     return Reliability(
         temperature=t,
         bins=by_bin,
-        classwise_ece=float(np.abs(gaps).sum() / (weight.sum() * len(gaps))),
+        classwise_ece=float(
+            (np.abs(gaps_of_low).sum() + np.abs(gaps).sum()) / (weight.sum() * len(gaps))
+        ),
         n=int(rows.sum()),
         intervals=_intervals(values, replicates) if draws else {},
         **values,
@@ -601,53 +602,72 @@ def _intervals(values: dict[str, float], replicates: Array) -> dict[str, tuple[f
 
 
 def _cell_sums(block: Block, *, temperature: float) -> tuple[Array]:
-    p = softmax(block.logits.astype(np.float64), temperature)
-    cells = _bins(p.max(axis=1, initial=0.0), CELLS)
-    return (_totals(cells, block.weights, len(CELLS) - 1),)
+    confidence, _ = _confidence_and_nll(block, temperature)
+    return (_totals(_bins(confidence, CELLS), block.weights, len(CELLS) - 1),)
+
+
+def _confidence_and_nll(block: Block, temperature: float) -> tuple[Array, Array]:
+    """Return the probability of the likeliest class, and the NLL of the target, of each row."""
+    below = block.half_below()
+    # T = 0 is what the least of all T is.
+    t = max(temperature, math.ulp(0.0))
+    with np.errstate(all="ignore"):
+        log_total, _, _ = moments(block, t, 1.0 if t == math.inf else t)
+        # A class of -inf is none at T = inf either.
+        nll = log_total - np.where(below == -np.inf, below, below / t * 2)
+        return np.exp(-log_total), nll
 
 
 def _reliability_sums(
     block: Block, *, temperature: float, edges: Array, width: Array, draws: int, key: int
-) -> tuple[Array, Array, Array, Array]:
-    """Return the sums of bins, of scores, of the gaps of each class, and of the replicates."""
+) -> tuple[Array | Sparse, ...]:
+    """Return the sums of bins, of scores, of the gaps of each class, and of the replicates.
+
+    Those of a class are apart in its lowest bin, where nearly all of its probabilities are, and in
+    the others: no row has as many probabilities above 1 / bins as there are bins.
+    """
+    block = block._replace(logits=block.logits.astype(np.float64))
     logits, targets, weights, _, numbers = block
-    bins = len(edges) - 1
-    classes = logits.shape[1]
-    logits = logits.astype(np.float64)
-    p = softmax(logits, temperature)
-    rows = np.arange(len(p))
+    bins, classes = len(edges) - 1, logits.shape[1]
+    rows = np.arange(len(logits))
     predicted = logits.argmax(axis=1)
-    confidence = p[rows, predicted]
     right = targets[rows, predicted] if targets.ndim == 2 else (targets == predicted).astype(float)
+    confidence, nll = _confidence_and_nll(block, temperature)
     bin_of = _bins(confidence, edges)
     table = np.array(
         [
             _totals(bin_of, values, bins)
-            for values in (np.ones(len(p)), weights, weights * confidence, weights * right)
+            for values in (np.ones(len(rows)), weights, weights * confidence, weights * right)
         ]
     )
-    nll = cross_entropy(logits, targets, temperature)
-    brier = np.einsum("ij,ij->i", p, p) - 2 * block.at_targets(p) + 1
-    scores = np.stack([nll, brier, right])
 
-    place = np.arange(classes) * bins + _bins(p, width)
-    gaps = _totals(place.ravel(), (weights[:, None] * p).ravel(), classes * bins)
-    if targets.ndim == 1:
-        np.subtract.at(gaps, place[rows, targets], weights)
+    gap = softmax(logits, temperature)
+    high = np.flatnonzero(gap > width[1])
+    place = high % classes * bins + _bins(gap.reshape(-1)[high], width)
+    # The mean squared distance of the probabilities from a one-hot target, of those it may be.
+    brier = np.zeros(len(rows))
+    if targets.ndim == 2:
+        gap -= targets
+        brier += 1 - np.einsum("ij,ij->i", targets, targets)
     else:
-        gaps -= _totals(place.ravel(), (weights[:, None] * targets).ravel(), classes * bins)
+        gap[rows, targets] -= 1
+    brier += np.einsum("ij,ij->i", gap, gap)
+    scores = np.stack([nll, brier, right])
+    of_high = gap.reshape(-1)[high] * weights[high // classes]
+    gap.reshape(-1)[high] = 0
+    gaps = weights @ gap, gathered(place, of_high, (classes, bins))
 
     replicates = np.zeros((draws, 2 * bins + 3))
     if draws:
-        each = np.zeros((len(p), 2 * bins + 3))
+        each = np.zeros((len(rows), 2 * bins + 3))
         each[rows, bin_of] = weights
         each[rows, bins + bin_of] = weights * (confidence - right)
         each[:, 2 * bins :] = (weights * scores).T
         with np.errstate(invalid="ignore"):
-            for at in range(0, len(p), step := max(1, DRAWS // draws)):
+            for at in range(0, len(rows), step := max(1, DRAWS // draws)):
                 some = slice(at, at + step)
                 replicates += _poisson(key, numbers[some], draws).T @ each[some]
-    return table, (scores * weights).sum(axis=1), gaps.reshape(classes, bins), replicates
+    return table, (scores * weights).sum(axis=1), *gaps, replicates
 
 
 def _totals(places: NDArray[np.intp], values: Array, size: int) -> Array:
@@ -799,17 +819,15 @@ def curve_sums(
     predicted = logits.argmax(axis=1)
     rows = np.arange(len(logits))
     right = targets[rows, predicted] if targets.ndim == 2 else targets == predicted
-    below = block.half_below()
     bins = len(edges) - 1
     weight, gap = np.empty((2, len(temperatures), bins))
     nll = np.empty(len(temperatures))
     for at, temperature in enumerate(temperatures.tolist()):
-        log_total, _, _ = moments(block, temperature, temperature)
-        confidence = np.exp(-log_total)
+        confidence, losses = _confidence_and_nll(block, temperature)
         bin_of = _bins(confidence, edges)
         weight[at] = _totals(bin_of, weights, bins)
         gap[at] = _totals(bin_of, weights * (confidence - right), bins)
-        nll[at] = np.sum(weights * (log_total - below / temperature * 2))
+        nll[at] = np.sum(weights * losses)
     return np.array([len(rows), weights.sum()]), weight, gap, nll
 
 

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
-from functools import partial, reduce
+from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -32,10 +33,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-    # Sums over rows, each with what rounding threw away of it.
-    Sums: TypeAlias = list[tuple[Array, Array]]
 
-__all__ = ["Block", "Passes", "Progress", "passes"]
+__all__ = ["Block", "Passes", "Progress", "Sparse", "gathered", "passes"]
 
 # A thread works on a block of so many bytes of logits: less, and Python would be most of the work.
 BLOCK: Final = 1 << 22
@@ -79,7 +78,28 @@ class Block(NamedTuple):
         return self.at_targets(self.logits * np.float64(0.5) - maximum[:, None])
 
 
-Work: TypeAlias = Callable[[Block], "tuple[Array, ...]"]
+class Sparse(NamedTuple):
+    """An array of which most numbers are 0."""
+
+    shape: tuple[int, ...]
+    places: NDArray[np.int64]  # (m,), in C order; none is there twice
+    values: Array  # (m,)
+
+
+# What work on a block gives; the sums over all blocks are wanted.
+Parts: TypeAlias = "tuple[Array | Sparse, ...]"
+Work: TypeAlias = Callable[[Block], Parts]
+
+
+def gathered(
+    places: NDArray[np.int64], values: Array, shape: tuple[int, ...]
+) -> NDArray[np.float64] | Sparse:
+    """Return an array of `shape` with the sums of the values at each place, counted in C order."""
+    size = int(np.prod(shape))
+    if len(places) >= size:
+        return np.bincount(places, values, size).astype(np.float64, copy=False).reshape(shape)
+    found, at = np.unique(places, return_inverse=True)
+    return Sparse(shape, found, np.bincount(at, values, len(found)).astype(np.float64, copy=False))
 
 
 def passes(
@@ -115,13 +135,9 @@ class Passes:
     def run(self, work: Work) -> tuple[Array, ...]:
         """Return the sums of what `work` gives of each block."""
         self.number += 1
-        # What is beyond the range of doubles has no remainder that is a number.
-        with np.errstate(invalid="ignore"):
-            return tuple(
-                np.where(np.isfinite(low), high + low, high) for high, low in self._sums(work)
-            )
+        return self._sums(work).result()
 
-    def _sums(self, work: Work) -> Sums:
+    def _sums(self, work: Work) -> _Sums:
         raise NotImplementedError
 
     def _tell(self, done: int, total: int | None) -> None:
@@ -139,42 +155,58 @@ class _Local(Passes):
         self._parts = parts
         self._total = total
 
-    def _sums(self, work: Work) -> Sums:
-        sums: Sums = []
-        pending: deque[tuple[_Rows, Future[tuple[Array, ...]]]] = deque()
-        threads = thread_count()
-        lanes = done = mapped = 0
-        with ThreadPoolExecutor(threads) as pool:
-
-            def finish() -> None:
-                nonlocal sums, done, mapped
-                piece, job = pending.popleft()
-                sums = _added(sums, _exact(job.result()))
-                done, mapped = piece.stop, mapped + piece.total * piece.lanes
-                if mapped >= MAPPED:
-                    _let_go(rows.logits)
-                    mapped = 0
-                self._tell(done, self._total)
-
-            for rows in self._parts():
-                if lanes and rows.lanes != lanes:
-                    raise ValueError(
-                        f"the logits of all batches must have as many lanes as the first, {lanes}, "
-                        f"got {rows.lanes} from row {rows.start} on"
-                    )
-                lanes = rows.lanes
-                for piece in rows.pieces():
-                    # A context of its own carries the choice of a kernel to the thread.
-                    job = pool.submit(copy_context().run, piece.worked, work)
-                    pending.append((piece, job))
-                    if len(pending) > 2 * threads:
-                        finish()
-            while pending:
-                finish()
+    def _sums(self, work: Work) -> _Sums:
+        sums = _Sums()
+        done = mapped = 0
+        for rows, piece, parts in _worked_in_threads(self._pieces(), work):
+            sums.add(parts)
+            done, mapped = piece.stop, mapped + piece.total * piece.lanes
+            if mapped >= MAPPED:
+                _let_go(rows.logits)
+                mapped = 0
+            self._tell(done, self._total)
         self._total = done
-        if not sums:
+        if not done:
             raise ValueError("logits must have a row, got none")
         return sums
+
+    def _pieces(self) -> Iterator[tuple[_Rows, _Rows]]:
+        """Yield all rows in pieces, each with the rows that it is a piece of."""
+        lanes = 0
+        for rows in self._parts():
+            if lanes and rows.lanes != lanes:
+                raise ValueError(
+                    f"the logits of all batches must have as many lanes as the first, {lanes}, "
+                    f"got {rows.lanes} from row {rows.start} on"
+                )
+            lanes = rows.lanes
+            for piece in rows.pieces():
+                yield rows, piece
+
+
+def _worked_in_threads(
+    pieces: Iterator[tuple[_Rows, _Rows]], work: Work
+) -> Iterator[tuple[_Rows, _Rows, Parts]]:
+    """Yield the pieces with what `work` gives of each, in order."""
+    threads = thread_count()
+    head = list(islice(pieces, 2))
+    pieces = chain(head, pieces)
+    if threads == 1 or len(head) < 2:
+        # To start a thread takes longer than to work on a thousand rows.
+        for rows, piece in pieces:
+            yield rows, piece, piece.worked(work)
+        return
+    pending: deque[tuple[_Rows, _Rows, Future[Parts]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        while True:
+            for rows, piece in islice(pieces, 2 * threads + 1 - len(pending)):
+                # A context of its own carries the choice of a kernel to the thread.
+                job = pool.submit(copy_context().run, piece.worked, work)
+                pending.append((rows, piece, job))
+            if not pending:
+                return
+            rows, piece, job = pending.popleft()
+            yield rows, piece, job.result()
 
 
 class _Dask(Passes):
@@ -199,9 +231,9 @@ class _Dask(Passes):
         self._starts = np.cumsum((0, *sizes[:-1]))
         self._total = int(logits.shape[0])
 
-    def _sums(self, work: Work) -> Sums:
-        import dask  # noqa: PLC0415 - likewise
+    def _sums(self, work: Work) -> _Sums:
         import dask.array as da  # noqa: PLC0415 - likewise
+        from dask import delayed  # noqa: PLC0415 - likewise
 
         # Blockwise, as `map_blocks` is: then Dask makes one task of reading a block and working on
         # it, and rows are never sent from the worker that read them to another.
@@ -217,12 +249,38 @@ class _Dask(Passes):
             meta=np.empty((0, 0), object),
             align_arrays=False,
         )
-        parts, added = blocks.to_delayed().ravel().tolist(), dask.delayed(_all_added)
+        added = delayed(_all_added)
+        of_blocks = parts = blocks.to_delayed().ravel().tolist()
         while len(parts) > 1:
             parts = [added(parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
-        (sums,) = dask.compute(parts[0])
-        self._tell(self._total, self._total)
-        return list(sums)
+        sums: _Sums = self._computed(parts[0], of_blocks)
+        return sums
+
+    def _computed(self, whole: Any, parts: list[Any]) -> Any:  # noqa: ANN401 - delayed values
+        """Return `whole`, and tell meanwhile which of its parts, one for each block, are there."""
+        from dask import base, callbacks, compute  # noqa: PLC0415 - likewise
+
+        if self._progress is None:
+            return compute(whole)[0]
+        rows = dict(zip((part.key for part in parts), self._logits.chunks[0], strict=True))
+        done = 0
+
+        def tell(key: Any, *_: object) -> None:  # noqa: ANN401 - Dask's
+            nonlocal done
+            if key in rows:
+                done += rows.pop(key)
+                self._tell(done, self._total)
+
+        scheduler: Any = getattr(base.get_scheduler(), "__self__", None)
+        if type(scheduler).__module__.partition(".")[0] == "distributed":
+            from distributed import as_completed  # noqa: PLC0415 - it is there
+
+            future, *steps = scheduler.compute([whole, *parts])
+            for step in as_completed(steps):
+                tell(step.key)
+            return future.result()
+        with callbacks.Callback(posttask=tell):
+            return compute(whole)[0]
 
 
 class _Rows(NamedTuple):
@@ -267,7 +325,7 @@ class _Rows(NamedTuple):
                     self.start + first + at,
                 )
 
-    def worked(self, work: Work) -> tuple[Array, ...]:
+    def worked(self, work: Work) -> Parts:
         """Return what `work` gives of this piece."""
         return work(self._block())
 
@@ -472,29 +530,69 @@ def _is_dask(array: Any) -> bool:  # noqa: ANN401 - of any library
     return bool(is_dask_array(array))
 
 
-def _worked(work: Work, logits: Any, targets: Any, start: Any, weights: Any = None) -> Sums:  # noqa: ANN401
+def _worked(work: Work, logits: Any, targets: Any, start: Any, weights: Any = None) -> _Sums:  # noqa: ANN401
     """Return the sums of one block of a Dask array; a task."""
-    pieces = _Rows(logits, targets, weights, int(start[0])).pieces()
-    return reduce(_added, (_exact(piece.worked(work)) for piece in pieces), [])
+    sums = _Sums()
+    for piece in _Rows(logits, targets, weights, int(start[0])).pieces():
+        sums.add(piece.worked(work))
+    return sums
 
 
-def _all_added(parts: list[Sums]) -> Sums:
+def _all_added(parts: list[_Sums]) -> _Sums:
     """Return the sums of several blocks; a task."""
-    return reduce(_added, parts)
+    sums = _Sums()
+    for part in parts:
+        sums.add(part.high, part.low)
+    return sums
 
 
-def _exact(sums: tuple[Array, ...]) -> Sums:
-    return [(total, np.zeros_like(total)) for total in sums]
+class _Sums:
+    """Sums of arrays, each with what rounding throws away of it, which Knuth's two-sum gives."""
+
+    def __init__(self, high: Parts = (), low: Parts = ()) -> None:
+        self.high: tuple[Array, ...] = ()
+        self.low: tuple[Array, ...] = ()
+        self.add(high, low)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is 0 stays at home: a table of classes and bins has few numbers after some rows.
+        return _Sums, (tuple(map(_thinned, self.high)), tuple(map(_thinned, self.low)))
+
+    def add(self, parts: Parts, low: Parts = ()) -> None:
+        """Add arrays, and what is known to be missing from them."""
+        if not self.high:
+            self.high, self.low = (tuple(np.zeros(part.shape) for part in parts) for _ in range(2))
+        with np.errstate(invalid="ignore", over="ignore"):
+            for high, rest, part in zip(self.high, self.low, parts, strict=True):
+                at, y = _placed(part)
+                x = high.reshape(-1)[at]
+                total = x + y
+                added = total - x
+                rest.reshape(-1)[at] += (x - (total - added)) + (y - added)
+                high.reshape(-1)[at] = total
+            for rest, part in zip(self.low, low, strict=False):
+                at, y = _placed(part)
+                rest.reshape(-1)[at] += y
+
+    def result(self) -> tuple[Array, ...]:
+        """Return the sums, rounded."""
+        # What is beyond the range of doubles has no remainder that is a number.
+        with np.errstate(invalid="ignore"):
+            return tuple(
+                np.where(np.isfinite(low), high + low, high)
+                for high, low in zip(self.high, self.low, strict=True)
+            )
 
 
-def _added(a: Sums, b: Sums) -> Sums:
-    """Add sums; Knuth's two-sum gives what rounding throws away."""
-    if not (a and b):
-        return a or b
-    result = []
-    with np.errstate(invalid="ignore", over="ignore"):
-        for (x, x_low), (y, y_low) in zip(a, b, strict=True):
-            total = x + y
-            part = total - x
-            result.append((total, x_low + y_low + ((x - (total - part)) + (y - part))))
-    return result
+def _placed(part: Array | Sparse) -> tuple[Any, Array]:
+    """Return where in a flat array the numbers of a part stand, and the numbers."""
+    if isinstance(part, Sparse):
+        return part.places, part.values
+    return slice(None), part.reshape(-1)
+
+
+def _thinned(array: Array) -> Array | Sparse:
+    places = np.flatnonzero(array)
+    if 2 * len(places) > array.size:
+        return array
+    return Sparse(array.shape, places, array.reshape(-1)[places])

@@ -759,13 +759,56 @@ def _row_moments(row, ahead, temperature, high, low):
             weight, distance = _weights_below(logits - tops, highs, lows)
         sums = _moments_of(weight, distance, sums)
     total, rest, first, second = _added(sums[0]), _added(sums[1]), _added(sums[2]), _added(sums[3])
+    return _of_sums(total, rest, first, second, np.float64(c.unit))
+
+
+@njit
+def _of_sums(total, rest, first, second, unit):
+    """Return what `_row_moments` does, of the sums of `_moments_of`."""
     mean = first / total
     # The maximum alone makes the variance at least mean ** 2 / lanes: so much is left of this.
     variance = second / total - mean * mean
-    unit = np.float64(c.unit)
     # The weights of the maximum are whole numbers of units, and log1p wants the rest unrounded.
     log_total = math.log1p(round((total - rest) * unit) - 1.0 + rest * unit)
     return log_total, mean, 0.0 if variance < 0.0 else variance  # noqa: FURB136 - NaN stays
+
+
+@njit
+def _short_moments(z, temperature, high, low, result):
+    """Do what `_row_moments` does for rows of few lanes, turned into columns of a tile."""
+    slices, count = z.shape
+    most = _tile_width(z)
+    tile = np.zeros((count, most), z.dtype)
+    own, sums = np.empty(most, z.dtype), np.empty((4, most))
+    unit = np.float64(_constants(tile[0, 0]).unit)
+    highs, lows = broadcast(high), broadcast(low)
+    for start in range(0, slices, most):
+        width = min(most, slices - start)
+        _turn(z[start : start + width].reshape(-1), (width, count), tile.reshape(-1), most)
+        _tile_tops(tile, width, own)
+        for r in range(0, width, lanes(tile)):
+            tops = load(own, r)
+            # NaN of what is not finite.
+            none = double(tops - tops)
+            total, rest, first, second = none, none, none, none
+            for k in range(r, count * most, most):
+                logits = load(tile, k)
+                if temperature == math.inf:
+                    weight, distance = _weights_alike(logits, logits - tops)
+                else:
+                    weight, distance = _weights_below(logits - tops, highs, lows)
+                total, rest, first, second = _moments_of(
+                    weight, distance, (total, rest, first, second)
+                )
+            store(sums, r, total)
+            store(sums, most + r, rest)
+            store(sums, 2 * most + r, first)
+            store(sums, 3 * most + r, second)
+        for r in range(width):
+            i = start + r
+            result[0, i], result[1, i], result[2, i] = _of_sums(
+                sums[0, r], sums[1, r], sums[2, r], sums[3, r], unit
+            )
 
 
 @compiled
@@ -773,6 +816,9 @@ def _moments(z, temperature, result):
     """Put the moments of rows in the columns of `result`."""
     z, result = borrowed(z), borrowed(result)
     high, low = _factor(temperature, z[0, 0])
+    if z.shape[1] < SHORT:
+        _short_moments(z, temperature, high, low, result)
+        return
     for i in range(len(z)):
         ahead = z[min(i + 1, len(z) - 1)]
         result[0, i], result[1, i], result[2, i] = _row_moments(z[i], ahead, temperature, high, low)
@@ -945,10 +991,16 @@ def _tile_factors(temperature, own):
 
 
 @njit
+def _tile_width(rows):
+    """Return how many rows of few lanes make a tile that stays in the first cache."""
+    return max(NARROW, min(512, CACHES[0] // (rows.shape[1] * rows.itemsize)) // NARROW * NARROW)
+
+
+@njit
 def _short_rows(z, temperature, out, declined, log):
     """Rows of few lanes, turned into columns of a tile."""
     slices, count = z.shape
-    most = max(NARROW, min(512, CACHES[0] // (count * out.itemsize)) // NARROW * NARROW)
+    most = _tile_width(out)
     # What is beyond the last row counts for nothing, but let it be numbers.
     tile = np.zeros((count, most), out.dtype)
     own = np.empty(6 * TILE, out.dtype)
@@ -1226,12 +1278,14 @@ def moments(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Do what `thermoscope.kernels.numpy.moments` does, which says what it is.
 
-    float32 is weighed as such, to some 1e-7 of each row, and added up in doubles.
+    float32 is weighed as such, to some 1e-7 of each row, and added up in doubles; rows of fewer
+    than `SHORT` lanes are weighed in doubles too, which costs them no more than NumPy's overhead.
     """
+    if rows.shape[1] < SHORT:
+        rows = rows.astype(np.float64)
     kind = FORMATS.get(from_dtype(rows.dtype)) if rows.dtype.kind == "f" else None
     ordinary = kind and (temperature == math.inf or _within(0.0, temperature, kind.range))
-    # Rows that are short NumPy works as fast, many at once.
-    if not ordinary or rows.shape[1] < SHORT:
+    if not ordinary or not rows.size:
         return reference.moments(rows, temperature)
     z = np.ascontiguousarray(rows).view()
     z.flags.writeable = False
