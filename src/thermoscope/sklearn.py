@@ -35,10 +35,17 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     It takes logits that another classifier gave for rows it has not seen in training, and makes
     probabilities of them that can be trusted more.
 
+    Parameters
+    ----------
+    classes : array_like, shape (K,), optional
+        The class of each column of the logits. By default the classes in `y`, sorted, as a
+        classifier of scikit-learn has them in its ``classes_``. Where `y` lacks some of them, and
+        holds whole numbers, these are taken to count the columns, from 0.
+
     Attributes
     ----------
     classes_ : ndarray, shape (K,)
-        The classes in `y`, sorted: the columns of the logits stand in this order.
+        The class of each column.
     fit_ : TemperatureFit
         All that `fit_temperature` says.
     temperature_ : float
@@ -52,9 +59,13 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
 
     Notes
     -----
-    The logits have a column for each class in `y`. Of two classes, one column will do: what a
-    binary `decision_function` gives, the logit of the second class against 0 for the first. At
-    T = 1 that is the logistic function.
+    The logits have a column for each class. Of two classes, one column will do: what a binary
+    `decision_function` gives, the logit of the second class against 0 for the first. At T = 1 that
+    is the logistic function.
+
+    Of scikit-learn's ``check_estimator``, four checks can't pass: they give two columns to three
+    classes, or two that are no logits of two classes. All pass where the columns are made logits
+    of the classes first; the tests hold both.
 
     Examples
     --------
@@ -67,9 +78,13 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     (597, 10)
     """
 
+    classes: ArrayLike | None
     classes_: NDArray[Any]
     fit_: TemperatureFit
     temperature_: float
+
+    def __init__(self, classes: ArrayLike | None = None) -> None:
+        self.classes = classes
 
     def fit(
         self,
@@ -82,7 +97,8 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Parameters
         ----------
         X : array_like, shape (N, K)
-            Logits: a column for each class, or one column for two classes. -inf can't be here.
+            Logits: a column for each class, or one column for two classes. scikit-learn allows no
+            -inf in them.
         y : array_like, shape (N,)
             The class of each row: numbers or text.
         sample_weight : array_like, shape (N,), optional
@@ -96,11 +112,12 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Raises
         ------
         ValueError
-            If there is not a column for each class, or as `fit_temperature` does.
+            If there is not a column for each class, a class in `y` is none of `classes`, or as
+            `fit_temperature` does.
         """
         logits, classes = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(classes)
-        self.classes_, targets = np.unique(classes, return_inverse=True)
+        self.classes_, targets = self._columns_of(classes, logits.shape[1])
         self.fit_ = fit_temperature(self._logits(logits), targets, sample_weight=sample_weight)
         self.temperature_ = self.fit_.temperature
         return self
@@ -142,12 +159,32 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         check_is_fitted(self)
         return self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
 
+    def _columns_of(self, y: NDArray[Any], columns: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
+        """Return the class of each column, and the column of each class in `y`."""
+        found, targets = np.unique(y, return_inverse=True)
+        if self.classes is not None:
+            classes = np.asarray(self.classes)
+            places = {each: place for place, each in enumerate(classes.tolist())}
+            if classes.ndim != 1 or len(places) != len(classes):
+                raise ValueError(f"classes must be a row of different ones, got {self.classes!r}")
+            unknown = [each for each in found.tolist() if each not in places]
+            if unknown:
+                raise ValueError(f"y must be among classes, got {unknown[0]!r}")
+            return classes, np.array([places[each] for each in found.tolist()])[targets]
+        # One class alone says nothing of what the columns are.
+        if 1 < len(found) < columns and found.dtype.kind in "iuf":
+            counts = (found >= 0) & (found < columns) & (found == np.floor(found))
+            if counts.all():
+                return np.arange(columns, dtype=found.dtype), y.astype(np.intp)
+        return found, targets
+
     def _logits(self, columns: NDArray[Any]) -> NDArray[Any]:
         given, classes = columns.shape[1], len(self.classes_)
         if (given, classes) == (1, 2):
             return np.hstack([np.zeros_like(columns), columns])
         if given != classes:
             raise ValueError(
-                f"X must have a column of logits for each of {classes} classes in y, got {given}"
+                f"X must have a column of logits for each of {classes} classes, got {given}: "
+                "where y lacks some, say which there are with classes"
             )
         return columns
