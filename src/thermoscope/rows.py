@@ -412,7 +412,7 @@ def _taken(array: Any, first: int, last: int, kept: int) -> Any:  # noqa: ANN401
         taken = array[first:last]
     else:
         taken = array[np.unravel_index(np.arange(first, last), shape)]
-    return _numpy(taken)
+    return array_api.to_numpy(taken)
 
 
 def _let_go(array: NDArray[Any]) -> None:
@@ -428,14 +428,6 @@ def _let_go(array: NDArray[Any]) -> None:
         with suppress(AttributeError, OSError, ValueError):  # AttributeError: not POSIX
             pages: mmap.mmap = base._mmap  # type: ignore[attr-defined] # noqa: SLF001 - no other name
             pages.madvise(mmap.MADV_DONTNEED)
-
-
-def _numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
-    if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
-        array = array.detach().cpu()
-        if str(array.dtype) == "torch.bfloat16":
-            array = array.float()
-    return np.asarray(array.get() if type(array).__module__.startswith("cupy") else array)
 
 
 def _classes(targets: NDArray[Any], lanes: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -510,7 +502,7 @@ def _kept(batches: Iterator[Any]) -> Callable[[], Iterator[Any]]:
     for batch in batches:
         arrays = batch if isinstance(batch, (tuple, list)) else [batch]
         for array in arrays:
-            np.save(file, _numpy(array), allow_pickle=False)
+            np.save(file, array_api.to_numpy(array), allow_pickle=False)
         sizes.append(len(arrays))
 
     def take() -> Iterator[Any]:

@@ -176,7 +176,6 @@ def check_ending(path: str | os.PathLike[str], what: str) -> None:
 
 
 def _ending(path: str | os.PathLike[str]) -> str:
-
     return Path(path).suffix.lower()
 
 

@@ -18,6 +18,7 @@ from thermoscope.explorer.state import (
     validate_temperature,
 )
 from thermoscope.files import LogitsFile
+from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ row=1, target=0)
         return {"count": self.count, "orders": list(self.orders)}
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
-        """Answer what the front end asks: ``web/src/rows.ts`` is the other end.
+        """Answer what the front end asks: ``web/src/cursor.ts`` is the other end.
 
         Parameters
         ----------
@@ -236,7 +237,7 @@ row=1, target=0)
         else:
             edges = np.append(np.arange(0, self.count, size), self.count)
         for start, stop in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            block = _numpy(self._data[start:stop])
+            block = array_api.to_numpy(self._data[start:stop])
             yield from (block[at : at + size] for at in range(0, len(block), size))
 
     def _by_entropy(self, tell: Callable[[int], None]) -> NDArray[Any]:
@@ -326,13 +327,6 @@ def _floats(batch: NDArray[Any]) -> NDArray[Any]:
     return batch.astype(dtype, copy=False)
 
 
-def _numpy(block: Any) -> NDArray[Any]:  # noqa: ANN401 - every array library
-    if hasattr(block, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
-        block = block.detach().cpu()
-        block = block.float() if str(block.dtype) == "torch.bfloat16" else block
-    return np.asarray(block)
-
-
 def _number(name: str, value: object, count: int) -> int:
     text = str(value)
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < count):
@@ -341,7 +335,7 @@ def _number(name: str, value: object, count: int) -> int:
 
 
 def _classes(targets: Any, count: int, lanes: int) -> NDArray[np.int64]:  # noqa: ANN401
-    array = _numpy(targets)
+    array = array_api.to_numpy(targets)
     if array.shape == (count, lanes) and array.ndim == 2:
         array = array.argmax(axis=1)
     if array.shape != (count,):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from thermoscope.kernels.array_api import to_numpy
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -34,12 +36,8 @@ def validate_logits(logits: Any) -> NDArray[np.float64]:  # noqa: ANN401 - every
     ValueError
         If `logits` are empty or are not one row.
     """
-    if hasattr(logits, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
-        tensor = logits.detach().cpu()
-        # NumPy has no bfloat16; float64 holds each of its values exactly.
-        logits = tensor.double() if tensor.is_floating_point() else tensor
     try:
-        array = np.asarray(logits)
+        array = to_numpy(logits)
     except ValueError as error:
         raise ValueError(f"logits must be one row of numbers: {error}") from error
     real = array.dtype.kind in "biuf" or array.dtype.name == "bfloat16"

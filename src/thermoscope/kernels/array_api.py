@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     # No type says "of a library that keeps to the array API standard".
     Array = Any
     Namespace = Any
@@ -37,6 +39,7 @@ __all__ = [
     "namespace",
     "softmax",
     "some",
+    "to_numpy",
 ]
 
 _OWN = frozenset({NoneType, bool, float, int, list, np.float64, np.ndarray, str, tuple})
@@ -46,6 +49,15 @@ def foreign(*values: object) -> bool:
     """Return whether any of the values is an array of another library than NumPy."""
     # The types alone tell nearly always: a call on ten numbers must not pay for more.
     return not _OWN.issuperset(map(type, values)) and any(map(_is_foreign, values))
+
+
+def to_numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
+    """Return an array as NumPy's, wherever it lives; bfloat16 of PyTorch as float32."""
+    if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
+        array = array.detach().cpu()
+        if str(array.dtype) == "torch.bfloat16":
+            array = array.float()
+    return np.asarray(array.get() if type(array).__module__.startswith("cupy") else array)
 
 
 def _is_foreign(value: object) -> bool:
