@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 import thermoscope as ts
-from thermoscope import cli
+from thermoscope import cli, rows
 from thermoscope.files import LogitsFile
 from thermoscope.writers import write_dask, write_rows
 
@@ -121,7 +125,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
             }
         ),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster) as found,
     ):
@@ -199,12 +203,12 @@ def test_a_file_comes_to_dask_in_chunks(data: tuple[np.ndarray, ...], ending: st
 def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def compute(sums: Any) -> Any:  # noqa: ANN401 - as dask.compute
-        names.extend(str(key) for key in dict(sums.__dask_graph__()))
-        return original(sums)
+    def computed(whole: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the original
+        names.extend(str(key) for key in dict(whole.__dask_graph__()))
+        return original(whole, *rest)
 
-    original = dask.compute
-    monkeypatch.setattr(dask, "compute", compute)
+    original = rows.computed
+    monkeypatch.setattr(rows, "computed", computed)
     file = ts.open_logits("logits.npy")
     ts.reliability(file.to_dask(), np.load("targets.npy"))
     assert sum("worked" in name for name in names) == 20
@@ -328,6 +332,75 @@ def test_an_error_on_a_worker_is_one_line(
     err = capfd.readouterr().err
     words = "logits.npy: logits must be finite or -inf, got nan in row 2500"
     assert f"thermoscope: error: {words}\n" in err
+
+
+def slow(mark: Path) -> None:
+    """Let a worker take its time for each chunk that it reads, as long as a file is there."""
+    read = LogitsFile._chunk
+
+    def chunk(self: LogitsFile, starts: np.ndarray, size: int) -> np.ndarray:
+        if mark.exists():
+            sleep(0.2)
+        return read(self, starts, size)
+
+    LogitsFile._chunk = chunk  # type: ignore[method-assign]
+
+
+def started(*arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "thermoscope", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "DASK_ARRAY__CHUNK_SIZE": str(dask.config.get("array.chunk-size"))},
+    )
+
+
+@pytest.mark.usefixtures("files")
+def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:  # noqa: ANN401
+    # What a shell starts in the background ignores SIGINT, and children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    mark = Path("slow").resolve()
+    mark.touch()
+    client.wait_for_workers(2)
+    client.run(slow, mark)
+    before = sorted(Path().iterdir())
+    with started(*COMMANDS["softmax"], "--scheduler", client.scheduler.address) as process:
+        # Workers are in the midst of it.
+        while not list(Path().glob(".*.tmp/c/*")):
+            assert process.poll() is None
+            sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=60) == (b"", b"")
+    assert process.returncode == 130
+    sleep(1)
+    assert sorted(Path().iterdir()) == before
+    mark.unlink()
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("command", ["fit", "softmax"])
+def test_a_scheduler_that_dies_is_one_line(command: str) -> None:
+    distributed = pytest.importorskip("distributed")
+    mark = Path("slow").resolve()
+    mark.touch()
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as found,
+    ):
+        found.run(slow, mark)
+        before = sorted(Path().iterdir())
+        process = started(*COMMANDS[command], "--scheduler", cluster.scheduler_address)
+        # Until it has given the workers something to do.
+        while not any(found.processing().values()):
+            assert process.poll() is None
+            sleep(0.05)
+    with process:
+        out, err = process.communicate(timeout=60)
+    words = f"--scheduler: the scheduler at {cluster.scheduler_address} is gone"
+    assert (process.returncode, out, err.decode()) == (2, b"", f"thermoscope: error: {words}\n")
+    assert sorted(Path().iterdir()) == before
 
 
 @pytest.mark.parametrize(

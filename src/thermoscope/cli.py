@@ -398,9 +398,9 @@ def _write_all(
     dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
     warn_where_suspicious(file, reading)
     if scheduler is not None:
-        with cluster(scheduler):
+        with cluster(scheduler), progress("softmax", file.shape[0]) as tell:
             rows = file.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
-            write_dask(output, rows, labels=names)
+            write_dask(output, rows, labels=names, progress=tell)
         return
     with progress("softmax", file.shape[0]) as tell:
 

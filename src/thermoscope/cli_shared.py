@@ -178,7 +178,7 @@ def cluster(address: str) -> Iterator[Any]:
     distributed = optional("distributed", "dask", "Dask clusters")
     from concurrent.futures import CancelledError
 
-    from distributed.comm import get_address_host_port
+    from distributed.comm import CommClosedError, get_address_host_port
 
     try:
         get_address_host_port(address, strict=True)
@@ -198,14 +198,23 @@ def cluster(address: str) -> Iterator[Any]:
             raise ValueError(
                 f"--scheduler: the cluster at {address} has no worker, nor got one in {ANSWER} s"
             ) from error
+        # What distributed gives up after Ctrl-C, asyncio would complain of, then or at the end.
+        logging.getLogger("asyncio").addFilter(_is_no_exit)
+        # What the client finds wrong is an exception here.
+        logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             yield client
-        except KeyboardInterrupt:
-            # What distributed gives up then, asyncio would complain of at the end.
-            logging.getLogger("asyncio").disabled = True
-            raise
-        except (CancelledError, distributed.KilledWorker) as error:
-            raise ValueError(f"--scheduler: the cluster at {address} failed: {error}") from error
+        except distributed.KilledWorker as error:
+            raise ValueError(
+                f"--scheduler: {error.allowed_failures + 1} workers of {address} died at the same "
+                "work, for want of memory perhaps"
+            ) from error
+        except (CancelledError, CommClosedError) as error:
+            raise ValueError(f"--scheduler: the scheduler at {address} is gone") from error
+
+
+def _is_no_exit(record: logging.LogRecord) -> bool:
+    return "AllExit" not in record.getMessage()
 
 
 def ending(path: Path) -> str:

@@ -13,7 +13,7 @@ import operator
 import tempfile
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Block", "Passes", "Progress", "Sparse", "gathered", "passes"]
+__all__ = ["Block", "Passes", "Progress", "Sparse", "computed", "gathered", "passes"]
 
 # A thread works on a block of so many bytes of logits: less, and Python would be most of the work.
 BLOCK: Final = 1 << 22
@@ -253,34 +253,42 @@ class _Dask(Passes):
         of_blocks = parts = blocks.to_delayed().ravel().tolist()
         while len(parts) > 1:
             parts = [added(parts[at : at + FAN_IN]) for at in range(0, len(parts), FAN_IN)]
-        sums: _Sums = self._computed(parts[0], of_blocks)
+        sizes, done = self._logits.chunks[0], 0
+
+        def tell(index: int) -> None:
+            nonlocal done
+            done += sizes[index]
+            self._tell(done, self._total)
+
+        sums: _Sums = computed(parts[0], of_blocks, tell)
         return sums
 
-    def _computed(self, whole: Any, parts: list[Any]) -> Any:  # noqa: ANN401 - delayed values
-        """Return `whole`, and tell meanwhile which of its parts, one for each block, are there."""
-        from dask import base, callbacks, compute  # noqa: PLC0415 - likewise
 
-        if self._progress is None:
+def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) -> Any:  # noqa: ANN401
+    """Return a delayed value of Dask, and tell the number of each part of it that is there."""
+    from dask import base, callbacks, compute  # noqa: PLC0415 - who has a delayed value has Dask
+
+    numbers = {part.key: number for number, part in enumerate(parts)}
+
+    def tell_of(key: Any, *_: object) -> None:  # noqa: ANN401 - Dask's
+        if key in numbers:
+            tell(numbers.pop(key))
+
+    scheduler: Any = getattr(base.get_scheduler(), "__self__", None)
+    if type(scheduler).__module__.partition(".")[0] != "distributed":
+        with callbacks.Callback(posttask=tell_of):
             return compute(whole)[0]
-        rows = dict(zip((part.key for part in parts), self._logits.chunks[0], strict=True))
-        done = 0
+    from distributed import as_completed  # noqa: PLC0415 - it is there
 
-        def tell(key: Any, *_: object) -> None:  # noqa: ANN401 - Dask's
-            nonlocal done
-            if key in rows:
-                done += rows.pop(key)
-                self._tell(done, self._total)
-
-        scheduler: Any = getattr(base.get_scheduler(), "__self__", None)
-        if type(scheduler).__module__.partition(".")[0] == "distributed":
-            from distributed import as_completed  # noqa: PLC0415 - it is there
-
-            future, *steps = scheduler.compute([whole, *parts])
-            for step in as_completed(steps):
-                tell(step.key)
-            return future.result()
-        with callbacks.Callback(posttask=tell):
-            return compute(whole)[0]
+    futures = scheduler.compute([whole, *parts])
+    try:
+        for step in as_completed(futures[1:]):
+            tell_of(step.key)
+        return futures[0].result()
+    finally:
+        # Whatever went wrong, Ctrl-C too: nobody wants them any more.
+        for future in futures:
+            future.release()
 
 
 class _Rows(NamedTuple):

@@ -16,12 +16,15 @@ import numpy as np
 from thermoscope.files import FileError, replacing
 from thermoscope.readers import optional
 from thermoscope.readers.arrays import TENSOR_TYPES
+from thermoscope.rows import computed
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import DTypeLike, NDArray
+
+    from thermoscope.rows import Progress
 
 __all__ = ["ENDINGS", "check_ending", "write_dask", "write_rows"]
 
@@ -106,6 +109,7 @@ def write_dask(
     rows: Any,  # noqa: ANN401 - Dask may not be there
     *,
     labels: Sequence[str] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write rows of a Dask array as a Zarr store, each chunk by the worker that computes it.
 
@@ -120,6 +124,8 @@ def write_dask(
         Of chunks that are alike but for the last, as Zarr's are; none cuts a row.
     labels : sequence of str, optional
         One for each lane.
+    progress : callable, optional
+        Called as ``progress(done, rows, 1)`` with each chunk that is written.
 
     Raises
     ------
@@ -147,25 +153,51 @@ def write_dask(
     if labels is not None and len(labels) != rows.shape[1]:
         raise ValueError(f"labels must be {rows.shape[1]}, one for each lane, got {len(labels)}")
     with replacing(path) as temporary:
-        store = _zarr(temporary, rows.shape, rows.chunksize, rows.dtype, labels)
+        store = _Store(temporary, _zarr(temporary, rows.shape, rows.chunksize, rows.dtype, labels))
+        # No two chunks of Dask share one of Zarr: nothing has to be locked.
+        written = rows.store(store, lock=False, compute=False)
+        parts, done = written.to_delayed().ravel().tolist(), 0
+
+        def tell(index: int) -> None:
+            nonlocal done
+            done += rows.chunks[0][index]
+            if progress is not None:
+                progress(done, rows.shape[0], 1)
+
         try:
-            # No two chunks of Dask share one of Zarr: nothing has to be locked.
-            rows.store(store, lock=False)
+            computed(optional("dask", "dask", "Dask arrays").delayed(len)(parts), parts, tell)
         except BaseException:
-            _wait_for_workers()
+            store.close()
             raise
 
 
-def _wait_for_workers() -> None:
-    """Wait until no worker writes: one that did after the store was removed would make it anew."""
-    with suppress(ImportError, ValueError):  # ValueError: there is no cluster
-        client = import_module("distributed").default_client()
-        while any(client.run(_writing).values()):
-            sleep(0.1)
+class _Store(NamedTuple):
+    """A Zarr store to which workers write chunks until it is closed."""
+
+    path: Path
+    array: Any
+
+    @property
+    def head(self) -> Path:
+        return self.path / "zarr.json"
+
+    def __setitem__(self, place: tuple[slice, ...], chunk: NDArray[Any]) -> None:
+        # A worker may hear late that nobody wants the store, and Zarr would make it anew.
+        if self.head.exists():
+            self.array[place] = chunk
+
+    def close(self) -> None:
+        """Let no chunk be written any more, and wait for those that are being written."""
+        self.head.unlink(missing_ok=True)
+        # There may be no cluster, or none any more: what went wrong first is what will be raised.
+        with suppress(Exception):
+            client = import_module("distributed").default_client()
+            while any(client.run(_writing).values()):
+                sleep(0.1)
 
 
 def _writing(dask_worker: Any) -> bool:  # noqa: ANN401 - distributed may not be there
-    return any(str(task.key).startswith("('store") for task in dask_worker.state.executing)
+    return any("store-map" in str(task.key) for task in dask_worker.state.executing)
 
 
 def check_ending(path: str | os.PathLike[str], what: str) -> None:
