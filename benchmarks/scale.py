@@ -28,7 +28,7 @@ from rich.table import Table
 
 from thermoscope import cli
 
-SHAPES = ((100_000, 1_000), (400, 262_144))
+SHAPES = ((100_000, 1_000), (4_000, 262_144))
 PLANNED = ((10**6, 10**3), (10**8, 32_000), (10**9, 262_144))
 COMMANDS = ("fit", "reliability", "softmax")
 CHUNK = 128 << 20
@@ -57,9 +57,13 @@ def cost(
 ) -> Cost:
     """Predict what a command moves and computes."""
     size = rows * lanes * itemsize
-    chunks = -(-rows // max(chunk // (lanes * itemsize), 1))
-    # Each sum is two float64; a chunk's sums then go up a tree, of 16 to 1.
-    doubles = {"fit": 8, "reliability": 4 * BINS + 3 + BINS * lanes, "softmax": 0}[command]
+    each = max(chunk // (lanes * itemsize), 1)
+    chunks = -(-rows // each)
+    # Each sum is two float64; a chunk's sums then go up a tree, of 16 to 1. Of the bins of each
+    # class but the lowest, only those travel, with their places, that hold something: no more
+    # than the bins less one of a row.
+    bins = min(2 * (BINS - 1) * min(each, rows), BINS * lanes)
+    doubles = {"fit": 8, "reliability": 4 * BINS + 3 + lanes + bins, "softmax": 0}[command]
     envelope = ENVELOPE if doubles else 0
     # The first pass of a fit is of two temperatures.
     temperatures = passes + (command == "fit")
@@ -71,7 +75,8 @@ def cost(
         written=size if command == "softmax" else 0,
         sent=chunks * (16 / 15) * sums + passes * known,
         known=known,
-        flops=temperatures * rows * lanes * FLOPS,
+        # A reliability takes probabilities, and likelihoods.
+        flops=(2 if command == "reliability" else temperatures) * rows * lanes * FLOPS,
     )
 
 
@@ -154,7 +159,7 @@ def main() -> None:
         tempfile.TemporaryDirectory(dir=options.folder) as folder,
         config.set({"temporary-directory": folder}),
         LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address=None
+            n_workers=WORKERS, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         Client(cluster) as client,
     ):

@@ -42,6 +42,8 @@ BLOCK: Final = 1 << 22
 CHUNK: Final = 1 << 22
 # After so many logits, the pages of a memory map are given back.
 MAPPED: Final = 1 << 25
+# So many numbers are added to sums at a time.
+STEP: Final = 1 << 13
 # One task of Dask adds the sums of so many blocks.
 FAN_IN: Final = 16
 # Soft targets may miss 1 by what half precision makes of probabilities.
@@ -84,6 +86,11 @@ class Sparse(NamedTuple):
     shape: tuple[int, ...]
     places: NDArray[np.int64]  # (m,), in C order; none is there twice
     values: Array  # (m,)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes of memory it takes."""
+        return self.places.nbytes + self.values.nbytes
 
 
 # What work on a block gives; the sums over all blocks are wanted.
@@ -542,7 +549,7 @@ def _all_added(parts: list[_Sums]) -> _Sums:
     """Return the sums of several blocks; a task."""
     sums = _Sums()
     for part in parts:
-        sums.add(part.high, part.low)
+        sums.add(*part.thinned())
     return sums
 
 
@@ -555,8 +562,15 @@ class _Sums:
         self.add(high, low)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # What is 0 stays at home: a table of classes and bins has few numbers after some rows.
-        return _Sums, (tuple(map(_thinned, self.high)), tuple(map(_thinned, self.low)))
+        return _Sums, self.thinned()
+
+    def __sizeof__(self) -> int:
+        # Dask asks, to place its work near its data; of the zeros of an array no page is touched.
+        return sum(part.nbytes for parts in self.thinned() for part in parts)
+
+    def thinned(self) -> tuple[Parts, Parts]:
+        """Return the sums without zeros, of which a table of classes and bins is nearly full."""
+        return tuple(map(_thinned, self.high)), tuple(map(_thinned, self.low))
 
     def add(self, parts: Parts, low: Parts = ()) -> None:
         """Add arrays, and what is known to be missing from them."""
@@ -564,15 +578,15 @@ class _Sums:
             self.high, self.low = (tuple(np.zeros(part.shape) for part in parts) for _ in range(2))
         with np.errstate(invalid="ignore", over="ignore"):
             for high, rest, part in zip(self.high, self.low, parts, strict=True):
-                at, y = _placed(part)
-                x = high.reshape(-1)[at]
-                total = x + y
-                added = total - x
-                rest.reshape(-1)[at] += (x - (total - added)) + (y - added)
-                high.reshape(-1)[at] = total
+                for at, y in _placed(part):
+                    x = high.reshape(-1)[at]
+                    total = x + y
+                    added = total - x
+                    rest.reshape(-1)[at] += (x - (total - added)) + (y - added)
+                    high.reshape(-1)[at] = total
             for rest, part in zip(self.low, low, strict=False):
-                at, y = _placed(part)
-                rest.reshape(-1)[at] += y
+                for at, y in _placed(part):
+                    rest.reshape(-1)[at] += y
 
     def result(self) -> tuple[Array, ...]:
         """Return the sums, rounded."""
@@ -584,11 +598,16 @@ class _Sums:
             )
 
 
-def _placed(part: Array | Sparse) -> tuple[Any, Array]:
-    """Return where in a flat array the numbers of a part stand, and the numbers."""
+def _placed(part: Array | Sparse) -> Iterator[tuple[Any, Array]]:
+    """Yield where in a flat array the numbers of a part stand, and the numbers."""
     if isinstance(part, Sparse):
-        return part.places, part.values
-    return slice(None), part.reshape(-1)
+        yield part.places, part.values
+        return
+    flat = part.reshape(-1)
+    # As many at a time as stay in the cache with what is computed of them.
+    for start in range(0, flat.size, STEP):
+        some = slice(start, start + STEP)
+        yield some, flat[some]
 
 
 def _thinned(array: Array) -> Array | Sparse:
