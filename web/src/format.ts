@@ -11,13 +11,13 @@ const WHOLE = new Intl.NumberFormat("en");
  */
 export function percent(share: number, exact = true): string {
   if (Number.isNaN(share)) return "NaN";
-  if (share === 0) return exact ? "0 %" : "< 1e-321 %";
+  if (share === 0) return exact ? "0 %" : "< 1e−321 %";
   if (share >= 1 && exact) return "100 %";
   const value = 100 * share;
   if (value > 99.99) return "> 99.99 %";
   if (value >= 1) return `${value.toFixed(2)} %`;
   if (value >= 0.001) return `${value.toPrecision(3)} %`;
-  return `${value.toExponential(1)} %`;
+  return `${typographic(value.toExponential(1))} %`;
 }
 
 /** A float64 with ten significant digits, or with all of its digits where ten would say 1. */

@@ -16,8 +16,8 @@ import {
 
 test.each([
   [0, "0 %"],
-  [5e-324, "4.9e-322 %"],
-  [1.2e-9, "1.2e-7 %"],
+  [5e-324, "4.9e−322 %"],
+  [1.2e-9, "1.2e−7 %"],
   [0.0000123, "0.00123 %"],
   [0.00984, "0.984 %"],
   [0.00999999, "1.00 %"],
@@ -42,7 +42,7 @@ test.each([
 ])("ordinal(%d) is %s", (place, text) => expect(ordinal(place)).toBe(text));
 
 test("a share that only rounds to 0 or 1 is not said to be it", () => {
-  expect(percent(0, false)).toBe("< 1e-321 %");
+  expect(percent(0, false)).toBe("< 1e−321 %");
   expect(percent(1, false)).toBe("> 99.99 %");
 });
 

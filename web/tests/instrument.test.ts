@@ -39,7 +39,7 @@ test.each([0, 0.01, 1, 1e4, Infinity])("at T = %d the window and the rest make o
 
 describe("no share is said to be 0 or 1 that is not", () => {
   test.each([
-    [[0, 800], 1, ["< 1e-321 %", "> 99.99 %"]],
+    [[0, 800], 1, ["< 1e−321 %", "> 99.99 %"]],
     [[0, 800], 0, ["0 %", "100 %"]],
     [[-Infinity, 800], 1, ["0 %", "100 %"]],
     [[0, Infinity], 1, ["0 %", "100 %"]],
@@ -52,7 +52,7 @@ describe("no share is said to be 0 or 1 that is not", () => {
 
   test("nor the rest", () => {
     const confident = instrument([1e6, ...many]);
-    expect(confident.restText.value).toBe("< 1e-321 %");
+    expect(confident.restText.value).toBe("< 1e−321 %");
     confident.select(60);
     expect(confident.restText.value).toBe("> 99.99 %");
     confident.change({ temperature: 0 });
