@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +10,7 @@ import pytest
 from playwright.sync_api import Error
 
 import thermoscope as ts
+from tools.explorer import WATCH, explorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,40 +21,13 @@ pytestmark = pytest.mark.browser
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "gpt2_next_token"
 
-# A page cannot take this back: it is there before any script of the page's own.
-WATCH = """
-window.violations = [];
-addEventListener("securitypolicyviolation", (event) => {
-  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
-});
-"""
-
-
-@contextmanager
-def explorer(*arguments: str | Path) -> Iterator[str]:
-    """Run ``thermoscope explore``; yield its address; end it as Ctrl-C does."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "thermoscope", "explore", "--no-open", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            match = re.search(r"http://\S+", process.stdout.readline())
-            assert match
-            yield match[0]
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 0
-        finally:
-            process.kill()
-
 
 @pytest.fixture(scope="module")
 def gpt2() -> Iterator[str]:
     if not DATA.is_dir():
         pytest.skip(f"the logits of GPT-2 are not on this machine: no {DATA}")
-    with explorer(DATA / "0.npy", "--labels", DATA / "tokens.json") as url:
-        yield url
+    with explorer(DATA / "0.npy", "--labels", DATA / "tokens.json") as served:
+        yield served.url
 
 
 def rows(page: Page) -> list[list[str]]:
@@ -116,8 +85,8 @@ def test_every_temperature_has_the_digits_that_python_gives(
 ) -> None:
     logits = np.array([2.5, 1.0, 2.5, -3.0, 0.1, -np.inf])
     np.save(tmp_path / "logits.npy", logits)
-    with explorer(tmp_path / "logits.npy", "-T", temperature) as url:
-        page.goto(url)
+    with explorer(tmp_path / "logits.npy", "-T", temperature) as served:
+        page.goto(served.url)
         shown = [row[2] for row in rows(page)]
     for text, probability in zip(shown, ts.softmax(logits, float(temperature)), strict=True):
         assert float(text) == float(f"{probability:.10g}")
@@ -137,8 +106,8 @@ def test_hostile_labels_do_nothing(page: Page, tmp_path: Path) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.add_init_script(WATCH)
-    with explorer("--labels", tmp_path / "labels.txt") as url:
-        page.goto(url)
+    with explorer("--labels", tmp_path / "labels.txt") as served:
+        page.goto(served.url)
         shown = [row[0] for row in rows(page)]
         assert shown[0] == labels[0]
         assert shown[1] == labels[1]
@@ -146,7 +115,7 @@ def test_hostile_labels_do_nothing(page: Page, tmp_path: Path) -> None:
         assert shown[5:] == ["same", "same"]
         assert page.evaluate("window.owned") is None
         assert page.evaluate("violations") == []
-        assert requests == [url]
+        assert requests == [served.url]
 
 
 def test_the_policy_stops_what_the_page_was_not_made_to_do(browser: Browser, gpt2: str) -> None:

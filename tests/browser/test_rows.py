@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import re
-import signal
-import subprocess
 import sys
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from playwright.sync_api import expect
 
 from thermoscope import samples, softmax
+from tools.explorer import WATCH, explorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from playwright.sync_api import Browser, Locator, Page
+
+    from tools.explorer import Served
 
 pytestmark = pytest.mark.browser
 
@@ -27,43 +26,6 @@ COUNT, LANES = 1_000_000, 1_000
 # The first pass may have to wait until numba has compiled its kernel, on a machine that is busy.
 PATIENCE_MS = 120_000
 MEGABYTE = 1 << 20
-
-WATCH = """
-window.violations = [];
-addEventListener("securitypolicyviolation", (event) => {
-  window.violations.push(`${event.violatedDirective} ${event.blockedURI}`);
-});
-"""
-
-
-class Served(NamedTuple):
-    url: str
-    process: int
-
-    def memory(self) -> int:
-        """Return how many bytes the server holds."""
-        status = Path(f"/proc/{self.process}/status").read_text(encoding="ascii")
-        match = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-        assert match
-        return 1024 * int(match[1])
-
-
-@contextmanager
-def explorer(*arguments: str | Path) -> Iterator[Served]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "thermoscope", "explore", "--no-open", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            match = re.search(r"http://\S+", process.stdout.readline())
-            assert match
-            yield Served(match[0], process.pid)
-            process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=60) == 0
-        finally:
-            process.kill()
 
 
 @pytest.fixture(scope="module")
