@@ -57,7 +57,7 @@ from thermoscope.kernels.simd import (
 from thermoscope.kernels.team import written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
 
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Lanes = NDArray[np.bool_]
 
-__all__ = ["log_softmax", "moments", "softmax"]
+__all__ = ["log_softmax", "moments", "rows", "softmax"]
 
 # At most so many slices, one beside the other, are worked at once where lanes are not contiguous:
 # not a multiple of a page, at whose distance caches confuse addresses.
@@ -1002,19 +1002,19 @@ def _short_rows(z, temperature, out, declined, log):
     slices, count = z.shape
     most = _tile_width(out)
     # What is beyond the last row counts for nothing, but let it be numbers.
-    tile = np.zeros((count, most), out.dtype)
-    own = np.empty(6 * TILE, out.dtype)
+    tile_, own_ = np.zeros((count, most), out.dtype), np.empty(6 * TILE, out.dtype)
+    tile, own = borrowed(tile_), borrowed(own_)
     for first in range(0, slices, most):
         width = min(most, slices - first)
         source, target = z[first : first + width], out[first : first + width]
         no = declined[first : first + width]
-        _turn(source.reshape(-1), (width, count), tile.reshape(-1), most)
+        _turn(borrowed(source.reshape(-1)), (width, count), tile.reshape(-1), most)
         if log:
             clean = _tile(tile, width, temperature, first, own, declined, log)
         else:
             clean = _tile_softmax(tile, width, temperature, first, own, declined)
         if clean:
-            _turn_back(tile.reshape(-1), most, (width, count), target.reshape(-1))
+            _turn_back(tile.reshape(-1), most, (width, count), borrowed(target.reshape(-1)))
         else:
             for r in range(width):
                 if not no[r]:
@@ -1027,18 +1027,36 @@ def _turn(source, shape, tile, stride):
     """Copy rows as columns of a tile, whose rows are `stride` apart."""
     rows, columns = shape
     for r in range(0, rows, lanes(tile)):
+        height = min(rows - r, lanes(tile))
         for k in range(0, columns, lanes(tile)):
-            block = min(rows - r, lanes(tile)), min(columns - k, lanes(tile))
-            turn((source, r * columns + k, columns), block, (tile, k * stride + r, stride))
+            # The last block begins earlier, rather than end beyond the last column.
+            first = max(0, min(k, columns - lanes(tile)))
+            begin = r * columns + first
+            if begin + (height - 1) * columns + lanes(tile) <= len(source):
+                block = height, min(columns, lanes(tile))
+                turn((source, begin, columns), block, (tile, first * stride + r, stride))
+            else:
+                for i in range(height):
+                    for j in range(first, columns):
+                        tile[j * stride + r + i] = source[(r + i) * columns + j]
 
 
 @njit
 def _turn_back(tile, stride, shape, target):
+    """Copy columns of a tile as rows, in order."""
     rows, columns = shape
     for r in range(0, rows, lanes(tile)):
+        height = min(rows - r, lanes(tile))
         for k in range(0, columns, lanes(tile)):
-            block = min(columns - k, lanes(tile)), min(rows - r, lanes(tile))
-            turn((tile, k * stride + r, stride), block, (target, r * columns + k, columns))
+            first = max(0, min(k, columns - lanes(tile)))
+            begin = r * columns + first
+            if begin + (height - 1) * columns + lanes(tile) <= len(target):
+                block = min(columns, lanes(tile)), height
+                turn((tile, first * stride + r, stride), block, (target, begin, columns))
+            else:
+                for i in range(height):
+                    for j in range(first, columns):
+                        target[(r + i) * columns + j] = tile[j * stride + r + i]
 
 
 @njit
@@ -1273,6 +1291,12 @@ def log_softmax(
     _compute(logits, temperature, where, axis, out, log=True)
 
 
+def rows(logits: Array, temperature: float, out: Array, *, log: bool) -> None:
+    """Write softmax or its logarithm along the last axis to `out`: of C-contiguous arrays alone."""
+    shape = (-1, logits.shape[-1])
+    _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log=log)
+
+
 def moments(
     rows: Array, temperature: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -1326,8 +1350,10 @@ def _compute(
         and result.flags.aligned
         and (inner == 1 or inner >= NARROW)
     ):
-        shape = (-1, z.shape[lane], inner)
-        _contiguous(z.reshape(shape), _flat(t), result.reshape(shape), log=log)
+        # Views of their own, whose flags may be set.
+        shape = (-1, z.shape[lane]) if inner == 1 else (-1, z.shape[lane], inner)
+        work = _rows if inner == 1 else _columns_of
+        work(z.reshape(shape), _flat(t), result.reshape(shape), log=log)
     else:
         z, t, result = (np.moveaxis(array, axis, 0) for array in (logits, temperature, out))
         mask = None if where is None else np.moveaxis(where, axis, 0)
@@ -1346,37 +1372,57 @@ def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(temperature).reshape(-1)
 
 
-def _contiguous(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
-    """Work matrices whose columns are the slices; where they have one column, that is rows."""
-    matrices, lanes, columns = z.shape
+def _rows(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
+    """Work the rows of a matrix."""
+    slices, lanes = z.shape
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
-    declined = np.zeros(matrices * columns, np.bool_)
-    threads = thread_count() if z.size >= THREADED_FROM else 1
-    desk, helpers = team.call(threads - 1)
-    # Where there is enough to do, more parts than threads: not all get on equally well.
-    parts = threads * (4 if z.size >= MANY else 1)
-    if columns > 1:
-        parts = min(parts, max(matrices, columns // NARROW))
-        _do_columns(desk, helpers, parts, log, z, t, out, declined)
-    elif matrices < threads and lanes >= PARTED_FROM:
-        for i in range(matrices):
+    declined = np.zeros(slices, np.bool_)
+    threads, helpers, parts, desk = _shared(z.size)
+    if slices < threads and lanes >= PARTED_FROM:
+        for i in range(slices):
             t_i = float(t[i if len(t) > 1 else 0])
-            declined[i] = not _do_row(desk, helpers, z[i, :, 0], t_i, out[i, :, 0], log)
+            declined[i] = not _do_row(desk, helpers, z[i], t_i, out[i], log)
     else:
         work = _do_short_rows if lanes < SHORT else _do_long_rows
-        flat = z.reshape(-1, lanes), t, out.reshape(-1, lanes), declined
-        work(desk, helpers, min(parts, matrices), log, *flat)
+        work(desk, helpers, min(parts, slices), log, z, t, out, declined)
+    for some in _indices(declined, lanes):
+        rows = z[some]
+        _refer(rows, t, some, None, log=log)
+        out[some] = rows
+
+
+def _columns_of(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
+    """Work the columns of matrices."""
+    matrices, lanes, columns = z.shape
+    z.flags.writeable = False  # as in `_rows`
+    declined = np.zeros(matrices * columns, np.bool_)
+    _, helpers, parts, desk = _shared(z.size)
+    parts = min(parts, max(matrices, columns // NARROW))
+    _do_columns(desk, helpers, parts, log, z, t, out, declined)
+    z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
+    for some in _indices(declined, lanes):
+        matrix, column = np.divmod(some, columns)
+        rows = z[matrix, column]
+        _refer(rows, t, some, None, log=log)
+        out[matrix, column] = rows
+
+
+def _shared(size: int) -> tuple[int, int, int, NDArray[np.int64]]:
+    """Return how many threads share so many elements, how many parts they make, and the desk."""
+    threads = thread_count() if size >= THREADED_FROM else 1
+    desk, helpers = team.call(threads - 1)
+    # Where there is enough to do, more parts than threads: not all get on equally well.
+    return threads, helpers, threads * (4 if size >= MANY else 1), desk
+
+
+def _indices(declined: Lanes, lanes: int) -> Iterator[NDArray[np.intp]]:
+    """Yield the indices of declined slices, a piece of them at a time."""
     if declined.tobytes().find(1) >= 0:  # quicker than NumPy's any, which small arrays feel
-        z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         indices = np.flatnonzero(declined)
         step = max(1, PIECE // lanes)
         for start in range(0, len(indices), step):
-            some = indices[start : start + step]
-            matrix, column = np.divmod(some, columns)
-            rows = z[matrix, column]
-            _refer(rows, t, some, None, log=log)
-            out[matrix, column] = rows
+            yield indices[start : start + step]
 
 
 def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, log: bool) -> None:

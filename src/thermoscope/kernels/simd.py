@@ -320,6 +320,8 @@ def turn(_, source, shape, target):
     """Copy rows of a block of at most as many rows and columns as a vector has lanes, as columns.
 
     `source` and `target` are an array, where in it the block begins, and how far apart rows are.
+    Whole vectors are read and written, in order: what is written of a row beyond its end counts for
+    nothing. (Masks would take some processors several times as long.)
     """
     vector = _of(source[0].dtype)
     count = vector.count
@@ -329,22 +331,15 @@ def turn(_, source, shape, target):
         (read, begin, stride), (rows, columns), (written, place, step) = (
             unpack_tuple(builder, argument) for argument in arguments
         )
-        nothing = ir.Constant(ir.VectorType(ir.IntType(1), count), None)
-
-        def each(number, other, array, begin, stride):
-            """Yield addresses and masks of the rows of a block."""
-            mask = _first(builder, other, other.type, count)
-            for k in range(count):
-                row = ir.Constant(number.type, k)
-                at = builder.add(begin, builder.mul(row, stride))
-                address = _address(context, builder, array[0], (array[1], at), kind)
-                yield address, builder.select(builder.icmp_signed("<", row, number), mask, nothing)
-
-        zeros = ir.Constant(kind, None)
-        lines = [
-            _masked_load(builder, address, mask, zeros)
-            for address, mask in each(rows, columns, (source[0], read), begin, stride)
-        ]
+        align = source[0].dtype.bitwidth // 8
+        lines = []
+        for k in range(count):
+            row = ir.Constant(rows.type, k)
+            # Instead of rows that there are not, the first once more.
+            row = builder.select(builder.icmp_signed("<", row, rows), row, row.type(0))
+            at = builder.add(begin, builder.mul(row, stride))
+            address = _address(context, builder, source[0], (read, at), kind)
+            lines.append(builder.load(address, align=align))
         # Swap the off-diagonal quarters of blocks of 2, 4, 8 ... rows and columns.
         distance = 1
         while distance < count:
@@ -359,10 +354,12 @@ def turn(_, source, shape, target):
                         shuffle = ir.Constant(ir.VectorType(ir.IntType(32), count), places)
                         lines[line] = builder.shuffle_vector(*pair, shuffle)
             distance *= 2
-        for line, (address, mask) in zip(
-            lines, each(columns, rows, (target[0], written), place, step), strict=True
-        ):
-            _masked_store(builder, line, address, mask)
+        for k, line in enumerate(lines):
+            row = ir.Constant(columns.type, k)
+            with builder.if_then(builder.icmp_signed("<", row, columns), likely=True):
+                at = builder.add(place, builder.mul(row, step))
+                address = _address(context, builder, target[0], (written, at), kind)
+                builder.store(line, address, align=align)
         return context.get_dummy_value()
 
     return types.void(source, shape, target), emit
