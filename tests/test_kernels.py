@@ -9,6 +9,9 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
+import hypothesis.extra.numpy
+import hypothesis.strategies as st
 import mpmath
 import numba
 import numpy as np
@@ -16,7 +19,7 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import kernels
-from thermoscope.kernels import fused, scalar, team
+from thermoscope.kernels import few, fused, scalar, team
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,18 +176,26 @@ def test_exact_arithmetic_agrees_to_2_ulp(name: str, dtype: type, kernel: str) -
 def test_the_scalar_kernel_agrees_with_exact_arithmetic_to_2_ulp(name: str, dtype: type) -> None:
     with np.errstate(over="ignore"):
         row = adversarial(dtype)[name].astype(dtype)
-    info = np.finfo(dtype)
+    info, wide = np.finfo(dtype), dtype is np.float64
     for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
-        got = ts.softmax(row, temperature)
-        shares = scalar.softmax(row.tolist(), temperature, wide=dtype is np.float64)
-        np.testing.assert_array_equal(got, np.array(shares, dtype))
-        out = row.copy()
-        assert ts.softmax(out, temperature, out=out) is out
-        np.testing.assert_array_equal(out, got)
-        for number, true in zip(got.tolist(), exact(row, temperature)[0], strict=True):
-            ulp = max(np.spacing(dtype(abs(float(true)))), info.smallest_subnormal)
-            most = 2 if dtype is np.float64 and true >= float(info.tiny) else 0.501
-            assert abs(mpmath.mpf(number) - true) <= most * float(ulp)
+        truths = exact(row, temperature)
+        for function, compute, truth in zip(
+            (ts.softmax, ts.log_softmax), (scalar.softmax, scalar.log_softmax), truths, strict=True
+        ):
+            got = function(row, temperature)
+            with np.errstate(over="ignore"):
+                shares = np.array(compute(row.tolist(), temperature, wide=wide)).astype(dtype)
+            np.testing.assert_array_equal(got, shares)
+            out = row.copy()
+            assert function(out, temperature, out=out) is out
+            np.testing.assert_array_equal(out, got)
+            for number, true in zip(got.tolist(), truth, strict=True):
+                if abs(true) > float(info.max):
+                    assert number == -INF
+                    continue
+                ulp = max(np.spacing(dtype(abs(float(true)))), info.smallest_subnormal)
+                most = 2 if wide and abs(true) >= float(info.tiny) else 0.501
+                assert abs(mpmath.mpf(number) - true) <= most * float(ulp)
 
 
 @pytest.mark.parametrize(
@@ -324,6 +335,95 @@ def test_a_list_and_an_array_give_the_same_digits() -> None:
     ):
         np.testing.assert_array_equal(ts.softmax(logits, temperature, axis=axis), want)
     np.testing.assert_array_equal(ts.softmax([2, 1, 0], 2), ts.softmax(np.array([2.0, 1, 0]), 2.0))
+
+
+@hypothesis.given(
+    st.sampled_from([np.float32, np.float64]).flatmap(
+        lambda dtype: hypothesis.extra.numpy.arrays(
+            dtype,
+            st.integers(1, kernels.SCALAR_TO),
+            elements=st.floats(-1e3, 1e3, width=32) | st.floats(width=32),
+        )
+    ),
+    st.floats(1e-4, 1e4) | st.floats(0),
+)
+@hypothesis.example(
+    # Of whose total another bit would be a tie, but for lanes far below it.
+    np.array(
+        [
+            *(-8.247690977811914, 6.947403058575851, 15.483465801512908, -9.348632526515486),
+            *(0.4509314144382464, -15.761907312474307, -4.120698584147193, 15.543325239143059),
+            -4.3082300882451925,
+        ]
+    ),
+    0.031260374613589686,
+)
+def test_compiled_or_not_the_scalar_kernel_gives_the_same_digits(
+    row: NDArray[Any], temperature: float
+) -> None:
+    for log, compute in ((False, scalar.softmax), (True, scalar.log_softmax)):
+        shares = compute(row.tolist(), temperature, wide=row.itemsize == 8)
+        out = np.full_like(row, 7)
+        assert few.compute(row, len(row), temperature, log, out) == (shares is not None)
+        want = np.full_like(row, 7)
+        if shares is not None:
+            with np.errstate(over="ignore"):
+                want = np.array(shares).astype(row.dtype)
+        assert out.tobytes() == want.tobytes()
+
+
+def test_the_scalar_kernel_is_compiled_once_numba_is_loaded() -> None:
+    code = (
+        "import numpy as np, thermoscope as ts\n"
+        "from thermoscope import kernels\n"
+        "row, rows = np.linspace(-3, 30, 77), np.linspace(-3, 30, 504).reshape(2, 36, 7)\n"
+        "odd, single = rows.copy(), rows.astype('f4')\n"
+        "odd[1, 3, 2] = np.inf\n"
+        "def results():\n"
+        "    for logits in (row, row[::-1], rows, single, rows.swapaxes(0, 1), rows * 1e5, odd):\n"
+        "        for function in (ts.softmax, ts.log_softmax):\n"
+        "            wide = np.zeros((*logits.shape, 2), logits.dtype)\n"
+        "            function(logits, 0.7, out=wide[..., 0])\n"
+        "            own = logits.copy()\n"
+        "            function(own, 0.7, out=own)\n"
+        "            yield from (function(logits, 0.7), wide[..., 0], own)\n"
+        "before = list(results())\n"
+        "assert kernels.compiled_scalar is None\n"
+        "ts.softmax(np.zeros((100, 100)))\n"
+        "assert kernels.compiled_scalar is not None\n"
+        "for then, now in zip(before, results(), strict=True):\n"
+        "    np.testing.assert_array_equal(then, now)\n"
+        "for new, wide, own in zip(before[::3], before[1::3], before[2::3], strict=True):\n"
+        "    np.testing.assert_array_equal(new, wide)\n"
+        "    np.testing.assert_array_equal(new, own)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(600, 10), (3, 40, 90), (70_000,), (2, 3000)])
+def test_a_number_and_an_array_as_temperature_give_the_same_digits(
+    dtype: type, shape: tuple[int, ...]
+) -> None:
+    logits = np.random.default_rng(0).normal(0, 5, shape).astype(dtype)
+    logits.reshape(-1, shape[-1])[0, 2] = INF
+    for function, temperature in itertools.product((ts.softmax, ts.log_softmax), (0, 0.3, 1, INF)):
+        # Which is no number: then everything is checked.
+        want = function(logits, np.array(temperature, float))
+        frozen = logits.copy()
+        frozen.flags.writeable = False
+        np.testing.assert_array_equal(function(frozen, temperature, axis=len(shape) - 1), want)
+        out = np.empty_like(logits)
+        assert function(logits, np.float64(temperature), out=out) is out
+        np.testing.assert_array_equal(out, want)
+        both = np.concatenate([logits.reshape(-1), np.zeros(shape[-1], dtype)])
+        function(
+            both[: -shape[-1]].reshape(shape), temperature, out=both[shape[-1] :].reshape(shape)
+        )
+        np.testing.assert_array_equal(both[shape[-1] :].reshape(shape), want)
+        out = logits.copy()
+        function(out, temperature, out=out)
+        np.testing.assert_array_equal(out, want)
 
 
 def test_an_error_in_a_thread_is_an_error_of_the_call(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["log_softmax", "softmax"]
 
+# What the compiled kernels work on as it is, in the byte order of the machine.
+COMPILED = (np.dtype(np.float32), np.dtype(np.float64))
+
 
 def softmax(
     logits: ArrayLike,
@@ -121,8 +124,6 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
-    if where is None and (few := _few(logits, temperature, axis, out)) is not None:
-        return few
     return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -387,6 +388,12 @@ def _along(
     where: ArrayLike | None,
     out: Result | None,
 ) -> Result:
+    if where is None:
+        quick = _few(function, logits, temperature, axis, out)
+        if quick is None:
+            quick = _rows(function, logits, temperature, axis, out)
+        if quick is not None:
+            return quick
     if array_api.foreign(logits, temperature, where):
         if out is not None:
             raise TypeError("out must be None where an argument is of another library than NumPy")
@@ -435,37 +442,106 @@ def _apart(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
 
 
 def _few(
-    logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
+    function: str, logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
 ) -> Result | None:
-    """Return the softmax of one row of a few lanes, None of what is anything else.
+    """Return what comes of rows of a few lanes in all, None of anything else.
 
     There the checks of all that may be otherwise would take longer than the arithmetic. A list
     and an array give the same digits.
     """
-    row = logits if type(logits) is np.ndarray else _short_list(logits)
+    rows = logits if type(logits) is np.ndarray else _short_list(logits)
     if (
-        row is None
-        or row.ndim != 1
-        or not kernels.tiny(row.size)
-        or axis not in (-1, 0, None)
-        or not isinstance(temperature, (float, int, np.floating))
-        or row.dtype.char not in "efd?bBhHiIlLqQ"
+        rows is None
+        or not kernels.tiny(rows.size)
+        or not rows.ndim
+        or (axis not in (-1, rows.ndim - 1) and (axis is not None or rows.ndim > 1))
+        or (t := _number(temperature)) is None
+        or rows.dtype.char not in "efd?bBhHiIlLqQ"
+        or (out is not None and not _fits(out, rows))
     ):
         return None
-    if row.dtype.kind != "f":
-        row = row.astype(np.float64)
-    # An int may be beyond the range of floats.
-    t = temperature if isinstance(temperature, int) else float(temperature)
-    shares = scalar.softmax(row.tolist(), t, wide=row.itemsize == 8)
+    if rows.dtype.kind != "f":
+        rows = rows.astype(np.float64)
+    log, lanes = function == "log_softmax", rows.shape[-1]
+    compiled = kernels.compiled_scalar
+    if compiled and rows.dtype in COMPILED and rows.flags.carray:
+        result = np.empty(rows.shape, rows.dtype) if out is None else out
+        if result.flags.carray:
+            one = rows.ndim == 1
+            flat, target = (rows, result) if one else (rows.reshape(-1), result.reshape(-1))
+            return result if compiled(flat, lanes, t, log, target) else None
+    compute, wide = scalar.log_softmax if log else scalar.softmax, rows.itemsize == 8
+    shares: Any
+    if rows.ndim == 1:
+        shares = compute(rows.tolist(), t, wide=wide)
+    else:
+        shares = [compute(row, t, wide=wide) for row in rows.reshape(-1, lanes).tolist()]
+        shares = None if None in shares else shares
     if shares is None:
         return None
+    if log:  # which may be beyond the range of its dtype
+        shares = narrowed(np, np.array(shares), rows.dtype)
+    if rows.ndim > 2:
+        shares = np.reshape(shares, rows.shape)
     if out is None:
-        return np.array(shares, row.dtype)
-    fits = type(out) is np.ndarray and out.shape == row.shape and out.dtype == row.dtype
-    if fits and out.flags.writeable:
-        out[:] = shares
-        return out
-    return None
+        return np.array(shares, rows.dtype)
+    out[...] = shares
+    return out
+
+
+def _rows(
+    function: str, logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
+) -> Result | None:
+    """Return what comes of rows that lie as the fused kernel wants them, None of anything else.
+
+    The checks of all that may be otherwise would take as long as the softmax of 10,000 lanes.
+    """
+    if (
+        type(logits) is not np.ndarray
+        or not logits.size
+        or logits.dtype not in COMPILED
+        or not logits.ndim
+        or (axis not in (-1, logits.ndim - 1) and (axis is not None or logits.ndim > 1))
+        or not (flags := logits.flags).c_contiguous
+        or not flags.aligned
+        or (t := _number(temperature)) is None
+    ):
+        return None
+    compute = getattr(kernels.choose(logits.size), "rows", None)
+    if compute is None:
+        return None
+    if out is None:
+        out = np.empty(logits.shape, logits.dtype)
+    elif (
+        not _fits(out, logits)
+        or not out.flags.carray
+        or (out is not logits and np.may_share_memory(out, logits))
+    ):
+        return None
+    compute(logits, t, out, log=function == "log_softmax")
+    return out
+
+
+def _number(temperature: ArrayLike) -> float | None:
+    """Return a temperature that is a number, and a right one, as a float, else None."""
+    if type(temperature) is float:
+        return temperature if temperature >= 0 else None
+    if not isinstance(temperature, (float, int, np.floating)) or not temperature >= 0:
+        return None
+    try:
+        return float(temperature)
+    except OverflowError:  # an int may be beyond the range of floats
+        return None
+
+
+def _fits(out: Result, logits: NDArray[Any]) -> bool:
+    """Return whether a result for these logits may go there."""
+    return (
+        type(out) is np.ndarray
+        and out.shape == logits.shape
+        and out.dtype == (logits.dtype if logits.dtype.kind == "f" else np.float64)
+        and out.flags.writeable
+    )
 
 
 def _short_list(value: object) -> NDArray[Any] | None:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["choose", "thread_count", "tiny", "use"]
 
-# Up to so many lanes, one row is quicker worked number by number than by NumPy.
-SCALAR_TO = 256
-# From so many elements on the compiled kernel is the quicker one, and numba worth its loading.
-FUSED_FROM = 1 << 12
+# Up to so many elements, rows are quicker worked number by number than by NumPy.
+SCALAR_TO = 512
+# From so many elements on numba, with which ten times as many take no longer, is worth its loading.
+FUSED_FROM = 1024
+
+# The scalar kernel compiled, from when the fused one is loaded: it gives the same digits.
+compiled_scalar: Any = None
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -28,8 +31,8 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     """Return the kernel for NumPy arrays of `size` elements.
 
     The fused one from `FUSED_FROM` elements on if numba is installed, else the NumPy one;
-    inside of `use`, the one that it names. (Before it comes to that, `thermoscope.softmax` gives
-    what is `tiny` to the scalar kernel.)
+    inside of `use`, the one that it names. (Before it comes to that, rows along the last axis that
+    are `tiny` are given to the scalar kernel.)
     """
     name = _kernel.get()
     if name is None:
@@ -38,7 +41,7 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
 
 
 def tiny(size: int) -> bool:
-    """Return whether one row of `size` lanes is for the scalar kernel."""
+    """Return whether rows of so many elements are for the scalar kernel."""
     return 0 < size <= SCALAR_TO and _kernel.get() is None
 
 
@@ -93,7 +96,11 @@ def thread_count() -> int:
 
 @cache
 def _module(name: str) -> Any:  # noqa: ANN401 - likewise
-    return import_module(f"thermoscope.kernels.{name}")
+    global compiled_scalar  # noqa: PLW0603 - whatever is loaded is so for the whole process
+    module = import_module(f"thermoscope.kernels.{name}")
+    if name == "fused":
+        compiled_scalar = import_module("thermoscope.kernels.few").compute
+    return module
 
 
 @cache

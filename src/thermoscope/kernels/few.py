@@ -1,0 +1,128 @@
+"""`thermoscope.kernels.scalar` compiled by numba: the same operations in the same order.
+
+So both give the same digits, and it makes no difference, but for the time, which of them a few
+lanes meet. Nobody waits for this one: it comes with the fused kernel, once something else has
+called for that.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+from numba import njit, types
+
+from thermoscope.kernels.scalar import LARGEST, SPLITTER
+
+__all__ = ["compute"]
+
+SIGNATURES: Final = [
+    types.boolean(kind[::1], types.intp, types.float64, types.boolean, kind[::1])
+    for kind in (types.float32, types.float64)
+]
+
+
+@njit
+def _quotient(logit, top, temperature, t_high, t_low):
+    """Return (logit - top) / temperature of doubles in two parts."""
+    difference = logit - top
+    error = logit - (difference + top) if logit >= -top else (logit - difference) - top
+    quotient = difference / temperature
+    scaled = quotient * SPLITTER
+    high = scaled - (scaled - quotient)
+    rest = difference - high * t_high - high * t_low - (quotient - high) * temperature
+    return quotient, (rest + error) / temperature
+
+
+@njit
+def _two_sum(a, b):
+    total = a + b
+    virtual = total - a
+    return total, (a - (total - virtual)) + (b - virtual)
+
+
+@njit
+def _rounded(total, low, rest):
+    """Return a sum of three, each of them small beside the last, rounded once as math.fsum is."""
+    high, left = _two_sum(total, low)
+    # Of two neighbours as near, the even one came out, but the rest says which is nearer.
+    beyond = high + 2 * left
+    nearer = (left > 0 and rest > 0) or (left < 0 and rest < 0)
+    return beyond if nearer and beyond - high == 2 * left else high
+
+
+@njit
+def _weights(logits, top, temperature, log, shares, lows):
+    """Put what becomes the shares in their place, the weights or quotients; return the total."""
+    scaled = temperature * SPLITTER
+    t_high = scaled - (scaled - temperature)
+    t_low = temperature - t_high
+    total = low = rest = 0.0
+    tops = 0
+    for k in range(len(logits)):
+        logit = np.float64(logits[k])
+        if logits.itemsize == 8:
+            quotient, quotient_low = _quotient(logit, top, temperature, t_high, t_low)
+        else:
+            quotient, quotient_low = (logit - top) / temperature, 0.0
+        weight = math.exp(quotient)
+        if log:
+            shares[k], lows[k] = quotient, quotient_low
+            tops += quotient == 0
+            weight = weight * (1 + quotient_low) if quotient != 0 else 0.0
+        else:
+            weight = weight + weight * quotient_low
+            shares[k] = weight
+        total, error = _two_sum(total, weight)
+        low, error = _two_sum(low, error)
+        rest += error
+    if log:
+        total, error = _two_sum(total, np.float64(tops - 1))
+        low, error = _two_sum(low, error)
+        return math.log1p(_rounded(total, low, rest + error))
+    return _rounded(total, low, rest)
+
+
+@njit
+def _log_shares(total, wide, shares, lows):
+    for k in range(len(shares)):
+        share = shares[k] - total
+        if wide:
+            virtual = share - shares[k]
+            share += (shares[k] - (share - virtual)) - (total + virtual) + lows[k]
+        shares[k] = share
+
+
+def compute(logits, lanes, temperature, log, out):
+    """Write softmax(logits / temperature) or its logarithm of rows of so many lanes to `out`.
+
+    Return whether all are ordinary. If they are not, nothing is written. `out` may overlap the
+    logits.
+    """
+    if not 1 / LARGEST <= temperature <= LARGEST:
+        return False
+    shares, lows = np.empty(len(logits)), np.empty(len(logits) if log else 0)
+    for begin in range(0, len(logits), lanes):
+        row, own = logits[begin : begin + lanes], shares[begin : begin + lanes]
+        top = row[0]
+        for logit in row:
+            top = max(top, logit)
+        own_lows = lows[begin : begin + lanes]
+        total = _weights(row, np.float64(top), temperature, log, own, own_lows)
+        if math.isnan(total):  # infinities and overflows have become that
+            return False
+        if log:
+            _log_shares(total, logits.itemsize == 8, own, own_lows)
+        else:
+            own /= total
+    for k in range(len(logits)):
+        out[k] = shares[k]
+    return True
+
+
+# With the interpreter's lock, and by `compiled` of `simd`'s rule for the cache.
+try:
+    compute = njit(SIGNATURES, cache=True, error_model="numpy")(compute)
+except RuntimeError:
+    compute = njit(SIGNATURES, error_model="numpy")(compute)
