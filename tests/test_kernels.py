@@ -447,9 +447,9 @@ def test_an_error_in_compiled_code_is_an_error_of_the_call() -> None:
         team.together(desk, helpers, *team.written(fail, (np.zeros(1, np.int64), parts)))
 
     for helpers in (0, 1):
-        call(*team.call(helpers), 3)
+        call(team.desk, team.call(helpers), 3)
         with pytest.raises(MemoryError, match="no room for the scratch arrays"):
-            call(*team.call(helpers), 5)
+            call(team.desk, team.call(helpers), 5)
 
 
 def test_callers_on_several_threads_do_not_disturb_each_other() -> None:
@@ -486,7 +486,7 @@ def test_a_helper_takes_part() -> None:
     # Each thread does one part, so that two are done by two. A helper may come late, not always.
     for _ in range(20):
         parts = np.zeros(2, np.int64)
-        call(*team.call(1), parts)
+        call(team.desk, team.call(1), parts)
         if parts.all():
             return
     pytest.fail("no helper came")

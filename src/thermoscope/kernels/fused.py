@@ -1378,18 +1378,19 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
     declined = np.zeros(slices, np.bool_)
-    threads, helpers, parts, desk = _shared(z.size)
+    threads, helpers, parts = _shared(z.size)
     if slices < threads and lanes >= PARTED_FROM:
         for i in range(slices):
             t_i = float(t[i if len(t) > 1 else 0])
-            declined[i] = not _do_row(desk, helpers, z[i], t_i, out[i], log)
+            declined[i] = not _do_row(team.desk, helpers, z[i], t_i, out[i], log)
     else:
         work = _do_short_rows if lanes < SHORT else _do_long_rows
-        work(desk, helpers, min(parts, slices), log, z, t, out, declined)
-    for some in _indices(declined, lanes):
-        rows = z[some]
-        _refer(rows, t, some, None, log=log)
-        out[some] = rows
+        work(team.desk, helpers, min(parts, slices), log, z, t, out, declined)
+    if _any(declined):
+        for some in _indices(declined, lanes):
+            rows = z[some]
+            _refer(rows, t, some, None, log=log)
+            out[some] = rows
 
 
 def _columns_of(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
@@ -1397,32 +1398,38 @@ def _columns_of(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> N
     matrices, lanes, columns = z.shape
     z.flags.writeable = False  # as in `_rows`
     declined = np.zeros(matrices * columns, np.bool_)
-    _, helpers, parts, desk = _shared(z.size)
+    _, helpers, parts = _shared(z.size)
     parts = min(parts, max(matrices, columns // NARROW))
-    _do_columns(desk, helpers, parts, log, z, t, out, declined)
-    z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
-    for some in _indices(declined, lanes):
-        matrix, column = np.divmod(some, columns)
-        rows = z[matrix, column]
-        _refer(rows, t, some, None, log=log)
-        out[matrix, column] = rows
+    _do_columns(team.desk, helpers, parts, log, z, t, out, declined)
+    if _any(declined):
+        z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
+        for some in _indices(declined, lanes):
+            matrix, column = np.divmod(some, columns)
+            rows = z[matrix, column]
+            _refer(rows, t, some, None, log=log)
+            out[matrix, column] = rows
 
 
-def _shared(size: int) -> tuple[int, int, int, NDArray[np.int64]]:
-    """Return how many threads share so many elements, how many parts they make, and the desk."""
-    threads = thread_count() if size >= THREADED_FROM else 1
-    desk, helpers = team.call(threads - 1)
+def _shared(size: int) -> tuple[int, int, int]:
+    """Return how many threads share so many elements, how many of them help, and the parts."""
+    if size < THREADED_FROM:
+        return 1, 0, 1
+    threads = thread_count()
     # Where there is enough to do, more parts than threads: not all get on equally well.
-    return threads, helpers, threads * (4 if size >= MANY else 1), desk
+    return threads, team.call(threads - 1), threads * (4 if size >= MANY else 1)
+
+
+def _any(declined: Lanes) -> bool:
+    """Return whether any slice is, quicker than NumPy's any: small arrays feel that."""
+    return declined.tobytes().find(1) >= 0
 
 
 def _indices(declined: Lanes, lanes: int) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of declined slices, a piece of them at a time."""
-    if declined.tobytes().find(1) >= 0:  # quicker than NumPy's any, which small arrays feel
-        indices = np.flatnonzero(declined)
-        step = max(1, PIECE // lanes)
-        for start in range(0, len(indices), step):
-            yield indices[start : start + step]
+    indices = np.flatnonzero(declined)
+    step = max(1, PIECE // lanes)
+    for start in range(0, len(indices), step):
+        yield indices[start : start + step]
 
 
 def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, log: bool) -> None:
@@ -1439,9 +1446,8 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
             np.copyto(copy, -np.inf, where=~mask)
         z = rows.view()
         z.flags.writeable = False
-        desk, _ = team.call(0)
         work = _do_short_rows if lanes < SHORT else _do_long_rows
-        work(desk, 0, 1, log, z, t, rows, declined)
+        work(team.desk, 0, 1, log, z, t, rows, declined)
         some = np.flatnonzero(declined)
         if some.size:
             odd = rows[some]

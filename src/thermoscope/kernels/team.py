@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import threading
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 from llvmlite import ir
@@ -20,12 +20,9 @@ from numba.extending import intrinsic
 
 from thermoscope.kernels.simd import compiled
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+__all__ = ["call", "desk", "take", "together", "written"]
 
-__all__ = ["call", "take", "together", "written"]
-
-# What a helper is at: the first word of its line of `_desk`. The next are its work and the failure.
+# What a helper is at: the first word of its line of `desk`. The next are its work and the failure.
 AWAY, WAITING, CALLED, WORKING = range(4)
 # Words in a line of the caches. The first line's word is 1 while a caller has the helpers.
 LINE: Final = 8
@@ -35,7 +32,7 @@ PATIENCE: Final = 10_000
 HAS_YIELD: Final = hasattr(os, "sched_yield")
 _yield = types.ExternalFunction("sched_yield", types.intc())
 
-_desk = np.zeros(LINE * (1 + (os.cpu_count() or 1)), np.int64)
+desk = np.zeros(LINE * (1 + (os.cpu_count() or 1)), np.int64)
 _bells: list[threading.Event] = []
 _hiring = threading.Lock()
 
@@ -212,15 +209,15 @@ def _serve(desk, seat):
             looks = _breathe(looks)
 
 
-def call(helpers: int) -> tuple[NDArray[np.int64], int]:
-    """Return the desk and the number of helpers; those who sleep are called."""
-    helpers = min(helpers, len(_desk) // LINE - 1)
+def call(helpers: int) -> int:
+    """Call so many helpers, as far as there are cores; return how many."""
+    helpers = min(helpers, len(desk) // LINE - 1)
     for index in range(helpers):
         if index == len(_bells):
             _hire()
-        if _desk[LINE * (index + 1)] == AWAY:
+        if desk[LINE * (index + 1)] == AWAY:
             _bells[index].set()
-    return _desk, helpers
+    return helpers
 
 
 def _hire() -> None:
@@ -235,7 +232,7 @@ def _help(bell: threading.Event, seat: int) -> None:
     while True:
         bell.wait()
         bell.clear()
-        _serve(_desk, seat)
+        _serve(desk, seat)
 
 
 def _forget() -> None:
@@ -243,7 +240,7 @@ def _forget() -> None:
     global _hiring  # noqa: PLW0603 - whoever held it is not here
     _hiring = threading.Lock()
     _bells.clear()
-    _desk[:] = AWAY
+    desk[:] = AWAY
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows
