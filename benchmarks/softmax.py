@@ -4,7 +4,8 @@
 Each goes through the shapes; at each, all contenders take turns, so that a busy spell of the
 machine meets every one of them, and the median counts. Figures are 10 ** 9 elements per second,
 and for the array of 10 microseconds a call. A plain copy is the measure of what the memory allows.
-The temperature is 1, for which the peers, who have none, need no division.
+The temperature is 1, for which the peers, who have none, need no division. numba is loaded before
+anything is measured, by a call on an array large enough for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.peers import MISSING, PEERS
+from thermoscope import softmax
+from thermoscope.kernels import FUSED_FROM, thread_count
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,14 +45,12 @@ SHAPES = (
 )
 THREADS = (1, 2)
 TURN = 0.02  # seconds that a contender's turn lasts at least, or one call
-PAUSE = 0.05  # seconds before a turn, in which the last contender's threads stop to spin
+PAUSE = 0.2  # seconds before a turn, in which the last contender's threads stop to spin
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
     """Copy with as many threads as the others have."""
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
-    from thermoscope.kernels import thread_count  # noqa: PLC0415
 
     source, parts = z.reshape(-1), thread_count() if z.size > 1 << 20 else 1
     target = np.zeros_like(source)
@@ -77,6 +78,7 @@ def contenders(z: NDArray[Any], axis: int) -> dict[tuple[str, bool], Call]:
 
 def measure(repeats: int, match: str) -> None:
     """Measure in this process and print one line of JSON for each shape, dtype and contender."""
+    softmax(np.zeros(FUSED_FROM))
     for dtype, (shape, axis) in itertools.product((np.float32, np.float64), SHAPES):
         if match not in f"{dtype.__name__} {shape}":
             continue

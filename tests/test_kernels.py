@@ -452,6 +452,40 @@ def test_an_error_in_compiled_code_is_an_error_of_the_call() -> None:
             call(team.desk, team.call(helpers), 5)
 
 
+def test_memory_that_was_freed_is_not_used() -> None:
+    """With glibc, whoever reads such memory gets a fault, or 0xa5 where it is of a few bytes."""
+    code = (
+        "import numpy as np, thermoscope as ts\n"
+        "from thermoscope import kernels\n"
+        "for shape, axis in (\n"
+        "    ((50_000, 10), -1), ((200, 3000), -1), ((5, 200, 700), 1),\n"
+        "    ((300, 5000), 0), ((70_000,), -1),\n"
+        "):\n"
+        "    logits = np.random.default_rng(0).normal(0, 3, shape)\n"
+        "    for function in (ts.softmax, ts.log_softmax):\n"
+        "        with kernels.use('numpy'):\n"
+        "            want = function(logits, 0.7, axis=axis)\n"
+        "        for threads in (1, 3):\n"
+        "            with kernels.use('fused', threads=threads):\n"
+        "                got, own = function(logits, 0.7, axis=axis), logits.copy()\n"
+        "                function(own, 0.7, axis=axis, out=own)\n"
+        "            np.testing.assert_allclose(got, want, 1e-12)\n"
+        "            np.testing.assert_allclose(own, want, 1e-12)\n"
+        "from thermoscope.kernels import fused\n"
+        "rows = np.random.default_rng(0).normal(0, 3, (3000, 50))\n"
+        "for lanes in (50, 10):\n"
+        "    both = (kind.moments(rows[:, :lanes], 0.7) for kind in (fused, kernels.numpy))\n"
+        "    np.testing.assert_allclose(*both, 1e-9)\n"
+    )
+    tunables = ("mmap_threshold=16384", "mmap_max=60000", "tcache_count=0")
+    environment = {
+        **os.environ,
+        "GLIBC_TUNABLES": ":".join(f"glibc.malloc.{tunable}" for tunable in tunables),
+        "MALLOC_PERTURB_": "165",
+    }
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
 def test_callers_on_several_threads_do_not_disturb_each_other() -> None:
     rng = np.random.default_rng(0)
     arrays = [rng.normal(0, 3, shape).astype(np.float32) for shape in ((300, 1000), (1, 300_000))]

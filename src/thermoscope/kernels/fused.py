@@ -44,6 +44,7 @@ from thermoscope.kernels.simd import (
     element,
     fma,
     halves,
+    keep,
     lanes,
     load,
     load_some,
@@ -1020,6 +1021,7 @@ def _short_rows(z, temperature, out, declined, log):
                 if not no[r]:
                     for k in range(count):
                         target[r, k] = tile[k, r]
+    keep((tile_, own_))
 
 
 @njit
@@ -1173,17 +1175,23 @@ def _lent(parts, log, z, temperature, out, declined):
 
 @compiled
 def _do_long_rows(desk, helpers, *arguments):
-    team.together(desk, helpers, *written(_parts_of_long_rows, _lent(*arguments)))
+    lent = _lent(*arguments)
+    team.together(desk, helpers, *written(_parts_of_long_rows, lent))
+    keep(lent)
 
 
 @compiled
 def _do_short_rows(desk, helpers, *arguments):
-    team.together(desk, helpers, *written(_parts_of_short_rows, _lent(*arguments)))
+    lent = _lent(*arguments)
+    team.together(desk, helpers, *written(_parts_of_short_rows, lent))
+    keep(lent)
 
 
 @compiled
 def _do_columns(desk, helpers, *arguments):
-    team.together(desk, helpers, *written(_parts_of_columns, _lent(*arguments)))
+    lent = _lent(*arguments)
+    team.together(desk, helpers, *written(_parts_of_columns, lent))
+    keep(lent)
 
 
 # What is done with each part of one long row.
@@ -1222,6 +1230,7 @@ def _stage(desk, helpers, stage, job, source, row, top, temperature, total, log)
     counter[0] = 0
     arguments = counter, sums, magics, stage, source, row, top, temperature, total, log
     team.together(desk, helpers, *written(_parts_of_row, arguments))
+    keep(arguments)
 
 
 @njit
@@ -1274,6 +1283,7 @@ def _do_row(desk, helpers, z, temperature, out, log):
         return False
     sum_ = (total, total_low)
     _stage(desk, helpers, SHARES, job, source, row, magic, temperature, sum_, log)
+    keep((copy, job))
     return True
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "fma",
     "halves",
     "integers",
+    "keep",
     "lanes",
     "load",
     "load_some",
@@ -212,7 +213,8 @@ def halves(_, vector):
 def borrowed(_, array):
     """Return an array which whoever called keeps alive.
 
-    Numba counts the references to all others, at each slice and call, with an atomic operation.
+    Numba counts the references to all others, at each slice and call, with an atomic operation. An
+    array of the borrower's own is freed after its last use, which is this one: `keep` it.
     """
     result = array.copy(readonly=False)
 
@@ -223,6 +225,12 @@ def borrowed(_, array):
         return value._getvalue()  # noqa: SLF001 - it has no other name
 
     return result(array), emit
+
+
+@intrinsic
+def keep(_, value):
+    """Use arrays once more, that they live until here."""
+    return types.void(value), lambda context, *_: context.get_dummy_value()
 
 
 def _address(context, builder, array, arguments, kind):
