@@ -78,9 +78,11 @@ SHORT: Final = 48
 # Fewer elements than this are not worth another thread, and fewer than that not several parts for
 # each. Nor are rows of fewer lanes worth being worked in parts, of so many blocks each.
 THREADED_FROM: Final = 1 << 16
-MANY: Final = 1 << 20
+MANY: Final = 1 << 19
 PARTED_FROM: Final = 1 << 16
 PART: Final = 8
+# So many rows are worked in one go: to have more marked as declined or not takes new pages.
+ROWS: Final = 1 << 16
 # A piece that is copied, so that it lies as the loops want it, has so many elements.
 PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
@@ -1385,6 +1387,11 @@ def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
 def _rows(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
     """Work the rows of a matrix."""
     slices, lanes = z.shape
+    if slices > ROWS:
+        for start in range(0, slices, ROWS):
+            some = slice(start, start + ROWS)
+            _rows(z[some], t[some] if len(t) > 1 else t, out[some], log=log)
+        return
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
     declined = np.zeros(slices, np.bool_)
