@@ -660,7 +660,7 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
         if each:
             high, low = _factor(t, top)
         if careful:
-            copy[:] = source
+            _copy(source, copy)
             source = borrowed(copy)
         total, total_low = math.nan, 0.0
         # Once from the maximum of the first block, then, if need be, from the row's own.
@@ -684,11 +684,19 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
 
 
 @njit
+def _copy(source, target):
+    """Copy all of an array to the beginning of another: a slice on the left takes LLVM a second."""
+    for k in range(len(source)):
+        target[k] = source[k]
+
+
+@njit
 def _nearer(source, row, maximum, high):
     """Return logits and their maximum: of those that are far from 0 what is less, in `row`."""
     anchor, _ = _anchor(maximum, high)
     if anchor != 0:
-        row[:] = source - anchor
+        for k in range(len(row)):
+            row[k] = source[k] - anchor
         return row, maximum - anchor
     return source, maximum
 
@@ -918,7 +926,7 @@ def _tile_divide(width, temperature, first, own, declined, log):
 @njit
 def _tile(tile, width, temperature, first, own, declined, log):
     """Work `width` slices in place; return if all of them are ordinary."""
-    own[:width] = tile[0][:width]
+    _copy(tile[0][:width], own)
     for k in range(1, len(tile)):
         _tile_max(tile[k][:width], own)
     clean = _tile_begin(width, temperature, first, own, declined, log)
@@ -1079,7 +1087,7 @@ def _columns(z, temperature, out, declined, log, begin, end):
         while most < 4 * NARROW and start < end:
             stop = min(start + TILE, end)
             index = matrix * columns + start
-            own[: stop - start] = source[0][start:stop]
+            _copy(source[0][start:stop], own)
             for k in range(1, lanes):
                 _tile_max(source[k][start:stop], own)
             # In place of what is declined there would be nothing left to work on.
@@ -1087,7 +1095,7 @@ def _columns(z, temperature, out, declined, log, begin, end):
                 break
             for k in range(lanes):
                 row = target[k][start:stop]
-                row[:] = source[k][start:stop]
+                _copy(source[k][start:stop], row)
                 _tile_weigh(row, own, log)
             _tile_divide(stop - start, temperature, index, own, declined, log)
             for k in range(lanes):
@@ -1109,10 +1117,10 @@ def _narrow_columns(source, temperature, target, declined, log, cut, offset, own
         width = min(most, end - first)
         index = offset + first
         for k in range(lanes):
-            tile[k][:width] = source[k][first : first + width]
+            _copy(source[k][first : first + width], tile[k])
         if _tile(tile, width, temperature, index, own, declined, log):
             for k in range(lanes):
-                target[k][first : first + width] = tile[k][:width]
+                _copy(tile[k][:width], target[k][first : first + width])
         else:
             for r in range(width):
                 if not declined[index + r]:
@@ -1260,7 +1268,7 @@ def _do_row(desk, helpers, z, temperature, out, log):
     careful = not log and z.ctypes.data == out.ctypes.data
     copy = np.empty(len(z) if careful else 0, out.dtype)
     if careful:
-        copy[:] = source
+        _copy(source, copy)
         source = borrowed(copy)
     magics = np.zeros(-(-len(row) // BLOCK), out.dtype)
     sums = np.empty((-(-len(magics) // PART), 2))
@@ -1389,8 +1397,8 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
     slices, lanes = z.shape
     if slices > ROWS:
         for start in range(0, slices, ROWS):
-            some = slice(start, start + ROWS)
-            _rows(z[some], t[some] if len(t) > 1 else t, out[some], log=log)
+            part = slice(start, start + ROWS)
+            _rows(z[part], t[part] if len(t) > 1 else t, out[part], log=log)
         return
     # One type for numba, be the logits read-only or not.
     z.flags.writeable = False
