@@ -295,6 +295,8 @@ def test_no_rows_are_no_rows() -> None:
         (lambda: ts.softmax(1.0), ValueError, r"axis must be one of .* shape \(\), got -1"),
         (lambda: ts.softmax([1.0], axis=1), ValueError, r"axes of logits of shape \(1,\), got 1"),
         (lambda: ts.softmax([1.0], axis=0.5), TypeError, "axis must be an integer, .* got 0.5"),
+        (lambda: ts.softmax([1.0], axis=-1.0), TypeError, "axis must be an integer, .* got -1.0"),
+        (lambda: ts.softmax(np.ones((99, 99)), axis=1.0), TypeError, "axis must be .* got 1.0"),
         (
             lambda: ts.softmax(np.ones((3, 4)), np.ones(3)),
             ValueError,

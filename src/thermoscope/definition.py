@@ -453,8 +453,7 @@ def _few(
     if (
         rows is None
         or not kernels.tiny(rows.size)
-        or not rows.ndim
-        or (axis not in (-1, rows.ndim - 1) and (axis is not None or rows.ndim > 1))
+        or not _last(axis, rows.ndim)
         or (t := _number(temperature)) is None
         or rows.dtype.char not in "efd?bBhHiIlLqQ"
         or (out is not None and not _fits(out, rows))
@@ -500,8 +499,7 @@ def _rows(
         type(logits) is not np.ndarray
         or not logits.size
         or logits.dtype not in COMPILED
-        or not logits.ndim
-        or (axis not in (-1, logits.ndim - 1) and (axis is not None or logits.ndim > 1))
+        or not _last(axis, logits.ndim)
         or not (flags := logits.flags).c_contiguous
         or not flags.aligned
         or (t := _number(temperature)) is None
@@ -520,6 +518,13 @@ def _rows(
         return None
     compute(logits, t, out, log=function == "log_softmax")
     return out
+
+
+def _last(axis: Axis, dimensions: int) -> bool:
+    """Return whether that is the last axis, or the only one."""
+    if type(axis) is int:
+        return axis in (-1, dimensions - 1) and dimensions > 0
+    return axis is None and dimensions == 1
 
 
 def _number(temperature: ArrayLike) -> float | None:
