@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { Order, RowCursor } from "../cursor";
 import { count } from "../format";
 import type { Part } from "./view";
@@ -18,7 +18,8 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
   /** What is in the text field while it is not simply the row. */
   const draft = useSignal<string | null>(null);
 
-  useEffect(() => {
+  // Before the first paint: no key is lost between that and an effect.
+  useLayoutEffect(() => {
     const keys = rows.keys ?? bar.current!.closest(".instrument")!;
     function pressed(event: Event): void {
       const { altKey, ctrlKey, metaKey, key, target } = event as KeyboardEvent;
