@@ -25,12 +25,12 @@ import math
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import from_dtype, njit, types
+from numba.core.cgutils import unpack_tuple
 from numba.extending import intrinsic, overload, register_jitable
 
 from thermoscope.kernels import numpy as reference
@@ -39,14 +39,17 @@ from thermoscope.kernels.simd import (
     Vector,
     borrowed,
     broadcast,
+    broadcast_twice,
     compiled,
     double,
     element,
     fma,
     halves,
+    hold,
     keep,
     lanes,
     load,
+    load_like,
     load_some,
     prefetch,
     store,
@@ -88,18 +91,6 @@ PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
 CACHES: Final = (1 << 15, 1 << 19)
 
-
-def _second_level_cache() -> int:
-    """Return the size in bytes of the cache that a core has for itself."""
-    try:
-        text = Path("/sys/devices/system/cpu/cpu0/cache/index2/size").read_text("ascii")
-        return int(text.strip().removesuffix("K")) << 10
-    except (OSError, ValueError):
-        return 1 << 20  # the least of today's servers
-
-
-# Rows up to it fit that cache three times: one, its result and the next one.
-NEAR: Final = _second_level_cache() // 4
 
 LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
@@ -180,6 +171,7 @@ class Constants(NamedTuple):
     scale: float  # 2 ** shift
     unit: float  # its inverse
     zero: float
+    one: float
     lowest: float
     most: float  # the largest number
 
@@ -203,6 +195,7 @@ def _constants(_, like):
             scale,
             1 / scale,
             0.0,
+            1.0,
             -math.inf,
             2.0**form.bias * (2 - 2.0**-form.digits),
         )
@@ -212,16 +205,29 @@ def _constants(_, like):
 
 
 @intrinsic
-def _slope(_, f):
+def _terms(_, like):
+    """Return the polynomial's constants of the type of `like`."""
+    terms = _format(like).exp2
+    result = types.UniTuple(like, len(terms))
+
+    def emit(context, builder, _, __):
+        kind = context.get_value_type(like)
+        return context.make_tuple(builder, result, [ir.Constant(kind, term) for term in terms])
+
+    return result(like), emit
+
+
+@intrinsic
+def _slope(_, f, terms):
     """Return (2 ** f - 1) / f for |f| <= 1/2, by Horner's rule."""
 
     def emit(_, builder, __, arguments):
-        *terms, value = (ir.Constant(arguments[0].type, term) for term in _format(f).exp2)
-        for term in reversed(terms):
+        *rest, value = unpack_tuple(builder, arguments[1])
+        for term in reversed(rest):
             value = simd.emit_fma(builder, value, arguments[0], term)
         return value
 
-    return f(f), emit
+    return f(f, terms), emit
 
 
 @intrinsic
@@ -277,23 +283,52 @@ def _divide(a, a_low, b, b_low, like):
     return _pair(high, low, like)
 
 
-@njit(forceinline=True)
 def _inverse(total, total_low, like):
     """Return 1 / (total + total_low) as high + low, both times `unit`, the inverse of the scale.
 
     The products of a weight with high and low are normal numbers, which processors are quick with.
     """
-    c = _constants(like)
-    scale, unit = np.float64(c.scale), np.float64(c.unit)
-    rounded = total + total_low
-    inverse = scale / rounded
-    rest = fma(-inverse, rounded, scale) - inverse * _sum_error(total, total_low, rounded)
-    # Another division would only take longer.
-    high, low = _pair(inverse, rest * (inverse * unit), like)
-    return high, low, c.unit
 
 
-@njit
+@overload(_inverse, jit_options={"forceinline": True})
+def _inverse_of(total, total_low, like):
+    if like is types.float32:
+
+        def inverse_of_double(total, total_low, like):
+            c = _constants(like)
+            high, low = _pair(np.float64(c.scale) / (total + total_low), 0.0, like)
+            return high, low, c.unit
+
+        return inverse_of_double
+
+    def inverse(total, total_low, like):
+        c = _constants(like)
+        rounded = total + total_low
+        inverse = c.scale / rounded
+        rest = fma(-inverse, rounded, c.scale) - inverse * _sum_error(total, total_low, rounded)
+        # Another division would only take longer.
+        return inverse, rest * (inverse * c.unit), c.unit
+
+    return inverse
+
+
+def _plus(total, total_low, part, part_low, like):
+    """Return the sum of two totals of weights, each of them in two parts, as one."""
+
+
+@overload(_plus, jit_options={"forceinline": True})
+def _plus_of(total, total_low, part, part_low, like):
+    if like is types.float32:  # A double has room for all that counts.
+        return lambda total, total_low, part, part_low, like: (total + part, 0.0)
+
+    def plus(total, total_low, part, part_low, like):
+        new = total + part
+        return new, total_low + (part_low + _sum_error(total, part, new))
+
+    return plus
+
+
+@njit(forceinline=True)
 def _sum_error(a, b, total):
     """Return what rounding threw away in total = a + b (Knuth's two-sum)."""
     virtual = total - a
@@ -330,7 +365,7 @@ def _anchor(maximum, high):
 
 
 @njit
-def _exp2(logit, high, low, magic):
+def _exp2(logit, high, low, magic, terms):
     """Return what makes 2 ** (logit * (high + low) + n), for `magic`, a constant + n.
 
     It is f * power * slope + power. Returned are f, the slope, the power, of a whole number, and
@@ -338,14 +373,14 @@ def _exp2(logit, high, low, magic):
     """
     rounded = fma(logit, high, magic)
     f = fma(logit, low, fma(logit, high, magic - rounded))
-    return f, _slope(f), _power(rounded), rounded
+    return f, _slope(f, terms), _power(rounded), rounded
 
 
 @njit
 def _weight(distance, high, low, magic):
     """Return 2 ** (distance * (high + low) + n), of whatever is finite, as three: a * b + c."""
     c = _constants(distance)
-    f, slope, power, rounded = _exp2(distance, high, low, magic)
+    f, slope, power, rounded = _exp2(distance, high, low, magic, _terms(distance))
     bottom = c.magic + c.least
     power = unless_below(rounded, bottom, power)
     return unless_below(rounded, bottom, f) * power, slope, power
@@ -371,7 +406,7 @@ def _weight_below(logit, maximum, high, low):
     bottom = magic + _constants(logit).least
     power = unless_below(rounded, bottom, _power(rounded))
     f = unless_below(rounded, bottom, f)  # which may be infinite
-    return fma(f * power, _slope(f), power)
+    return fma(f * power, _slope(f, _terms(f)), power)
 
 
 @njit
@@ -403,14 +438,14 @@ def _max(row):
     return _largest(_max_block(row, 0, len(row), broadcast(_constants(row[0]).lowest)))
 
 
-@njit
+@njit(forceinline=True)
 def _max_block(row, begin, end, tops):
     """Return the maxima of a vector and of lanes `begin` to `end`, of a few before them too."""
-    if len(row) < lanes(row):
+    if len(row) < lanes(tops):
         logits = load_some(row, 0, len(row), tops)
         return where_less(logits, tops, tops, logits)
-    for k in range(begin, end, lanes(row)):
-        logits = load(row, min(k, len(row) - lanes(row)))
+    for k in range(begin, end, lanes(tops)):
+        logits = load_like(row, min(k, len(row) - lanes(tops)), tops)
         tops = where_less(logits, tops, tops, logits)
     return tops
 
@@ -419,7 +454,7 @@ def _largest(vector):
     """Return the largest number of a vector."""
 
 
-@overload(_largest)
+@overload(_largest, jit_options={"forceinline": True})
 def _largest_of(vector):
     if vector.count == 1:
         return lambda vector: element(vector, 0)
@@ -440,32 +475,31 @@ def _add(total, total_low, run, slope, power):
 
 
 @njit(forceinline=True)
-def _weigh_block(source, row, begin, end, coming, start, ahead, high, low, magic, least):
+def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least, terms):
     """Put weights of a source in a row; return the lanes' totals and their low parts.
 
-    And return the maxima of a block of this row or another one, `coming`, from `start` on: to find
-    them beside this arithmetic takes next to no time. Meanwhile the row `ahead` comes to the cache.
+    And return the maxima of a block of this row or another one, `coming`, from `start` on.
     """
     c = _constants(high)
     total, total_low, tops = c.start, c.zero, c.lowest
-    whole = end - (end - begin) % lanes(row)
-    last = len(coming) - lanes(coming)
-    for k in range(begin, whole, lanes(row)):
-        prefetch(ahead, k)
-        others = load(coming, min(k - begin + start, last))
+    whole = end - (end - begin) % lanes(high)
+    last = len(coming) - lanes(high)
+    for k in range(begin, whole, lanes(high)):
+        others = load_like(coming, min(k - begin + start, last), tops)
         tops = where_less(others, tops, tops, others)
-        logits = load(source, k)
+        logits = load_like(source, k, least)
         logits = where_less(logits, least, least, logits)
-        f, slope, power, _ = _exp2(logits, high, low, magic)
+        f, slope, power, _ = _exp2(logits, high, low, magic, terms)
         total, total_low, weight = _add(total, total_low, f * power, slope, power)
         store(row, k, weight)
     if whole < end:
         logits = load_some(source, whole, end - whole, c.lowest)
         logits = where_less(logits, least, least, logits)
-        f, slope, power, _ = _exp2(logits, high, low, magic)
+        f, slope, power, _ = _exp2(logits, high, low, magic, terms)
         total, total_low, weight = _add(total, total_low, f * power, slope, power)
         store_some(row, whole, end - whole, weight)
-    tops = _max_block(coming, whole - begin + start, min(start + BLOCK, len(coming)), tops)
+    rest = whole - begin + start if start < len(coming) else 0
+    tops = _max_block(coming, rest, min(start + BLOCK, len(coming)), tops)
     return total - c.start, total_low, tops
 
 
@@ -490,10 +524,9 @@ def _across(total, total_low):
     """Return the total of a vector's lanes, as doubles in two parts, of lanes which are such."""
 
 
-@overload(_across)
+@overload(_across, jit_options={"forceinline": True})
 def _across_of(total, total_low):
     if total.dtype is types.float32:
-        # A double has room for all that counts of such lanes.
         return lambda total, total_low: (_added(double(total) + double(total_low)), 0.0)
     if total.count == 1:
         return lambda total, total_low: (element(total, 0), element(total_low, 0))
@@ -510,7 +543,7 @@ def _added(vector):
     """Return the sum of a vector's numbers."""
 
 
-@overload(_added)
+@overload(_added, jit_options={"forceinline": True})
 def _added_of(vector):
     if vector.count == 1:
         return lambda vector: element(vector, 0)
@@ -557,7 +590,7 @@ def _top(row):
 
 
 @njit(forceinline=True)
-def _weigh(source, row, top, high, low, magics, following, ahead):
+def _weigh(source, row, top, high, low, magics, following):
     """Put weights in a row; return their total, in two parts, relative to the last magic.
 
     `top` is the maximum of the first block, or of more. Where a block's is larger, its weights and
@@ -566,7 +599,8 @@ def _weigh(source, row, top, high, low, magics, following, ahead):
     done again. The last result is the maximum of the first block of the row `following`.
     """
     c = _constants(top)
-    highs, lows = broadcast(high), broadcast(low)
+    highs, lows, inverse = broadcast_twice(high), broadcast_twice(low), c.one / high
+    terms = hold(_terms(highs))
     magic = c.magic
     total = total_low = 0.0
     for begin in range(0, len(row), BLOCK):
@@ -578,29 +612,31 @@ def _weigh(source, row, top, high, low, magics, following, ahead):
             total *= math.ldexp(1.0, int(magic - last))
             total_low *= math.ldexp(1.0, int(magic - last))
         magics[begin // BLOCK] = magic
+        # To find the maxima of the next block beside this arithmetic takes next to no time. But
+        # rows of one block are read in one go: processors foresee better what comes then.
         coming, start = (source, end) if end < len(row) else (following, 0)
-        least = broadcast((c.magic - magic + c.least) / high)
-        magic_ = broadcast(magic)
+        if len(row) <= BLOCK:
+            start = len(following)
+        least = broadcast_twice((c.magic - magic + c.least) * inverse)
+        magic_ = broadcast_twice(magic)
         some = _weigh_block(
-            source, row, begin, end, coming, start, ahead, highs, lows, magic_, least
+            source, row, begin, end, coming, start, highs, lows, magic_, least, terms
         )
         part, part_low = _across(some[0], some[1])
-        new = total + part
-        total, total_low = new, total_low + (part_low + _sum_error(total, part, new))
+        total, total_low = _plus(total, total_low, part, part_low, top)
         following_top = _largest(some[2])
         top = max(top, following_top)
     return total, total_low, following_top
 
 
 @njit(forceinline=True)
-def _share(row, magics, magic, total, total_low):
-    """Put shares in place of weights, of a total which is relative to `magic`."""
-    inverse, inverse_low, unit = _inverse(total, total_low, magic)
+def _share(row, magics, magic, inverse):
+    """Put shares in place of weights; `inverse`, of their total, is relative to `magic`."""
     for begin in range(0, len(row), BLOCK):
-        high, low, last = inverse, inverse_low, unit
+        high, low, last = inverse
         steps = int(magics[begin // BLOCK] - magic)
         if steps > 0:  # So many powers of two are to come off this block's weights.
-            high, low, last = _lowered(inverse, inverse_low, unit, steps)
+            high, low, last = _lowered(high, low, last, steps)
         highs, lows, units = broadcast(high), broadcast(low), broadcast(last)
         end = min(begin + BLOCK, len(row))
         whole = end - (end - begin) % lanes(row)
@@ -640,6 +676,7 @@ def _half_of(like):
 @njit
 def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for the speed of it
     """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
+    z, temperature, out = borrowed(z), borrowed(temperature), borrowed(out)
     each = min(1, len(temperature) - 1)
     high, low = _factor(temperature[0], z[0, 0])
     if log:
@@ -651,11 +688,9 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
     # What is not ordinary may be found when a part of the row is written.
     careful = lanes > BLOCK and z.ctypes.data == out.ctypes.data
     copy = np.empty(lanes if careful else 0, out.dtype)
-    near = lanes * z.itemsize <= NEAR
     top = _top(z[0])
     for i in range(len(out)):
         source, row, following = z[i], out[i], z[min(i + 1, len(z) - 1)]
-        ahead = z[min(i + near + (lanes <= BLOCK), len(z) - 1)]
         t = temperature[i * each]
         if each:
             high, low = _factor(t, top)
@@ -670,17 +705,19 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
             if not _ordinary(top if again else zero, t):
                 break
             if again:
-                source, top = _nearer(source, row, top, high)
+                nearer, top = _nearer(source, row, top, high)
+                source = borrowed(nearer)
             total, total_low, following_top = _weigh(
-                source, row, top, high, low, magics, following, ahead
+                source, row, top, high, low, borrowed(magics), following
             )
             if not math.isnan(total):
                 break
         if math.isnan(total):
             declined[i] = True
         else:
-            _share(row, magics, magics[-1], total, total_low)
+            _share(row, borrowed(magics), magics[-1], _inverse(total, total_low, top))
         top = _top(following) if again or math.isnan(total) else following_top
+    keep((copy, magics))
 
 
 @njit
@@ -731,7 +768,7 @@ def _weights_below(distance, high, low):
     c = _constants(high)
     least = c.least / high
     distance = where_less(distance, least, least, distance)
-    f, slope, power, _ = _exp2(distance, high, low, c.magic)
+    f, slope, power, _ = _exp2(distance, high, low, c.magic, _terms(distance))
     return fma(f * power, slope, power), distance
 
 
@@ -1223,13 +1260,14 @@ def _parts_of_row(counter, sums, magics, stage, source, row, top, temperature, t
             if log:
                 _log_shares(some, own, top, temperature, total[0], total[1])
             else:
-                _share(own, magics[first:last], top, total[0], total[1])
+                inverse = _inverse(total[0], total[1], top)
+                _share(own, magics[first:last], top, inverse)
         elif log:
             sums[part, 0], sums[part, 1] = _total(some, top, high, low)
         else:
             begun = max(top, _top(some))
             sums[part, 0], sums[part, 1], _ = _weigh(
-                some, own, begun, high, low, magics[first:last], some, some
+                some, own, begun, high, low, magics[first:last], some
             )
         part = team.take(counter)
 

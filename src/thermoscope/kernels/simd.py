@@ -21,16 +21,19 @@ __all__ = [
     "Vector",
     "borrowed",
     "broadcast",
+    "broadcast_twice",
     "compiled",
     "double",
     "element",
     "emit_fma",
     "fma",
     "halves",
+    "hold",
     "integers",
     "keep",
     "lanes",
     "load",
+    "load_like",
     "load_some",
     "prefetch",
     "store",
@@ -148,25 +151,58 @@ def unless_below(_, a, b, x):
 
 @intrinsic
 def lanes(_, array):
-    """Return how many numbers a vector of an array's type has."""
-    count = _of(array.dtype).count
+    """Return how many numbers a vector has, or one of an array's type."""
+    count = array.count if isinstance(array, Vector) else _of(array.dtype).count
     return types.intp(array), lambda *_: ir.Constant(ir.IntType(types.intp.bitwidth), count)
+
+
+def _emit_broadcast(builder, number, count):
+    kind = ir.VectorType(number.type, count)
+    one = builder.insert_element(
+        ir.Constant(kind, ir.Undefined), number, ir.Constant(ir.IntType(32), 0)
+    )
+    places = ir.Constant(ir.VectorType(ir.IntType(32), count), 0)
+    return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), places)
 
 
 @intrinsic
 def broadcast(_, number):
     """Return a vector of one number."""
     vector = _of(number)
+    emit = lambda _, builder, __, arguments: _emit_broadcast(builder, arguments[0], vector.count)  # noqa: E731
+    return vector(number), emit
+
+
+@intrinsic
+def broadcast_twice(_, number):
+    """Return a vector of one number that is twice as wide.
+
+    LLVM makes two of the machine's of it, whose operations alternate: of the steps of a chain, none
+    waits for the one before it. Processors look ahead for such, but not far enough.
+    """
+    vector = Vector(number, 2 * _of(number).count)
+    emit = lambda _, builder, __, arguments: _emit_broadcast(builder, arguments[0], vector.count)  # noqa: E731
+    return vector(number), emit
+
+
+@intrinsic
+def hold(_, vectors):
+    """Return vectors, each of one number, of which LLVM does not know that it is a constant.
+
+    So they stay in registers, where LLVM would fetch them anew for each use: some processors need
+    for that what they could multiply with.
+    """
 
     def emit(context, builder, _, arguments):
-        kind = context.get_value_type(vector)
-        one = builder.insert_element(
-            ir.Constant(kind, ir.Undefined), arguments[0], ir.Constant(ir.IntType(32), 0)
-        )
-        places = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), 0)
-        return builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), places)
+        held = []
+        for vector in unpack_tuple(builder, arguments[0]):
+            number = builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+            fence = _function(builder, "llvm.arithmetic.fence", number.type, [number.type])
+            number = builder.call(fence, [number])
+            held.append(_emit_broadcast(builder, number, vectors.dtype.count))
+        return context.make_tuple(builder, vectors, held)
 
-    return vector(number), emit
+    return vectors(vectors), emit
 
 
 @intrinsic
@@ -239,17 +275,31 @@ def _address(context, builder, array, arguments, kind):
     return builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer())
 
 
+def _emit_load(context, builder, array, arguments, vector):
+    kind = context.get_value_type(vector)
+    address = _address(context, builder, array, arguments, kind)
+    return builder.load(address, align=array.dtype.bitwidth // 8)
+
+
 @intrinsic
 def load(_, array, index):
     """Return the numbers of an array from an index on."""
     vector = _of(array.dtype)
 
     def emit(context, builder, _, arguments):
-        kind = context.get_value_type(vector)
-        address = _address(context, builder, array, arguments, kind)
-        return builder.load(address, align=array.dtype.bitwidth // 8)
+        return _emit_load(context, builder, array, arguments, vector)
 
     return vector(array, index), emit
+
+
+@intrinsic
+def load_like(_, array, index, vector):
+    """Return as many numbers of an array from an index on as a vector has."""
+
+    def emit(context, builder, _, arguments):
+        return _emit_load(context, builder, array, arguments[:2], vector)
+
+    return vector(array, index, vector), emit
 
 
 @intrinsic
@@ -264,15 +314,14 @@ def store(_, array, index, vector):
     return types.void(array, index, vector), emit
 
 
-def _first(builder, count, index, total):
+def _first(builder, count, total):
     """Return which of `total` lanes are among the first `count`."""
-    kind = ir.VectorType(index, total)
-    one = builder.insert_element(
-        ir.Constant(kind, ir.Undefined), count, ir.Constant(ir.IntType(32), 0)
-    )
-    places = ir.Constant(ir.VectorType(ir.IntType(32), total), 0)
-    counts = builder.shuffle_vector(one, ir.Constant(kind, ir.Undefined), places)
-    return builder.icmp_signed("<", ir.Constant(kind, list(range(total))), counts)
+    number = ir.IntType(32)
+    most = ir.Constant(count.type, total)
+    count = builder.select(builder.icmp_signed("<", count, most), count, most)
+    counts = _emit_broadcast(builder, builder.trunc(count, number), total)
+    lanes = ir.Constant(ir.VectorType(number, total), list(range(total)))
+    return builder.icmp_signed("<", lanes, counts)
 
 
 def _masked_load(builder, address, mask, rest):
@@ -296,14 +345,13 @@ def _masked_store(builder, value, address, mask):
 
 
 @intrinsic
-def load_some(_, array, index, count, rest):
-    """Return the first `count` numbers of an array from an index on, and then those of `rest`."""
-    vector = _of(array.dtype)
+def load_some(_, array, index, count, vector):
+    """Return the first `count` numbers of an array from an index on, and then those of a vector."""
 
     def emit(context, builder, _, arguments):
         _, _, count, rest = arguments
         address = _address(context, builder, array, arguments, rest.type)
-        mask = _first(builder, count, count.type, vector.count)
+        mask = _first(builder, count, vector.count)
         return _masked_load(builder, address, mask, rest)
 
     return vector(array, index, count, vector), emit
@@ -316,7 +364,7 @@ def store_some(_, array, index, count, vector):
     def emit(context, builder, _, arguments):
         _, _, count, value = arguments
         address = _address(context, builder, array, arguments, value.type)
-        mask = _first(builder, count, count.type, vector.count)
+        mask = _first(builder, count, vector.count)
         _masked_store(builder, value, address, mask)
         return context.get_dummy_value()
 
