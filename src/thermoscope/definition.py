@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from thermoscope import kernels
-from thermoscope.kernels import array_api, scalar
+from thermoscope.kernels import array_api, memory, scalar
 
 if TYPE_CHECKING:
     from typing import Any, SupportsIndex, TypeAlias
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 __all__ = ["log_softmax", "softmax"]
 
-# What the compiled kernels work on as it is, in the byte order of the machine.
-COMPILED = (np.dtype(np.float32), np.dtype(np.float64))
+# What the compiled kernels work on as it is, in the byte order of the machine: NumPy has one object
+# for each of them.
+FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+# So many elements may take as much memory as `memory` looks after.
+MANY = memory.LARGE // FLOAT64.itemsize
 
 
 def softmax(
@@ -124,6 +127,10 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
+    if where is None:
+        quick = _quick(False, logits, temperature, axis, out)  # noqa: FBT003 - a name takes 30 ns
+        if quick is not None:
+            return quick
     return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -184,6 +191,10 @@ def log_softmax(
     >>> ts.log_softmax([50.0, 0.0])[0]
     np.float64(-1.9287498479639178e-22)
     """
+    if where is None:
+        quick = _quick(True, logits, temperature, axis, out)  # noqa: FBT003
+        if quick is not None:
+            return quick
     return _along("log_softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
@@ -389,11 +400,9 @@ def _along(
     out: Result | None,
 ) -> Result:
     if where is None:
-        quick = _few(function, logits, temperature, axis, out)
-        if quick is None:
-            quick = _rows(function, logits, temperature, axis, out)
-        if quick is not None:
-            return quick
+        few = _few(function, logits, temperature, axis, out)
+        if few is not None:
+            return few
     if array_api.foreign(logits, temperature, where):
         if out is not None:
             raise TypeError("out must be None where an argument is of another library than NumPy")
@@ -424,7 +433,7 @@ def _along(
 def _destination(out: Result | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Result:
     """Return the checked array that the caller gave, a new one if none."""
     if out is None:
-        return np.empty(shape, dtype)
+        return memory.empty(shape, dtype)
     if not isinstance(out, np.ndarray):
         raise TypeError(f"out must be a NumPy array, got {type(out).__name__}")
     if out.shape != shape or out.dtype != dtype:
@@ -441,13 +450,67 @@ def _apart(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
     return argument.copy() if np.may_share_memory(out, argument) else argument
 
 
+def _quick(
+    log: bool,  # noqa: FBT001 - as in `softmax`
+    logits: ArrayLike,
+    temperature: ArrayLike,
+    axis: Axis,
+    out: Result | None,
+) -> Result | None:
+    """Return what comes of rows that lie as the compiled kernels want them, None of anything else.
+
+    To ask so much takes half a microsecond; to check all that may be otherwise takes as long as the
+    softmax of 10,000 lanes.
+    """
+    if type(logits) is not np.ndarray:
+        return None
+    dtype, size = logits.dtype, logits.size
+    if (
+        (dtype is not FLOAT32 and dtype is not FLOAT64)
+        or not size
+        or not logits.flags.carray
+        # Most calls go no further to the right.
+        or ((axis != -1 or type(axis) is not int) and not _last(axis, logits.ndim))
+        or not (dimensions := logits.ndim)
+        or (t := temperature if type(temperature) is float else _number(temperature)) is None
+        or not t >= 0
+    ):
+        return None
+    compute = kernels.compiled_rows(size)
+    if compute is None:
+        return None
+    if out is None:
+        result = (np.empty if size < MANY else memory.empty)(logits.shape, dtype)
+    elif (
+        type(out) is np.ndarray
+        and out.dtype is dtype
+        and out.shape == logits.shape
+        and out.flags.carray
+        and (
+            size <= kernels.SCALAR_TO  # and may overlap
+            or out is logits
+            or (out.base is None and logits.base is None)  # which to see takes less time
+            or not np.may_share_memory(out, logits)
+        )
+    ):
+        result = out
+    else:
+        return None
+    if dimensions <= 2:
+        done = compute(logits, t, log, result)
+    else:
+        shape = (-1, logits.shape[-1])
+        done = compute(logits.reshape(shape), t, log, result.reshape(shape))
+    return result if done else None
+
+
 def _few(
     function: str, logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
 ) -> Result | None:
     """Return what comes of rows of a few lanes in all, None of anything else.
 
-    There the checks of all that may be otherwise would take longer than the arithmetic. A list
-    and an array give the same digits.
+    There NumPy's checks would take longer than the arithmetic. A list and an array give the same
+    digits.
     """
     rows = logits if type(logits) is np.ndarray else _short_list(logits)
     if (
@@ -462,13 +525,10 @@ def _few(
     if rows.dtype.kind != "f":
         rows = rows.astype(np.float64)
     log, lanes = function == "log_softmax", rows.shape[-1]
-    compiled = kernels.compiled_scalar
-    if compiled and rows.dtype in COMPILED and rows.flags.carray:
-        result = np.empty(rows.shape, rows.dtype) if out is None else out
-        if result.flags.carray:
-            one = rows.ndim == 1
-            flat, target = (rows, result) if one else (rows.reshape(-1), result.reshape(-1))
-            return result if compiled(flat, lanes, t, log, target) else None
+    if rows is not logits:
+        quick = _quick(log, rows, t, axis, out)
+        if quick is not None:
+            return quick
     compute, wide = scalar.log_softmax if log else scalar.softmax, rows.itemsize == 8
     shares: Any
     if rows.ndim == 1:
@@ -485,38 +545,6 @@ def _few(
     if out is None:
         return np.array(shares, rows.dtype)
     out[...] = shares
-    return out
-
-
-def _rows(
-    function: str, logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
-) -> Result | None:
-    """Return what comes of rows that lie as the fused kernel wants them, None of anything else.
-
-    The checks of all that may be otherwise would take as long as the softmax of 10,000 lanes.
-    """
-    if (
-        type(logits) is not np.ndarray
-        or not logits.size
-        or logits.dtype not in COMPILED
-        or not _last(axis, logits.ndim)
-        or not (flags := logits.flags).c_contiguous
-        or not flags.aligned
-        or (t := _number(temperature)) is None
-    ):
-        return None
-    compute = getattr(kernels.choose(logits.size), "rows", None)
-    if compute is None:
-        return None
-    if out is None:
-        out = np.empty(logits.shape, logits.dtype)
-    elif (
-        not _fits(out, logits)
-        or not out.flags.carray
-        or (out is not logits and np.may_share_memory(out, logits))
-    ):
-        return None
-    compute(logits, t, out, log=function == "log_softmax")
     return out
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["choose", "thread_count", "tiny", "use"]
+__all__ = ["choose", "compiled_rows", "thread_count", "tiny", "use"]
 
 # Up to so many elements, rows are quicker worked number by number than by NumPy.
 SCALAR_TO = 512
@@ -21,7 +21,7 @@ SCALAR_TO = 512
 FUSED_FROM = 1024
 
 # The scalar kernel compiled, from when the fused one is loaded: it gives the same digits.
-compiled_scalar: Any = None
+_compiled_scalar: Any = None
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -38,6 +38,17 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     if name is None:
         name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
     return _module(name)
+
+
+def compiled_rows(size: int) -> Any:  # noqa: ANN401 - likewise
+    """Return the compiled function for rows of `size` elements in all, None if none is to be had.
+
+    It takes the rows, a temperature, whether the logarithm is wanted, and where the result goes:
+    C-contiguous matrices or vectors of float32 or float64. It returns whether it did the work.
+    """
+    if size <= SCALAR_TO and _kernel.get() is None:
+        return _compiled_scalar
+    return getattr(choose(size), "rows", None)
 
 
 def tiny(size: int) -> bool:
@@ -96,10 +107,10 @@ def thread_count() -> int:
 
 @cache
 def _module(name: str) -> Any:  # noqa: ANN401 - likewise
-    global compiled_scalar  # noqa: PLW0603 - whatever is loaded is so for the whole process
+    global _compiled_scalar  # noqa: PLW0603 - whatever is loaded is so for the whole process
     module = import_module(f"thermoscope.kernels.{name}")
     if name == "fused":
-        compiled_scalar = import_module("thermoscope.kernels.few").compute
+        _compiled_scalar = import_module("thermoscope.kernels.few").rows
     return module
 
 

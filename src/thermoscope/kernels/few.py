@@ -14,12 +14,14 @@ import numpy as np
 from numba import njit, types
 
 from thermoscope.kernels.scalar import LARGEST, SPLITTER
+from thermoscope.kernels.simd import compiled
 
-__all__ = ["compute"]
+__all__ = ["rows"]
 
 SIGNATURES: Final = [
-    types.boolean(kind[::1], types.intp, types.float64, types.boolean, kind[::1])
+    types.boolean(array, types.float64, types.boolean, array)
     for kind in (types.float32, types.float64)
+    for array in (kind[::1], kind[:, ::1])
 ]
 
 
@@ -94,17 +96,19 @@ def _log_shares(total, wide, shares, lows):
         shares[k] = share
 
 
-def compute(logits, lanes, temperature, log, out):
-    """Write softmax(logits / temperature) or its logarithm of rows of so many lanes to `out`.
+def rows(logits, temperature, log, out):
+    """Write softmax(logits / temperature) or its logarithm of one row or of several to `out`.
 
     Return whether all are ordinary. If they are not, nothing is written. `out` may overlap the
     logits.
     """
     if not 1 / LARGEST <= temperature <= LARGEST:
         return False
-    shares, lows = np.empty(len(logits)), np.empty(len(logits) if log else 0)
-    for begin in range(0, len(logits), lanes):
-        row, own = logits[begin : begin + lanes], shares[begin : begin + lanes]
+    lanes, lane, target = logits.shape[-1], logits.reshape(-1), out.reshape(-1)
+    shares = np.empty(len(lane))
+    lows = np.empty(len(lane)) if log else shares  # else there are none
+    for begin in range(0, len(lane), lanes):
+        row, own = lane[begin : begin + lanes], shares[begin : begin + lanes]
         top = row[0]
         for logit in row:
             top = max(top, logit)
@@ -116,13 +120,10 @@ def compute(logits, lanes, temperature, log, out):
             _log_shares(total, logits.itemsize == 8, own, own_lows)
         else:
             own /= total
-    for k in range(len(logits)):
-        out[k] = shares[k]
+    for k in range(len(lane)):
+        target[k] = shares[k]
     return True
 
 
-# With the interpreter's lock, and by `compiled` of `simd`'s rule for the cache.
-try:
-    compute = njit(SIGNATURES, cache=True, error_model="numpy")(compute)
-except RuntimeError:
-    compute = njit(SIGNATURES, error_model="numpy")(compute)
+# With the interpreter's lock, which to give away and take again takes as long as ten lanes.
+rows = compiled(rows, SIGNATURES, nogil=False)

@@ -632,7 +632,8 @@ def _weigh(source, row, top, high, low, magics, following):
 @njit(forceinline=True)
 def _share(row, magics, magic, inverse):
     """Put shares in place of weights; `inverse`, of their total, is relative to `magic`."""
-    for begin in range(0, len(row), BLOCK):
+    # The last one first, which is still near.
+    for begin in range((len(row) - 1) // BLOCK * BLOCK, -1, -BLOCK):
         high, low, last = inverse
         steps = int(magics[begin // BLOCK] - magic)
         if steps > 0:  # So many powers of two are to come off this block's weights.
@@ -1220,25 +1221,40 @@ def _lent(parts, log, z, temperature, out, declined):
     return np.zeros(1, np.int64), parts, log, *arrays
 
 
+@njit
+def _any_of(declined):
+    """Return which slices are declined, None if none is."""
+    for no in declined:
+        if no:
+            return declined
+    return None
+
+
 @compiled
-def _do_long_rows(desk, helpers, *arguments):
-    lent = _lent(*arguments)
+def _do_long_rows(desk, helpers, parts, log, z, temperature, out):
+    declined = np.zeros(len(z), np.bool_)
+    lent = _lent(parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_long_rows, lent))
     keep(lent)
+    return _any_of(declined)
 
 
 @compiled
-def _do_short_rows(desk, helpers, *arguments):
-    lent = _lent(*arguments)
+def _do_short_rows(desk, helpers, parts, log, z, temperature, out):
+    declined = np.zeros(len(z), np.bool_)
+    lent = _lent(parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_short_rows, lent))
     keep(lent)
+    return _any_of(declined)
 
 
 @compiled
-def _do_columns(desk, helpers, *arguments):
-    lent = _lent(*arguments)
+def _do_columns(desk, helpers, parts, log, z, temperature, out):
+    declined = np.zeros(z.shape[0] * z.shape[2], np.bool_)
+    lent = _lent(parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_columns, lent))
     keep(lent)
+    return _any_of(declined)
 
 
 # What is done with each part of one long row.
@@ -1349,10 +1365,11 @@ def log_softmax(
     _compute(logits, temperature, where, axis, out, log=True)
 
 
-def rows(logits: Array, temperature: float, out: Array, *, log: bool) -> None:
-    """Write softmax or its logarithm along the last axis to `out`: of C-contiguous arrays alone."""
+def rows(logits: Array, temperature: float, log: bool, out: Array) -> bool:
+    """Do what `thermoscope.kernels.compiled_rows` says."""
     shape = (-1, logits.shape[-1])
-    _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log=log)
+    _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log)
+    return True
 
 
 def moments(
@@ -1411,7 +1428,7 @@ def _compute(
         # Views of their own, whose flags may be set.
         shape = (-1, z.shape[lane]) if inner == 1 else (-1, z.shape[lane], inner)
         work = _rows if inner == 1 else _columns_of
-        work(z.reshape(shape), _flat(t), result.reshape(shape), log=log)
+        work(z.reshape(shape), _flat(t), result.reshape(shape), log)
     else:
         z, t, result = (np.moveaxis(array, axis, 0) for array in (logits, temperature, out))
         mask = None if where is None else np.moveaxis(where, axis, 0)
@@ -1430,41 +1447,40 @@ def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(temperature).reshape(-1)
 
 
-def _rows(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
-    """Work the rows of a matrix."""
+def _rows(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
+    """Work the rows of a matrix, which is a view of its own."""
     slices, lanes = z.shape
     if slices > ROWS:
         for start in range(0, slices, ROWS):
             part = slice(start, start + ROWS)
-            _rows(z[part], t[part] if len(t) > 1 else t, out[part], log=log)
+            _rows(z[part], t[part] if len(t) > 1 else t, out[part], log)
         return
     # One type for numba, be the logits read-only or not.
-    z.flags.writeable = False
-    declined = np.zeros(slices, np.bool_)
+    z.setflags(write=False)
     threads, helpers, parts = _shared(z.size)
     if slices < threads and lanes >= PARTED_FROM:
+        declined = np.zeros(slices, np.bool_)
         for i in range(slices):
             t_i = float(t[i if len(t) > 1 else 0])
             declined[i] = not _do_row(team.desk, helpers, z[i], t_i, out[i], log)
     else:
         work = _do_short_rows if lanes < SHORT else _do_long_rows
-        work(team.desk, helpers, min(parts, slices), log, z, t, out, declined)
-    if _any(declined):
+        declined = work(team.desk, helpers, min(parts, slices), log, z, t, out)
+    if declined is not None:
         for some in _indices(declined, lanes):
             rows = z[some]
             _refer(rows, t, some, None, log=log)
             out[some] = rows
 
 
-def _columns_of(z: Array, t: NDArray[np.float64], out: Array, *, log: bool) -> None:
+def _columns_of(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
     """Work the columns of matrices."""
     matrices, lanes, columns = z.shape
-    z.flags.writeable = False  # as in `_rows`
-    declined = np.zeros(matrices * columns, np.bool_)
+    z.setflags(write=False)
     _, helpers, parts = _shared(z.size)
     parts = min(parts, max(matrices, columns // NARROW))
-    _do_columns(team.desk, helpers, parts, log, z, t, out, declined)
-    if _any(declined):
+    declined = _do_columns(team.desk, helpers, parts, log, z, t, out)
+    if declined is not None:
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         for some in _indices(declined, lanes):
             matrix, column = np.divmod(some, columns)
@@ -1482,11 +1498,6 @@ def _shared(size: int) -> tuple[int, int, int]:
     return threads, team.call(threads - 1), threads * (4 if size >= MANY else 1)
 
 
-def _any(declined: Lanes) -> bool:
-    """Return whether any slice is, quicker than NumPy's any: small arrays feel that."""
-    return declined.tobytes().find(1) >= 0
-
-
 def _indices(declined: Lanes, lanes: int) -> Iterator[NDArray[np.intp]]:
     """Yield the indices of declined slices, a piece of them at a time."""
     indices = np.flatnonzero(declined)
@@ -1502,17 +1513,16 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
     rows = np.empty((math.prod(rest), lanes), dtype)
     copy = np.moveaxis(rows.reshape(*rest, lanes), -1, 0)
     t = _flat(t)
-    declined = np.zeros(len(rows), np.bool_)
     with np.errstate(all="ignore"):
         np.copyto(copy, z, casting="unsafe")
         if mask is not None:
             np.copyto(copy, -np.inf, where=~mask)
         z = rows.view()
-        z.flags.writeable = False
+        z.setflags(write=False)
         work = _do_short_rows if lanes < SHORT else _do_long_rows
-        work(team.desk, 0, 1, log, z, t, rows, declined)
-        some = np.flatnonzero(declined)
-        if some.size:
+        declined = work(team.desk, 0, 1, log, z, t, rows)
+        if declined is not None:
+            some = np.flatnonzero(declined)
             odd = rows[some]
             masks = None if mask is None else np.moveaxis(mask, 0, -1).reshape(-1, lanes)[some]
             _refer(odd, t, some, masks, log=log)

@@ -47,13 +47,16 @@ __all__ = [
 BYTES: Final = 64
 
 
-def compiled(function):
-    """Compile without the interpreter's lock, once for all processes where a cache can be kept."""
-    options = {"nogil": True, "error_model": "numpy"}
+def compiled(function, signatures=None, *, nogil=True):
+    """Compile, by default for what is called and to run without the interpreter's lock.
+
+    That happens once for all processes where a cache can be kept.
+    """
+    options = {"nogil": nogil, "error_model": "numpy"}
     try:
-        return njit(cache=True, **options)(function)
+        return njit(signatures, cache=True, **options)(function)
     except RuntimeError:  # neither beside this file nor in a home may be written
-        return njit(**options)(function)
+        return njit(signatures, **options)(function)
 
 
 class Vector(types.Type):
