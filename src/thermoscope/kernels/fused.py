@@ -71,11 +71,13 @@ if TYPE_CHECKING:
 
 __all__ = ["log_softmax", "moments", "rows", "softmax"]
 
-# At most so many slices, one beside the other, are worked at once where lanes are not contiguous:
-# not a multiple of a page, at whose distance caches confuse addresses.
-TILE: Final = 4096 + 80
+# At most so many slices, one beside the other, are worked at once where lanes are not contiguous.
+WIDE: Final = 1024
 # And so few of them still make SIMD worth it.
 NARROW: Final = 16
+# Of each of those so many lanes come one after the other: so many streams caches have room for,
+# also where the distance between them is a power of two.
+STREAMS: Final = 5
 # Rows of fewer lanes than this are turned on their side and worked a tile at a time.
 SHORT: Final = 48
 # Fewer elements than this are not worth another thread, and fewer than that not several parts for
@@ -374,16 +376,6 @@ def _exp2(logit, high, low, magic, terms):
     rounded = fma(logit, high, magic)
     f = fma(logit, low, fma(logit, high, magic - rounded))
     return f, _slope(f, terms), _power(rounded), rounded
-
-
-@njit
-def _weight(distance, high, low, magic):
-    """Return 2 ** (distance * (high + low) + n), of whatever is finite, as three: a * b + c."""
-    c = _constants(distance)
-    f, slope, power, rounded = _exp2(distance, high, low, magic, _terms(distance))
-    bottom = c.magic + c.least
-    power = unless_below(rounded, bottom, power)
-    return unless_below(rounded, bottom, f) * power, slope, power
 
 
 @njit
@@ -828,15 +820,17 @@ def _short_moments(z, temperature, high, low, result):
     slices, count = z.shape
     most = _tile_width(z)
     tile = np.zeros((count, most), z.dtype)
-    own, sums = np.empty(most, z.dtype), np.empty((4, most))
+    sums = np.empty((4, most))
     unit = np.float64(_constants(tile[0, 0]).unit)
     highs, lows = broadcast(high), broadcast(low)
     for start in range(0, slices, most):
         width = min(most, slices - start)
         _turn(z[start : start + width].reshape(-1), (width, count), tile.reshape(-1), most)
-        _tile_tops(tile, width, own)
         for r in range(0, width, lanes(tile)):
-            tops = load(own, r)
+            tops = load(tile, r)
+            for k in range(r + most, count * most, most):
+                logits = load(tile, k)
+                tops = where_less(logits, tops, tops, logits)
             # NaN of what is not finite.
             none = double(tops - tops)
             total, rest, first, second = none, none, none, none
@@ -874,9 +868,45 @@ def _moments(z, temperature, result):
 
 
 # In a tile the lanes are rows and the slices columns. What a slice has of its own stands in one
-# array, TILE of each kind, so that LLVM sees that writing one does not change another.
-# The first is the maximum, and of weights the anchor.
-HIGH, LOW, MAGIC, TOTAL, TOTAL_LOW = (k * TILE for k in range(1, 6))
+# array, the numbers of a kind side by side. The first is the maximum, and of weights the anchor.
+# (The distance is not a multiple of a page, at which caches confuse addresses.)
+HIGH, LOW, MAGIC, LEAST, TOTAL, TOTAL_LOW, OWN = (k * (WIDE + 64) for k in range(1, 8))
+# What `_strip` did.
+NOTHING, SOME, ALL = range(3)
+
+
+@njit
+def _tile(tile, width, temperature, first, own, declined):
+    """Put logarithms in place of `width` slices; return if all of them are ordinary."""
+    each = min(1, len(temperature) - 1)
+    high, low = _factor(temperature[0], own[0])
+    clean = True
+    _copy(tile[0][:width], own)
+    for k in range(1, len(tile)):
+        _tile_max(tile[k][:width], own)
+    for r in range(width):
+        t = temperature[(first + r) * each]
+        if not _ordinary(own[r], t):
+            declined[first + r] = True
+            clean = False
+        if each:
+            high, low = _factor(t, own[r])
+        own[HIGH + r], own[LOW + r] = high, low
+        own[TOTAL + r] = own[TOTAL_LOW + r] = 0.0
+    for k in range(len(tile)):
+        _tile_total(tile[k][:width], own)
+    unit = np.float64(_constants(own[0]).unit)
+    for r in range(width):
+        total, total_low = np.float64(own[TOTAL + r]), np.float64(own[TOTAL_LOW + r])
+        if math.isnan(total):
+            declined[first + r] = True
+            clean = False
+        own[TOTAL + r], own[TOTAL_LOW + r] = _log_total(total * unit, total_low * unit, own[r])
+        t = temperature[(first + r) * each]
+        own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, t, 0.0, own[r])
+    for k in range(len(tile)):
+        _tile_share(tile[k][:width], own)
+    return clean
 
 
 @njit
@@ -886,152 +916,138 @@ def _tile_max(row, own):
 
 
 @njit
-def _tile_add(weight, error, own, r):
-    total = own[TOTAL + r]
-    own[TOTAL + r] = total + weight
-    own[TOTAL_LOW + r] += _sum_error(total, weight, total + weight) + error
+def _tile_total(row, own):
+    for r in range(len(row)):
+        weight = _weight_below(row[r], own[r], own[HIGH + r], own[LOW + r])
+        total = own[TOTAL + r]
+        own[TOTAL + r] = total + weight
+        own[TOTAL_LOW + r] += _sum_error(total, weight, total + weight)
 
 
 @njit
-def _tile_weigh(row, own, log):
-    if log:
-        for r in range(len(row)):
-            weight = _weight_below(row[r], own[r], own[HIGH + r], own[LOW + r])
-            _tile_add(weight, weight - weight, own, r)
-    else:
-        for r in range(len(row)):
-            run, slope, power = _weight(
-                row[r] - own[r], own[HIGH + r], own[LOW + r], own[MAGIC + r]
-            )
-            weight = fma(run, slope, power)
-            row[r] = weight
-            _tile_add(weight, fma(run, slope, power - weight), own, r)
+def _tile_share(row, own):
+    for r in range(len(row)):
+        row[r] = _log_share(
+            row[r], own[r], own[HIGH + r], own[LOW + r], own[TOTAL + r], own[TOTAL_LOW + r]
+        )
 
 
 @njit
-def _tile_share(row, own, log):
-    if log:
-        for r in range(len(row)):
-            row[r] = _log_share(
-                row[r], own[r], own[HIGH + r], own[LOW + r], own[TOTAL + r], own[TOTAL_LOW + r]
-            )
-    else:
-        unit = _constants(own[0]).unit
-        for r in range(len(row)):
-            row[r] = fma(row[r], own[HIGH + r], row[r] * own[LOW + r]) * unit
+def _strip(source, target, shape, temperature, first, own, declined, careful):
+    """Work columns of a matrix, one beside the other; return what was done: ALL, or but SOME.
 
-
-@njit
-def _tile_begin(width, temperature, first, own, declined, log):
-    """Prepare `width` slices, the first of which is `first`; return if all are ordinary."""
-    each = min(1, len(temperature) - 1)
-    high, low = _factor(temperature[0], own[0])
-    clean = True
-    for r in range(width):
-        t = temperature[(first + r) * each]
-        if not _ordinary(own[r], t):
-            declined[first + r] = True
-            clean = False
-        if each:
-            high, low = _factor(t, own[r])
-        own[HIGH + r], own[LOW + r] = high, low
-        if not log:
-            own[r], own[MAGIC + r] = _anchor(own[r], high)
-        own[TOTAL + r] = own[TOTAL_LOW + r] = 0.0
-    return clean
-
-
-@njit
-def _tile_divide(width, temperature, first, own, declined, log):
-    """Turn totals into what `_tile_share` needs; return if none is NaN."""
-    each = min(1, len(temperature) - 1)
-    unit = np.float64(_constants(own[0]).unit)
-    clean = True
-    for r in range(width):
-        total, total_low = np.float64(own[TOTAL + r]), np.float64(own[TOTAL_LOW + r])
-        if math.isnan(total):
-            declined[first + r] = True
-            clean = False
-        if log:
-            t = temperature[(first + r) * each]
-            own[TOTAL + r], own[TOTAL_LOW + r] = _log_total(total * unit, total_low * unit, own[r])
-            own[HIGH + r], own[LOW + r] = _divide(1.0, 0.0, t, 0.0, own[r])
-        else:
-            own[HIGH + r], own[LOW + r], _ = _inverse(total, total_low, own[r])
-    return clean
-
-
-@njit
-def _tile(tile, width, temperature, first, own, declined, log):
-    """Work `width` slices in place; return if all of them are ordinary."""
-    _copy(tile[0][:width], own)
-    for k in range(1, len(tile)):
-        _tile_max(tile[k][:width], own)
-    clean = _tile_begin(width, temperature, first, own, declined, log)
-    for k in range(len(tile)):
-        _tile_weigh(tile[k][:width], own, log)
-    clean &= _tile_divide(width, temperature, first, own, declined, log)
-    for k in range(len(tile)):
-        _tile_share(tile[k][:width], own, log)
-    return clean
-
-
-@njit
-def _tile_softmax(tile, width, temperature, first, own, declined):
-    """Work `width` slices in place, a vector of them at a time; return if all are ordinary.
-
-    A tile is as wide as some vectors, whatever the width. Each of the passes goes over all of it:
-    none waits for the last one's end.
+    `source` and `target` are an array, where in it the first column begins, and how far apart rows
+    are; `shape` is how many lanes and columns. They are worked by pairs of vectors: what is beyond
+    the last column is to count for nothing. If `careful`, and something is not ordinary but a NaN
+    in a lane, NOTHING is written.
     """
-    count, stride = tile.shape
-    each = min(1, len(temperature) - 1)
-    c = _constants(broadcast(tile[0, 0]))
-    if first == 0 or each:
-        _tile_factors(temperature[first * each :][: width if each else 1], own)
-    high, low = broadcast(own[HIGH]), broadcast(own[LOW])
-    _tile_tops(tile, width, own)
-    for r in range(0, width, lanes(tile)):
+    _, width = shape
+    each = len(temperature) > 1
+    own_temperatures = temperature[first : first + width] if each else temperature
+    _factors(own_temperatures, own)
+    odd = _strip_begin(source, shape, own, each)
+    if careful and odd:
+        return NOTHING
+    _strip_weigh(source, target, shape, own, each)
+    odd = _strip_divide(width, own)
+    _strip_share(target, shape, own)
+    if not odd:
+        return ALL
+    for r in range(width):
+        if math.isnan(own[TOTAL + r]):
+            declined[first + r] = True
+    return SOME
+
+
+@njit
+def _strip_begin(source, shape, own, each):
+    """Prepare what columns have of their own; return if for some of them that is not possible."""
+    (logits, begin, stride), (count, width) = source, shape
+    c = _constants(broadcast_twice(own[0]))
+    for r in range(0, width, lanes(c.zero)):
+        store(own, r, c.lowest)
+    for k in range(0, count, STREAMS):
+        for r in range(0, width, lanes(c.zero)):
+            top = load_like(own, r, c.zero)
+            for i in range(k, min(k + STREAMS, count)):
+                lane = load_like(logits, begin + i * stride + r, c.zero)
+                top = where_less(lane, top, top, lane)
+            store(own, r, top)
+    high, odd = broadcast_twice(own[HIGH]), c.zero
+    for r in range(0, width, lanes(c.zero)):
         if each:
-            high, low = load(own, HIGH + r), load(own, LOW + r)
-        anchor, magic = _anchor(load(own, r), high)
-        total, total_low = c.start, c.zero
-        for k in range(r, count * stride, stride):
-            run, slope, power = _weight(load(tile, k) - anchor, high, low, magic)
-            total, total_low, weight = _add(total, total_low, run, slope, power)
-            store(tile, k, weight)
-        store(own, TOTAL + r, total - c.start)
-        store(own, TOTAL_LOW + r, total_low)
-    for r in range(0, width, lanes(tile)):
-        total, total_low = load(own, TOTAL + r), load(own, TOTAL_LOW + r)
+            high = load_like(own, HIGH + r, c.zero)
+        anchor, magic = _anchor(load_like(own, r, c.zero), high)
+        odd = odd + (magic - magic)
+        store(own, r, anchor)
+        store(own, MAGIC + r, magic)
+        store(own, LEAST + r, (c.magic - magic + c.least) / high)
+        store(own, TOTAL + r, c.start)
+        store(own, TOTAL_LOW + r, c.zero)
+    return math.isnan(_added(odd))
+
+
+@njit
+def _strip_weigh(source, target, shape, own, each):
+    """Put weights of a source in a target, and their totals where the columns' own numbers are."""
+    (logits, begin, stride), (shares, place, step), (count, width) = source, target, shape
+    c = _constants(broadcast_twice(own[0]))
+    terms = hold(_terms(c.zero))
+    high, low = broadcast_twice(own[HIGH]), broadcast_twice(own[LOW])
+    for k in range(0, count, STREAMS):
+        for r in range(0, width, lanes(c.zero)):
+            if each:
+                high, low = load_like(own, HIGH + r, c.zero), load_like(own, LOW + r, c.zero)
+            anchor = load_like(own, r, c.zero)
+            magic, least = load_like(own, MAGIC + r, c.zero), load_like(own, LEAST + r, c.zero)
+            total = load_like(own, TOTAL + r, c.zero)
+            total_low = load_like(own, TOTAL_LOW + r, c.zero)
+            for i in range(k, min(k + STREAMS, count)):
+                lane = load_like(logits, begin + i * stride + r, c.zero) - anchor
+                lane = where_less(lane, least, least, lane)
+                f, slope, power, _ = _exp2(lane, high, low, magic, terms)
+                total, total_low, weight = _add(total, total_low, f * power, slope, power)
+                store(shares, place + i * step + r, weight)
+            store(own, TOTAL + r, total)
+            store(own, TOTAL_LOW + r, total_low)
+
+
+@njit
+def _strip_divide(width, own):
+    """Put the inverse of totals in place of the factors; return if one of them is NaN."""
+    c = _constants(broadcast_twice(own[0]))
+    odd = c.zero
+    for r in range(0, width, lanes(c.zero)):
+        total = load_like(own, TOTAL + r, c.zero) - c.start
+        total_low = load_like(own, TOTAL_LOW + r, c.zero)
+        odd = odd + (total - total)
         rounded = total + total_low
         error = total_low - (rounded - total)
         inverse = c.scale / rounded
         rest = fma(c.zero - inverse, rounded, c.scale) - inverse * error
-        inverse_low = rest * (inverse * c.unit)
-        for k in range(r, count * stride, stride):
-            weight = load(tile, k)
-            store(tile, k, fma(weight, inverse, weight * inverse_low) * c.unit)
-    clean = True
-    for r in range(width):
-        if not own[TOTAL + r] > 0:  # nor is NaN
-            declined[first + r] = True
-            clean = False
-    return clean
+        store(own, TOTAL + r, total)
+        store(own, HIGH + r, inverse)
+        store(own, LOW + r, rest * (inverse * c.unit))
+    return math.isnan(_added(odd))
 
 
 @njit
-def _tile_tops(tile, width, own):
-    count, stride = tile.shape
-    for r in range(0, width, lanes(tile)):
-        top = load(tile, r)
-        for k in range(r + stride, count * stride, stride):
-            logits = load(tile, k)
-            top = where_less(logits, top, top, logits)
-        store(own, r, top)
+def _strip_share(target, shape, own):
+    """Put shares in place of weights."""
+    (shares, place, step), (count, width) = target, shape
+    c = _constants(broadcast_twice(own[0]))
+    # The last ones first, which are still near.
+    for k in range((count - 1) // STREAMS * STREAMS, -1, -STREAMS):
+        for r in range(0, width, lanes(c.zero)):
+            high, low = load_like(own, HIGH + r, c.zero), load_like(own, LOW + r, c.zero)
+            for i in range(k, min(k + STREAMS, count)):
+                weight = load_like(shares, place + i * step + r, c.zero)
+                share = fma(weight, high, weight * low) * c.unit
+                store(shares, place + i * step + r, share)
 
 
 @njit
-def _tile_factors(temperature, own):
+def _factors(temperature, own):
     """Prepare the factors of slices, NaN of a temperature which is not ordinary."""
     for r in range(len(temperature)):
         own[HIGH + r], own[LOW + r] = _factor(temperature[r], own[0])
@@ -1042,7 +1058,8 @@ def _tile_factors(temperature, own):
 @njit
 def _tile_width(rows):
     """Return how many rows of few lanes make a tile that stays in the first cache."""
-    return max(NARROW, min(512, CACHES[0] // (rows.shape[1] * rows.itemsize)) // NARROW * NARROW)
+    most, pair = CACHES[0] // (rows.shape[1] * rows.itemsize), 2 * lanes(rows)
+    return max(pair, min(512, most) // pair * pair)
 
 
 @njit
@@ -1051,19 +1068,24 @@ def _short_rows(z, temperature, out, declined, log):
     slices, count = z.shape
     most = _tile_width(out)
     # What is beyond the last row counts for nothing, but let it be numbers.
-    tile_, own_ = np.zeros((count, most), out.dtype), np.empty(6 * TILE, out.dtype)
+    tile_, own_ = np.zeros((count, most), out.dtype), np.zeros(OWN, out.dtype)
     tile, own = borrowed(tile_), borrowed(own_)
+    flat = tile.reshape(-1)
     for first in range(0, slices, most):
         width = min(most, slices - first)
         source, target = z[first : first + width], out[first : first + width]
         no = declined[first : first + width]
-        _turn(borrowed(source.reshape(-1)), (width, count), tile.reshape(-1), most)
+        _turn(borrowed(source.reshape(-1)), (width, count), flat, most)
         if log:
-            clean = _tile(tile, width, temperature, first, own, declined, log)
+            clean = _tile(tile, width, temperature, first, own, declined)
         else:
-            clean = _tile_softmax(tile, width, temperature, first, own, declined)
+            place = flat, 0, most
+            done = _strip(
+                place, place, (count, width), temperature, first, own, declined, careful=False
+            )
+            clean = done == ALL
         if clean:
-            _turn_back(tile.reshape(-1), most, (width, count), borrowed(target.reshape(-1)))
+            _turn_back(flat, most, (width, count), borrowed(target.reshape(-1)))
         else:
             for r in range(width):
                 if not no[r]:
@@ -1111,58 +1133,62 @@ def _turn_back(tile, stride, shape, target):
 
 @njit
 def _columns(z, temperature, out, declined, log, begin, end):
-    """Columns `begin` to `end` of each of many matrices.
-
-    A tile is worked in a copy of its columns, if that stays in the cache. Else the passes go over
-    the result itself, in wide strides: to reach for a few columns of many rows is much slower.
-    """
-    matrices, lanes, columns = z.shape
-    most = CACHES[1] // (lanes * out.itemsize)
-    own = np.empty(6 * TILE, out.dtype)
+    """Columns `begin` to `end` of each of many matrices."""
+    matrices, lanes_, columns = z.shape
+    pair, own = 2 * lanes(z), np.zeros(OWN, out.dtype)
     for matrix in range(matrices):
         source, target = z[matrix], out[matrix]
         start = begin
-        while most < 4 * NARROW and start < end:
-            stop = min(start + TILE, end)
-            index = matrix * columns + start
-            _copy(source[0][start:stop], own)
-            for k in range(1, lanes):
-                _tile_max(source[k][start:stop], own)
-            # In place of what is declined there would be nothing left to work on.
-            if not _tile_begin(stop - start, temperature, index, own, declined, log):
-                break
-            for k in range(lanes):
-                row = target[k][start:stop]
-                _copy(source[k][start:stop], row)
-                _tile_weigh(row, own, log)
-            _tile_divide(stop - start, temperature, index, own, declined, log)
-            for k in range(lanes):
-                _tile_share(target[k][start:stop], own, log)
+        while start < end:
+            stop = min(start + WIDE, end)
+            whole = (stop - start) // pair * pair
+            done = NOTHING
+            if whole > 0 and not log:
+                stop = start + whole
+                done = _strip(
+                    (source.reshape(-1), start, columns),
+                    (target.reshape(-1), start, columns),
+                    (lanes_, whole),
+                    temperature,
+                    matrix * columns + start,
+                    own,
+                    declined,
+                    careful=True,
+                )
+            if done == NOTHING:
+                _narrow_columns(
+                    source, temperature, target, declined, log, (start, stop), matrix * columns, own
+                )
             start = stop
-        if start < end:
-            _narrow_columns(
-                source, temperature, target, declined, log, (start, end), matrix * columns, own
-            )
 
 
 @njit
 def _narrow_columns(source, temperature, target, declined, log, cut, offset, own):
-    lanes = len(source)
+    """Columns in a copy of them, where what is declined is not written."""
+    count, pair = len(source), 2 * lanes(source)
     start, end = cut
-    most = min(TILE, max(NARROW, CACHES[1] // (lanes * target.itemsize)))
-    tile = np.empty((lanes, most), target.dtype)
+    most = max(pair, min(WIDE, CACHES[1] // (count * target.itemsize)) // pair * pair)
+    tile = np.zeros((count, most), target.dtype)
     for first in range(start, end, most):
         width = min(most, end - first)
         index = offset + first
-        for k in range(lanes):
+        for k in range(count):
             _copy(source[k][first : first + width], tile[k])
-        if _tile(tile, width, temperature, index, own, declined, log):
-            for k in range(lanes):
+        if log:
+            clean = _tile(tile, width, temperature, index, own, declined)
+        else:
+            place = tile.reshape(-1), 0, most
+            done = _strip(
+                place, place, (count, width), temperature, index, own, declined, careful=False
+            )
+            clean = done == ALL
+        if clean:
+            for k in range(count):
                 _copy(tile[k][:width], target[k][first : first + width])
         else:
             for r in range(width):
                 if not declined[index + r]:
-                    for k in range(lanes):
+                    for k in range(count):
                         target[k, first + r] = tile[k, r]
 
 
@@ -1204,7 +1230,9 @@ def _parts_of_columns(counter, parts, log, z, temperature, out, declined):
     part = team.take(counter)
     while part < parts:
         if matrices < parts:
-            begin, end = _part_of(z[0, 0], part, parts)
+            pair = 2 * lanes(z)
+            begin, end = _part_of(z[0, 0][::pair], part, parts)
+            begin, end = begin * pair, min(end * pair, columns)
             _columns(z, temperature, out, declined, log, begin, end)
         else:
             begin, end = _part_of(z, part, parts)
