@@ -526,6 +526,48 @@ def test_a_helper_takes_part() -> None:
     pytest.fail("no helper came")
 
 
+@pytest.mark.skipif(not team.HAS_CORES, reason="this system says nothing about its cores")
+def test_a_helper_leaves_the_core_of_its_caller() -> None:
+    @numba.njit
+    def move(desk: NDArray[np.int64]) -> tuple[int, int]:
+        desk[team.HERE] = team._core()
+        team._step_aside(desk)
+        return desk[team.HERE], team._core()
+
+    allowed = os.sched_getaffinity(0)
+    desk = np.zeros_like(team.desk)
+    moves = [move(desk) for _ in range(20)]
+    if len(allowed) > 1:  # and hardly ever has the system moved it back in the meantime
+        assert sum(before != after for before, after in moves) > 10
+    assert os.sched_getaffinity(0) == allowed
+    os.sched_setaffinity(0, {min(allowed)})
+    try:
+        assert move(desk) == (min(allowed), min(allowed))
+        assert os.sched_getaffinity(0) == {min(allowed)}
+    finally:
+        os.sched_setaffinity(0, allowed)
+
+
+@pytest.mark.skipif(kernels.thread_count() < 2, reason="there is no core for a helper")
+def test_a_caller_that_never_rests_gets_help_all_the_same() -> None:
+    """A helper that needed the interpreter's lock to wake up would hardly ever get it."""
+    code = (
+        "import os, time, numpy as np, thermoscope as ts\n"
+        "from thermoscope.kernels import team, use\n"
+        "logits = np.zeros((8, 50_000), np.float32)\n"
+        "awake = 0\n"
+        "with use('fused', threads=2):\n"
+        "    ts.softmax(logits)\n"
+        "    for _ in range(10):\n"
+        "        time.sleep(0.02)\n"
+        "        for _ in range(50):\n"
+        "            ts.softmax(logits, out=logits)\n"
+        "        awake += team.desk[team.LINE] != team.AWAY\n"
+        "assert awake > 5, awake\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("temperature", [1e-5, 0.01, 1.0, 30.0, 1e6, INF, 5e-324, 1e308])
 def test_the_moments_of_both_kernels_agree(dtype: type, temperature: float) -> None:

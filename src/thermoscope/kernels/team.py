@@ -2,11 +2,14 @@
 
 To wake a thread of Python's and to wait for it takes some 100 us, as long as a softmax of 400,000
 lanes. A helper here watches a word of memory for a while after each piece of work: to give it the
-next one takes less than a microsecond, and no interpreter. Then it sleeps, until it is called.
+next one takes less than a microsecond, and no interpreter. Then it sleeps, until it is called by a
+byte in a pipe, which it waits for in compiled code too: it needs the interpreter's lock just once,
+and whoever calls again and again might never leave it the time to take that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import threading
@@ -24,16 +27,28 @@ __all__ = ["call", "desk", "take", "together", "written"]
 
 # What a helper is at: the first word of its line of `desk`. The next are its work and the failure.
 AWAY, WAITING, CALLED, WORKING = range(4)
-# Words in a line of the caches. The first line's word is 1 while a caller has the helpers.
+# Words in a line of the caches. In the first line, the first word is 1 while a caller has the
+# helpers, and the next one says on which core that one is.
 LINE: Final = 8
+HERE: Final = 1
 # So many looks, of some 50 ns, until a helper goes to sleep: half a millisecond.
 PATIENCE: Final = 10_000
 
 HAS_YIELD: Final = hasattr(os, "sched_yield")
 _yield = types.ExternalFunction("sched_yield", types.intc())
+HAS_CORES: Final = hasattr(os, "sched_setaffinity")
+_core = types.ExternalFunction("sched_getcpu", types.intc())
+_mask = types.intc(types.intc, types.uintp, types.uintp)
+_get_cores = types.ExternalFunction("sched_getaffinity", _mask)
+_set_cores = types.ExternalFunction("sched_setaffinity", _mask)
+HAS_READ: Final = os.name == "posix"
+_read_file = types.ExternalFunction("read", types.intp(types.intc, types.uintp, types.uintp))
+# More cores than any machine has.
+CORES: Final = 1 << 13
 
 desk = np.zeros(LINE * (1 + (os.cpu_count() or 1)), np.int64)
-_bells: list[threading.Event] = []
+# Both ends of a pipe for each helper.
+_bells: list[tuple[int, int]] = []
 _hiring = threading.Lock()
 
 
@@ -175,6 +190,8 @@ def together(desk, helpers, entry, place):
     """
     alone = helpers == 0 or not _swap(desk, 0, 0, 1)
     if not alone:
+        if HAS_CORES:
+            _write(desk, HERE, _core())
         for seat in range(LINE, LINE * (helpers + 1), LINE):
             desk[seat + 1], desk[seat + 2], desk[seat + 3] = entry, place, 0
             if not _swap(desk, seat, WAITING, CALLED):
@@ -192,21 +209,51 @@ def together(desk, helpers, entry, place):
         raise MemoryError("there is no room for the scratch arrays of a kernel")
 
 
+@njit
+def _step_aside(desk):
+    """Leave the core of whoever called.
+
+    Systems tend to wake a thread on the core of the one that woke it, and may let both take turns
+    there for 10 ms and more.
+    """
+    here = _core()
+    if here != _read(desk, HERE) or here >= CORES:
+        return
+    allowed = np.zeros(CORES // 64, np.uint64)
+    if _get_cores(0, allowed.nbytes, allowed.ctypes.data) != 0:
+        return
+    others = allowed.copy()
+    others[here // 64] &= ~(np.uint64(1) << np.uint64(here % 64))
+    if others.any():
+        # With the others alone it moves, and then it may be anywhere again.
+        _set_cores(0, others.nbytes, others.ctypes.data)
+        _set_cores(0, allowed.nbytes, allowed.ctypes.data)
+
+
 @compiled
-def _serve(desk, seat):
-    """Work whenever called, until nobody has called for a while."""
-    looks = 0
-    while looks < PATIENCE or not _swap(desk, seat, WAITING, AWAY):
-        state = _read(desk, seat)
-        if state == CALLED:
-            if _swap(desk, seat, CALLED, WORKING):
-                desk[seat + 3] = _do(desk[seat + 1], desk[seat + 2])
-                _write(desk, seat, WAITING)
-                looks = 0
-        elif state == AWAY:
-            _swap(desk, seat, AWAY, WAITING)
-        else:
-            looks = _breathe(looks)
+def _serve(desk, seat, bell):
+    """Work whenever called, forever, or where files can't be read here until nobody called."""
+    rings = np.empty(64, np.uint8)
+    while True:
+        if HAS_CORES:
+            _step_aside(desk)
+        looks = 0
+        while looks < PATIENCE or not _swap(desk, seat, WAITING, AWAY):
+            state = _read(desk, seat)
+            if state == CALLED:
+                if HAS_CORES:
+                    _step_aside(desk)
+                if _swap(desk, seat, CALLED, WORKING):
+                    desk[seat + 3] = _do(desk[seat + 1], desk[seat + 2])
+                    _write(desk, seat, WAITING)
+                    looks = 0
+            elif state == AWAY:
+                _swap(desk, seat, AWAY, WAITING)
+            else:
+                looks = _breathe(looks)
+        if not HAS_READ:
+            return
+        _read_file(bell, rings.ctypes.data, rings.size)
 
 
 def call(helpers: int) -> int:
@@ -216,29 +263,33 @@ def call(helpers: int) -> int:
         if index == len(_bells):
             _hire()
         if desk[LINE * (index + 1)] == AWAY:
-            _bells[index].set()
+            with contextlib.suppress(BlockingIOError):  # it has been called often enough
+                os.write(_bells[index][1], b"!")
     return helpers
 
 
 def _hire() -> None:
     with _hiring:
-        bell = threading.Event()
-        _bells.append(bell)
+        hear, ring = os.pipe()
+        os.set_blocking(ring, False)
+        _bells.append((hear, ring))
         seat = LINE * len(_bells)
-        threading.Thread(target=_help, args=(bell, seat), name="thermoscope", daemon=True).start()
+        threading.Thread(target=_help, args=(hear, seat), name="thermoscope", daemon=True).start()
 
 
-def _help(bell: threading.Event, seat: int) -> None:
+def _help(bell: int, seat: int) -> None:
     while True:
-        bell.wait()
-        bell.clear()
-        _serve(desk, seat)
+        _serve(desk, seat, bell)
+        os.read(bell, 64)  # where `_serve` can't
 
 
 def _forget() -> None:
     """Begin anew: a child process has the memory of its parent, but none of its threads."""
     global _hiring  # noqa: PLW0603 - whoever held it is not here
     _hiring = threading.Lock()
+    for bell in _bells:
+        for end in bell:
+            os.close(end)
     _bells.clear()
     desk[:] = AWAY
 
