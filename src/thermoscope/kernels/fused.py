@@ -36,10 +36,11 @@ from numba.extending import intrinsic, overload, register_jitable
 from thermoscope.kernels import numpy as reference
 from thermoscope.kernels import simd, team, thread_count
 from thermoscope.kernels.simd import (
+    BESIDE,
     Vector,
     borrowed,
     broadcast,
-    broadcast_twice,
+    broadcast_wide,
     compiled,
     double,
     element,
@@ -490,8 +491,7 @@ def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least
         f, slope, power, _ = _exp2(logits, high, low, magic, terms)
         total, total_low, weight = _add(total, total_low, f * power, slope, power)
         store_some(row, whole, end - whole, weight)
-    rest = whole - begin + start if start < len(coming) else 0
-    tops = _max_block(coming, rest, min(start + BLOCK, len(coming)), tops)
+    tops = _max_block(coming, whole - begin + start, min(start + BLOCK, len(coming)), tops)
     return total - c.start, total_low, tops
 
 
@@ -591,7 +591,7 @@ def _weigh(source, row, top, high, low, magics, following):
     done again. The last result is the maximum of the first block of the row `following`.
     """
     c = _constants(top)
-    highs, lows, inverse = broadcast_twice(high), broadcast_twice(low), c.one / high
+    highs, lows, inverse = broadcast_wide(high), broadcast_wide(low), c.one / high
     terms = hold(_terms(highs))
     magic = c.magic
     total = total_low = 0.0
@@ -604,13 +604,10 @@ def _weigh(source, row, top, high, low, magics, following):
             total *= math.ldexp(1.0, int(magic - last))
             total_low *= math.ldexp(1.0, int(magic - last))
         magics[begin // BLOCK] = magic
-        # To find the maxima of the next block beside this arithmetic takes next to no time. But
-        # rows of one block are read in one go: processors foresee better what comes then.
+        # To find the maxima of the next block beside this arithmetic takes next to no time.
         coming, start = (source, end) if end < len(row) else (following, 0)
-        if len(row) <= BLOCK:
-            start = len(following)
-        least = broadcast_twice((c.magic - magic + c.least) * inverse)
-        magic_ = broadcast_twice(magic)
+        least = broadcast_wide((c.magic - magic + c.least) * inverse)
+        magic_ = broadcast_wide(magic)
         some = _weigh_block(
             source, row, begin, end, coming, start, highs, lows, magic_, least, terms
         )
@@ -937,9 +934,9 @@ def _strip(source, target, shape, temperature, first, own, declined, careful):
     """Work columns of a matrix, one beside the other; return what was done: ALL, or but SOME.
 
     `source` and `target` are an array, where in it the first column begins, and how far apart rows
-    are; `shape` is how many lanes and columns. They are worked by pairs of vectors: what is beyond
-    the last column is to count for nothing. If `careful`, and something is not ordinary but a NaN
-    in a lane, NOTHING is written.
+    are; `shape` is how many lanes and columns. They are worked some vectors at a time: what is
+    beyond the last column is to count for nothing. If `careful`, and something is not ordinary but
+    a NaN in a lane, NOTHING is written.
     """
     _, width = shape
     each = len(temperature) > 1
@@ -963,7 +960,7 @@ def _strip(source, target, shape, temperature, first, own, declined, careful):
 def _strip_begin(source, shape, own, each):
     """Prepare what columns have of their own; return if for some of them that is not possible."""
     (logits, begin, stride), (count, width) = source, shape
-    c = _constants(broadcast_twice(own[0]))
+    c = _constants(broadcast_wide(own[0]))
     for r in range(0, width, lanes(c.zero)):
         store(own, r, c.lowest)
     for k in range(0, count, STREAMS):
@@ -973,7 +970,7 @@ def _strip_begin(source, shape, own, each):
                 lane = load_like(logits, begin + i * stride + r, c.zero)
                 top = where_less(lane, top, top, lane)
             store(own, r, top)
-    high, odd = broadcast_twice(own[HIGH]), c.zero
+    high, odd = broadcast_wide(own[HIGH]), c.zero
     for r in range(0, width, lanes(c.zero)):
         if each:
             high = load_like(own, HIGH + r, c.zero)
@@ -991,9 +988,9 @@ def _strip_begin(source, shape, own, each):
 def _strip_weigh(source, target, shape, own, each):
     """Put weights of a source in a target, and their totals where the columns' own numbers are."""
     (logits, begin, stride), (shares, place, step), (count, width) = source, target, shape
-    c = _constants(broadcast_twice(own[0]))
+    c = _constants(broadcast_wide(own[0]))
     terms = hold(_terms(c.zero))
-    high, low = broadcast_twice(own[HIGH]), broadcast_twice(own[LOW])
+    high, low = broadcast_wide(own[HIGH]), broadcast_wide(own[LOW])
     for k in range(0, count, STREAMS):
         for r in range(0, width, lanes(c.zero)):
             if each:
@@ -1015,7 +1012,7 @@ def _strip_weigh(source, target, shape, own, each):
 @njit
 def _strip_divide(width, own):
     """Put the inverse of totals in place of the factors; return if one of them is NaN."""
-    c = _constants(broadcast_twice(own[0]))
+    c = _constants(broadcast_wide(own[0]))
     odd = c.zero
     for r in range(0, width, lanes(c.zero)):
         total = load_like(own, TOTAL + r, c.zero) - c.start
@@ -1035,7 +1032,7 @@ def _strip_divide(width, own):
 def _strip_share(target, shape, own):
     """Put shares in place of weights."""
     (shares, place, step), (count, width) = target, shape
-    c = _constants(broadcast_twice(own[0]))
+    c = _constants(broadcast_wide(own[0]))
     # The last ones first, which are still near.
     for k in range((count - 1) // STREAMS * STREAMS, -1, -STREAMS):
         for r in range(0, width, lanes(c.zero)):
@@ -1058,8 +1055,8 @@ def _factors(temperature, own):
 @njit
 def _tile_width(rows):
     """Return how many rows of few lanes make a tile that stays in the first cache."""
-    most, pair = CACHES[0] // (rows.shape[1] * rows.itemsize), 2 * lanes(rows)
-    return max(pair, min(512, most) // pair * pair)
+    most, wide = CACHES[0] // (rows.shape[1] * rows.itemsize), BESIDE * lanes(rows)
+    return max(wide, min(512, most) // wide * wide)
 
 
 @njit
@@ -1135,13 +1132,13 @@ def _turn_back(tile, stride, shape, target):
 def _columns(z, temperature, out, declined, log, begin, end):
     """Columns `begin` to `end` of each of many matrices."""
     matrices, lanes_, columns = z.shape
-    pair, own = 2 * lanes(z), np.zeros(OWN, out.dtype)
+    wide, own = BESIDE * lanes(z), np.zeros(OWN, out.dtype)
     for matrix in range(matrices):
         source, target = z[matrix], out[matrix]
         start = begin
         while start < end:
             stop = min(start + WIDE, end)
-            whole = (stop - start) // pair * pair
+            whole = (stop - start) // wide * wide
             done = NOTHING
             if whole > 0 and not log:
                 stop = start + whole
@@ -1165,9 +1162,9 @@ def _columns(z, temperature, out, declined, log, begin, end):
 @njit
 def _narrow_columns(source, temperature, target, declined, log, cut, offset, own):
     """Columns in a copy of them, where what is declined is not written."""
-    count, pair = len(source), 2 * lanes(source)
+    count, wide = len(source), BESIDE * lanes(source)
     start, end = cut
-    most = max(pair, min(WIDE, CACHES[1] // (count * target.itemsize)) // pair * pair)
+    most = max(wide, min(WIDE, CACHES[1] // (count * target.itemsize)) // wide * wide)
     tile = np.zeros((count, most), target.dtype)
     for first in range(start, end, most):
         width = min(most, end - first)
@@ -1230,9 +1227,9 @@ def _parts_of_columns(counter, parts, log, z, temperature, out, declined):
     part = team.take(counter)
     while part < parts:
         if matrices < parts:
-            pair = 2 * lanes(z)
-            begin, end = _part_of(z[0, 0][::pair], part, parts)
-            begin, end = begin * pair, min(end * pair, columns)
+            wide = BESIDE * lanes(z)
+            begin, end = _part_of(z[0, 0][::wide], part, parts)
+            begin, end = begin * wide, min(end * wide, columns)
             _columns(z, temperature, out, declined, log, begin, end)
         else:
             begin, end = _part_of(z, part, parts)

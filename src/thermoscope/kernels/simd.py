@@ -12,16 +12,18 @@ import operator
 from typing import Final
 
 from llvmlite import ir
-from numba import njit, types
+from llvmlite.binding import get_host_cpu_features
+from numba import config, njit, types
 from numba.core.cgutils import get_or_insert_function, unpack_tuple
 from numba.extending import intrinsic, models, overload, register_model
 from numba.np.arrayobj import make_array
 
 __all__ = [
+    "BESIDE",
     "Vector",
     "borrowed",
     "broadcast",
-    "broadcast_twice",
+    "broadcast_wide",
     "compiled",
     "double",
     "element",
@@ -45,6 +47,11 @@ __all__ = [
 
 # Of the widest registers; a line of the caches, too.
 BYTES: Final = 64
+# AVX-512 has room for two such vectors and all constants: 32 registers of that size. The 16 of half
+# the size that AVX2 has are full with one.
+ROOMY: Final = "+avx512f" in (config.CPU_FEATURES or get_host_cpu_features().flatten()).split(",")
+# So many vectors are worked side by side.
+BESIDE: Final = 2 if ROOMY else 1
 
 
 def compiled(function, signatures=None, *, nogil=True):
@@ -177,13 +184,13 @@ def broadcast(_, number):
 
 
 @intrinsic
-def broadcast_twice(_, number):
-    """Return a vector of one number that is twice as wide.
+def broadcast_wide(_, number):
+    """Return a vector of one number that is as wide as `BESIDE` of them.
 
     LLVM makes two of the machine's of it, whose operations alternate: of the steps of a chain, none
     waits for the one before it. Processors look ahead for such, but not far enough.
     """
-    vector = Vector(number, 2 * _of(number).count)
+    vector = Vector(number, BESIDE * _of(number).count)
     emit = lambda _, builder, __, arguments: _emit_broadcast(builder, arguments[0], vector.count)  # noqa: E731
     return vector(number), emit
 
@@ -192,8 +199,8 @@ def broadcast_twice(_, number):
 def hold(_, vectors):
     """Return vectors, each of one number, of which LLVM does not know that it is a constant.
 
-    So they stay in registers, where LLVM would fetch them anew for each use: some processors need
-    for that what they could multiply with.
+    So they stay in registers, as far as there are enough. LLVM would fetch them anew for each use:
+    some processors need for that what they could multiply with.
     """
 
     def emit(context, builder, _, arguments):
@@ -205,7 +212,7 @@ def hold(_, vectors):
             held.append(_emit_broadcast(builder, number, vectors.dtype.count))
         return context.make_tuple(builder, vectors, held)
 
-    return vectors(vectors), emit
+    return vectors(vectors), emit if ROOMY else lambda *arguments: arguments[-1][0]
 
 
 @intrinsic
