@@ -14,7 +14,7 @@ import numpy as np
 from numba import njit, types
 
 from thermoscope.kernels.scalar import LARGEST, SPLITTER
-from thermoscope.kernels.simd import compiled
+from thermoscope.kernels.simd import borrowed, compiled, keep
 
 __all__ = ["rows"]
 
@@ -99,14 +99,15 @@ def _log_shares(total, wide, shares, lows):
 def rows(logits, temperature, log, out):
     """Write softmax(logits / temperature) or its logarithm of one row or of several to `out`.
 
-    Return whether all are ordinary. If they are not, nothing is written. `out` may overlap the
-    logits.
+    Return whether all are ordinary, and fit in there. If not, nothing is written. `out` may overlap
+    the logits.
     """
-    if not 1 / LARGEST <= temperature <= LARGEST:
+    if not 1 / LARGEST <= temperature <= LARGEST or logits.shape != out.shape:
         return False
-    lanes, lane, target = logits.shape[-1], logits.reshape(-1), out.reshape(-1)
-    shares = np.empty(len(lane))
-    lows = np.empty(len(lane)) if log else shares  # else there are none
+    lanes, lane, target = logits.shape[-1], borrowed(logits.reshape(-1)), borrowed(out.reshape(-1))
+    shares_ = np.empty(len(lane))
+    lows_ = np.empty(len(lane)) if log else shares_  # else there are none
+    shares, lows = borrowed(shares_), borrowed(lows_)
     for begin in range(0, len(lane), lanes):
         row, own = lane[begin : begin + lanes], shares[begin : begin + lanes]
         top = row[0]
@@ -122,6 +123,7 @@ def rows(logits, temperature, log, out):
             own /= total
     for k in range(len(lane)):
         target[k] = shares[k]
+    keep((shares_, lows_))
     return True
 
 

@@ -1392,6 +1392,8 @@ def log_softmax(
 
 def rows(logits: Array, temperature: float, log: bool, out: Array) -> bool:
     """Do what `thermoscope.kernels.compiled_rows` says."""
+    if logits.shape != out.shape:
+        return False
     shape = (-1, logits.shape[-1])
     _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log)
     return True
