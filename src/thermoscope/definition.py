@@ -479,7 +479,8 @@ def _quick(
         return None
     compute = kernels.compiled_rows(size)
     if compute is None:
-        return None
+        few = kernels.tiny(size) and (out is None or _fits(out, logits))
+        return _numbers(log, logits, t, out) if few else None
     if out is None:
         if size < MANY:
             # From a number NumPy makes a shape in half the time that it takes for a tuple.
@@ -531,11 +532,22 @@ def _few(
         return None
     if rows.dtype.kind != "f":
         rows = rows.astype(np.float64)
-    log, lanes = function == "log_softmax", rows.shape[-1]
+    log = function == "log_softmax"
     if rows is not logits:
         quick = _quick(log, rows, t, axis, out)
         if quick is not None:
             return quick
+    return _numbers(log, rows, t, out)
+
+
+def _numbers(
+    log: bool,  # noqa: FBT001 - as in `softmax`
+    rows: NDArray[Any],
+    t: float,
+    out: Result | None,
+) -> Result | None:
+    """Return what comes of rows that are worked number by number, None if that can't be."""
+    lanes = rows.shape[-1]
     compute, wide = scalar.log_softmax if log else scalar.softmax, rows.itemsize == 8
     shares: Any
     if rows.ndim == 1:
