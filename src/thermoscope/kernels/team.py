@@ -2,9 +2,9 @@
 
 To wake a thread of Python's and to wait for it takes some 100 us, as long as a softmax of 400,000
 lanes. A helper here watches a word of memory for a while after each piece of work: to give it the
-next one takes less than a microsecond, and no interpreter. Then it sleeps, until it is called by a
-byte in a pipe, which it waits for in compiled code too: it needs the interpreter's lock just once,
-and whoever calls again and again might never leave it the time to take that.
+next one takes less than a microsecond, and no interpreter. Then it sleeps, until it is called by
+what is written to a file, which it waits for in compiled code too: it needs the interpreter's lock
+just once, and whoever calls again and again might never leave it the time to take that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import sys
 import threading
 from typing import Final
 
@@ -47,8 +48,9 @@ _read_file = types.ExternalFunction("read", types.intp(types.intc, types.uintp, 
 CORES: Final = 1 << 13
 
 desk = np.zeros(LINE * (1 + (os.cpu_count() or 1)), np.int64)
-# Both ends of a pipe for each helper.
+# Both ends of a pipe for each helper, or an event's file, which is one and counts.
 _bells: list[tuple[int, int]] = []
+_RING: Final = (1).to_bytes(8, sys.byteorder)
 _hiring = threading.Lock()
 
 
@@ -264,14 +266,17 @@ def call(helpers: int) -> int:
             _hire()
         if desk[LINE * (index + 1)] == AWAY:
             with contextlib.suppress(BlockingIOError):  # it has been called often enough
-                os.write(_bells[index][1], b"!")
+                os.write(_bells[index][1], _RING)
     return helpers
 
 
 def _hire() -> None:
     with _hiring:
-        hear, ring = os.pipe()
-        os.set_blocking(ring, False)
+        if hasattr(os, "eventfd"):
+            hear = ring = os.eventfd(0)
+        else:
+            hear, ring = os.pipe()
+            os.set_blocking(ring, False)
         _bells.append((hear, ring))
         seat = LINE * len(_bells)
         threading.Thread(target=_help, args=(hear, seat), name="thermoscope", daemon=True).start()
@@ -288,7 +293,7 @@ def _forget() -> None:
     global _hiring  # noqa: PLW0603 - whoever held it is not here
     _hiring = threading.Lock()
     for bell in _bells:
-        for end in bell:
+        for end in set(bell):
             os.close(end)
     _bells.clear()
     desk[:] = AWAY
