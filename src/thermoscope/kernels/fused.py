@@ -94,7 +94,6 @@ PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
 CACHES: Final = (1 << 15, 1 << 19)
 
-
 LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
 
@@ -1164,7 +1163,9 @@ def _narrow_columns(source, temperature, target, declined, log, cut, offset, own
     """Columns in a copy of them, where what is declined is not written."""
     count, wide = len(source), BESIDE * lanes(source)
     start, end = cut
-    most = max(wide, min(WIDE, CACHES[1] // (count * target.itemsize)) // wide * wide)
+    # As many as stay in the cache, but rather more than to reach for a few columns of many rows.
+    most = max(128, min(WIDE, CACHES[1] // (count * target.itemsize)))
+    most = min(most, end - start + wide - 1) // wide * wide
     tile = np.zeros((count, most), target.dtype)
     for first in range(start, end, most):
         width = min(most, end - first)
