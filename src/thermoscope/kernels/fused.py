@@ -872,7 +872,17 @@ NOTHING, SOME, ALL = range(3)
 
 
 @njit
-def _tile(tile, width, temperature, first, own, declined):
+def _tile(tile, width, temperature, first, own, declined, log):
+    """Work `width` slices in place; return if all of them are ordinary."""
+    if log:
+        return _log_tile(tile, width, temperature, first, own, declined)
+    count, stride = tile.shape
+    place, shape = (tile.reshape(-1), 0, stride), (count, width)
+    return _strip(place, place, shape, temperature, first, own, declined, careful=False) == ALL
+
+
+@njit
+def _log_tile(tile, width, temperature, first, own, declined):
     """Put logarithms in place of `width` slices; return if all of them are ordinary."""
     each = min(1, len(temperature) - 1)
     high, low = _factor(temperature[0], own[0])
@@ -1072,15 +1082,7 @@ def _short_rows(z, temperature, out, declined, log):
         source, target = z[first : first + width], out[first : first + width]
         no = declined[first : first + width]
         _turn(borrowed(source.reshape(-1)), (width, count), flat, most)
-        if log:
-            clean = _tile(tile, width, temperature, first, own, declined)
-        else:
-            place = flat, 0, most
-            done = _strip(
-                place, place, (count, width), temperature, first, own, declined, careful=False
-            )
-            clean = done == ALL
-        if clean:
+        if _tile(tile, width, temperature, first, own, declined, log):
             _turn_back(flat, most, (width, count), borrowed(target.reshape(-1)))
         else:
             for r in range(width):
@@ -1130,7 +1132,7 @@ def _turn_back(tile, stride, shape, target):
 @njit
 def _columns(z, temperature, out, declined, log, begin, end):
     """Columns `begin` to `end` of each of many matrices."""
-    matrices, lanes_, columns = z.shape
+    matrices, count, columns = z.shape
     wide, own = BESIDE * lanes(z), np.zeros(OWN, out.dtype)
     for matrix in range(matrices):
         source, target = z[matrix], out[matrix]
@@ -1144,7 +1146,7 @@ def _columns(z, temperature, out, declined, log, begin, end):
                 done = _strip(
                     (source.reshape(-1), start, columns),
                     (target.reshape(-1), start, columns),
-                    (lanes_, whole),
+                    (count, whole),
                     temperature,
                     matrix * columns + start,
                     own,
@@ -1172,15 +1174,7 @@ def _narrow_columns(source, temperature, target, declined, log, cut, offset, own
         index = offset + first
         for k in range(count):
             _copy(source[k][first : first + width], tile[k])
-        if log:
-            clean = _tile(tile, width, temperature, index, own, declined)
-        else:
-            place = tile.reshape(-1), 0, most
-            done = _strip(
-                place, place, (count, width), temperature, index, own, declined, careful=False
-            )
-            clean = done == ALL
-        if clean:
+        if _tile(tile, width, temperature, index, own, declined, log):
             for k in range(count):
                 _copy(tile[k][:width], target[k][first : first + width])
         else:
