@@ -365,7 +365,7 @@ def test_compiled_or_not_the_scalar_kernel_gives_the_same_digits(
     for log, compute in ((False, scalar.softmax), (True, scalar.log_softmax)):
         shares = compute(row.tolist(), temperature, wide=row.itemsize == 8)
         out = np.full_like(row, 7)
-        assert few.rows(row, temperature, log, out) == (shares is not None)
+        assert few.ROWS[row.dtype][True](row, temperature, log, out) == (shares is not None)
         want = np.full_like(row, 7)
         if shares is not None:
             with np.errstate(over="ignore"):
@@ -389,9 +389,9 @@ def test_the_scalar_kernel_is_compiled_once_numba_is_loaded() -> None:
         "            function(own, 0.7, out=own)\n"
         "            yield from (function(logits, 0.7), wide[..., 0], own)\n"
         "before = list(results())\n"
-        "assert kernels._compiled_scalar is None\n"
+        "assert kernels._few is None\n"
         "ts.softmax(np.zeros((100, 100)))\n"
-        "assert kernels._compiled_scalar is not None\n"
+        "assert kernels._few is not None\n"
         "for then, now in zip(before, results(), strict=True):\n"
         "    np.testing.assert_array_equal(then, now)\n"
         "for new, wide, own in zip(before[::3], before[1::3], before[2::3], strict=True):\n"

@@ -477,7 +477,7 @@ def _quick(
         or not t >= 0
     ):
         return None
-    compute = kernels.compiled_rows(size)
+    compute = kernels.compiled_rows(dtype, size, dimensions == 1)
     if compute is None:
         few = kernels.tiny(size) and (out is None or _fits(out, logits))
         return _numbers(log, logits, t, out) if few else None

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import numpy as np
+
 __all__ = ["choose", "compiled_rows", "thread_count", "tiny", "use"]
 
 # Up to so many elements, rows are quicker worked number by number than by NumPy.
@@ -20,8 +22,8 @@ SCALAR_TO = 512
 # From so many elements on numba, with which ten times as many take no longer, is worth its loading.
 FUSED_FROM = 1024
 
-# The scalar kernel compiled, from when the fused one is loaded: it gives the same digits.
-_compiled_scalar: Any = None
+# The scalar kernel compiled, by dtype, from when the fused one is loaded: it gives the same digits.
+_few: Any = None
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
@@ -40,14 +42,19 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     return _module(name)
 
 
-def compiled_rows(size: int) -> Any:  # noqa: ANN401 - likewise
+def compiled_rows(
+    dtype: np.dtype[Any],
+    size: int,
+    vector: bool,  # noqa: FBT001 - a name takes time
+) -> Any:  # noqa: ANN401 - likewise
     """Return the compiled function for rows of `size` elements in all, None if none is to be had.
 
     It takes the rows, a temperature, whether the logarithm is wanted, and where the result goes:
-    C-contiguous matrices or vectors of float32 or float64. It returns whether it did the work.
+    both C-contiguous vectors, or else matrices, of the dtype, float32 or float64. It returns
+    whether it did the work.
     """
     if size <= SCALAR_TO and _kernel.get() is None:
-        return _compiled_scalar
+        return _few and _few[dtype][vector]
     return getattr(choose(size), "rows", None)
 
 
@@ -107,10 +114,10 @@ def thread_count() -> int:
 
 @cache
 def _module(name: str) -> Any:  # noqa: ANN401 - likewise
-    global _compiled_scalar  # noqa: PLW0603 - whatever is loaded is so for the whole process
+    global _few  # noqa: PLW0603 - whatever is loaded is so for the whole process
     module = import_module(f"thermoscope.kernels.{name}")
     if name == "fused":
-        _compiled_scalar = import_module("thermoscope.kernels.few").rows
+        _few = import_module("thermoscope.kernels.few").ROWS
     return module
 
 

@@ -16,13 +16,7 @@ from numba import njit, types
 from thermoscope.kernels.scalar import LARGEST, SPLITTER
 from thermoscope.kernels.simd import borrowed, compiled, keep
 
-__all__ = ["rows"]
-
-SIGNATURES: Final = [
-    types.boolean(array, types.float64, types.boolean, array)
-    for kind in (types.float32, types.float64)
-    for array in (kind[::1], kind[:, ::1])
-]
+__all__ = ["ROWS"]
 
 
 @njit
@@ -127,5 +121,28 @@ def rows(logits, temperature, log, out):
     return True
 
 
-# With the interpreter's lock, which to give away and take again takes as long as ten lanes.
-rows = compiled(rows, SIGNATURES, nogil=False)
+_compiled: Final = compiled(
+    rows,
+    [
+        types.boolean(array, types.float64, types.boolean, array)
+        for kind in (types.float32, types.float64)
+        for array in (kind[:, ::1], kind[::1])
+    ],
+    nogil=False,  # to give the lock away and take it again takes as long as ten lanes
+)
+
+
+def _entry(array):
+    """Return what works arrays of a type, called without numba's look at their types.
+
+    That takes as long as ten lanes, and the callers have looked already. They must: an array of
+    another number of axes would be read beyond its end.
+    """
+    return _compiled.overloads[array, types.float64, types.boolean, array].entry_point
+
+
+# By dtype: what works C-contiguous matrices, and what works such vectors.
+ROWS: Final = {
+    np.dtype(str(kind)): (_entry(kind[:, ::1]), _entry(kind[::1]))
+    for kind in (types.float32, types.float64)
+}
