@@ -20,7 +20,7 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import kernels
-from thermoscope.kernels import few, fused, scalar, team
+from thermoscope.kernels import few, fused, scalar, simd, team
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -371,6 +371,38 @@ def test_compiled_or_not_the_scalar_kernel_gives_the_same_digits(
             with np.errstate(over="ignore"):
                 want = np.array(shares).astype(row.dtype)
         assert out.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("kernel", ["numpy", "fused"])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_a_lane_alone_has_exactly_all_of_the_weight(kernel: str, dtype: type) -> None:
+    logits = np.random.default_rng(0).normal(0, 30, (5000, 1)).astype(dtype)
+    with kernels.use(kernel):
+        for row, axis in ((logits, -1), (logits.T, 0), (logits[:, None], 2)):
+            for temperature in (0.1, 1, np.full([1] * row.ndim, 0.7)):
+                assert (ts.softmax(row, temperature, axis=axis) == 1).all()
+                assert (ts.log_softmax(row, temperature, axis=axis) == 0).all()
+
+
+@pytest.mark.skipif(not simd.ROOMY, reason="without AVX-512 all other tests go this way")
+def test_without_avx512_it_is_as_accurate() -> None:
+    code = (
+        "import numpy as np, thermoscope as ts\n"
+        "from thermoscope.kernels import simd, use\n"
+        "assert not simd.ROOMY\n"
+        "rng = np.random.default_rng(0)\n"
+        "for shape in ((200, 1000), (3, 9000), (2000, 10), (1, 70_000)):\n"
+        "    for scale in (0.01, 1, 10, 60):\n"
+        "        z = rng.normal(0, scale, shape).astype('f4')\n"
+        "        with use('numpy'):\n"
+        "            want = ts.softmax(z.astype(float))\n"
+        "        for got in (ts.softmax(z), ts.softmax(z.T.copy(), axis=0).T):\n"
+        "            spacing = np.spacing(np.maximum(want, 2.0**-126).astype('f4'))\n"
+        "            worst = abs((got - want) / spacing).max()\n"
+        "            assert worst <= 2, (shape, scale, worst)\n"
+    )
+    features = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}
+    subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, **features})
 
 
 def test_the_scalar_kernel_is_compiled_once_numba_is_loaded() -> None:

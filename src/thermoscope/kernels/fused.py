@@ -53,6 +53,7 @@ from thermoscope.kernels.simd import (
     load_like,
     load_some,
     prefetch,
+    scaled,
     store,
     store_some,
     turn,
@@ -99,7 +100,7 @@ LOG2_E_LOW: Final = 2.0355273740931033e-17
 
 
 # So many lanes of a row are added up before their vectors' totals are.
-BLOCK: Final = 2048
+BLOCK: Final = 4096
 
 # From logits farther from 0 than so many units of T / log2(e), the maximum is subtracted first.
 FAR: Final = 16384.0
@@ -113,6 +114,10 @@ class Format(NamedTuple):
     least: int  # 2 ** least over any total rounds to 0
     range: float  # maxima up to it, and temperatures from its inverse up to it, are ordinary
     exp2: tuple[float, ...]  # of f, f ** 2, ... in 2 ** f, by `python -m tools.polynomials`
+    # Where vectors take powers of two from a table: for how many steps of an exponent it has them,
+    # and the polynomial for what is left, at most half a step.
+    steps: int = 1
+    exp2_of_steps: tuple[float, ...] = ()
 
     @property
     def shift(self) -> int:
@@ -121,7 +126,7 @@ class Format(NamedTuple):
 
 
 FORMATS: Final = {
-    # Its polynomial is off by 2 ** -28.1.
+    # Its polynomials are off by 2 ** -28.1 and 2 ** -29.2.
     types.float32: Format(
         digits=23,
         bias=127,
@@ -135,6 +140,10 @@ FORMATS: Final = {
             0.0013391136890277267,
             0.00015238006017170846,
         ),
+        # One register has room for that, and one instruction takes from it what a vector asks for.
+        # (Of float64 it would be eight steps, which save too little of a polynomial of 11 terms.)
+        steps=16 if simd.ROOMY else 1,
+        exp2_of_steps=(0.6931471824645996, 0.24023433029651642, 0.055502358824014664),
     ),
     # Its polynomial is off by 2 ** -57.3.
     types.float64: Format(
@@ -166,7 +175,8 @@ def _format(kind):
 class Constants(NamedTuple):
     """What the arithmetic of a format needs, as numbers or as vectors of them."""
 
-    magic: float  # to add it rounds to a whole number, which becomes an exponent
+    whole: float  # to add it rounds to a whole number, which becomes an exponent
+    magic: float  # to add it rounds to steps, which become one and what comes after it
     least: float  # whose power of two counts as 0
     far: float
     start: float  # above any weight
@@ -185,12 +195,13 @@ def _constants(_, like):
 
     def emit(context, builder, _, __):
         form, kind = _format(like), context.get_value_type(like)
-        # The last bits of a number of this size count units, and are what a power of two has for
-        # an exponent.
-        magic = 1.5 * 2.0**form.digits - form.least
+        # The last bits of a number of this size count units, or steps of such, and are what a power
+        # of two has for an exponent.
+        size = 1.5 * 2.0**form.digits
         scale = 2.0**form.shift
         values = Constants(
-            magic,
+            size - form.least,
+            size / form.steps - form.least,
             float(form.least),
             FAR,
             2 * scale,
@@ -209,19 +220,57 @@ def _constants(_, like):
 @intrinsic
 def _terms(_, like):
     """Return the polynomial's constants of the type of `like`."""
-    terms = _format(like).exp2
-    result = types.UniTuple(like, len(terms))
+    return _of_type(like, _format(like).exp2)
+
+
+@intrinsic
+def _step_terms(_, like):
+    """Return those of the polynomial for half a step at most."""
+    form = _format(like)
+    return _of_type(like, form.exp2_of_steps if form.steps > 1 else form.exp2)
+
+
+def _of_type(like, numbers):
+    result = types.UniTuple(like, len(numbers))
 
     def emit(context, builder, _, __):
         kind = context.get_value_type(like)
-        return context.make_tuple(builder, result, [ir.Constant(kind, term) for term in terms])
+        return context.make_tuple(builder, result, [ir.Constant(kind, one) for one in numbers])
+
+    return result(like), emit
+
+
+@intrinsic
+def _tables(_, like):
+    """Return tables for the type of `like`, none if there are no steps.
+
+    Of the powers of two that begin the steps of an exponent, the bits without what `_power` makes
+    of a step's number; and how much each is less than it should be, relative to itself.
+    """
+    form = _format(like)
+    vector = Vector(types.float32, 16)
+    result = types.UniTuple(vector, 2 if form.steps > 1 else 0)
+
+    def emit(context, builder, _, __):
+        tables = []
+        if form.steps > 1:
+            kind = context.get_value_type(vector)
+            begin = 2.0 ** (np.arange(form.steps) / form.steps)
+            rounded = np.float32(begin)
+            bits = rounded.view(np.int32) - (form.bias << form.digits)
+            bits -= np.arange(form.steps, dtype=np.int32) * (2**form.digits // form.steps)
+            bits = ir.Constant(simd.integers(kind), bits.tolist())
+            lacking = ir.Constant(kind, (begin / rounded - 1).tolist())
+            tables = [builder.bitcast(bits, kind), lacking]
+        fenced = [simd.emit_fence(builder, table) for table in tables]
+        return context.make_tuple(builder, result, fenced)
 
     return result(like), emit
 
 
 @intrinsic
 def _slope(_, f, terms):
-    """Return (2 ** f - 1) / f for |f| <= 1/2, by Horner's rule."""
+    """Return (2 ** f - 1) / f for small |f|, by Horner's rule."""
 
     def emit(_, builder, __, arguments):
         *rest, value = unpack_tuple(builder, arguments[1])
@@ -233,16 +282,48 @@ def _slope(_, f, terms):
 
 
 @intrinsic
-def _power(_, rounded):
-    """Return 2 ** n, n in the last bits of a number, as the exponent that they become."""
+def _power(_, rounded, tables):
+    """Return 2 ** n, n in the last bits of a number, and how much it is less, relative to itself.
 
-    def emit(_, builder, __, arguments):
-        kind = simd.integers(arguments[0].type)
-        bits = builder.bitcast(arguments[0], kind)
-        bits = builder.shl(bits, ir.Constant(kind, _format(rounded).digits))
-        return builder.bitcast(bits, arguments[0].type)
+    They are steps if there are tables, else whole.
+    """
+    form = _format(rounded)
 
-    return rounded(rounded), emit
+    def emit(context, builder, _, arguments):
+        number, kind = arguments[0].type, simd.integers(arguments[0].type)
+        last = builder.bitcast(arguments[0], kind)
+        shift = form.digits - (form.steps.bit_length() - 1 if tables.count else 0)
+        bits, lacking = builder.shl(last, ir.Constant(kind, shift)), ir.Constant(number, 0.0)
+        if tables.count:
+            begin, lacking = (
+                simd.emit_permute(builder, table, last)
+                for table in unpack_tuple(builder, arguments[1])
+            )
+            bits = builder.add(bits, builder.bitcast(begin, kind))
+        power = builder.bitcast(bits, number)
+        return context.make_tuple(builder, types.UniTuple(rounded, 2), [power, lacking])
+
+    return types.UniTuple(rounded, 2)(rounded, tables), emit
+
+
+def _growth(rounded, f, terms, tables):
+    """Return what makes 2 ** (n + f), for the n that `_power` says.
+
+    It is run * slope + power. Returned are the run, the slope and the power, of n.
+    """
+
+
+@overload(_growth, jit_options={"forceinline": True})
+def _growth_of(rounded, f, terms, tables):
+    def by_polynomial(rounded, f, terms, tables):
+        power, _ = _power(rounded, tables)
+        return f * power, _slope(f, terms), power
+
+    def by_table(rounded, f, terms, tables):
+        power, lacking = _power(rounded, tables)
+        return power, fma(_slope(f, terms), f, lacking), power
+
+    return by_table if tables.count else by_polynomial
 
 
 def _pair(high, low, like):
@@ -349,8 +430,8 @@ def _magic(maximum, high):
 
     So the maximum is taken off as a whole number, and nothing is rounded by it.
     """
-    magic = _constants(maximum).magic
-    return magic - (fma(maximum, high, magic) - magic)
+    c = _constants(maximum)
+    return c.magic - (fma(maximum, high, c.whole) - c.whole)
 
 
 @njit
@@ -367,15 +448,11 @@ def _anchor(maximum, high):
 
 
 @njit
-def _exp2(logit, high, low, magic, terms):
-    """Return what makes 2 ** (logit * (high + low) + n), for `magic`, a constant + n.
-
-    It is f * power * slope + power. Returned are f, the slope, the power, of a whole number, and
-    the number in whose last bits that one stands.
-    """
+def _exp2(logit, high, low, magic, terms, tables):
+    """Return what makes 2 ** (logit * (high + low) + n), for `magic`, a constant + n: `_growth`."""
     rounded = fma(logit, high, magic)
     f = fma(logit, low, fma(logit, high, magic - rounded))
-    return f, _slope(f, terms), _power(rounded), rounded
+    return _growth(rounded, f, terms, tables)
 
 
 @njit
@@ -391,14 +468,14 @@ def _scaled(logit, maximum, high, low):
 @njit
 def _weight_below(logit, maximum, high, low):
     """Return 2 ** ((logit - maximum) * (high + low) + shift): of the maximum it is exact."""
-    magic = _constants(logit).magic
+    magic = _constants(logit).whole
     y, y_low = _scaled(logit, maximum, high, low)
     rounded = y + magic
     f = (y - (rounded - magic)) + y_low
     bottom = magic + _constants(logit).least
-    power = unless_below(rounded, bottom, _power(rounded))
     f = unless_below(rounded, bottom, f)  # which may be infinite
-    return fma(f * power, _slope(f, _terms(f)), power)
+    run, slope, power = _growth(rounded, f, _terms(f), ())
+    return unless_below(rounded, bottom, fma(run, slope, power))
 
 
 @njit
@@ -467,7 +544,7 @@ def _add(total, total_low, run, slope, power):
 
 
 @njit(forceinline=True)
-def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least, terms):
+def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least, terms, tables):
     """Put weights of a source in a row; return the lanes' totals and their low parts.
 
     And return the maxima of a block of this row or another one, `coming`, from `start` on.
@@ -481,14 +558,14 @@ def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least
         tops = where_less(others, tops, tops, others)
         logits = load_like(source, k, least)
         logits = where_less(logits, least, least, logits)
-        f, slope, power, _ = _exp2(logits, high, low, magic, terms)
-        total, total_low, weight = _add(total, total_low, f * power, slope, power)
+        run, slope, power = _exp2(logits, high, low, magic, terms, tables)
+        total, total_low, weight = _add(total, total_low, run, slope, power)
         store(row, k, weight)
     if whole < end:
         logits = load_some(source, whole, end - whole, c.lowest)
         logits = where_less(logits, least, least, logits)
-        f, slope, power, _ = _exp2(logits, high, low, magic, terms)
-        total, total_low, weight = _add(total, total_low, f * power, slope, power)
+        run, slope, power = _exp2(logits, high, low, magic, terms, tables)
+        total, total_low, weight = _add(total, total_low, run, slope, power)
         store_some(row, whole, end - whole, weight)
     tops = _max_block(coming, whole - begin + start, min(start + BLOCK, len(coming)), tops)
     return total - c.start, total_low, tops
@@ -591,7 +668,7 @@ def _weigh(source, row, top, high, low, magics, following):
     """
     c = _constants(top)
     highs, lows, inverse = broadcast_wide(high), broadcast_wide(low), c.one / high
-    terms = hold(_terms(highs))
+    terms, tables = hold(_step_terms(highs)), _tables(highs)
     magic = c.magic
     total = total_low = 0.0
     for begin in range(0, len(row), BLOCK):
@@ -608,7 +685,7 @@ def _weigh(source, row, top, high, low, magics, following):
         least = broadcast_wide((c.magic - magic + c.least) * inverse)
         magic_ = broadcast_wide(magic)
         some = _weigh_block(
-            source, row, begin, end, coming, start, highs, lows, magic_, least, terms
+            source, row, begin, end, coming, start, highs, lows, magic_, least, terms, tables
         )
         part, part_low = _across(some[0], some[1])
         total, total_low = _plus(total, total_low, part, part_low, top)
@@ -620,6 +697,9 @@ def _weigh(source, row, top, high, low, magics, following):
 @njit(forceinline=True)
 def _share(row, magics, magic, inverse):
     """Put shares in place of weights; `inverse`, of their total, is relative to `magic`."""
+    skew = 0
+    if len(row) > 16 * lanes(row):  # else it takes more than it brings
+        skew = -row.ctypes.data % simd.BYTES * lanes(row) // simd.BYTES
     # The last one first, which is still near.
     for begin in range((len(row) - 1) // BLOCK * BLOCK, -1, -BLOCK):
         high, low, last = inverse
@@ -628,13 +708,20 @@ def _share(row, magics, magic, inverse):
             high, low, last = _lowered(high, low, last, steps)
         highs, lows, units = broadcast(high), broadcast(low), broadcast(last)
         end = min(begin + BLOCK, len(row))
-        whole = end - (end - begin) % lanes(row)
-        for k in range(begin, whole, lanes(row)):
+        # From where a line of the caches begins: whole vectors are in one each then.
+        first = min(begin + skew, end)
+        if first > begin:
+            weight = load_some(row, begin, first - begin, units)
+            share = scaled(fma(weight, highs, weight * lows), units)
+            store_some(row, begin, first - begin, share)
+        whole = end - (end - first) % lanes(row)
+        for k in range(first, whole, lanes(row)):
             weight = load(row, k)
-            store(row, k, fma(weight, highs, weight * lows) * units)
+            store(row, k, scaled(fma(weight, highs, weight * lows), units))
         if whole < end:
             weight = load_some(row, whole, end - whole, units)
-            store_some(row, whole, end - whole, fma(weight, highs, weight * lows) * units)
+            share = scaled(fma(weight, highs, weight * lows), units)
+            store_some(row, whole, end - whole, share)
 
 
 @njit
@@ -757,8 +844,9 @@ def _weights_below(distance, high, low):
     c = _constants(high)
     least = c.least / high
     distance = where_less(distance, least, least, distance)
-    f, slope, power, _ = _exp2(distance, high, low, c.magic, _terms(distance))
-    return fma(f * power, slope, power), distance
+    terms, tables = _step_terms(distance), _tables(distance)
+    run, slope, power = _exp2(distance, high, low, c.magic, terms, tables)
+    return fma(run, slope, power), distance
 
 
 @njit
@@ -998,7 +1086,7 @@ def _strip_weigh(source, target, shape, own, each):
     """Put weights of a source in a target, and their totals where the columns' own numbers are."""
     (logits, begin, stride), (shares, place, step), (count, width) = source, target, shape
     c = _constants(broadcast_wide(own[0]))
-    terms = hold(_terms(c.zero))
+    terms, tables = hold(_step_terms(c.zero)), _tables(c.zero)
     high, low = broadcast_wide(own[HIGH]), broadcast_wide(own[LOW])
     for k in range(0, count, STREAMS):
         for r in range(0, width, lanes(c.zero)):
@@ -1011,8 +1099,8 @@ def _strip_weigh(source, target, shape, own, each):
             for i in range(k, min(k + STREAMS, count)):
                 lane = load_like(logits, begin + i * stride + r, c.zero) - anchor
                 lane = where_less(lane, least, least, lane)
-                f, slope, power, _ = _exp2(lane, high, low, magic, terms)
-                total, total_low, weight = _add(total, total_low, f * power, slope, power)
+                run, slope, power = _exp2(lane, high, low, magic, terms, tables)
+                total, total_low, weight = _add(total, total_low, run, slope, power)
                 store(shares, place + i * step + r, weight)
             store(own, TOTAL + r, total)
             store(own, TOTAL_LOW + r, total_low)
@@ -1048,7 +1136,7 @@ def _strip_share(target, shape, own):
             high, low = load_like(own, HIGH + r, c.zero), load_like(own, LOW + r, c.zero)
             for i in range(k, min(k + STREAMS, count)):
                 weight = load_like(shares, place + i * step + r, c.zero)
-                share = fma(weight, high, weight * low) * c.unit
+                share = scaled(fma(weight, high, weight * low), c.unit)
                 store(shares, place + i * step + r, share)
 
 
@@ -1387,7 +1475,7 @@ def log_softmax(
 
 def rows(logits: Array, temperature: float, log: bool, out: Array) -> bool:
     """Do what `thermoscope.kernels.compiled_rows` says."""
-    if logits.shape != out.shape:
+    if logits.shape != out.shape or logits.shape[-1] == 1:
         return False
     shape = (-1, logits.shape[-1])
     _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log)
@@ -1428,6 +1516,11 @@ def _compute(
     log: bool,
 ) -> None:
     if not out.size:
+        return
+    if out.shape[axis] == 1:
+        # A lane alone has exactly 1; its weight by its total, unrounded, may be the number below.
+        compute = reference.log_softmax if log else reference.softmax
+        compute(logits, temperature, where, axis, out)
         return
     z, t, result = logits, temperature, out
     lane = axis % out.ndim

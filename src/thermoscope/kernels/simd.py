@@ -27,7 +27,9 @@ __all__ = [
     "compiled",
     "double",
     "element",
+    "emit_fence",
     "emit_fma",
+    "emit_permute",
     "fma",
     "halves",
     "hold",
@@ -38,6 +40,7 @@ __all__ = [
     "load_like",
     "load_some",
     "prefetch",
+    "scaled",
     "store",
     "store_some",
     "turn",
@@ -96,6 +99,25 @@ def _function(builder, name, result, arguments):
     return get_or_insert_function(builder.module, signature, f"{name}.{suffix}")
 
 
+def _by_register(builder, emit, *vectors):
+    """Return what `emit` makes of vectors, of which it takes no more than fill a register."""
+    number, count = vectors[0].type.element, vectors[0].type.count
+    own = BYTES // (8 if isinstance(number, ir.DoubleType) else 4)
+    parts = []
+    for start in range(0, count, own):
+        places = ir.VectorType(ir.IntType(32), own)
+        places = ir.Constant(places, list(range(start, start + own)))
+        parts.append(emit(*(builder.shuffle_vector(vector, vector, places) for vector in vectors)))
+    while len(parts) > 1:
+        places = ir.VectorType(ir.IntType(32), 2 * parts[0].type.count)
+        places = ir.Constant(places, list(range(2 * parts[0].type.count)))
+        parts = [
+            builder.shuffle_vector(left, right, places)
+            for left, right in zip(parts[::2], parts[1::2], strict=True)
+        ]
+    return parts[0]
+
+
 def _operator(function, emit):
     @intrinsic
     def apply(_, a, __):
@@ -134,6 +156,52 @@ def emit_fma(builder, *arguments):
 def fma(_, a, b, c):
     """Return a * b + c in one rounding."""
     return a(a, b, c), lambda _, builder, __, arguments: emit_fma(builder, *arguments)
+
+
+@intrinsic
+def scaled(_, a, unit):
+    """Return a * unit, of which all numbers are powers of two, without what multiplies if possible.
+
+    Where sums of products keep that busy, it is for nothing then.
+    """
+
+    def emit(_, builder, __, arguments):
+        if not ROOMY or not isinstance(a, Vector):
+            return builder.fmul(*arguments)
+        suffix = "pd.512" if a.dtype is types.float64 else "ps.512"
+
+        def apply(number, unit):
+            kind = number.type
+            mask = ir.Constant(ir.IntType(kind.count), -1)
+            # As the mode of rounding says.
+            rest = mask, ir.Constant(ir.IntType(32), 4)
+
+            def call(name, *arguments):
+                signature = ir.FunctionType(kind, [one.type for one in arguments])
+                name = f"llvm.x86.avx512.mask.{name}.{suffix}"
+                return builder.call(
+                    get_or_insert_function(builder.module, signature, name), arguments
+                )
+
+            return call("scalef", number, call("getexp", unit, unit, *rest), number, *rest)
+
+        return _by_register(builder, apply, *arguments)
+
+    return a(a, unit), emit
+
+
+def emit_permute(builder, table, places):
+    """Build what takes numbers of a table, a vector, at places: the last bits of integers."""
+
+    def apply(places):
+        suffix = "df.512" if isinstance(table.type.element, ir.DoubleType) else "sf.512"
+        signature = ir.FunctionType(table.type, [table.type, places.type])
+        name = f"llvm.x86.avx512.permvar.{suffix}"
+        return builder.call(
+            get_or_insert_function(builder.module, signature, name), [table, places]
+        )
+
+    return _by_register(builder, apply, places)
 
 
 @intrinsic
@@ -195,6 +263,12 @@ def broadcast_wide(_, number):
     return vector(number), emit
 
 
+def emit_fence(builder, value):
+    """Build the same value, of which LLVM does not know what it is."""
+    fence = _function(builder, "llvm.arithmetic.fence", value.type, [value.type])
+    return builder.call(fence, [value])
+
+
 @intrinsic
 def hold(_, vectors):
     """Return vectors, each of one number, of which LLVM does not know that it is a constant.
@@ -207,8 +281,7 @@ def hold(_, vectors):
         held = []
         for vector in unpack_tuple(builder, arguments[0]):
             number = builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
-            fence = _function(builder, "llvm.arithmetic.fence", number.type, [number.type])
-            number = builder.call(fence, [number])
+            number = emit_fence(builder, number)
             held.append(_emit_broadcast(builder, number, vectors.dtype.count))
         return context.make_tuple(builder, vectors, held)
 
