@@ -6,8 +6,10 @@ fused multiply-add leaves of the product less n, which it rounds once; log2(e) /
 number and its low part. So a weight is good to about a unit in the last place, however large y is,
 and costs no two-sum: `_anchor` says where z must not be that far from 0. Of a long row, each block
 has an n0 of its own, by the maximum up to there. 2 ** y is 2 ** n, put together from its bits,
-times a polynomial of f. All weights are scaled by 2 ** shift, by which those that count are normal
-numbers, and the division by their total is the only rounding after.
+times a polynomial of f. Where a register holds a table, n is in sixteenths, its last four bits say
+which of 16 powers of two is the rest of 2 ** n, and a shorter polynomial does. All weights are
+scaled by 2 ** shift, by which those that count are normal numbers, and the division by their total
+is the only rounding after.
 The logarithm, which has to be exact near 0, takes z - max with all that rounding threw away.
 
 Nothing here is compiled with numba's `fastmath`, which would make 0 of every two-sum. LLVM may
