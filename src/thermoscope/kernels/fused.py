@@ -101,8 +101,10 @@ LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
 
 
-# So many lanes of a row are added up before their vectors' totals are.
-BLOCK: Final = 4096
+# So many lanes of a row are added up before their vectors' totals are. They are read once for the
+# maximum and once more a block later: that much, and what is written meanwhile, must stay in a
+# first-level cache, with room to spare. (In memory, 4,096 of float32 took a fifth longer.)
+BLOCK: Final = 2560
 
 # From logits farther from 0 than so many units of T / log2(e), the maximum is subtracted first.
 FAR: Final = 16384.0

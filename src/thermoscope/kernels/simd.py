@@ -172,9 +172,8 @@ def scaled(_, a, unit):
 
         def apply(number, unit):
             kind = number.type
-            mask = ir.Constant(ir.IntType(kind.count), -1)
-            # As the mode of rounding says.
-            rest = mask, ir.Constant(ir.IntType(32), 4)
+            # All of them, rounded as the processor is told.
+            rest = ir.Constant(ir.IntType(kind.count), -1), ir.Constant(ir.IntType(32), 4)
 
             def call(name, *arguments):
                 signature = ir.FunctionType(kind, [one.type for one in arguments])
@@ -191,12 +190,11 @@ def scaled(_, a, unit):
 
 
 def emit_permute(builder, table, places):
-    """Build what takes numbers of a table, a vector, at places: the last bits of integers."""
+    """Build what takes numbers of a table, 16 of float32, at places: the last bits of integers."""
+    name = "llvm.x86.avx512.permvar.sf.512"
 
     def apply(places):
-        suffix = "df.512" if isinstance(table.type.element, ir.DoubleType) else "sf.512"
         signature = ir.FunctionType(table.type, [table.type, places.type])
-        name = f"llvm.x86.avx512.permvar.{suffix}"
         return builder.call(
             get_or_insert_function(builder.module, signature, name), [table, places]
         )
