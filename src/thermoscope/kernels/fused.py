@@ -698,6 +698,12 @@ def _weigh(source, row, top, high, low, magics, following):
     return total, total_low, following_top
 
 
+@njit
+def _share_of(weight, high, low, unit):
+    """Return weight * (high + low), rounded once, times a power of two."""
+    return scaled(fma(weight, high, weight * low), unit)
+
+
 @njit(forceinline=True)
 def _share(row, magics, magic, inverse):
     """Put shares in place of weights; `inverse`, of their total, is relative to `magic`."""
@@ -716,16 +722,14 @@ def _share(row, magics, magic, inverse):
         first = min(begin + skew, end)
         if first > begin:
             weight = load_some(row, begin, first - begin, units)
-            share = scaled(fma(weight, highs, weight * lows), units)
-            store_some(row, begin, first - begin, share)
+            store_some(row, begin, first - begin, _share_of(weight, highs, lows, units))
         whole = end - (end - first) % lanes(row)
         for k in range(first, whole, lanes(row)):
             weight = load(row, k)
-            store(row, k, scaled(fma(weight, highs, weight * lows), units))
+            store(row, k, _share_of(weight, highs, lows, units))
         if whole < end:
             weight = load_some(row, whole, end - whole, units)
-            share = scaled(fma(weight, highs, weight * lows), units)
-            store_some(row, whole, end - whole, share)
+            store_some(row, whole, end - whole, _share_of(weight, highs, lows, units))
 
 
 @njit
@@ -1140,8 +1144,7 @@ def _strip_share(target, shape, own):
             high, low = load_like(own, HIGH + r, c.zero), load_like(own, LOW + r, c.zero)
             for i in range(k, min(k + STREAMS, count)):
                 weight = load_like(shares, place + i * step + r, c.zero)
-                share = scaled(fma(weight, high, weight * low), c.unit)
-                store(shares, place + i * step + r, share)
+                store(shares, place + i * step + r, _share_of(weight, high, low, c.unit))
 
 
 @njit

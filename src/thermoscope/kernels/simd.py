@@ -99,6 +99,13 @@ def _function(builder, name, result, arguments):
     return get_or_insert_function(builder.module, signature, f"{name}.{suffix}")
 
 
+def _emit_avx512(builder, name, *arguments):
+    """Build an instruction of AVX-512, whose result is of the first argument's type."""
+    signature = ir.FunctionType(arguments[0].type, [argument.type for argument in arguments])
+    function = get_or_insert_function(builder.module, signature, f"llvm.x86.avx512.{name}")
+    return builder.call(function, arguments)
+
+
 def _by_register(builder, emit, *vectors):
     """Return what `emit` makes of vectors, of which it takes no more than fill a register."""
     number, count = vectors[0].type.element, vectors[0].type.count
@@ -175,14 +182,9 @@ def scaled(_, a, unit):
             # All of them, rounded as the processor is told.
             rest = ir.Constant(ir.IntType(kind.count), -1), ir.Constant(ir.IntType(32), 4)
 
-            def call(name, *arguments):
-                signature = ir.FunctionType(kind, [one.type for one in arguments])
-                name = f"llvm.x86.avx512.mask.{name}.{suffix}"
-                return builder.call(
-                    get_or_insert_function(builder.module, signature, name), arguments
-                )
-
-            return call("scalef", number, call("getexp", unit, unit, *rest), number, *rest)
+            exponent = _emit_avx512(builder, f"mask.getexp.{suffix}", unit, unit, *rest)
+            name = f"mask.scalef.{suffix}"
+            return _emit_avx512(builder, name, number, exponent, number, *rest)
 
         return _by_register(builder, apply, *arguments)
 
@@ -191,14 +193,7 @@ def scaled(_, a, unit):
 
 def emit_permute(builder, table, places):
     """Build what takes numbers of a table, 16 of float32, at places: the last bits of integers."""
-    name = "llvm.x86.avx512.permvar.sf.512"
-
-    def apply(places):
-        signature = ir.FunctionType(table.type, [table.type, places.type])
-        return builder.call(
-            get_or_insert_function(builder.module, signature, name), [table, places]
-        )
-
+    apply = lambda places: _emit_avx512(builder, "permvar.sf.512", table, places)  # noqa: E731
     return _by_register(builder, apply, places)
 
 
