@@ -98,6 +98,48 @@ def test_threads_and_results_in_place_change_no_digit(shape: tuple[int, ...]) ->
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lanes", [fused.BLOCK, fused.BLOCK + 1, 3 * fused.BLOCK + 7, 70_003])
+def test_rows_of_several_blocks_agree_wherever_their_maxima_stand(dtype: type, lanes: int) -> None:
+    rng = np.random.default_rng(lanes)
+    block = np.arange(lanes) // fused.BLOCK
+    octaves = np.array([0, 0.5, 0.99, 1, 1.01, 2, 40]) * fused.ROOM
+    rows = {
+        **{f"each block {n} octaves above the last": block * n * np.log(2) for n in octaves},
+        **{
+            f"one {n} octaves above": (np.arange(lanes) == lanes - 2) * n
+            for n in (3, 30, 1e4, 1e30)
+        },
+        "falling": -3.0 * block,
+        "far above": np.full(lanes, 2e4),
+        "far below": np.full(lanes, -3e4),
+        "farther and farther": 9e3 * block,
+        "first block without weight": np.where(block > 0, 0.0, -INF),
+        "an infinite one": np.where(np.arange(lanes) == lanes - 1, INF, 0),
+        "NaN": np.where(np.arange(lanes) == lanes // 2, NAN, 0),
+        "nothing has weight": np.full(lanes, -INF),
+    }
+    z = (np.stack([*rows.values()]) + rng.normal(0, 1, (len(rows), lanes))).astype(dtype)
+    with kernels.use("numpy"):
+        want = ts.softmax(z)
+    for threads in (1, 2):
+        with kernels.use("fused", threads=threads):
+            place = z.copy()
+            ts.softmax(place, out=place)
+            single = np.stack([ts.softmax(row, out=row) for row in z.copy()])
+            got = ts.softmax(z)
+        np.testing.assert_array_equal(place, got)
+        for name, *row in zip(rows, want, got, single, strict=True):
+            for other in row[1:]:
+                np.testing.assert_allclose(
+                    other,
+                    row[0],
+                    rtol=4 * np.finfo(dtype).eps,
+                    atol=2 * np.finfo(dtype).smallest_subnormal,
+                    err_msg=name,
+                )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("odd", [(), (7,), (0, 88, 89)])
 def test_long_columns_agree_too(dtype: type, odd: tuple[int, ...]) -> None:
     """They are worked in the result itself, but where one of them is not ordinary."""

@@ -101,10 +101,16 @@ LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
 
 
-# So many lanes of a row are added up before their vectors' totals are. They are read once for the
-# maximum and once more a block later: that much, and what is written meanwhile, must stay in a
-# first-level cache, with room to spare. (In memory, 4,096 of float32 took a fifth longer.)
+# So many lanes of a row are added up before their vectors' totals are. Rows of fewer are read once
+# for the maximum and once more for the weights: that much, and what is written meanwhile, must stay
+# in a first-level cache, with room to spare.
 BLOCK: Final = 2560
+# A block is weighed by the maximum of those before it, and once more where its own is larger by a
+# factor of 2 ** ROOM and more. (To know its own beforehand is to wait for memory twice as often.)
+ROOM: Final = 4
+# While one row is weighed, the maximum of the next is found in passing, if it is of one block and
+# in a cache, as logits of up to so many bytes in all are. From memory it is better read at once.
+NEAR: Final = 1 << 23
 
 # From logits farther from 0 than so many units of T / log2(e), the maximum is subtracted first.
 FAR: Final = 16384.0
@@ -184,6 +190,7 @@ class Constants(NamedTuple):
     least: float  # whose power of two counts as 0
     far: float
     start: float  # above any weight
+    roof: float  # above any of a block's, see ROOM
     scale: float  # 2 ** shift
     unit: float  # its inverse
     zero: float
@@ -209,6 +216,7 @@ def _constants(_, like):
             float(form.least),
             FAR,
             2 * scale,
+            2.0 ** (ROOM + 1) * scale,
             scale,
             1 / scale,
             0.0,
@@ -508,7 +516,7 @@ def _log_share(logit, maximum, high, low, log, log_low):
 @compiled
 def _max(row):
     """Return the maximum of the lanes that are not NaN; of those the weights will tell."""
-    return _largest(_max_block(row, 0, len(row), broadcast(_constants(row[0]).lowest)))
+    return _largest(_max_block(row, 0, len(row), broadcast_wide(_constants(row[0]).lowest)))
 
 
 @njit(forceinline=True)
@@ -517,10 +525,13 @@ def _max_block(row, begin, end, tops):
     if len(row) < lanes(tops):
         logits = load_some(row, 0, len(row), tops)
         return where_less(logits, tops, tops, logits)
-    for k in range(begin, end, lanes(tops)):
-        logits = load_like(row, min(k, len(row) - lanes(tops)), tops)
+    last, others = len(row) - lanes(tops), tops
+    for k in range(begin, end, 2 * lanes(tops)):
+        logits = load_like(row, min(k, last), tops)
         tops = where_less(logits, tops, tops, logits)
-    return tops
+        logits = load_like(row, min(k + lanes(tops), last), tops)
+        others = where_less(logits, others, others, logits)
+    return where_less(others, tops, tops, others)
 
 
 def _largest(vector):
@@ -548,31 +559,46 @@ def _add(total, total_low, run, slope, power):
 
 
 @njit(forceinline=True)
-def _weigh_block(source, row, begin, end, coming, start, high, low, magic, least, terms, tables):
-    """Put weights of a source in a row; return the lanes' totals and their low parts.
+def _weigh_block(source, row, begin, high, low, magic, following):
+    """Put weights of the block of a source in a row; return their total in two parts.
 
-    And return the maxima of a block of this row or another one, `coming`, from `start` on.
+    And return the block's maximum, or if the row has no other, that of the first of `following`.
     """
     c = _constants(high)
-    total, total_low, tops = c.start, c.zero, c.lowest
-    whole = end - (end - begin) % lanes(high)
-    last = len(coming) - lanes(high)
-    for k in range(begin, whole, lanes(high)):
+    least = broadcast_wide((c.magic - magic + c.least) * (c.one / high))
+    highs, lows, magics = broadcast_wide(high), broadcast_wide(low), broadcast_wide(magic)
+    c, terms, tables = _constants(highs), hold(_step_terms(highs)), _tables(highs)
+    total, total_low, tops = c.roof, c.zero, c.lowest
+    end = min(begin + BLOCK, len(row))
+    whole = end - (end - begin) % lanes(highs)
+    coming, start = (source, begin) if len(row) > BLOCK else (following, 0)
+    last = len(coming) - lanes(highs)
+    for k in range(begin, whole, lanes(highs)):
         others = load_like(coming, min(k - begin + start, last), tops)
         tops = where_less(others, tops, tops, others)
         logits = load_like(source, k, least)
         logits = where_less(logits, least, least, logits)
-        run, slope, power = _exp2(logits, high, low, magic, terms, tables)
+        run, slope, power = _exp2(logits, highs, lows, magics, terms, tables)
         total, total_low, weight = _add(total, total_low, run, slope, power)
         store(row, k, weight)
     if whole < end:
         logits = load_some(source, whole, end - whole, c.lowest)
+        if len(row) > BLOCK:
+            tops = where_less(logits, tops, tops, logits)
         logits = where_less(logits, least, least, logits)
-        run, slope, power = _exp2(logits, high, low, magic, terms, tables)
+        run, slope, power = _exp2(logits, highs, lows, magics, terms, tables)
         total, total_low, weight = _add(total, total_low, run, slope, power)
         store_some(row, whole, end - whole, weight)
-    tops = _max_block(coming, whole - begin + start, min(start + BLOCK, len(coming)), tops)
-    return total - c.start, total_low, tops
+    if len(row) <= BLOCK:
+        tops = _max_block(following, whole, min(BLOCK, len(following)), tops)
+    total, total_low = _across(total - c.roof, total_low)
+    return total, total_low, _largest(tops)
+
+
+@njit
+def _weigh_block_again(source, row, begin, high, low, magic):
+    """Do what `_weigh_block` does, in a place of its own."""
+    return _weigh_block(source, row, begin, high, low, magic, source)
 
 
 @njit
@@ -658,44 +684,58 @@ def _log_shares(source, row, maximum, temperature, total, total_low):
 def _top(row):
     """Return the maximum of the first block."""
     end = min(BLOCK, len(row))
-    return _largest(_max_block(row, 0, end, broadcast(_constants(row[0]).lowest)))
+    return _largest(_max_block(row, 0, end, broadcast_wide(_constants(row[0]).lowest)))
 
 
 @njit(forceinline=True)
 def _weigh(source, row, top, high, low, magics, following):
     """Put weights in a row; return their total, in two parts, relative to the last magic.
 
-    `top` is the maximum of the first block, or of more. Where a block's is larger, its weights and
-    all that follow are relative to that; `magics` has what those of each block are relative to.
+    `top` is the maximum of the first block, or of more. Where a block's is larger, all that follow
+    are relative to that; `magics` has what those of each block are relative to.
     The total is NaN if a lane is, and where a maximum is far from 0, or infinite: then it is to be
-    done again. The last result is the maximum of the first block of the row `following`.
+    done again. The last result is, of a row of one block, the maximum of the first of `following`.
     """
     c = _constants(top)
-    highs, lows, inverse = broadcast_wide(high), broadcast_wide(low), c.one / high
-    terms, tables = hold(_step_terms(highs)), _tables(highs)
-    magic = c.magic
+    magic, found = c.magic, top
     total = total_low = 0.0
     for begin in range(0, len(row), BLOCK):
         if not abs(top) * high <= c.far:
             return math.nan, 0.0, top
-        end = min(begin + BLOCK, len(row))
         last, magic = magic, _magic(top, high)
+        part, part_low, found = _weigh_block(source, row, begin, high, low, magic, following)
+        if len(row) > BLOCK:
+            above, top = (found - top) * high, max(top, found)
+            if above > ROOM:
+                if not abs(top) * high <= c.far:
+                    return math.nan, 0.0, top
+                magic = _magic(top, high)
+                part, part_low, _ = _weigh_block_again(source, row, begin, high, low, magic)
+        magics[begin // BLOCK] = magic
         if begin > 0 and magic < last:
             total *= math.ldexp(1.0, int(magic - last))
             total_low *= math.ldexp(1.0, int(magic - last))
-        magics[begin // BLOCK] = magic
-        # To find the maxima of the next block beside this arithmetic takes next to no time.
-        coming, start = (source, end) if end < len(row) else (following, 0)
-        least = broadcast_wide((c.magic - magic + c.least) * inverse)
-        magic_ = broadcast_wide(magic)
-        some = _weigh_block(
-            source, row, begin, end, coming, start, highs, lows, magic_, least, terms, tables
-        )
-        part, part_low = _across(some[0], some[1])
         total, total_low = _plus(total, total_low, part, part_low, top)
-        following_top = _largest(some[2])
-        top = max(top, following_top)
-    return total, total_low, following_top
+    return total, total_low, found
+
+
+@njit(forceinline=True)
+def _weigh_row(source, row, top, temperature, high, low, magics, following):
+    """Do what `_weigh` does, from the maximum of the first block, or if need be the row's own."""
+    zero, found = _constants(top).zero, top
+    total, total_low = math.nan, 0.0
+    for again in range(2):
+        if again:
+            top = _max(source)
+        if not _ordinary(top if again else zero, temperature):
+            break
+        if again:
+            nearer, top = _nearer(source, row, top, high)
+            source = borrowed(nearer)
+        total, total_low, found = _weigh(source, row, top, high, low, magics, following)
+        if not math.isnan(total):
+            break
+    return total, total_low, found
 
 
 @njit
@@ -758,7 +798,7 @@ def _half_of(like):
 
 
 @njit
-def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for the speed of it
+def _long_rows(z, temperature, out, declined, log, near):
     """Rows, each while it is in the cache; `temperature` is one for all or one for each."""
     z, temperature, out = borrowed(z), borrowed(temperature), borrowed(out)
     each = min(1, len(temperature) - 1)
@@ -767,11 +807,12 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
         for i in range(len(out)):
             declined[i] = not _log_row(z[i], temperature[i * each], out[i])
         return
-    zero, lanes = _constants(z[0, 0]).zero, z.shape[1]
+    lanes = z.shape[1]
     magics = np.empty(-(-lanes // BLOCK), out.dtype)
     # What is not ordinary may be found when a part of the row is written.
     careful = lanes > BLOCK and z.ctypes.data == out.ctypes.data
     copy = np.empty(lanes if careful else 0, out.dtype)
+    ahead = near and lanes <= BLOCK
     top = _top(z[0])
     for i in range(len(out)):
         source, row, following = z[i], out[i], z[min(i + 1, len(z) - 1)]
@@ -781,26 +822,16 @@ def _long_rows(z, temperature, out, declined, log):  # noqa: C901 - inlined, for
         if careful:
             _copy(source, copy)
             source = borrowed(copy)
-        total, total_low = math.nan, 0.0
-        # Once from the maximum of the first block, then, if need be, from the row's own.
-        for again in range(2):
-            if again:
-                top = _max(source)
-            if not _ordinary(top if again else zero, t):
-                break
-            if again:
-                nearer, top = _nearer(source, row, top, high)
-                source = borrowed(nearer)
-            total, total_low, following_top = _weigh(
-                source, row, top, high, low, borrowed(magics), following
-            )
-            if not math.isnan(total):
-                break
+        total, total_low, found = _weigh_row(
+            source, row, top, t, high, low, borrowed(magics), following if ahead else source
+        )
         if math.isnan(total):
             declined[i] = True
+            if careful:
+                _copy(copy, row)
         else:
             _share(row, borrowed(magics), magics[-1], _inverse(total, total_low, top))
-        top = _top(following) if again or math.isnan(total) else following_top
+        top = found if ahead and not math.isnan(total) else _top(following)
     keep((copy, magics))
 
 
@@ -1297,7 +1328,7 @@ def _parts_of_long_rows(counter, parts, log, z, temperature, out, declined):
     part = team.take(counter)
     while part < parts:
         some, own, target, no = _rows_of(part, parts, z, temperature, out, declined)
-        _long_rows(some, own, target, no, log)
+        _long_rows(some, own, target, no, log, z.nbytes <= NEAR)
         part = team.take(counter)
 
 
@@ -1450,15 +1481,16 @@ def _do_row(desk, helpers, z, temperature, out, log):
     if math.isnan(total):
         _stage(desk, helpers, MAXIMA, job, source, row, c.lowest, temperature, nothing, log)
         top, _ = _pair(sums[:, 0].max(), 0.0, c.zero)
-        if not _ordinary(top, temperature):
-            return False
-        if not log:
-            source, top = _nearer(source, row, top, _factor(temperature, top)[0])
-        _stage(desk, helpers, TOTALS, job, source, row, top, temperature, nothing, log)
-        total, total_low, magic = _sum_up(sums, magics)
-        if log:
-            magic = top
+        if _ordinary(top, temperature):
+            if not log:
+                source, top = _nearer(source, row, top, _factor(temperature, top)[0])
+            _stage(desk, helpers, TOTALS, job, source, row, top, temperature, nothing, log)
+            total, total_low, magic = _sum_up(sums, magics)
+            if log:
+                magic = top
     if math.isnan(total):
+        if careful:
+            _copy(copy, row)
         return False
     sum_ = (total, total_low)
     _stage(desk, helpers, SHARES, job, source, row, magic, temperature, sum_, log)
