@@ -512,14 +512,14 @@ def test_an_error_in_a_thread_is_an_error_of_the_call(monkeypatch: pytest.Monkey
 
 def test_an_error_in_compiled_code_is_an_error_of_the_call() -> None:
     @numba.njit
-    def fail(counter: NDArray[np.int64], parts: int) -> None:
-        while team.take(counter) < parts:
-            if counter[0] > 3:
+    def fail(number: int, counts: NDArray[np.int64], parts: int) -> None:
+        while team.take(counts, number, parts) < parts:
+            if counts.sum() > 3:
                 raise ValueError
 
     @numba.njit
     def call(desk: NDArray[np.int64], helpers: int, parts: int) -> None:
-        team.together(desk, helpers, *team.written(fail, (np.zeros(1, np.int64), parts)))
+        team.together(desk, helpers, *team.written(fail, (team.counts(0), parts)))
 
     for helpers in (0, 1):
         call(team.desk, team.call(helpers), 3)
@@ -585,17 +585,17 @@ def test_a_helper_takes_part(*, lock: bool) -> None:
         pytest.skip("here helpers wake in Python")
 
     @numba.njit(nogil=True)
-    def note(counter: NDArray[np.int64], parts: NDArray[np.int64]) -> None:
-        part = team.take(counter)
+    def note(number: int, counts: NDArray[np.int64], parts: NDArray[np.int64]) -> None:
+        part = team.take(counts, number, len(parts))
         looks = 0
-        while team._read(counter, 0) < len(parts) and looks < 1_000_000:
+        while team._read(counts, 0) < len(parts) and looks < 1_000_000:
             looks = team._breathe(looks)
         if part < len(parts):
             parts[part] = 1
 
     @numba.njit(nogil=not lock)
     def call(desk: NDArray[np.int64], helpers: int, parts: NDArray[np.int64]) -> None:
-        team.together(desk, helpers, *team.written(note, (np.zeros(1, np.int64), parts)))
+        team.together(desk, helpers, *team.written(note, (team.counts(0), parts)))
 
     call(team.desk, 0, np.zeros(1, np.int64))  # compiles
     # Each thread does one part, so that two are done by two. A helper may come late, not always.
@@ -606,6 +606,22 @@ def test_a_helper_takes_part(*, lock: bool) -> None:
         call(team.desk, team.call(1), parts)
         helped += parts.all()
     assert helped > 5
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2, 7, 100])
+def test_parts_are_taken_once_and_first_by_whose_they_are(parts: int) -> None:
+    counts = team.counts(2)
+    order = [0, 2, 2, 1, *[0] * parts, 1, 2]
+    taken = [(number, team.take(counts, number, parts)) for number in order]
+    done = [part for _, part in taken if part < parts]
+    assert sorted(done) == list(range(parts))
+    if parts >= 7:
+        assert [part for _, part in taken[:4]] == [
+            0,
+            parts * 2 // 3,
+            parts * 2 // 3 + 1,
+            parts // 3,
+        ]
 
 
 @pytest.mark.skipif(not team.HAS_CORES, reason="this system says nothing about its cores")

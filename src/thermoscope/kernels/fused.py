@@ -89,7 +89,7 @@ SHORT: Final = 48
 THREADED_FROM: Final = 1 << 16
 MANY: Final = 1 << 19
 PARTED_FROM: Final = 1 << 16
-PART: Final = 8
+PART: Final = 4
 # So many rows are worked in one go: to have more marked as declined or not takes new pages.
 ROWS: Final = 1 << 16
 # A piece that is copied, so that it lies as the loops want it, has so many elements.
@@ -1324,28 +1324,28 @@ def _rows_of(part, parts, z, temperature, out, declined):
 
 
 @njit
-def _parts_of_long_rows(counter, parts, log, z, temperature, out, declined):
-    part = team.take(counter)
+def _parts_of_long_rows(number, counts, parts, log, z, temperature, out, declined):
+    part = team.take(counts, number, parts)
     while part < parts:
         some, own, target, no = _rows_of(part, parts, z, temperature, out, declined)
         _long_rows(some, own, target, no, log, z.nbytes <= NEAR)
-        part = team.take(counter)
+        part = team.take(counts, number, parts)
 
 
 @njit
-def _parts_of_short_rows(counter, parts, log, z, temperature, out, declined):
-    part = team.take(counter)
+def _parts_of_short_rows(number, counts, parts, log, z, temperature, out, declined):
+    part = team.take(counts, number, parts)
     while part < parts:
         some, own, target, no = _rows_of(part, parts, z, temperature, out, declined)
         _short_rows(some, own, target, no, log)
-        part = team.take(counter)
+        part = team.take(counts, number, parts)
 
 
 @njit
-def _parts_of_columns(counter, parts, log, z, temperature, out, declined):
+def _parts_of_columns(number, counts, parts, log, z, temperature, out, declined):
     """Do parts of the matrices, or of the columns of all where there are fewer of those."""
     matrices, _, columns = z.shape
-    part = team.take(counter)
+    part = team.take(counts, number, parts)
     while part < parts:
         if matrices < parts:
             wide = BESIDE * lanes(z)
@@ -1357,14 +1357,14 @@ def _parts_of_columns(counter, parts, log, z, temperature, out, declined):
             some = slice(begin * columns, end * columns)
             own = temperature[some] if len(temperature) > 1 else temperature
             _columns(z[begin:end], own, out[begin:end], declined[some], log, 0, columns)
-        part = team.take(counter)
+        part = team.take(counts, number, parts)
 
 
 @njit
-def _lent(parts, log, z, temperature, out, declined):
-    """Return a counter and arrays which whoever called keeps alive."""
+def _lent(helpers, parts, log, z, temperature, out, declined):
+    """Return counts and arrays which whoever called keeps alive."""
     arrays = borrowed(z), borrowed(temperature), borrowed(out), borrowed(declined)
-    return np.zeros(1, np.int64), parts, log, *arrays
+    return team.counts(helpers), parts, log, *arrays
 
 
 @njit
@@ -1379,7 +1379,7 @@ def _any_of(declined):
 @compiled
 def _do_long_rows(desk, helpers, parts, log, z, temperature, out):
     declined = np.zeros(len(z), np.bool_)
-    lent = _lent(parts, log, z, temperature, out, declined)
+    lent = _lent(helpers, parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_long_rows, lent))
     keep(lent)
     return _any_of(declined)
@@ -1388,7 +1388,7 @@ def _do_long_rows(desk, helpers, parts, log, z, temperature, out):
 @compiled
 def _do_short_rows(desk, helpers, parts, log, z, temperature, out):
     declined = np.zeros(len(z), np.bool_)
-    lent = _lent(parts, log, z, temperature, out, declined)
+    lent = _lent(helpers, parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_short_rows, lent))
     keep(lent)
     return _any_of(declined)
@@ -1397,7 +1397,7 @@ def _do_short_rows(desk, helpers, parts, log, z, temperature, out):
 @compiled
 def _do_columns(desk, helpers, parts, log, z, temperature, out):
     declined = np.zeros(z.shape[0] * z.shape[2], np.bool_)
-    lent = _lent(parts, log, z, temperature, out, declined)
+    lent = _lent(helpers, parts, log, z, temperature, out, declined)
     team.together(desk, helpers, *written(_parts_of_columns, lent))
     keep(lent)
     return _any_of(declined)
@@ -1408,10 +1408,10 @@ MAXIMA, TOTALS, SHARES = range(3)
 
 
 @njit
-def _parts_of_row(counter, sums, magics, stage, source, row, top, temperature, total, log):
+def _parts_of_row(number, counts, sums, magics, stage, source, row, top, temperature, total, log):
     """Do a stage of parts of one row; `top` is its maximum, or for shares the last magic."""
     high, low = _factor(temperature, top)
-    part = team.take(counter)
+    part = team.take(counts, number, len(sums))
     while part < len(sums):
         first, last = _part_of(magics, part, len(sums))
         begin, end = first * BLOCK, min(last * BLOCK, len(row))
@@ -1431,14 +1431,14 @@ def _parts_of_row(counter, sums, magics, stage, source, row, top, temperature, t
             sums[part, 0], sums[part, 1], _ = _weigh(
                 some, own, begun, high, low, magics[first:last], some
             )
-        part = team.take(counter)
+        part = team.take(counts, number, len(sums))
 
 
 @njit
 def _stage(desk, helpers, stage, job, source, row, top, temperature, total, log):
-    counter, sums, magics = job
-    counter[0] = 0
-    arguments = counter, sums, magics, stage, source, row, top, temperature, total, log
+    counts, sums, magics = job
+    counts[:] = 0
+    arguments = counts, sums, magics, stage, source, row, top, temperature, total, log
     team.together(desk, helpers, *written(_parts_of_row, arguments))
     keep(arguments)
 
@@ -1472,7 +1472,7 @@ def _do_row(desk, helpers, z, temperature, out, log):
         source = borrowed(copy)
     magics = np.zeros(-(-len(row) // BLOCK), out.dtype)
     sums = np.empty((-(-len(magics) // PART), 2))
-    job = np.empty(1, np.int64), sums, magics
+    job = team.counts(helpers), sums, magics
     total, total_low, magic = math.nan, 0.0, c.zero
     nothing = (total, total_low)
     if not log:

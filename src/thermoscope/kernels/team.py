@@ -24,7 +24,7 @@ from numba.extending import intrinsic
 
 from thermoscope.kernels.simd import compiled
 
-__all__ = ["call", "desk", "take", "together", "written"]
+__all__ = ["call", "counts", "desk", "take", "together", "written"]
 
 # What a helper is at: the first word of its line of `desk`. The next are its work and the failure.
 AWAY, WAITING, CALLED, WORKING = range(4)
@@ -126,25 +126,26 @@ def _pause(_):
 
 @intrinsic
 def written(typing, function, arguments):
-    """Return the addresses of a call of a compiled function: of a function of one, and that one.
+    """Return the addresses of a call of a compiled function: of code, and of its arguments.
 
-    The latter is in the frame of whoever asks.
+    These are in the frame of whoever asks. Before them the function is given the number of who
+    calls it: 0 is the caller of `together`, and the helpers follow.
     """
-    own = function.get_call_type(typing, tuple(arguments), {})
+    own = function.get_call_type(typing, (types.int64, *arguments), {})
 
     def emit(context, builder, _, values):
         address = ir.IntType(8).as_pointer()
         compiled = function.dispatcher.get_compile_result(own)
         context.active_code_library.add_linking_library(compiled.library)
         word = ir.IntType(64)
-        kind = ir.FunctionType(word, [address])
+        kind = ir.FunctionType(word, [address, word])
         entry = ir.Function(builder.module, kind, builder.module.get_unique_name("entry"))
         entry.linkage = "internal"
         inner = ir.IRBuilder(entry.append_basic_block())
         place = cgutils.alloca_once_value(builder, values[1])
         given = inner.load(inner.bitcast(entry.args[0], place.type))
         status, _ = context.call_internal_no_propagate(
-            inner, compiled.fndesc, own, cgutils.unpack_tuple(inner, given)
+            inner, compiled.fndesc, own, [entry.args[1], *cgutils.unpack_tuple(inner, given)]
         )
         inner.ret(inner.zext(status.is_error, word))
         pair = [builder.ptrtoint(entry, word), builder.ptrtoint(place, word)]
@@ -154,17 +155,16 @@ def written(typing, function, arguments):
 
 
 @intrinsic
-def _do(_, function, arguments):
-    """Call a function of one address by its own; return 1 if it raised an error, else 0."""
+def _do(_, function, arguments, number):
+    """Do what was `written`, as so many-th; return 1 if it raised an error, else 0."""
 
     def emit(context, builder, _, values):
-        address = ir.IntType(8).as_pointer()
-        kind = ir.FunctionType(ir.IntType(64), [address])
-        return builder.call(
-            builder.inttoptr(values[0], kind.as_pointer()), [builder.inttoptr(values[1], address)]
-        )
+        address, word = ir.IntType(8).as_pointer(), ir.IntType(64)
+        kind = ir.FunctionType(word, [address, word]).as_pointer()
+        given = builder.inttoptr(values[1], address), values[2]
+        return builder.call(builder.inttoptr(values[0], kind), given)
 
-    return types.int64(types.int64, types.int64), emit
+    return types.int64(types.int64, types.int64, types.int64), emit
 
 
 @njit
@@ -178,16 +178,33 @@ def _breathe(looks):
 
 
 @njit
-def take(counter):
-    """Return the number of the next part to do, counted from 0."""
-    return _count(counter, 0)
+def counts(helpers):
+    """Return what `take` counts in, for a caller and so many helpers."""
+    return np.zeros(LINE * (helpers + 1), np.int64)
+
+
+@njit
+def take(counts, number, parts):
+    """Return the next part to do, at least `parts` if there is none.
+
+    Each has a share of its own, the same in all that is done with these parts, for they are in its
+    core's caches then. Only who is done with that takes of what others have not begun.
+    """
+    shares = len(counts) // LINE
+    for k in range(number, number + shares):
+        share = k % shares
+        begin, end = parts * share // shares, parts * (share + 1) // shares
+        part = begin + _count(counts, LINE * share)
+        if part < end:
+            return part
+    return parts
 
 
 @njit
 def together(desk, helpers, entry, place):
     """Do a call that was `written`, and have helpers do it too, those who come before it returns.
 
-    It is to `take` parts, by a counter among its arguments, as long as there are some. If another
+    It is to `take` parts, by `counts` among its arguments, as long as there are some. If another
     caller has the helpers just now, this thread does all. What may fail is to get memory.
     """
     alone = helpers == 0 or not _swap(desk, 0, 0, 1)
@@ -198,7 +215,7 @@ def together(desk, helpers, entry, place):
             desk[seat + 1], desk[seat + 2], desk[seat + 3] = entry, place, 0
             if not _swap(desk, seat, WAITING, CALLED):
                 _swap(desk, seat, AWAY, CALLED)
-    failed = _do(entry, place)
+    failed = _do(entry, place, 0)
     if not alone:
         for seat in range(LINE, LINE * (helpers + 1), LINE):
             if not _swap(desk, seat, CALLED, AWAY):
@@ -246,7 +263,7 @@ def _serve(desk, seat, bell):
                 if HAS_CORES:
                     _step_aside(desk)
                 if _swap(desk, seat, CALLED, WORKING):
-                    desk[seat + 3] = _do(desk[seat + 1], desk[seat + 2])
+                    desk[seat + 3] = _do(desk[seat + 1], desk[seat + 2], seat // LINE)
                     _write(desk, seat, WAITING)
                     looks = 0
             elif state == AWAY:
