@@ -140,6 +140,36 @@ def test_rows_of_several_blocks_agree_wherever_their_maxima_stand(dtype: type, l
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lanes", [2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 50, 95, 96, 191, 192])
+def test_short_rows_agree_and_nothing_beside_them_changes(dtype: type, lanes: int) -> None:
+    """Whole vectors of whole tiles are read and written, also of what begins and ends anywhere."""
+    rng = np.random.default_rng(lanes)
+    before, after = 5, 40
+    # As many as fill tiles or not, and so many that two threads share them.
+    for count in (*range(64, 70), 95, 1200 // lanes, 70_000 // lanes):
+        z = rng.normal(0, 5, (count, lanes)).astype(dtype)
+        z[::13, -1] = np.resize([NAN, INF, -INF, 2e4], z[::13].shape[0])
+        for t in (0.7, rng.choice([0.3, 1.0, 30.0, INF], (count, 1))):
+            with kernels.use("numpy"):
+                want = ts.softmax(z, t)
+            for threads, source in itertools.product((1, 2), ("other", "itself")):
+                memory = np.full(before + z.size + after, 0.5, dtype)
+                out = memory[before : before + z.size].reshape(z.shape)
+                if source == "itself":
+                    out[:] = z
+                with kernels.use("fused", threads=threads):
+                    ts.softmax(out if source == "itself" else z, t, out=out)
+                assert (memory[:before] == 0.5).all()
+                assert (memory[before + z.size :] == 0.5).all()
+                np.testing.assert_allclose(
+                    out,
+                    want,
+                    rtol=4 * np.finfo(dtype).eps,
+                    atol=2 * np.finfo(dtype).smallest_subnormal,
+                )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("odd", [(), (7,), (0, 88, 89)])
 def test_long_columns_agree_too(dtype: type, odd: tuple[int, ...]) -> None:
     """They are worked in the result itself, but where one of them is not ordinary."""

@@ -82,8 +82,11 @@ NARROW: Final = 16
 # Of each of those so many lanes come one after the other: so many streams caches have room for,
 # also where the distance between them is a power of two.
 STREAMS: Final = 5
-# Rows of fewer lanes than this are turned on their side and worked a tile at a time.
+# Rows of fewer lanes than this are turned on their side and worked a tile at a time. So are longer
+# ones, if not for logarithms, of fewer bytes than that where there are so many of them.
 SHORT: Final = 48
+SHORT_SHARES: Final = 768
+SHORT_FROM: Final = 64
 # Fewer elements than this are not worth another thread, and fewer than that not several parts for
 # each. Nor are rows of fewer lanes worth being worked in parts, of so many blocks each.
 THREADED_FROM: Final = 1 << 16
@@ -96,6 +99,8 @@ ROWS: Final = 1 << 16
 PIECE: Final = 1 << 16
 # A tile's scratch stays in the first-level cache, or else in the second.
 CACHES: Final = (1 << 15, 1 << 19)
+# What the next tile needs is asked for into the first one, if that has room for so many tiles.
+NEARER: Final = 5
 
 LOG2_E: Final = 1.4426950408889634
 LOG2_E_LOW: Final = 2.0355273740931033e-17
@@ -400,7 +405,8 @@ def _inverse_of(total, total_low, like):
         c = _constants(like)
         rounded = total + total_low
         inverse = c.scale / rounded
-        rest = fma(-inverse, rounded, c.scale) - inverse * _sum_error(total, total_low, rounded)
+        rest = fma(c.zero - inverse, rounded, c.scale)
+        rest = rest - inverse * _sum_error(total, total_low, rounded)
         # Another division would only take longer.
         return inverse, rest * (inverse * c.unit), c.unit
 
@@ -915,7 +921,7 @@ def _row_moments(row, ahead, temperature, high, low):
     none = double(tops - tops)
     sums = none, none, none, none
     for k in range(0, len(row), lanes(row)):
-        prefetch(ahead, k)
+        prefetch(ahead, k, near=False)
         if k + lanes(row) <= len(row):
             logits = load(row, k)
         else:
@@ -945,13 +951,18 @@ def _short_moments(z, temperature, high, low, result):
     """Do what `_row_moments` does for rows of few lanes, turned into columns of a tile."""
     slices, count = z.shape
     most = _tile_width(z)
-    tile = np.zeros((count, most), z.dtype)
+    tile_, edge_ = _aligned(count * most, z), np.zeros(count * most + lanes(z), z.dtype)
+    source, tile, edge = borrowed(z.reshape(-1)), borrowed(tile_), borrowed(edge_)
     sums = np.empty((4, most))
-    unit = np.float64(_constants(tile[0, 0]).unit)
+    unit = np.float64(_constants(high).unit)
     highs, lows = broadcast(high), broadcast(low)
     for start in range(0, slices, most):
         width = min(most, slices - start)
-        _turn(z[start : start + width].reshape(-1), (width, count), tile.reshape(-1), most)
+        begin, end, array = start * count, (start + width) * count, source
+        if begin + len(edge) > len(source):  # Whole vectors, of whole tiles, are read.
+            _copy(source[begin:end], edge)
+            begin, array = 0, edge
+        _turn((array, begin), (width, count), tile, most)
         for r in range(0, width, lanes(tile)):
             tops = load(tile, r)
             for k in range(r + most, count * most, most):
@@ -1155,15 +1166,11 @@ def _strip_divide(width, own):
     odd = c.zero
     for r in range(0, width, lanes(c.zero)):
         total = load_like(own, TOTAL + r, c.zero) - c.start
-        total_low = load_like(own, TOTAL_LOW + r, c.zero)
         odd = odd + (total - total)
-        rounded = total + total_low
-        error = total_low - (rounded - total)
-        inverse = c.scale / rounded
-        rest = fma(c.zero - inverse, rounded, c.scale) - inverse * error
+        high, low, _ = _inverse(total, load_like(own, TOTAL_LOW + r, c.zero), c.zero)
         store(own, TOTAL + r, total)
-        store(own, HIGH + r, inverse)
-        store(own, LOW + r, rest * (inverse * c.unit))
+        store(own, HIGH + r, high)
+        store(own, LOW + r, low)
     return math.isnan(_added(odd))
 
 
@@ -1197,65 +1204,136 @@ def _tile_width(rows):
     return max(wide, min(512, most) // wide * wide)
 
 
+@njit(forceinline=True)
+def _share_tile(tile, width, temperature, first, own, declined, ahead, place):
+    """Put shares in place of `width` slices; return if all of them are ordinary.
+
+    The tile is one vector wide. What will be read next and then written is asked for in passing:
+    `ahead` and `place` are an array and where in it that begins.
+    """
+    if len(temperature) > 1:
+        _factors(temperature[first : first + width], own)
+    c = _constants(broadcast_wide(tile[0]))
+    high, low = load_like(own, HIGH, c.zero), load_like(own, LOW, c.zero)
+    top = c.lowest
+    for k in range(0, len(tile), lanes(c.zero)):
+        lane = load_like(tile, k, c.zero)
+        top = where_less(lane, top, top, lane)
+    anchor, magic = _anchor(top, high)
+    # To ask that in the loop would take half as long again.
+    if NEARER * tile.nbytes <= CACHES[0]:
+        total, total_low = _weigh_tile(tile, anchor, high, low, magic, ahead, place, near=True)
+    else:
+        total, total_low = _weigh_tile(tile, anchor, high, low, magic, ahead, place, near=False)
+    high, low, unit = _inverse(total, total_low, c.zero)
+    for k in range(0, len(tile), lanes(c.zero)):
+        store(tile, k, _share_of(load_like(tile, k, c.zero), high, low, unit))
+    if not math.isnan(_added(total - total)):
+        return True
+    store(own, TOTAL, total)
+    for r in range(width):
+        if math.isnan(own[TOTAL + r]):
+            declined[first + r] = True
+    return False
+
+
+@njit(forceinline=True)
+def _weigh_tile(tile, anchor, high, low, magic, ahead, place, near):
+    """Put weights in place of a tile one vector wide; return their totals in two parts."""
+    c = _constants(high)
+    terms, tables = hold(_step_terms(high)), _tables(high)
+    least = (c.magic - magic + c.least) * (c.one / high)
+    total, total_low = c.start, c.zero
+    for k in range(0, len(tile), lanes(high)):
+        lane = load_like(tile, k, high) - anchor
+        lane = where_less(lane, least, least, lane)
+        run, slope, power = _exp2(lane, high, low, magic, terms, tables)
+        total, total_low, weight = _add(total, total_low, run, slope, power)
+        store(tile, k, weight)
+        # Memory would idle while nothing but a tile is worked.
+        for line in range(k, k + lanes(high), lanes(tile)):
+            prefetch(ahead[0], ahead[1] + line, near)
+            prefetch(place[0], place[1] + line, near)
+    return total - c.start, total_low
+
+
 @njit
 def _short_rows(z, temperature, out, declined, log):
     """Rows of few lanes, turned into columns of a tile."""
     slices, count = z.shape
-    most = _tile_width(out)
+    most = _tile_width(out) if log else BESIDE * lanes(out)
     # What is beyond the last row counts for nothing, but let it be numbers.
-    tile_, own_ = np.zeros((count, most), out.dtype), np.zeros(OWN, out.dtype)
-    tile, own = borrowed(tile_), borrowed(own_)
-    flat = tile.reshape(-1)
+    tile_, own_ = _aligned(count * most, out), np.empty(OWN, out.dtype)
+    edge_ = np.zeros(count * most + lanes(out), out.dtype)
+    tile, own, edge = borrowed(tile_), borrowed(own_), borrowed(edge_)
+    source, target = borrowed(z.reshape(-1)), borrowed(out.reshape(-1))
+    _factors(np.full(most, temperature[0]), own)
     for first in range(0, slices, most):
         width = min(most, slices - first)
-        source, target = z[first : first + width], out[first : first + width]
-        no = declined[first : first + width]
-        _turn(borrowed(source.reshape(-1)), (width, count), flat, most)
-        if _tile(tile, width, temperature, first, own, declined, log):
-            _turn_back(flat, most, (width, count), borrowed(target.reshape(-1)))
+        begin, end = first * count, (first + width) * count
+        logits, shares, start = source, target, begin
+        inside = begin + len(edge) <= len(source)
+        if not inside:  # Whole vectors, of whole tiles, are read and written.
+            _copy(source[begin:end], edge)
+            logits, shares, start = edge, edge, 0
+        _turn((logits, start), (width, count), tile, most)
+        if log:
+            columns = tile.reshape((count, most))
+            done = _log_tile(columns, width, temperature, first, own, declined)
+        else:
+            ahead, place = (logits, start + len(tile)), (shares, start)
+            done = _share_tile(tile, width, temperature, first, own, declined, ahead, place)
+        if done:
+            _turn_back(tile, most, (width, count), (shares, start))
+            if not inside:
+                _copy(edge[: end - begin], target[begin:end])
         else:
             for r in range(width):
-                if not no[r]:
+                if not declined[first + r]:
                     for k in range(count):
-                        target[r, k] = tile[k, r]
-    keep((tile_, own_))
+                        out[first + r, k] = tile[k * most + r]
+    keep((tile_, own_, edge_))
 
 
 @njit
+def _aligned(size, like):
+    """Return an array of zeros that begins with a line of the caches."""
+    array = np.zeros(size + lanes(like), like.dtype)
+    skew = -array.ctypes.data % simd.BYTES // array.itemsize
+    return array[skew : skew + size]
+
+
+@njit(forceinline=True)
 def _turn(source, shape, tile, stride):
     """Copy rows as columns of a tile, whose rows are `stride` apart."""
-    rows, columns = shape
+    (logits, start), (rows, columns) = source, shape
     for r in range(0, rows, lanes(tile)):
-        height = min(rows - r, lanes(tile))
         for k in range(0, columns, lanes(tile)):
             # The last block begins earlier, rather than end beyond the last column.
             first = max(0, min(k, columns - lanes(tile)))
-            begin = r * columns + first
-            if begin + (height - 1) * columns + lanes(tile) <= len(source):
-                block = height, min(columns, lanes(tile))
-                turn((source, begin, columns), block, (tile, first * stride + r, stride))
-            else:
-                for i in range(height):
-                    for j in range(first, columns):
-                        tile[j * stride + r + i] = source[(r + i) * columns + j]
+            turn(
+                (logits, start + r * columns + first, columns),
+                (lanes(tile), min(columns, lanes(tile))),
+                (tile, first * stride + r, stride),
+            )
 
 
-@njit
+@njit(forceinline=True)
 def _turn_back(tile, stride, shape, target):
     """Copy columns of a tile as rows, in order."""
-    rows, columns = shape
+    (shares, start), (rows, columns) = target, shape
+    # Whole vectors are written: what they overwrite after the last row is put back.
+    end = start + rows * columns
+    rest = load(shares, end)
     for r in range(0, rows, lanes(tile)):
-        height = min(rows - r, lanes(tile))
         for k in range(0, columns, lanes(tile)):
             first = max(0, min(k, columns - lanes(tile)))
-            begin = r * columns + first
-            if begin + (height - 1) * columns + lanes(tile) <= len(target):
-                block = min(columns, lanes(tile)), height
-                turn((tile, first * stride + r, stride), block, (target, begin, columns))
-            else:
-                for i in range(height):
-                    for j in range(first, columns):
-                        target[(r + i) * columns + j] = tile[j * stride + r + i]
+            turn(
+                (tile, first * stride + r, stride),
+                (min(columns, lanes(tile)), lanes(tile)),
+                (shares, start + r * columns + first, columns),
+            )
+    store(shares, end, rest)
 
 
 @njit
@@ -1621,13 +1699,20 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
             t_i = float(t[i if len(t) > 1 else 0])
             declined[i] = not _do_row(team.desk, helpers, z[i], t_i, out[i], log)
     else:
-        work = _do_short_rows if lanes < SHORT else _do_long_rows
+        work = _do_short_rows if _is_short(out, log) else _do_long_rows
         declined = work(team.desk, helpers, min(parts, slices), log, z, t, out)
     if declined is not None:
         for some in _indices(declined, lanes):
             rows = z[some]
             _refer(rows, t, some, None, log=log)
             out[some] = rows
+
+
+def _is_short(rows: Array, log: bool) -> bool:
+    """Return if rows are worked by `_do_short_rows`."""
+    slices, lanes = rows.shape
+    many = slices >= SHORT_FROM and not log
+    return bool(lanes * rows.itemsize < SHORT_SHARES if many else lanes < SHORT)
 
 
 def _columns_of(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
@@ -1676,7 +1761,7 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
             np.copyto(copy, -np.inf, where=~mask)
         z = rows.view()
         z.setflags(write=False)
-        work = _do_short_rows if lanes < SHORT else _do_long_rows
+        work = _do_short_rows if _is_short(rows, log) else _do_long_rows
         declined = work(team.desk, 0, 1, log, z, t, rows)
         if declined is not None:
             some = np.flatnonzero(declined)

@@ -504,16 +504,19 @@ def turn(_, source, shape, target):
 
 
 @intrinsic
-def prefetch(_, array, index):
-    """Ask for an element's cache line, which will be read soon."""
+def prefetch(_, array, index, near):
+    """Ask for an element's cache line, which will be used soon: for the first cache, if `near`."""
 
     def emit(context, builder, _, arguments):
         byte, number = ir.IntType(8), ir.IntType(32)
         address = _address(context, builder, array, arguments, byte)
         signature = ir.FunctionType(ir.VoidType(), [address.type, number, number, number])
         function = get_or_insert_function(builder.module, signature, "llvm.prefetch.p0")
-        # To read, into all caches, as data.
-        builder.call(function, [address, number(0), number(2), number(1)])
+        with builder.if_else(arguments[2]) as branches:
+            for branch, level in zip(branches, (3, 2), strict=True):
+                with branch:
+                    # To read, for so many caches from memory on, as data.
+                    builder.call(function, [address, number(0), number(level), number(1)])
         return context.get_dummy_value()
 
-    return types.void(array, index), emit
+    return types.void(array, index, near), emit
