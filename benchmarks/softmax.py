@@ -1,9 +1,11 @@
 """Throughput of softmax beside its peers, in one run, on the same arrays.
 
 ``python -m benchmarks.softmax`` starts one process that may use one core and one that may use two.
-Each goes through the shapes; at each, all contenders take turns, so that a busy spell of the
-machine meets every one of them, and the median counts. Figures are 10 ** 9 elements per second,
-and for the array of 10 microseconds a call. A plain copy is the measure of what the memory allows.
+Each goes through the shapes; at each, all contenders take short turns, round after round, so that a
+busy spell of the machine meets every one of them. Figures are medians of the turns: 10 ** 9
+elements per second, and for the array of 10 microseconds a call. The last two columns are medians
+of what the others took in a round, relative to what ours took in the same round: of the peer that
+comes off best, and of a plain copy, which is the measure of what the memory allows.
 The temperature is 1, for which the peers, who have none, need no division. numba is loaded before
 anything is measured, by a call on an array large enough for it.
 """
@@ -45,7 +47,7 @@ SHAPES = (
 )
 THREADS = (1, 2)
 TURN = 0.02  # seconds that a contender's turn lasts at least, or one call
-PAUSE = 0.2  # seconds before a turn, in which the last contender's threads stop to spin
+PAUSE = 0.05  # seconds before a turn, in which the last contender's threads stop to spin
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
@@ -95,7 +97,7 @@ def measure(repeats: int, match: str) -> None:
                 call()  # wakes its own threads
                 times[key].append(seconds(call, counts[key]))
         for (name, given), turns in times.items():
-            row = [dtype.__name__, shape, name, given, z.size, statistics.median(turns)]
+            row = [dtype.__name__, shape, name, given, z.size, turns]
             print(json.dumps(row), flush=True)
 
 
@@ -125,16 +127,22 @@ def child(threads: int, repeats: int, match: str) -> list[list[Any]]:
     return rows
 
 
-def figure(size: int, seconds: float) -> str:
-    """Write a time as what the table's row counts in."""
-    return f"{1e6 * seconds:.2f} us" if size <= 10 else f"{size / seconds / 1e9:.3f}"
+def figure(size: int, turns: list[float]) -> str:
+    """Write the median of times as what the table's row counts in."""
+    median = statistics.median(turns)
+    return f"{1e6 * median:.2f} us" if size <= 10 else f"{size / median / 1e9:.3f}"
+
+
+def relative(turns: list[float], ours: list[float]) -> float:
+    """Return the median of times of ours of the same round."""
+    return statistics.median(a / b for a, b in zip(turns, ours, strict=True))
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.softmax", description=__doc__)
     parser.add_argument(
-        "--repeats", type=int, default=9, help="turns of each contender (default 9)"
+        "--repeats", type=int, default=25, help="turns of each contender (default 25)"
     )
     parser.add_argument("--match", default="", help="only where it is in 'float32 (50000, 1000)'")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -156,20 +164,20 @@ def main() -> None:
             "of a copy",
             title=f"{threads} thread{'s' * (threads > 1)}: 10^9 elements/s, or us a call",
         )
-        cells: dict[tuple[str, str, bool], dict[str, tuple[int, float]]] = {}
-        for dtype, shape, name, given, size, seconds in rows:
-            cells.setdefault((dtype, str(tuple(shape)), given), {})[name] = (size, seconds)
+        cells: dict[tuple[str, str, bool], dict[str, tuple[int, list[float]]]] = {}
+        for dtype, shape, name, given, size, turns in rows:
+            cells.setdefault((dtype, str(tuple(shape)), given), {})[name] = (size, turns)
         for (dtype, shape, given), cell in cells.items():
-            copied = cells[dtype, shape, True]["copy"]
             ours = cell["thermoscope"][1]
-            best = min(cell[name][1] for name in PEERS if name in cell and name != "thermoscope")
+            peers = [cell[name][1] for name in PEERS if name in cell and name != "thermoscope"]
+            copied = cells[dtype, shape, True]["copy"][1]
             table.add_row(
                 dtype,
                 shape,
                 "given" if given else "new",
                 *(figure(*cell[name]) if name in cell else "-" for name in names),
-                f"{best / ours:.2f}",
-                f"{copied[1] / ours:.2f}",
+                f"{min(relative(turns, ours) for turns in peers):.2f}",
+                f"{relative(copied, ours):.2f}",
             )
         Console(width=180).print(table)
 
