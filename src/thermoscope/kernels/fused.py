@@ -85,7 +85,7 @@ STREAMS: Final = 5
 # Rows of fewer lanes than this are turned on their side and worked a tile at a time. So are longer
 # ones, if not for logarithms, of fewer bytes than that where there are so many of them.
 SHORT: Final = 48
-SHORT_SHARES: Final = 768
+SHORT_SHARES: Final = 640
 SHORT_FROM: Final = 64
 # Fewer elements than this are not worth another thread, and fewer than that not several parts for
 # each. Nor are rows of fewer lanes worth being worked in parts, of so many blocks each.
