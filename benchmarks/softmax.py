@@ -134,7 +134,7 @@ def figure(size: int, turns: list[float]) -> str:
 
 
 def relative(turns: list[float], ours: list[float]) -> float:
-    """Return the median of times of ours of the same round."""
+    """Return how many times as long turns took as ours of the same round, the median."""
     return statistics.median(a / b for a, b in zip(turns, ours, strict=True))
 
 

@@ -958,11 +958,8 @@ def _short_moments(z, temperature, high, low, result):
     highs, lows = broadcast(high), broadcast(low)
     for start in range(0, slices, most):
         width = min(most, slices - start)
-        begin, end, array = start * count, (start + width) * count, source
-        if begin + len(edge) > len(source):  # Whole vectors, of whole tiles, are read.
-            _copy(source[begin:end], edge)
-            begin, array = 0, edge
-        _turn((array, begin), (width, count), tile, most)
+        place, _ = _roomy(source, start * count, (start + width) * count, edge)
+        _turn(place, (width, count), tile, most)
         for r in range(0, width, lanes(tile)):
             tops = load(tile, r)
             for k in range(r + most, count * most, most):
@@ -1267,15 +1264,13 @@ def _short_rows(z, temperature, out, declined, log):
     edge_ = np.zeros(count * most + lanes(out), out.dtype)
     tile, own, edge = borrowed(tile_), borrowed(own_), borrowed(edge_)
     source, target = borrowed(z.reshape(-1)), borrowed(out.reshape(-1))
-    _factors(np.full(most, temperature[0]), own)
+    if not log:  # which has factors as it goes along
+        _factors(np.full(most, temperature[0]), own)
     for first in range(0, slices, most):
         width = min(most, slices - first)
         begin, end = first * count, (first + width) * count
-        logits, shares, start = source, target, begin
-        inside = begin + len(edge) <= len(source)
-        if not inside:  # Whole vectors, of whole tiles, are read and written.
-            _copy(source[begin:end], edge)
-            logits, shares, start = edge, edge, 0
+        (logits, start), inside = _roomy(source, begin, end, edge)
+        shares = target if inside else edge
         _turn((logits, start), (width, count), tile, most)
         if log:
             columns = tile.reshape((count, most))
@@ -1301,6 +1296,19 @@ def _aligned(size, like):
     array = np.zeros(size + lanes(like), like.dtype)
     skew = -array.ctypes.data % simd.BYTES // array.itemsize
     return array[skew : skew + size]
+
+
+@njit(forceinline=True)
+def _roomy(array, begin, end, edge):
+    """Return where elements have room for whole vectors of a whole tile, and if that is in place.
+
+    It is an array and where in it they begin; if not in place, they are in a copy, `edge`.
+    """
+    inside = begin + len(edge) <= len(array)
+    if not inside:
+        _copy(array[begin:end], edge)
+        return (edge, 0), inside
+    return (array, begin), inside
 
 
 @njit(forceinline=True)
