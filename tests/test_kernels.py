@@ -19,10 +19,12 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
-from thermoscope import kernels
+from thermoscope import definition, kernels
 from thermoscope.kernels import few, fused, scalar, simd, team
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 INF, NAN = float("inf"), float("nan")
@@ -334,9 +336,12 @@ def test_nan_is_found_wherever_it_stands(dtype: type, lanes: int) -> None:
 def test_small_arrays_never_wait_for_numba() -> None:
     code = (
         "import sys, numpy as np, thermoscope as ts\n"
-        "ts.softmax(np.zeros(10)); ts.softmax(np.zeros((100, 10)))\n"
+        "from thermoscope.kernels import FUSED_FROM, SCALAR_TO\n"
+        "assert FUSED_FROM == SCALAR_TO + 1\n"  # what is between takes NumPy 20 times as long
+        "for shape in (10, (50, 10), SCALAR_TO):\n"
+        "    ts.softmax(np.zeros(shape)); ts.log_softmax(np.zeros(shape, 'f4'))\n"
         "assert 'numba' not in sys.modules\n"
-        "ts.softmax(np.zeros((1000, 1000)))\n"
+        "ts.softmax(np.zeros(FUSED_FROM))\n"
         "assert 'numba' in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -437,12 +442,60 @@ def test_compiled_or_not_the_scalar_kernel_gives_the_same_digits(
     for log, compute in ((False, scalar.softmax), (True, scalar.log_softmax)):
         shares = compute(row.tolist(), temperature, wide=row.itemsize == 8)
         out = np.full_like(row, 7)
-        assert few.ROWS[row.dtype][True](row, temperature, log, out) == (shares is not None)
+        assert few.ROWS[row.dtype][0](row, temperature, log, out) == (shares is not None)
         want = np.full_like(row, 7)
         if shares is not None:
             with np.errstate(over="ignore"):
                 want = np.array(shares).astype(row.dtype)
         assert out.tobytes() == want.tobytes()
+
+
+def in_any_way(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the same logits as they may lie in memory."""
+    yield rows
+    yield np.asfortranarray(rows)
+    yield rows[::-1, ::-1].copy()[::-1, ::-1]
+    yield np.repeat(rows, 3, axis=-1)[:, ::3]
+    odd = np.zeros(rows.nbytes + 1, np.uint8)[1:].view(rows.dtype).reshape(rows.shape)
+    odd[...] = rows
+    yield odd
+    frozen = rows.copy()
+    frozen.flags.writeable = False
+    yield frozen
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_few_logits_are_compiled_as_they_lie(
+    dtype: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = np.random.default_rng(0).normal(0, 3, (7, 11)).astype(dtype)
+    rows[1, 2] = -1000
+    ts.softmax(np.zeros(kernels.FUSED_FROM))  # which loads numba
+    for function in (ts.softmax, ts.log_softmax):
+        want = np.array([function(row.tolist(), 0.7) for row in rows.astype(np.float64)])
+        with monkeypatch.context() as context:
+            context.setattr(definition, "_along", None)  # what is slower
+            got = [function(logits, 0.7) for logits in in_any_way(rows)]
+            vectors = [function(logits[4], 0.7) for logits in in_any_way(rows)]
+        for result, vector in zip(got, vectors, strict=True):
+            assert result.flags.c_contiguous
+            np.testing.assert_allclose(result, want, rtol=3 * np.finfo(dtype).eps)
+            np.testing.assert_array_equal(result, got[0])
+            np.testing.assert_array_equal(vector, got[0][4])
+
+
+@pytest.mark.parametrize("kernel", [None, "numpy", "fused"])
+@pytest.mark.parametrize("shape", [(9,), (5, 9), (2, 3, 9), (150,), (60, 50)])
+def test_a_result_may_overlap_the_logits(shape: tuple[int, ...], kernel: str | None) -> None:
+    size = np.prod(shape)
+    for shift, dtype in itertools.product((-3, 0, 3), (np.float32, np.float64)):
+        both = np.random.default_rng(0).normal(0, 3, size + 3).astype(dtype)
+        logits = both[max(-shift, 0) :][:size].reshape(shape)
+        out = both[max(shift, 0) :][:size].reshape(shape)
+        with kernels.use(kernel):
+            want = ts.softmax(logits, 0.7)
+            assert ts.softmax(logits, 0.7, out=out) is out
+        np.testing.assert_array_equal(out, want)
 
 
 @pytest.mark.parametrize("kernel", ["numpy", "fused"])
@@ -493,9 +546,9 @@ def test_the_scalar_kernel_is_compiled_once_numba_is_loaded() -> None:
         "            function(own, 0.7, out=own)\n"
         "            yield from (function(logits, 0.7), wide[..., 0], own)\n"
         "before = list(results())\n"
-        "assert kernels._few is None\n"
+        "assert not kernels.FEW\n"
         "ts.softmax(np.zeros((100, 100)))\n"
-        "assert kernels._few is not None\n"
+        "assert kernels.FEW\n"
         "for then, now in zip(before, results(), strict=True):\n"
         "    np.testing.assert_array_equal(then, now)\n"
         "for new, wide, own in zip(before[::3], before[1::3], before[2::3], strict=True):\n"

@@ -13,7 +13,7 @@ import numpy as np
 from numpy import empty, ndarray
 
 from thermoscope import kernels
-from thermoscope.kernels import array_api, memory, scalar
+from thermoscope.kernels import FEW, SCALAR_TO, array_api, asked, memory, scalar
 
 if TYPE_CHECKING:
     from typing import Any, SupportsIndex, TypeAlias
@@ -30,8 +30,6 @@ __all__ = ["log_softmax", "softmax"]
 # What the compiled kernels work on as it is, in the byte order of the machine: NumPy has one object
 # for each of them.
 FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
-# So many elements may take as much memory as `memory` looks after.
-MANY = memory.LARGE // FLOAT64.itemsize
 
 
 def softmax(
@@ -465,51 +463,73 @@ def _quick(
     """
     if type(logits) is not ndarray:
         return None
-    dtype, size = logits.dtype, logits.size
+    dtype, size, dimensions = logits.dtype, logits.size, logits.ndim
     if (
-        (dtype is not FLOAT32 and dtype is not FLOAT64)
-        or not size
-        or not logits.flags.carray
         # Most calls go no further to the right.
-        or ((axis != -1 or type(axis) is not int) and not _last(axis, logits.ndim))
-        or not (dimensions := logits.ndim)
+        ((axis != -1 or type(axis) is not int) and not _last(axis, dimensions))
         or (t := temperature if type(temperature) is float else _number(temperature)) is None
-        or not t >= 0
+        or not t >= 0.0  # a float, of which Python compares two in half the time
+        or not size
+        or not dimensions
     ):
         return None
-    compute = kernels.compiled_rows(dtype, size, dimensions == 1)
-    if compute is None:
-        few = kernels.tiny(size) and (out is None or _fits(out, logits))
-        return _numbers(log, logits, t, out) if few else None
-    if out is None:
-        if size < MANY:
-            # From a number NumPy makes a shape in half the time that it takes for a tuple.
-            result = empty(size if dimensions == 1 else logits.shape, dtype)
-        else:
-            result = memory.empty(logits.shape, dtype)
+    if size > SCALAR_TO or asked() is not None:
+        return _many(log, logits, t, out)
+    pair = FEW.get(dtype)
+    if pair is None:
+        known = dtype.char in "fd" and (out is None or _fits(out, logits))
+        return _numbers(log, logits, t, out) if known else None
+    result = out
+    if result is None:
+        # From a number NumPy makes a shape in half the time that it takes for a tuple.
+        result = empty(size if dimensions == 1 else logits.shape, dtype)
     elif (
-        type(out) is ndarray
-        and out.dtype is dtype
-        and out.ndim == dimensions  # `compute` looks at the rest of the shape
-        and out.flags.carray
-        and (
-            size <= kernels.SCALAR_TO  # and may overlap
-            or out is logits
-            or (out.base is None and logits.base is None)  # which to see takes less time
-            or not np.may_share_memory(out, logits)
-        )
+        type(result) is not ndarray
+        or result.dtype is not dtype
+        or result.ndim != dimensions  # the kernel looks at the rest of the shape
+        or not result.flags.carray
     ):
-        result = out
-    else:
         return None
-    if dimensions <= 2:
-        done = compute(logits, t, log, result)
-    elif result.shape != logits.shape:
-        return None
+    if dimensions == 1:
+        done = pair[0](logits, t, log, result)
+    elif dimensions == 2:
+        done = pair[1](logits, t, log, result)
     else:
         shape = (-1, logits.shape[-1])
-        done = compute(logits.reshape(shape), t, log, result.reshape(shape))
+        done = result.shape == logits.shape and pair[1](
+            logits.reshape(shape), t, log, result.reshape(shape)
+        )
     return result if done else None
+
+
+def _many(
+    log: bool,  # noqa: FBT001 - as in `softmax`
+    logits: NDArray[Any],
+    t: float,
+    out: Result | None,
+) -> Result | None:
+    """Return what comes of rows that lie as the fused kernel wants them, None of anything else."""
+    dtype = logits.dtype
+    if (dtype is not FLOAT32 and dtype is not FLOAT64) or not logits.flags.carray:
+        return None
+    compute = getattr(kernels.choose(logits.size), "rows", None)
+    if compute is None:
+        return None
+    result = out
+    if result is None:
+        result = memory.empty(logits.shape, dtype)
+    elif not (
+        type(result) is ndarray
+        and result.dtype is dtype
+        and result.flags.carray
+        and (
+            result is logits
+            or (result.base is None and logits.base is None)  # which to see takes less time
+            or not np.may_share_memory(result, logits)
+        )
+    ):
+        return None
+    return result if compute(logits, t, log, result) else None
 
 
 def _few(
@@ -597,7 +617,7 @@ def _fits(out: Result, logits: NDArray[Any]) -> bool:
 
 
 def _short_list(value: object) -> NDArray[Any] | None:
-    if not isinstance(value, (list, tuple)) or len(value) > kernels.SCALAR_TO:
+    if not isinstance(value, (list, tuple)) or len(value) > SCALAR_TO:
         return None
     try:
         return np.asarray(value)

@@ -15,17 +15,20 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-__all__ = ["choose", "compiled_rows", "thread_count", "tiny", "use"]
+__all__ = ["FEW", "asked", "choose", "thread_count", "tiny", "use"]
 
 # Up to so many elements, rows are quicker worked number by number than by NumPy.
 SCALAR_TO = 512
-# From so many elements on numba, with which ten times as many take no longer, is worth its loading.
-FUSED_FROM = 1024
+# From there on numba, with which ten times as many take no longer, is worth its loading.
+FUSED_FROM = SCALAR_TO + 1
 
-# The scalar kernel compiled, by dtype, from when the fused one is loaded: it gives the same digits.
-_few: Any = None
+# The scalar kernel compiled, `thermoscope.kernels.few.ROWS`, from when the fused one is loaded: it
+# gives the same digits.
+FEW: dict[np.dtype[Any], tuple[Any, Any]] = {}
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
+# Which kernel `use` names, None if none: what small arrays have no time for is a function of ours.
+asked = _kernel.get
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
@@ -36,31 +39,15 @@ def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types kno
     inside of `use`, the one that it names. (Before it comes to that, rows along the last axis that
     are `tiny` are given to the scalar kernel.)
     """
-    name = _kernel.get()
+    name = asked()
     if name is None:
         name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
     return _module(name)
 
 
-def compiled_rows(
-    dtype: np.dtype[Any],
-    size: int,
-    vector: bool,  # noqa: FBT001 - a name takes time
-) -> Any:  # noqa: ANN401 - likewise
-    """Return the compiled function for rows of `size` elements in all, None if none is to be had.
-
-    It takes the rows, a temperature, whether the logarithm is wanted, and where the result goes:
-    both C-contiguous vectors, or else matrices, of the dtype, float32 or float64. It returns
-    whether it did the work.
-    """
-    if size <= SCALAR_TO and _kernel.get() is None:
-        return _few and _few[dtype][vector]
-    return getattr(choose(size), "rows", None)
-
-
 def tiny(size: int) -> bool:
     """Return whether rows of so many elements are for the scalar kernel."""
-    return 0 < size <= SCALAR_TO and _kernel.get() is None
+    return 0 < size <= SCALAR_TO and asked() is None
 
 
 @contextmanager
@@ -97,7 +84,7 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
     if kernel == "fused" and not _has_numba():
         raise ImportError("the fused kernel needs numba: pip install 'thermoscope[fast]'")
     before, threads_before = (
-        _kernel.set(kernel or _kernel.get()),
+        _kernel.set(kernel or asked()),
         _threads.set(threads or _threads.get()),
     )
     try:
@@ -114,10 +101,9 @@ def thread_count() -> int:
 
 @cache
 def _module(name: str) -> Any:  # noqa: ANN401 - likewise
-    global _few  # noqa: PLW0603 - whatever is loaded is so for the whole process
     module = import_module(f"thermoscope.kernels.{name}")
     if name == "fused":
-        _few = import_module("thermoscope.kernels.few").ROWS
+        FEW.update(import_module("thermoscope.kernels.few").ROWS)
     return module
 
 

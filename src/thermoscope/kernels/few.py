@@ -90,59 +90,69 @@ def _log_shares(total, wide, shares, lows):
         shares[k] = share
 
 
-def rows(logits, temperature, log, out):
-    """Write softmax(logits / temperature) or its logarithm of one row or of several to `out`.
+@njit
+def _shares(logits, temperature, log, shares, lows):
+    """Put what becomes of a row in its place; return whether it is ordinary."""
+    top = logits[0]
+    for logit in logits:
+        top = max(top, logit)
+    total = _weights(logits, np.float64(top), temperature, log, shares, lows)
+    if log:
+        _log_shares(total, logits.itemsize == 8, shares, lows)
+    else:
+        for k in range(len(shares)):
+            shares[k] /= total
+    return not math.isnan(total)  # infinities and overflows have become that
 
-    Return whether all are ordinary, and fit in there. If not, nothing is written. `out` may overlap
-    the logits.
-    """
+
+@njit
+def _rows(logits, temperature, log, out):
     if not 1 / LARGEST <= temperature <= LARGEST or logits.shape != out.shape:
         return False
-    lanes, lane, target = logits.shape[-1], borrowed(logits.reshape(-1)), borrowed(out.reshape(-1))
-    shares_ = np.empty(len(lane))
-    lows_ = np.empty(len(lane)) if log else shares_  # else there are none
+    rows, targets = borrowed(logits), borrowed(out)
+    shares_ = np.empty(rows.shape)
+    lows_ = np.empty(rows.shape[1]) if log else shares_[0]  # else there are none
     shares, lows = borrowed(shares_), borrowed(lows_)
-    for begin in range(0, len(lane), lanes):
-        row, own = lane[begin : begin + lanes], shares[begin : begin + lanes]
-        top = row[0]
-        for logit in row:
-            top = max(top, logit)
-        own_lows = lows[begin : begin + lanes]
-        total = _weights(row, np.float64(top), temperature, log, own, own_lows)
-        if math.isnan(total):  # infinities and overflows have become that
+    for k in range(len(rows)):
+        if not _shares(rows[k], temperature, log, shares[k], lows):
             return False
-        if log:
-            _log_shares(total, logits.itemsize == 8, own, own_lows)
-        else:
-            own /= total
-    for k in range(len(lane)):
-        target[k] = shares[k]
+    for k in range(len(rows)):
+        target, own = targets[k], shares[k]
+        for lane in range(len(target)):
+            target[lane] = own[lane]
     keep((shares_, lows_))
     return True
 
 
-_compiled: Final = compiled(
-    rows,
-    [
-        types.boolean(array, types.float64, types.boolean, array)
-        for kind in (types.float32, types.float64)
-        for array in (kind[:, ::1], kind[::1])
-    ],
-    nogil=False,  # to give the lock away and take it again takes as long as ten lanes
-)
+def matrix(logits, temperature, log, out):
+    """Write softmax(logits / temperature) or its logarithm of rows to `out`.
+
+    Return whether all are ordinary, and fit in there. If not, nothing is written. `out` may overlap
+    the logits.
+    """
+    return _rows(logits, temperature, log, out)
 
 
-def _entry(array):
+def vector(logits, temperature, log, out):
+    """Do what `matrix` does for one row alone."""
+    return _rows(logits[None], temperature, log, out[None])
+
+
+def _entry(function, number, dimensions):
     """Return what works arrays of a type, called without numba's look at their types.
 
     That takes as long as ten lanes, and the callers have looked already. They must: an array of
-    another number of axes would be read beyond its end.
+    another number of axes would be read beyond its end. The logits may lie in any way.
     """
-    return _compiled.overloads[array, types.float64, types.boolean, array].entry_point
+    logits = types.Array(number, dimensions, "A", aligned=False)
+    signature = logits, types.float64, types.boolean, types.Array(number, dimensions, "C")
+    # To give the lock away and take it again takes as long as ten lanes.
+    dispatcher = compiled(function, [types.boolean(*signature)], nogil=False)
+    return dispatcher.overloads[signature].entry_point
 
 
-# By dtype: what works C-contiguous matrices, and what works such vectors.
+# By dtype: what works a vector, and what works a matrix, into one that is C-contiguous.
 ROWS: Final = {
-    np.dtype(str(kind)): (_entry(kind[:, ::1]), _entry(kind[::1]))
-    for kind in (types.float32, types.float64)
+    np.dtype(str(number)): (_entry(vector, number, 1), _entry(matrix, number, 2))
+    for number in (types.float32, types.float64)
 }

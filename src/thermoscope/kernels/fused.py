@@ -1602,7 +1602,10 @@ def log_softmax(
 
 
 def rows(logits: Array, temperature: float, log: bool, out: Array) -> bool:
-    """Do what `thermoscope.kernels.compiled_rows` says."""
+    """Write softmax(logits / temperature) or its logarithm of rows to `out`, or return False.
+
+    Both are C-contiguous and of one dtype, float32 or float64.
+    """
     if logits.shape != out.shape or logits.shape[-1] == 1:
         return False
     shape = (-1, logits.shape[-1])
