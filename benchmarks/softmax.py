@@ -46,8 +46,8 @@ SHAPES = (
     ((4096, 4096), 0),
 )
 THREADS = (1, 2)
-TURN = 0.02  # seconds that a contender's turn lasts at least, or one call
-PAUSE = 0.05  # seconds before a turn, in which the last contender's threads stop to spin
+TURN = 0.01  # seconds that a contender's turn lasts at least, or one call
+PAUSE = 0.05  # seconds before a turn, in which the last contender's other threads stop to spin
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
@@ -93,7 +93,7 @@ def measure(repeats: int, match: str) -> None:
             counts[key] = max(1, int(TURN / seconds(call, 1)))
         for _ in range(repeats):
             for key, call in calls.items():
-                sleep(PAUSE)
+                sleep(PAUSE if thread_count() > 1 else 0)
                 call()  # wakes its own threads
                 times[key].append(seconds(call, counts[key]))
         for (name, given), turns in times.items():
@@ -142,7 +142,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.softmax", description=__doc__)
     parser.add_argument(
-        "--repeats", type=int, default=25, help="turns of each contender (default 25)"
+        "--repeats", type=int, default=50, help="turns of each contender (default 50)"
     )
     parser.add_argument("--match", default="", help="only where it is in 'float32 (50000, 1000)'")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)

@@ -27,7 +27,7 @@ import math
 import os
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -66,7 +66,6 @@ from thermoscope.kernels.team import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from typing import Any
 
     from numpy.typing import NDArray
 
@@ -1606,10 +1605,15 @@ def rows(logits: Array, temperature: float, log: bool, out: Array) -> bool:
 
     Both are C-contiguous and of one dtype, float32 or float64.
     """
-    if logits.shape != out.shape or logits.shape[-1] == 1:
+    shape = logits.shape
+    if shape != out.shape or shape[-1] == 1:
         return False
-    shape = (-1, logits.shape[-1])
-    _rows(logits.reshape(shape), np.array((temperature,)), out.reshape(shape), log)
+    t = np.empty(1)
+    t[0] = temperature
+    if len(shape) != 2:
+        shape = (-1, shape[-1])
+        logits, out = logits.reshape(shape), out.reshape(shape)
+    _rows(logits, t, out, log)
     return True
 
 
@@ -1671,7 +1675,6 @@ def _compute(
         and result.flags.aligned
         and (inner == 1 or inner >= NARROW)
     ):
-        # Views of their own, whose flags may be set.
         shape = (-1, z.shape[lane]) if inner == 1 else (-1, z.shape[lane], inner)
         work = _rows if inner == 1 else _columns_of
         work(z.reshape(shape), _flat(t), result.reshape(shape), log)
@@ -1694,23 +1697,23 @@ def _flat(temperature: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _rows(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
-    """Work the rows of a matrix, which is a view of its own."""
+    """Work the rows of a matrix."""
     slices, lanes = z.shape
     if slices > ROWS:
         for start in range(0, slices, ROWS):
             part = slice(start, start + ROWS)
             _rows(z[part], t[part] if len(t) > 1 else t, out[part], log)
         return
-    # One type for numba, be the logits read-only or not.
-    z.setflags(write=False)
-    threads, helpers, parts = _shared(z.size)
+    threads, helpers, parts = _shared(slices * lanes)
+    declined: Lanes | None
     if slices < threads and lanes >= PARTED_FROM:
         declined = np.zeros(slices, np.bool_)
+        work = _compiled(_do_row, z.dtype, 1)
         for i in range(slices):
             t_i = float(t[i if len(t) > 1 else 0])
-            declined[i] = not _do_row(team.desk, helpers, z[i], t_i, out[i], log)
+            declined[i] = not work(team.desk, helpers, z[i], t_i, out[i], log)
     else:
-        work = _do_short_rows if _is_short(out, log) else _do_long_rows
+        work = _compiled(_way_of(slices, lanes, z.itemsize, log), z.dtype, 2)
         declined = work(team.desk, helpers, min(parts, slices), log, z, t, out)
     if declined is not None:
         for some in _indices(declined, lanes):
@@ -1719,20 +1722,37 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
             out[some] = rows
 
 
-def _is_short(rows: Array, log: bool) -> bool:
-    """Return if rows are worked by `_do_short_rows`."""
-    slices, lanes = rows.shape
+def _way_of(slices: int, lanes: int, itemsize: int, log: bool) -> Any:
+    """Return what works so many rows of so many lanes."""
     many = slices >= SHORT_FROM and not log
-    return bool(lanes * rows.itemsize < SHORT_SHARES if many else lanes < SHORT)
+    short = lanes * itemsize < SHORT_SHARES if many else lanes < SHORT
+    return _do_short_rows if short else _do_long_rows
+
+
+@functools.cache
+def _compiled(work: Any, dtype: np.dtype[Any], dimensions: int) -> Callable[..., Any]:
+    """Return a compiled function for arrays of a dtype, called without numba's look at their types.
+
+    That takes as long as to work 4,000 lanes. Arrays of another type would be misread.
+    """
+    z = types.Array(from_dtype(dtype), dimensions, "C", readonly=True)
+    out, t = z.copy(readonly=False), types.float64
+    signature = [types.int64[::1], types.int64]
+    if work is _do_row:
+        signature += [z, t, out, types.boolean]
+    else:
+        signature += [types.int64, types.boolean, z, t[::1], out]
+    entry: Callable[..., Any] = work.compile(tuple(signature))
+    return entry
 
 
 def _columns_of(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
     """Work the columns of matrices."""
     matrices, lanes, columns = z.shape
-    z.setflags(write=False)
     _, helpers, parts = _shared(z.size)
     parts = min(parts, max(matrices, columns // NARROW))
-    declined = _do_columns(team.desk, helpers, parts, log, z, t, out)
+    work = _compiled(_do_columns, z.dtype, 3)
+    declined = work(team.desk, helpers, parts, log, z, t, out)
     if declined is not None:
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
         for some in _indices(declined, lanes):
@@ -1770,10 +1790,8 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
         np.copyto(copy, z, casting="unsafe")
         if mask is not None:
             np.copyto(copy, -np.inf, where=~mask)
-        z = rows.view()
-        z.setflags(write=False)
-        work = _do_short_rows if _is_short(rows, log) else _do_long_rows
-        declined = work(team.desk, 0, 1, log, z, t, rows)
+        work = _compiled(_way_of(*rows.shape, rows.itemsize, log), rows.dtype, 2)
+        declined = work(team.desk, 0, 1, log, rows, t, rows)
         if declined is not None:
             some = np.flatnonzero(declined)
             odd = rows[some]
