@@ -47,7 +47,10 @@ SHAPES = (
 )
 THREADS = (1, 2)
 TURN = 0.01  # seconds that a contender's turn lasts at least, or one call
-PAUSE = 0.05  # seconds before a turn, in which the last contender's other threads stop to spin
+# Where it may use several threads, seconds before a turn in which the last contender's threads stop
+# to spin, and then seconds in which its own wake up and a virtual machine gives each a core again.
+PAUSE = 0.05
+WARM = 0.01
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
@@ -93,8 +96,9 @@ def measure(repeats: int, match: str) -> None:
             counts[key] = max(1, int(TURN / seconds(call, 1)))
         for _ in range(repeats):
             for key, call in calls.items():
-                sleep(PAUSE if thread_count() > 1 else 0)
-                call()  # wakes its own threads
+                if thread_count() > 1:
+                    sleep(PAUSE)
+                    seconds(call, max(1, int(counts[key] * WARM / TURN)))
                 times[key].append(seconds(call, counts[key]))
         for (name, given), turns in times.items():
             row = [dtype.__name__, shape, name, given, z.size, turns]

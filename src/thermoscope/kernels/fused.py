@@ -87,11 +87,13 @@ SHORT: Final = 48
 SHORT_SHARES: Final = 640
 SHORT_FROM: Final = 64
 # Fewer elements than this are not worth another thread, and fewer than that not several parts for
-# each. Nor are rows of fewer lanes worth being worked in parts, of so many blocks each.
+# each. Nor are rows of fewer lanes worth being worked in parts, of some so many blocks each: that
+# makes a multiple of so many parts, of which two or four threads have as many each.
 THREADED_FROM: Final = 1 << 16
 MANY: Final = 1 << 19
 PARTED_FROM: Final = 1 << 16
 PART: Final = 4
+EVEN: Final = 4
 # So many rows are worked in one go: to have more marked as declined or not takes new pages.
 ROWS: Final = 1 << 16
 # A piece that is copied, so that it lies as the loops want it, has so many elements.
@@ -1559,7 +1561,8 @@ def _do_row(desk, helpers, z, temperature, out, log):
         _copy(source, copy)
         source = borrowed(copy)
     magics = np.zeros(-(-len(row) // BLOCK), out.dtype)
-    sums = np.empty((-(-len(magics) // PART), 2))
+    parts = EVEN * max(1, (len(magics) + EVEN * PART // 2) // (EVEN * PART))
+    sums = np.empty((parts, 2))
     job = team.counts(helpers), sums, magics
     total, total_low, magic = math.nan, 0.0, c.zero
     nothing = (total, total_low)
