@@ -145,10 +145,10 @@ def _entry(function, number, dimensions):
     another number of axes would be read beyond its end. The logits may lie in any way.
     """
     logits = types.Array(number, dimensions, "A", aligned=False)
-    signature = logits, types.float64, types.boolean, types.Array(number, dimensions, "C")
+    out = types.Array(number, dimensions, "C")
     # To give the lock away and take it again takes as long as ten lanes.
-    dispatcher = compiled(function, [types.boolean(*signature)], nogil=False)
-    return dispatcher.overloads[signature].entry_point
+    dispatcher = compiled(function, nogil=False)
+    return dispatcher.compile((logits, types.float64, types.boolean, out))
 
 
 # By dtype: what works a vector, and what works a matrix, into one that is C-contiguous.

@@ -1711,12 +1711,12 @@ def _rows(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None:
     declined: Lanes | None
     if slices < threads and lanes >= PARTED_FROM:
         declined = np.zeros(slices, np.bool_)
-        work = _compiled(_do_row, z.dtype, 1)
+        work = _entry(_do_row, z.dtype, 1)
         for i in range(slices):
             t_i = float(t[i if len(t) > 1 else 0])
             declined[i] = not work(team.desk, helpers, z[i], t_i, out[i], log)
     else:
-        work = _compiled(_way_of(slices, lanes, z.itemsize, log), z.dtype, 2)
+        work = _entry(_way_of(slices, lanes, z.itemsize, log), z.dtype, 2)
         declined = work(team.desk, helpers, min(parts, slices), log, z, t, out)
     if declined is not None:
         for some in _indices(declined, lanes):
@@ -1733,10 +1733,10 @@ def _way_of(slices: int, lanes: int, itemsize: int, log: bool) -> Any:
 
 
 @functools.cache
-def _compiled(work: Any, dtype: np.dtype[Any], dimensions: int) -> Callable[..., Any]:
-    """Return a compiled function for arrays of a dtype, called without numba's look at their types.
+def _entry(work: Any, dtype: np.dtype[Any], dimensions: int) -> Callable[..., Any]:
+    """Return what works arrays of a dtype, called without numba's look at their types.
 
-    That takes as long as to work 4,000 lanes. Arrays of another type would be misread.
+    That takes as long as 4,000 lanes. Arrays of another type would be misread.
     """
     z = types.Array(from_dtype(dtype), dimensions, "C", readonly=True)
     out, t = z.copy(readonly=False), types.float64
@@ -1754,7 +1754,7 @@ def _columns_of(z: Array, t: NDArray[np.float64], out: Array, log: bool) -> None
     matrices, lanes, columns = z.shape
     _, helpers, parts = _shared(z.size)
     parts = min(parts, max(matrices, columns // NARROW))
-    work = _compiled(_do_columns, z.dtype, 3)
+    work = _entry(_do_columns, z.dtype, 3)
     declined = work(team.desk, helpers, parts, log, z, t, out)
     if declined is not None:
         z, out = np.moveaxis(z, 1, -1), np.moveaxis(out, 1, -1)
@@ -1793,7 +1793,7 @@ def _piece(z: Array, t: NDArray[np.float64], mask: Lanes | None, out: Array, *, 
         np.copyto(copy, z, casting="unsafe")
         if mask is not None:
             np.copyto(copy, -np.inf, where=~mask)
-        work = _compiled(_way_of(*rows.shape, rows.itemsize, log), rows.dtype, 2)
+        work = _entry(_way_of(*rows.shape, rows.itemsize, log), rows.dtype, 2)
         declined = work(team.desk, 0, 1, log, rows, t, rows)
         if declined is not None:
             some = np.flatnonzero(declined)

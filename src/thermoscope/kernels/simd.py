@@ -57,16 +57,16 @@ ROOMY: Final = "+avx512f" in (config.CPU_FEATURES or get_host_cpu_features().fla
 BESIDE: Final = 2 if ROOMY else 1
 
 
-def compiled(function, signatures=None, *, nogil=True):
-    """Compile, by default for what is called and to run without the interpreter's lock.
+def compiled(function, *, nogil=True):
+    """Compile for what is called, by default to run without the interpreter's lock.
 
     That happens once for all processes where a cache can be kept.
     """
     options = {"nogil": nogil, "error_model": "numpy"}
     try:
-        return njit(signatures, cache=True, **options)(function)
+        return njit(cache=True, **options)(function)
     except RuntimeError:  # neither beside this file nor in a home may be written
-        return njit(signatures, **options)(function)
+        return njit(**options)(function)
 
 
 class Vector(types.Type):
