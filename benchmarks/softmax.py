@@ -47,10 +47,8 @@ SHAPES = (
 )
 THREADS = (1, 2)
 TURN = 0.01  # seconds that a contender's turn lasts at least, or one call
-# Where it may use several threads, seconds before a turn in which the last contender's threads stop
-# to spin, and then seconds in which its own wake up and a virtual machine gives each a core again.
+# Seconds before a turn in which the last contender's threads, where there are some, stop to spin.
 PAUSE = 0.05
-WARM = 0.01
 
 
 def copy(z: NDArray[Any], axis: int, *, given: bool) -> Call:  # noqa: ARG001
@@ -98,7 +96,9 @@ def measure(repeats: int, match: str) -> None:
             for key, call in calls.items():
                 if thread_count() > 1:
                     sleep(PAUSE)
-                    seconds(call, max(1, int(counts[key] * WARM / TURN)))
+                    # As much again, in which its own wake up and a virtual machine gives each a
+                    # core again, does not count.
+                    seconds(call, counts[key])
                 times[key].append(seconds(call, counts[key]))
         for (name, given), turns in times.items():
             row = [dtype.__name__, shape, name, given, z.size, turns]

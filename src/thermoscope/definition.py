@@ -473,7 +473,7 @@ def _quick(
         or not dimensions
     ):
         return None
-    if size > SCALAR_TO or asked() is not None:
+    if size > SCALAR_TO or asked() is not None:  # not `tiny`, without a call
         return _many(log, logits, t, out)
     pair = FEW.get(dtype)
     if pair is None:
