@@ -120,6 +120,17 @@ def rows() -> Iterator[Case]:
             # The long row is there for its sum; a few temperatures show it.
             if len(logits) < 100 or temperature in (0.1, 1.0, 100.0):
                 yield case(name, logits, temperature)
+    # Found by attack: definition.ts was off by 3 to 4 doubles here.
+    yield case("five entries", [1.81, 2.92, 1.59, -0.604, 2.35], 0.12)
+    offset = [91181.841, 91190.2095, 91182.8913, 91190.981]
+    offset += [91190.1803, 91187.1076, 91184.0894, 91186.7728]
+    yield case("eight entries with an offset", offset, 1.3)
+    dominated = [13.0, 8.906, 0.7339, 8.946, 3.931, 10.23, 9.162, 2.057]
+    yield case("one entry far above seven", dominated, 0.65)
+    yield case("two values", [1.96] * 34 + [0.848] * 8, 0.18)
+    yield case("evenly spaced entries", [round(-0.0026 * i, 4) for i in range(128)], 0.59)
+    # z - max rounds in the same way for 800 entries, which exp multiplies by z / T = 5.8.
+    yield case("differences that round alike", [2.0**53] + [-0.91] * 800, 1.54e15)
     for temperature in (0.0, tiny, 1e-300, 0.01, 1.0, 1e4, 1e300, huge, INF):
         yield case("plus infinity wins", [1.0, INF, 0.0, INF], temperature)
         yield case("all minus infinity", [-INF, -INF], temperature)

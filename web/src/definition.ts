@@ -8,15 +8,20 @@
  * number i nearest to (z - max) / (c T), what is left, (z - max) - i c T, is found exactly from
  * c T in two parts, and is so small that dividing it by T rounds nothing that counts. Then
  * exp = 2^(i / 64) exp(rest), from a table of the 64 fractions and a short series.
+ * A row's total and its inverse are kept in two parts, and so is each exponential until it is
+ * divided by the total. Nothing but +, -, * and / goes into a probability, which IEEE 754 defines
+ * to the last bit: the bound holds in every browser, whatever its Math.exp is worth. (Math.log1p
+ * and Math.exp make the entropy and the perplexity.)
  * (P. T. P. Tang, "Table-driven implementation of the exponential function in IEEE
  * floating-point arithmetic", ACM TOMS 15, 1989; the reduction by c T instead of c is ours.)
  */
 
 /*
  * Of many logits, most lie so near to their neighbours in the sorted row that one exponential
- * does for a whole chunk of them: with the middle c of a chunk and its half width h,
+ * does for a whole chunk of them: with the mean c of a chunk and the largest distance h from it,
  * exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
- * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. Where x
+ * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. About the
+ * mean it has no linear term, so what it adds, and the rounding of that, is small. Where x
  * is too large for that, the lanes are taken one by one. (This is the far field of the fast
  * multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle simulations",
  * J. Comput. Phys. 73, 1987.)
@@ -43,9 +48,9 @@ const STEPS = 64;
 const C_HIGH_BITS = 34;
 /** Lanes in a chunk. */
 const CHUNK = 32;
-/** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54. */
+/** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54 of the sum. */
 const TERMS = 12;
-const NEAR = 0.3;
+const NEAR = 0.33;
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -86,10 +91,25 @@ const C_LOW = 1.90821492927058770002e-10 / STEPS;
   }
 }
 
-/** What rounding threw away in total = a + b (Knuth). */
-function sumError(a: number, b: number, total: number): number {
+/** TwoSum (Knuth): the rounding error of total = a + b. */
+function twoSumError(a: number, b: number, total: number): number {
   const virtual = total - a;
   return a - (total - virtual) + (b - virtual);
+}
+
+/** Split (Veltkamp): the upper 26 bits of a; products of two such halves are exact. */
+function upperHalf(a: number): number {
+  const split = a * SPLITTER;
+  return split - (split - a);
+}
+
+/** TwoProduct (Dekker): the rounding error of product = a * b, for |a|, |b| < 2^996, |a b| > 2^-969. */
+function twoProductError(a: number, b: number, product: number): number {
+  const aHigh = upperHalf(a);
+  const bHigh = upperHalf(b);
+  const aLow = a - aHigh;
+  const bLow = b - bHigh;
+  return aHigh * bHigh - product + aHigh * bLow + aLow * bHigh + aLow * bLow;
 }
 
 /** The constants of one temperature: exp(difference / (T shrink)) for many differences. */
@@ -110,31 +130,31 @@ class Exponential {
     this.perStep = 1 / (t * C_HIGH);
     this.floor = (UNDERFLOW * t) / this.stretch;
     // c T in two parts, the first so short that its product with a whole number of steps is exact.
-    const split = t * SPLITTER;
-    const tHigh = split - (split - t);
-    const tLow = t - tHigh;
     const product = t * C_HIGH;
-    const cSplit = C_HIGH * SPLITTER;
-    const cHigh = cSplit - (cSplit - C_HIGH);
-    const cLow = C_HIGH - cHigh;
-    const error =
-      tHigh * cHigh - product + tHigh * cLow + tLow * cHigh + tLow * cLow + t * C_LOW;
+    const error = twoProductError(t, C_HIGH, product) + t * C_LOW;
     const shortener = product * 2 ** (53 - C_HIGH_BITS);
     this.stepHigh = product + shortener - shortener;
     this.stepLow = product - this.stepHigh + error;
   }
 
-  /** exp((difference + error) / (T shrink)), for a difference from `floor` to 0. */
-  weight(difference: number, error: number): number {
-    const d = difference * this.stretch;
-    const i = (d * this.perStep - 0.5) | 0;
-    const rest = d - i * this.stepHigh + (error * this.stretch - i * this.stepLow);
+  /** The whole number nearest to difference / (c T shrink), for a difference from `floor` to 0. */
+  steps(difference: number): number {
+    return (difference * this.stretch * this.perStep - 0.5) | 0;
+  }
+
+  /**
+   * The tail with which exp((difference + error) / (T shrink)) = POWER * (FRACTION + tail), to
+   * 2^-57 of it; |tail| < 0.011.
+   */
+  tail(difference: number, error: number, steps: number): number {
+    const rest =
+      difference * this.stretch - steps * this.stepHigh +
+      (error * this.stretch - steps * this.stepLow);
     const r = rest * this.inverse;
     const series =
       r + r * r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
-    const j = i & (STEPS - 1);
-    const fraction = FRACTION[j]!;
-    return POWER[(i >> 6) - LOWEST_POWER]! * (fraction + (fraction * series + FRACTION_LOW[j]!));
+    const j = steps & (STEPS - 1);
+    return FRACTION[j]! * series + FRACTION_LOW[j]!;
   }
 }
 
@@ -196,9 +216,13 @@ export class Distribution {
   /** By rank: (z - max) * shrink, and what rounding threw away of it. */
   private readonly differences: Float64Array;
   private readonly errors: Float64Array;
-  /** By chunk of ranks: the middle, half of the width, and sum v^k / k! for k from 1 to TERMS. */
-  private readonly middles: Float64Array;
-  private readonly halves: Float64Array;
+  /**
+   * By chunk of ranks: the mean difference and the mean error, the largest distance from the
+   * mean, and sum v^k / k! for k from 1 to TERMS.
+   */
+  private readonly means: Float64Array;
+  private readonly meanErrors: Float64Array;
+  private readonly radii: Float64Array;
   private readonly series: Float64Array;
 
   constructor(logits: Float64Array) {
@@ -228,19 +252,28 @@ export class Distribution {
     }
 
     const chunks = Math.floor(open / CHUNK);
-    this.middles = new Float64Array(chunks);
-    this.halves = new Float64Array(chunks);
+    this.means = new Float64Array(chunks);
+    this.meanErrors = new Float64Array(chunks);
+    this.radii = new Float64Array(chunks);
     this.series = new Float64Array(TERMS * chunks);
     for (let chunk = 0; chunk < chunks; chunk++) {
       const start = chunk * CHUNK;
+      const end = start + CHUNK;
       const highest = this.differences[start]!;
-      const lowest = this.differences[start + CHUNK - 1]!;
-      const half = highest / 2 - lowest / 2;
-      const middle = highest - half;
-      this.middles[chunk] = middle;
-      this.halves[chunk] = half;
-      for (let rank = start; half > 0 && rank < start + CHUNK; rank++) {
-        const v = (this.differences[rank]! - middle + this.errors[rank]!) / half;
+      const lowest = this.differences[end - 1]!;
+      let below = 0;
+      let meanError = 0;
+      for (let rank = start; rank < end; rank++) {
+        below += (highest - this.differences[rank]!) / CHUNK;
+        meanError += this.errors[rank]! / CHUNK;
+      }
+      const mean = highest - below;
+      const radius = Math.max(highest - mean, mean - lowest);
+      this.means[chunk] = mean;
+      this.meanErrors[chunk] = meanError;
+      this.radii[chunk] = radius;
+      for (let rank = start; radius > 0 && rank < end; rank++) {
+        const v = (this.differences[rank]! - mean + (this.errors[rank]! - meanError)) / radius;
         let term = 1;
         for (let k = 1; k <= TERMS; k++) {
           term *= v / k;
@@ -277,28 +310,41 @@ export class Distribution {
     const rest = near + after.sum;
     const restLow =
       before.low + inside.low + after.low +
-      sumError(before.sum, inside.sum, near) + sumError(near, after.sum, rest);
+      twoSumError(before.sum, inside.sum, near) + twoSumError(near, after.sum, rest);
     const total = 1 + rest;
-    const totalLow = restLow + sumError(1, rest, total);
+    const totalLow = restLow + twoSumError(1, rest, total);
     const mean =
       ((before.moment + inside.moment + after.moment) * exponential.inverse) / total;
     const entropy = Math.log1p(rest + restLow) - mean;
 
     const topInside = first === 0 && last > 0 ? 1 : 0;
     const outside = (before.sum + after.sum + (1 - topInside)) / total;
-    const correction = 1 - totalLow / total;
+    // 1 / (total + totalLow) in two parts: one Newton step.
+    const inverse = 1 / total;
+    const product = total * inverse;
+    const inverseLow =
+      (1 - product - twoProductError(total, inverse, product) - totalLow * inverse) * inverse;
     return frame(
       temperature,
       entropy,
-      correction / total,
+      inverse + inverseLow,
       outside,
       outside + (inside.sum + topInside) / total,
       (logit) => {
         if (logit === -Infinity) return 0;
         const difference = this.difference(logit);
         if (difference < exponential.floor) return 0;
-        const weight = exponential.weight(difference, this.error(logit, difference));
-        return (weight * correction) / total;
+        const steps = exponential.steps(difference);
+        const fraction = FRACTION[steps & (STEPS - 1)]!;
+        const tail = exponential.tail(difference, this.error(logit, difference), steps);
+        // FastTwoSum (Dekker).
+        const high = fraction + tail;
+        const low = tail - (high - fraction);
+        const quotient = high * inverse;
+        const quotientLow =
+          twoProductError(high, inverse, quotient) + (high * inverseLow + low * inverse);
+        // The power comes last: it is exact, unless the result is subnormal.
+        return POWER[(steps >> 6) - LOWEST_POWER]! * (quotient + quotientLow);
       },
     );
   }
@@ -312,12 +358,12 @@ export class Distribution {
   private error(logit: number, difference: number): number {
     // Between infinities there is no difference, and no frame asks for it.
     if (!Number.isFinite(difference)) return 0;
-    return sumError(logit * this.shrink, -this.maximum * this.shrink, difference);
+    return twoSumError(logit * this.shrink, -this.maximum * this.shrink, difference);
   }
 
   /** The weights of the ranks in [from, to), and those times z - max, added up. */
   private add(exponential: Exponential, from: number, to: number) {
-    const { differences, errors, middles, halves, series } = this;
+    const { differences, errors, means, meanErrors, radii, series } = this;
     const { floor, stretch } = exponential;
     const perUnit = stretch * exponential.inverse;
     const end = Math.min(to, this.open);
@@ -326,13 +372,20 @@ export class Distribution {
     let moment = 0;
     let rank = from;
     while (rank < end) {
-      let weight: number;
       const difference = differences[rank]!;
       // Sorted: from here on every weight is 0.
       if (difference < floor) break;
       const chunk = rank / CHUNK;
-      const x = rank % CHUNK === 0 && rank + CHUNK <= end ? halves[chunk]! * perUnit : NaN;
-      if (x <= NEAR && differences[rank + CHUNK - 1]! >= floor) {
+      const x = rank % CHUNK === 0 && rank + CHUNK <= end ? radii[chunk]! * perUnit : NaN;
+      // One call of `tail` for both: inlined once, it leaves room to inline the rest.
+      const near = x <= NEAR && differences[rank + CHUNK - 1]! >= floor;
+      const point = near ? means[chunk]! : difference;
+      const steps = exponential.steps(point);
+      const power = POWER[(steps >> 6) - LOWEST_POWER]!;
+      const head = power * FRACTION[steps & (STEPS - 1)]!;
+      const tail = power * exponential.tail(point, near ? meanErrors[chunk]! : errors[rank]!, steps);
+      const one = head + tail;
+      if (near) {
         let slope = 0;
         let rest = 0;
         for (let k = TERMS; k > 0; k--) {
@@ -340,18 +393,23 @@ export class Distribution {
           slope = slope * x + k * coefficient;
           rest = rest * x + coefficient;
         }
-        const one = exponential.weight(middles[chunk]!, 0);
-        weight = one * (CHUNK + x * rest);
-        moment += stretch * (weight * middles[chunk]! + one * slope * halves[chunk]!);
+        const most = CHUNK * head;
+        const more = CHUNK * tail + one * (x * rest);
+        const weight = most + more;
+        const total = sum + weight;
+        // FastTwoSum (Dekker), then TwoSum: a chunk may weigh more than the sum so far.
+        low += more - (weight - most) + twoSumError(sum, weight, total);
+        sum = total;
+        moment += stretch * (weight * point + one * slope * radii[chunk]!);
         rank += CHUNK;
       } else {
-        weight = exponential.weight(difference, errors[rank]!);
-        moment += weight * (difference * stretch);
+        const total = sum + one;
+        // FastTwoSum (Dekker), because weights descend; both parts of the weight at once.
+        low += head - (total - sum) + tail;
+        sum = total;
+        moment += one * (point * stretch);
         rank++;
       }
-      const total = sum + weight;
-      low += sumError(sum, weight, total);
-      sum = total;
     }
     return { sum, low, moment };
   }
