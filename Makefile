@@ -8,8 +8,13 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 # Node and npm may be the system's or, where it has none, the ones in .venv.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 APT := $$(test $$(id -u) = 0 || echo sudo -n) apt-get
+MODULE := src/thermoscope/kernels/_native.abi3.so
+# Only the targets below decide: a value from outside would test one kernel twice.
+unexport THERMOSCOPE_NATIVE
+# The tests of numbers, which run once more without the native kernels.
+NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures memory calibration solve)
 
-.PHONY: help explore test format build clean
+.PHONY: help explore test native sanitize format build clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -17,7 +22,7 @@ help: ## say what there is (this)
 explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port 8000"
 	$(BIN)/thermoscope explore $(ARGS)
 
-test: .venv/dev node_modules/.package-lock.json ## run every check and every test
+test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and every test
 	$(BIN)/python -m tools.chromium
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -26,6 +31,14 @@ test: .venv/dev node_modules/.package-lock.json ## run every check and every tes
 	$(IN_VENV) npm test --silent
 	$(IN_VENV) node web/build.js --check
 	$(IN_VENV) pytest
+	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(NUMERICS)
+	$(MAKE) --no-print-directory sanitize
+	$(BIN)/python -m tools.aarch64
+
+native: $(MODULE) ## build the native kernels, where they have changed
+
+sanitize: .venv/dev .venv/compilers ## test the native kernels for errors of memory and threads
+	$(BIN)/python -m tools.sanitize $(ARGS)
 
 format: .venv/dev ## format the Python and mend what ruff can
 	$(BIN)/ruff check --fix
@@ -35,15 +48,35 @@ build: .venv/dev node_modules/.package-lock.json ## build the front end that is 
 	$(IN_VENV) node web/build.js
 
 clean: ## forget everything that was made here
-	rm -rf .venv node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(MODULE) $(MODULE:.abi3.so=.txt) .venv node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
+# The page computes in the browser: nobody waits for a compiler to see it.
 .venv/explore: .venv/pip pyproject.toml constraints.txt
-	$(PIP) -e .
+	THERMOSCOPE_NATIVE=0 $(PIP) -e .
 	@touch $@
 
 .venv/dev: .venv/pip pyproject.toml constraints.txt
-	$(PIP) -e '.[all]' --group dev
+	THERMOSCOPE_NATIVE=0 $(PIP) -e '.[all]' --group dev
 	@touch $@ .venv/explore
+
+$(MODULE): .venv/dev .venv/compilers hatch_build.py $(wildcard src/thermoscope/kernels/native/*)
+	THERMOSCOPE_NATIVE=1 $(PIP) --no-deps --no-build-isolation -e .
+
+# g++ and Python's headers build the module. The others are of its tests, which are skipped where
+# one is missing; a distribution may not have them all, so each is asked for alone.
+.venv/compilers: .venv/pip
+	@compiler=$${CXX:-c++}; headers=$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h; \
+	missing=$$({ command -v $${compiler%% *} && command -v g++; } >/dev/null || echo g++; \
+		test -e "$$headers" || $(BIN)/python -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])'; \
+		command -v clang++ >/dev/null || echo clang; \
+		command -v aarch64-linux-gnu-g++ >/dev/null || echo g++-aarch64-linux-gnu; \
+		command -v qemu-aarch64 >/dev/null || echo qemu-user); \
+	test -z "$$missing" || $(APT) update -q || true; \
+	for package in $$missing; do \
+		$(APT) install -qy --no-install-recommends $$package || \
+			echo "$$package could not be installed: install it to build or test the native kernels in full" >&2; \
+	done
+	@touch $@
 
 # Dependency groups need pip 25.1; the pip that comes with a Python may be older.
 .venv/pip:

@@ -4,3 +4,6 @@ from hypothesis import settings
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Programs that tests run in processes of their own; they hold no doctests.
+collect_ignore = ["programs"]

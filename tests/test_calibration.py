@@ -18,7 +18,7 @@ from scipy import optimize, stats
 
 import thermoscope as ts
 from thermoscope import kernels, rows
-from thermoscope.kernels import numpy as kernel
+from thermoscope.kernels import reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -73,7 +73,7 @@ def test_moments_are_those_of_exact_arithmetic(dtype: type, temperature: float) 
     logits = np.random.default_rng(1).normal(0, 3, (7, 6)).astype(dtype)
     logits[2, 1:4] = -INF
     logits[3] = 4
-    found = np.array(kernel.moments(logits, temperature))
+    found = np.array(reference.moments(logits, temperature))
     for row, got in zip(logits.tolist(), found.T, strict=True):
         with mpmath.workdps(200):
             distance = [mpmath.mpf(z) - max(row) for z in row if z > -INF]
@@ -88,7 +88,7 @@ def test_moments_are_those_of_exact_arithmetic(dtype: type, temperature: float) 
 @pytest.mark.parametrize("temperature", [1.0, INF])
 def test_moments_of_a_row_without_a_softmax_are_nan(temperature: float) -> None:
     logits = np.array([[NAN, 1.0], [INF, 1.0], [-INF, -INF], [0.0, 1.0]])
-    found = np.isnan(kernel.moments(logits, temperature))
+    found = np.isnan(reference.moments(logits, temperature))
     assert found.tolist() == [[True, True, True, False]] * 3
 
 
@@ -192,6 +192,20 @@ def test_the_order_of_rows_and_of_classes_and_the_unit_do_not_matter(seed: int) 
     assert moved.standard_error == pytest.approx(want.standard_error, rel=1e-6)
     scaled = ts.fit_temperature(3.7 * logits + 11, targets)
     assert scaled.temperature == pytest.approx(3.7 * want.temperature, rel=1e-12)
+
+
+@pytest.mark.parametrize("kernel", [one.name for one in kernels.available() if one.runs])
+@pytest.mark.parametrize(("dtype", "moved"), [(np.float32, 1e-8), (np.float64, 1e-13)])
+def test_the_kernel_moves_a_fit_by_no_more_than_documented(
+    kernel: str, dtype: type, moved: float
+) -> None:
+    logits, targets = drawn(6, n=1000, lanes=70)
+    narrow = logits.astype(dtype)
+    with kernels.use("reference"):
+        want = ts.fit_temperature(narrow.astype(np.float64), targets).temperature
+    with kernels.use(kernel):
+        got = ts.fit_temperature(narrow, targets).temperature
+    assert got == pytest.approx(want, rel=moved)
 
 
 @pytest.mark.parametrize("block", [5, 64, 333, 1 << 18])  # logits, of 8 bytes each
@@ -384,7 +398,7 @@ def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
     np.save(path, draw.standard_normal((800_000, 50), np.float32))
     logits = np.load(path, mmap_mode="r")
     targets = draw.integers(0, 50, len(logits))
-    with kernels.use("numpy", threads=2):
+    with kernels.use("reference", threads=2):
         tracemalloc.start()
         ts.fit_temperature(logits, targets)
         ts.reliability(logits, targets)

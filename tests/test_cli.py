@@ -315,7 +315,8 @@ def test_an_error_is_one_line_and_exit_code_2(
 def test_exit_codes_reach_the_shell(program: list[str]) -> None:
     good = subprocess.run([*program, "--version"], capture_output=True, check=False, timeout=60)
     assert (good.returncode, good.stderr) == (0, b"")
-    assert re.fullmatch(rb"thermoscope \d+\.\d+\.\d+\n", good.stdout)
+    kernels = rb"(  (no )?kernel \S+: .+\n)+"
+    assert re.fullmatch(rb"thermoscope \d+\.\d+\.\d+\n" + kernels, good.stdout)
     bad = subprocess.run([*program, "nothing"], capture_output=True, check=False, timeout=60)
     assert (bad.returncode, bad.stdout) == (2, b"")
     assert bad.stderr == b"thermoscope: error: No such command 'nothing'.\n"

@@ -230,6 +230,39 @@ def test_derivatives_of_finite_logits_are_numbers(pair: np.ndarray, temperature:
     assert not np.isnan(ts.temperature_derivative(pair, temperature)).any()
 
 
+@pytest.mark.parametrize("temperature", [0, 1e-3, 1.0, 1e4, 1e300, INF])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, ">f8", np.int64])
+def test_perplexity_lies_between_1_and_the_number_of_entries(dtype: Any, temperature: Any) -> None:
+    """It is the exponential of a rounded logarithm: exp(log(3)) is more than 3."""
+    for entries in range(1, 200):
+        equal = np.zeros(entries, dtype)
+        assert entries * (1 - 1e-3) < ts.perplexity(equal, temperature) <= entries
+        assert ts.perplexity(np.arange(entries), temperature) >= 1
+    rows = np.zeros((4, 3, 5))
+    rows[0] = -INF
+    rows[1, :, 2:] = -INF
+    mask = np.arange(3)[:, None] < [1, 2, 3, 3, 3]
+    value = ts.perplexity(rows, temperature, axis=1, where=mask)
+    assert value.shape == (4, 5)
+    assert np.isnan(value[0]).all()
+    assert np.isnan(value[1, 2:]).all()
+    assert (value[2:] <= [1, 2, 3, 3, 3]).all()
+    assert (value[2:] >= 1).all()
+    assert ts.perplexity([1.0, 2.0], where=[False, False]) == 1
+    assert ts.perplexity([INF, 2.0, INF, INF], temperature) <= 4
+
+
+@given(arrays(np.float64, (3, 6), elements=st.sampled_from([0.0, 1e-9, 1.0, -INF])))
+def test_perplexity_counts_no_entry_of_minus_infinity(rows: np.ndarray) -> None:
+    for axis, sizes in ((-1, (3,)), (0, (6,)), ((0, 1), ())):
+        value = ts.perplexity(rows, 1e4, axis=axis)
+        most = np.count_nonzero(rows > -INF, axis=axis)
+        assert np.shape(value) == sizes
+        assert (np.isnan(value) == (most == 0)).all()
+        assert ((value <= most) | (most == 0)).all()
+        assert ((value >= 1) | (most == 0)).all()
+
+
 def test_axes_and_shapes() -> None:
     draw = np.random.default_rng(15)
     logits = draw.normal(size=(4, 3, 5))

@@ -28,7 +28,6 @@ HEAVY = {
         "ipywidgets",
         "jax",
         "matplotlib",
-        "numba",
         "pandas",
         "pyarrow",
         "rich",

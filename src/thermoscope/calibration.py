@@ -289,12 +289,12 @@ def _fit_sums(
 def moments(block: Block, temperature: float, unit: float) -> tuple[Array, Array, Array]:
     """Return the kernel's moments of each row, in multiples of `unit`."""
     if ORDINARY < temperature < 1 / ORDINARY or (temperature, unit) == (math.inf, 1):
-        log_total, mean, variance = choose(block.logits.size).moments(block.logits, temperature)
+        log_total, mean, variance = choose().moments(block.logits, temperature)
         return log_total, mean / unit, variance / unit**2
     # Quarters, which don't overflow; of a small unit they are the whole, which does not sink to 0.
     part = 0.25 if unit > 1 else 1.0
     quotient = block.logits * np.float64(part) - block.maximum[:, None] * np.float64(part)
-    result: tuple[Array, Array, Array] = choose(quotient.size).moments(
+    result: tuple[Array, Array, Array] = choose().moments(
         quotient / (unit * part), temperature / unit
     )
     return result

@@ -95,7 +95,10 @@ def thermoscope(
     context: typer.Context,
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        bool,
+        typer.Option(
+            "--version", help="Print the version and the kernels, and exit.", is_eager=True
+        ),
     ] = False,
 ) -> None:
     """See and compute what temperature does to a softmax.
@@ -113,7 +116,11 @@ def thermoscope(
     if version:
         from importlib.metadata import version as version_of
 
+        from thermoscope import kernels
+
         typer.echo(f"thermoscope {version_of('thermoscope')}")
+        for name, runs, detail in kernels.available():
+            typer.echo(f"  kernel {name}: {detail}" if runs else f"  no kernel {name}: {detail}")
     elif context.invoked_subcommand is None:
         typer.echo(context.get_help())
 

@@ -10,10 +10,9 @@ import operator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from numpy import empty, ndarray
 
 from thermoscope import kernels
-from thermoscope.kernels import FEW, SCALAR_TO, array_api, asked, memory, scalar
+from thermoscope.kernels import array_api, fast_log_softmax, fast_softmax, memory
 
 if TYPE_CHECKING:
     from typing import Any, SupportsIndex, TypeAlias
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     Result = NDArray[Any]
 
 __all__ = ["log_softmax", "softmax"]
-
-# What the compiled kernels work on as it is, in the byte order of the machine: NumPy has one object
-# for each of them.
-FLOAT32, FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
 def softmax(
@@ -127,10 +122,10 @@ def softmax(
            [0.881, 0.119]])
     """
     if where is None:
-        quick = _quick(False, logits, temperature, axis, out)  # noqa: FBT003 - a name takes 30 ns
-        if quick is not None:
-            return quick
-    return _along("softmax", logits, temperature, axis=axis, where=where, out=out)
+        result = fast_softmax(logits, temperature, axis, out)
+        if result is not None:
+            return result
+    return _general("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
 def log_softmax(
@@ -191,10 +186,10 @@ def log_softmax(
     np.float64(-1.9287498479639178e-22)
     """
     if where is None:
-        quick = _quick(True, logits, temperature, axis, out)  # noqa: FBT003
-        if quick is not None:
-            return quick
-    return _along("log_softmax", logits, temperature, axis=axis, where=where, out=out)
+        result = fast_log_softmax(logits, temperature, axis, out)
+        if result is not None:
+            return result
+    return _general("log_softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
 class Arguments(NamedTuple):
@@ -389,7 +384,7 @@ def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     return array
 
 
-def _along(
+def _general(
     function: str,
     logits: ArrayLike,
     temperature: ArrayLike,
@@ -398,10 +393,6 @@ def _along(
     where: ArrayLike | None,
     out: Result | None,
 ) -> Result:
-    if where is None:
-        few = _few(function, logits, temperature, axis, out)
-        if few is not None:
-            return few
     if array_api.foreign(logits, temperature, where):
         if out is not None:
             raise TypeError("out must be None where an argument is of another library than NumPy")
@@ -417,7 +408,7 @@ def _along(
             z = z.copy()
         t = _apart(t, out)
         mask = None if mask is None else _apart(mask, out)
-    compute = getattr(kernels.choose(z.size), function)
+    compute = getattr(kernels.choose(), function)
     if len(axes) == 1:
         compute(z, t, mask, index, out)
         return out
@@ -447,182 +438,6 @@ def _destination(out: Result | None, shape: tuple[int, ...], dtype: np.dtype[Any
 def _apart(argument: NDArray[Any], out: NDArray[Any]) -> NDArray[Any]:
     """Return an argument that writing to `out` leaves as it is."""
     return argument.copy() if np.may_share_memory(out, argument) else argument
-
-
-def _quick(
-    log: bool,  # noqa: FBT001 - as in `softmax`
-    logits: ArrayLike,
-    temperature: ArrayLike,
-    axis: Axis,
-    out: Result | None,
-) -> Result | None:
-    """Return what comes of rows that lie as the compiled kernels want them, None of anything else.
-
-    To ask so much takes half a microsecond; to check all that may be otherwise takes as long as the
-    softmax of 10,000 lanes.
-    """
-    if type(logits) is not ndarray:
-        return None
-    dtype, size, dimensions = logits.dtype, logits.size, logits.ndim
-    if (
-        # Most calls go no further to the right.
-        ((axis != -1 or type(axis) is not int) and not _last(axis, dimensions))
-        or (t := temperature if type(temperature) is float else _number(temperature)) is None
-        or not t >= 0.0  # a float, of which Python compares two in half the time
-        or not size
-        or not dimensions
-    ):
-        return None
-    if size > SCALAR_TO or asked() is not None:  # not `tiny`, without a call
-        return _many(log, logits, t, out)
-    pair = FEW.get(dtype)
-    if pair is None:
-        known = dtype.char in "fd" and (out is None or _fits(out, logits))
-        return _numbers(log, logits, t, out) if known else None
-    result = out
-    if result is None:
-        # From a number NumPy makes a shape in half the time that it takes for a tuple.
-        result = empty(size if dimensions == 1 else logits.shape, dtype)
-    elif (
-        type(result) is not ndarray
-        or result.dtype is not dtype
-        or result.ndim != dimensions  # the kernel looks at the rest of the shape
-        or not result.flags.carray
-    ):
-        return None
-    if dimensions == 1:
-        done = pair[0](logits, t, log, result)
-    elif dimensions == 2:
-        done = pair[1](logits, t, log, result)
-    else:
-        shape = (-1, logits.shape[-1])
-        done = result.shape == logits.shape and pair[1](
-            logits.reshape(shape), t, log, result.reshape(shape)
-        )
-    return result if done else None
-
-
-def _many(
-    log: bool,  # noqa: FBT001 - as in `softmax`
-    logits: NDArray[Any],
-    t: float,
-    out: Result | None,
-) -> Result | None:
-    """Return what comes of rows that lie as the fused kernel wants them, None of anything else."""
-    dtype = logits.dtype
-    if (dtype is not FLOAT32 and dtype is not FLOAT64) or not logits.flags.carray:
-        return None
-    compute = getattr(kernels.choose(logits.size), "rows", None)
-    if compute is None:
-        return None
-    result = out
-    if result is None:
-        result = memory.empty(logits.shape, dtype)
-    elif not (
-        type(result) is ndarray
-        and result.dtype is dtype
-        and result.flags.carray
-        and (
-            result is logits
-            or (result.base is None and logits.base is None)  # which to see takes less time
-            or not np.may_share_memory(result, logits)
-        )
-    ):
-        return None
-    return result if compute(logits, t, log, result) else None
-
-
-def _few(
-    function: str, logits: ArrayLike, temperature: ArrayLike, axis: Axis, out: Result | None
-) -> Result | None:
-    """Return what comes of rows of a few lanes in all, None of anything else.
-
-    There NumPy's checks would take longer than the arithmetic. A list and an array give the same
-    digits.
-    """
-    rows = logits if type(logits) is np.ndarray else _short_list(logits)
-    if (
-        rows is None
-        or not kernels.tiny(rows.size)
-        or not _last(axis, rows.ndim)
-        or (t := _number(temperature)) is None
-        or rows.dtype.char not in "efd?bBhHiIlLqQ"
-        or (out is not None and not _fits(out, rows))
-    ):
-        return None
-    if rows.dtype.kind != "f":
-        rows = rows.astype(np.float64)
-    log = function == "log_softmax"
-    if rows is not logits:
-        quick = _quick(log, rows, t, axis, out)
-        if quick is not None:
-            return quick
-    return _numbers(log, rows, t, out)
-
-
-def _numbers(
-    log: bool,  # noqa: FBT001 - as in `softmax`
-    rows: NDArray[Any],
-    t: float,
-    out: Result | None,
-) -> Result | None:
-    """Return what comes of rows that are worked number by number, None if that can't be."""
-    lanes = rows.shape[-1]
-    compute, wide = scalar.log_softmax if log else scalar.softmax, rows.itemsize == 8
-    shares: Any
-    if rows.ndim == 1:
-        shares = compute(rows.tolist(), t, wide=wide)
-    else:
-        shares = [compute(row, t, wide=wide) for row in rows.reshape(-1, lanes).tolist()]
-        shares = None if None in shares else shares
-    if shares is None:
-        return None
-    if log:  # which may be beyond the range of its dtype
-        shares = narrowed(np, np.array(shares), rows.dtype)
-    if rows.ndim > 2:
-        shares = np.reshape(shares, rows.shape)
-    if out is None:
-        return np.array(shares, rows.dtype)
-    out[...] = shares
-    return out
-
-
-def _last(axis: Axis, dimensions: int) -> bool:
-    """Return whether that is the last axis, or the only one."""
-    if type(axis) is int:
-        return axis in (-1, dimensions - 1) and dimensions > 0
-    return axis is None and dimensions == 1
-
-
-def _number(temperature: ArrayLike) -> float | None:
-    """Return a temperature that is a number, and a right one, as a float, else None."""
-    if type(temperature) is float:
-        return temperature if temperature >= 0 else None
-    if not isinstance(temperature, (float, int, np.floating)) or not temperature >= 0:
-        return None
-    try:
-        return float(temperature)
-    except OverflowError:  # an int may be beyond the range of floats
-        return None
-
-
-def _fits(out: Result, logits: NDArray[Any]) -> bool:
-    """Return whether a result for these logits may go there."""
-    return (
-        type(out) is np.ndarray
-        and out.shape == logits.shape
-        and out.dtype == (logits.dtype if logits.dtype.kind == "f" else np.float64)
-        and out.flags.writeable
-    )
-
-
-def _short_list(value: object) -> NDArray[Any] | None:
-    if not isinstance(value, (list, tuple)) or len(value) > SCALAR_TO:
-        return None
-    try:
-        return np.asarray(value)
-    except ValueError:
-        return None
 
 
 def narrowed(xp: Any, values: Any, dtype: Any) -> Any:  # noqa: ANN401 - arrays of any library

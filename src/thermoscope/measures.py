@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from thermoscope.definition import check, check_any, log_softmax, narrowed, real_any, softmax
-from thermoscope.kernels import array_api
-from thermoscope.kernels import numpy as kernel
+from thermoscope.kernels import array_api, reference
 
 if TYPE_CHECKING:
     from typing import Any
@@ -83,7 +82,7 @@ def entropy(
     >>> float(ts.entropy([2.0, 2.0, 0.1], 0))
     0.6931471805599453
     """
-    xp, nats, dtype = _nats(logits, temperature, axis, where)
+    xp, nats, dtype, _ = _nats(logits, temperature, axis, where)
     if base is not None:
         if not (base > 0 and base != 1 and math.isfinite(base)):
             raise ValueError(f"base must be a finite number > 0 other than 1, got {base}")
@@ -117,8 +116,8 @@ def perplexity(
     Returns
     -------
     ndarray or scalar, or an array of the library of the arguments
-        The perplexity of each slice, without `axis`, of the dtype of `logits`: between 1 and
-        the number of lanes. NaN where softmax is NaN.
+        The perplexity of each row, without `axis`, of the dtype of `logits`: at least 1 and at
+        most the number of entries above -inf. NaN where softmax is NaN; 1 where all is masked.
 
     Raises
     ------
@@ -141,8 +140,13 @@ def perplexity(
     >>> float(ts.perplexity([3.0, 1.0, 0.2], 0))
     1.0
     """
-    xp, nats, dtype = _nats(logits, temperature, axis, where)
-    return _rounded(xp, xp.exp(nats), dtype)
+    xp, nats, dtype, (z, mask, axes) = _nats(logits, temperature, axis, where)
+    value = xp.exp(nats)
+    # exp(log n), rounded twice, may be above n. (A NaN is neither above nor below.)
+    possible = z > -math.inf if mask is None else (z > -math.inf) & mask
+    most = array_api.astype(xp, xp.count_nonzero(possible, axis=axes), value.dtype)
+    value = xp.where(value > most, most, value)
+    return _rounded(xp, xp.where(value < 1, 1.0, value), dtype)
 
 
 def cross_entropy(
@@ -464,16 +468,16 @@ def temperature_derivative(
 
 def _nats(
     logits: ArrayLike, temperature: ArrayLike, axis: Axis, where: ArrayLike | None
-) -> tuple[Any, Any, Any]:
-    """Return the library, the entropy in nats as precise as it is computed, the result's dtype."""
+) -> tuple[Any, Any, Any, tuple[Any, Any, Any]]:
+    """Return the library, the entropy in nats, the result's dtype, and (logits, where, axes)."""
     if array_api.foreign(logits, temperature, where):
         xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
         nats = array_api.entropy(xp, z, t, mask, axes)
-        return xp, xp.squeeze(nats, axis=axes), dtype
-    arguments = check(logits, temperature, axis, where)
-    nats = np.empty(arguments.temperature.shape)
-    kernel.entropy(arguments.logits, arguments.temperature, arguments.where, arguments.axis, nats)
-    return np, nats.squeeze(arguments.axis), arguments.dtype
+        return xp, xp.squeeze(nats, axis=axes), dtype, (z, mask, axes)
+    z, t, mask, index, dtype, _, _ = check(logits, temperature, axis, where)
+    nats = np.empty(t.shape)
+    reference.entropy(z, t, mask, index, nats)
+    return np, nats.squeeze(index), dtype, (z, mask, index)
 
 
 def _broadcasts(name: str, shape: tuple[int, ...], against: str, other: tuple[int, ...]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from thermoscope.definition import check
-from thermoscope.kernels import numpy as kernel
+from thermoscope.kernels import reference
 
 if TYPE_CHECKING:
     from typing import SupportsIndex
@@ -123,7 +123,7 @@ def sample(
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
         tree = np.empty(rows[block].shape)
-        kernel.softmax(
+        reference.softmax(
             rows[block], temperatures[block], None if masks is None else masks[block], -1, tree
         )
         lacking = ~(tree.max(axis=-1) > 0)

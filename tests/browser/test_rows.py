@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 COUNT, LANES = 1_000_000, 1_000
-# The first pass may have to wait until numba has compiled its kernel, on a machine that is busy.
+# For the first pass, on a machine that is busy.
 PATIENCE_MS = 120_000
 MEGABYTE = 1 << 20
 

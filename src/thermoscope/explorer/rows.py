@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
-from thermoscope import kernels
 from thermoscope.definition import softmax
 from thermoscope.explorer.state import (
     State,
@@ -259,9 +258,7 @@ row=1, target=0)
             some = slice(at, at + len(batch))
             logits = _floats(batch)
             top = logits.argmax(axis=1)
-            # A little is done before the compiled kernel would be loaded, or even compiled.
-            with kernels.use("numpy" if self.count * self._lanes <= BATCH else None):
-                weights = softmax(logits)
+            weights = softmax(logits)
             weights[np.arange(len(weights)), top] = 0
             doubt[some] = weights.sum(axis=1)
             right[some] = top == targets[some]

@@ -1,4 +1,8 @@
-"""How the definition is computed: one module for each way, and the rule that chooses one."""
+"""How the definition is computed: one module for each way, and the rule that chooses one.
+
+The native kernel computes NumPy arrays where it was built and the processor has what it needs;
+else the reference kernel does, which needs NumPy alone and gives the same results to 2 ulp.
+"""
 
 from __future__ import annotations
 
@@ -6,105 +10,142 @@ import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib import import_module
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from thermoscope.kernels import native, reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-    import numpy as np
+    from numpy.typing import NDArray
 
-__all__ = ["FEW", "asked", "choose", "thread_count", "tiny", "use"]
+__all__ = [
+    "Kernel",
+    "available",
+    "choose",
+    "fast_log_softmax",
+    "fast_softmax",
+    "thread_count",
+    "use",
+]
 
-# Up to so many elements, rows are quicker worked number by number than by NumPy.
-SCALAR_TO = 512
-# From there on numba, with which ten times as many take no longer, is worth its loading.
-FUSED_FROM = SCALAR_TO + 1
-
-# The scalar kernel compiled, `thermoscope.kernels.few.ROWS`, from when the fused one is loaded: it
-# gives the same digits.
-FEW: dict[np.dtype[Any], tuple[Any, Any]] = {}
+_DETAILS = {
+    "v3": "C++17 for x86-64-v3 (AVX2)",
+    "v4": "C++17 for x86-64-v4 (AVX-512)",
+    "plain": "C++17 for this architecture's baseline",
+}
 
 _kernel: ContextVar[str | None] = ContextVar("kernel", default=None)
-# Which kernel `use` names, None if none: what small arrays have no time for is a function of ours.
-asked = _kernel.get
 _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
-def choose(size: int) -> Any:  # noqa: ANN401 - a module, of which the types know no functions
-    """Return the kernel for NumPy arrays of `size` elements.
+class Kernel(NamedTuple):
+    """A kernel: its name for `use`, whether it runs here, and what it is or why it does not run."""
 
-    The fused one from `FUSED_FROM` elements on if numba is installed, else the NumPy one;
-    inside of `use`, the one that it names. (Before it comes to that, rows along the last axis that
-    are `tiny` are given to the scalar kernel.)
+    name: str
+    runs: bool
+    detail: str
+
+
+def available() -> tuple[Kernel, ...]:
+    """Kernels for NumPy arrays, the one that computes by default first.
+
+    Returns
+    -------
+    tuple of Kernel
+        Their names, whether they run here, and what they are; for the native kernel, where it
+        does not run, the reason.
+
+    Examples
+    --------
+    >>> from thermoscope import kernels
+    >>> kernels.available()[-1].name
+    'reference'
     """
-    name = asked()
-    if name is None:
-        name = "fused" if size >= FUSED_FROM and _has_numba() else "numpy"
-    return _module(name)
+    levels = native.MODULE.levels() if native.MODULE else ()
+    found = [
+        Kernel(f"native-{level}", runs=True, detail=_DETAILS[level]) for level in reversed(levels)
+    ]
+    if not found:
+        found = [Kernel("native", runs=False, detail=native.REASON)]
+    return (*found, Kernel("reference", runs=True, detail=f"NumPy {np.__version__}"))
 
 
-def tiny(size: int) -> bool:
-    """Return whether rows of so many elements are for the scalar kernel."""
-    return 0 < size <= SCALAR_TO and asked() is None
+def choose() -> Any:  # noqa: ANN401 - a module or an object, with the same functions
+    """Return the kernel for NumPy arrays: the best one, or inside of `use` the one it names."""
+    name = _kernel.get()
+    if name == "reference" or native.MODULE is None:
+        return reference
+    levels = native.MODULE.levels()
+    level = levels.index(name.removeprefix("native-")) if name and name != "native" else -1
+    return native.Native(level % len(levels), thread_count())
 
 
 @contextmanager
 def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[None]:
-    """Compute with one kernel, or on so many threads, whatever the size of the arrays.
+    """Compute with one kernel, or on so many threads, inside of a ``with`` block.
 
     Parameters
     ----------
-    kernel : {"numpy", "fused"}, optional
-        The kernel. The default leaves the choice to the size of the arrays.
+    kernel : str, optional
+        "native", "reference", or another name from `available`. The default is the best one.
     threads : int, optional
-        How many threads the fused kernel may use. The default is one for each core that this
-        process may use, or ``OMP_NUM_THREADS`` where that is set.
+        How many threads the native kernel may use. The default is one for each core that this
+        process may use, or ``OMP_NUM_THREADS`` where that is set when the package is imported.
 
     Raises
     ------
     ValueError
         If there is no such kernel, or `threads` is less than 1.
     ImportError
-        If the fused kernel is asked for and numba is not installed.
+        If the kernel does not run here.
 
     Examples
     --------
     >>> import thermoscope as ts
     >>> from thermoscope import kernels
-    >>> with kernels.use("numpy"):
+    >>> with kernels.use("reference"):
     ...     ts.softmax([2.0, 1.0, 0.1]).round(3)
     array([0.659, 0.242, 0.099])
     """
-    if kernel not in (None, "numpy", "fused"):
-        raise ValueError(f"kernel must be 'numpy' or 'fused', got {kernel!r}")
+    if kernel is not None:
+        _check(kernel)
     if threads is not None and threads < 1:
         raise ValueError(f"threads must be >= 1, got {threads}")
-    if kernel == "fused" and not _has_numba():
-        raise ImportError("the fused kernel needs numba: pip install 'thermoscope[fast]'")
     before, threads_before = (
-        _kernel.set(kernel or asked()),
+        _kernel.set(kernel or _kernel.get()),
         _threads.set(threads or _threads.get()),
     )
+    # The fast path has no time to look at the context: it steps aside.
+    if native.MODULE:
+        native.MODULE.suspend(1)
     try:
         yield
     finally:
+        if native.MODULE:
+            native.MODULE.suspend(-1)
         _kernel.reset(before)
         _threads.reset(threads_before)
+
+
+def _check(name: str) -> None:
+    """Raise an error if a kernel does not exist or does not run."""
+    known = {kernel.name: kernel for kernel in available()}
+    native_runs = native.MODULE is not None
+    if (name in known and known[name].runs) or (name == "native" and native_runs):
+        return
+    if not name.startswith("native"):
+        names = ", ".join(repr(one) for one in dict.fromkeys(["native", *known]))
+        raise ValueError(f"kernel must be one of {names}, got {name!r}")
+    reason = f"this processor runs {', '.join(known)}" if native_runs else native.REASON
+    raise ImportError(f"the kernel {name!r} does not run here: {reason}")
 
 
 def thread_count() -> int:
     """Return how many threads a call may use."""
     return _threads.get() or _default_threads()
-
-
-@cache
-def _module(name: str) -> Any:  # noqa: ANN401 - likewise
-    module = import_module(f"thermoscope.kernels.{name}")
-    if name == "fused":
-        FEW.update(import_module("thermoscope.kernels.few").ROWS)
-    return module
 
 
 @cache
@@ -117,6 +158,13 @@ def _default_threads() -> int:
     return os.cpu_count() or 1
 
 
-@cache
-def _has_numba() -> bool:
-    return find_spec("numba") is not None
+def _no_fast_path(*_: object) -> None:
+    return None
+
+
+# The result for (logits, temperature, axis, out); None if the general path must handle the call.
+fast_softmax: Callable[..., NDArray[Any] | None] = _no_fast_path
+fast_log_softmax: Callable[..., NDArray[Any] | None] = _no_fast_path
+if native.MODULE:
+    native.configure(_default_threads())
+    fast_softmax, fast_log_softmax = native.MODULE.softmax, native.MODULE.log_softmax

@@ -1,0 +1,244 @@
+// Softmax of long rows: entries of a row side by side in a pack.
+#pragma once
+#include <new>
+
+#include "exp2.h"
+#include "kernels.h"
+
+namespace thermoscope::LEVEL {
+
+// Entries that share a shift and are added up in a pack. Rows of up to one block are read twice, for the maximum and for the
+// exponentials: a block and what is written meanwhile stay in a first-level cache.
+constexpr long kBlockEntries = 2560;
+// Logits of up to this many bytes lie in a cache: there the next row's maximum is found while this row is computed.
+constexpr long kCachedBytes = 1 << 23;
+// How far ahead a long row is prefetched. Hardware prefetchers stop at a page.
+constexpr long kPrefetchBytes = 4096;
+
+// Memory for numbers, zeroed, at the start of a cache line; up to a line of it needs no allocation. (Library containers would
+// be compiled for each level under one name, of which the linker keeps any.)
+template <class T> class Scratch {
+ public:
+  explicit Scratch(long size) {
+    const std::size_t bytes = size * sizeof(T);
+    if (bytes > sizeof line_) data_ = static_cast<T*>(::operator new(bytes, std::align_val_t(64)));
+    std::memset(static_cast<void*>(data_), 0, bytes);
+  }
+  Scratch(const Scratch&) = delete;
+  ~Scratch() { if (data_ != own()) ::operator delete(data_, std::align_val_t(64)); }
+  operator T*() const { return data_; }
+  T* operator->() const { return data_; }
+
+ private:
+  T* own() { return reinterpret_cast<T*>(line_); }
+  alignas(64) unsigned char line_[64];
+  T* data_ = own();
+};
+
+// 1 / total as a double word times kExpUnit, so that its products with exp_z are normal numbers.
+template <class T> DoubleWord<T> reciprocal(DoubleWord<double> total) {
+  using C = Constants<T>;
+  const double rounded = total.high + total.low, inverse = double(C::kExpScale) / rounded;
+  if (sizeof(T) == 4) return rounded_pair<T>(inverse, 0);
+  const double rest = std::fma(-inverse, rounded, double(C::kExpScale)) - inverse * ((total.high - rounded) + total.low);
+  return {T(inverse), T(rest * (inverse * double(C::kExpUnit)))};
+}
+// exp_z / total: one rounding, but for a second where the result is subnormal.
+template <class T> INLINE Pack<T> normalized(Pack<T> exp_z, DoubleWord<Pack<T>> inverse, Pack<T> unit, int unit_log2) {
+  return times_power_of_two(mul_add(exp_z, inverse.high, exp_z * inverse.low), unit, unit_log2);
+}
+
+template <class T> T maximum_of(const T* z, long n) {  // that overlooks NaN
+  constexpr long step = Pack<T>::kSize;
+  Pack<T> first(Constants<T>::kLowest), second = first;
+  if (n < step) return reduce_max(max(load_first(z, n, first), first));
+  for (long k = 0; k < n; k += 2 * step) {
+    first = max(load(z + std::min(k, n - step)), first);
+    second = max(load(z + std::min(k + step, n - step)), second);
+  }
+  return reduce_max(max(first, second));
+}
+
+// A row in blocks. The shift of a block comes from the maximum of those before it, so that a long row needs no pass for its
+// maximum; a block whose own maximum is kHeadroomLog2 octaves above is computed again.
+template <class T> struct Row {
+  using C = Constants<T>;
+  using V = Pack<T>;
+  DoubleWord<T> scale;  // log2(e) / T
+  T* rounders;          // of each block
+
+  // Write a block's exp_z and return their total. `found` becomes the block's maximum or, with `of_next`, that of as many
+  // entries of `next`.
+  template <bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, const T* next, T& found) const {
+    constexpr long step = V::kSize;
+    const DoubleWord<V> scales{scale.high, scale.low};
+    const V threshold(underflow_threshold<T>(rounder, scale.high)), rounders(rounder);
+    const Exp2<T> exp2;
+    ExpSum<T> sum(C::kAboveBlock);
+    V maximum(C::kLowest);
+    const long whole = n / step * step;
+    for (long k = 0; k < whole; k += step) {
+      const V entries = load(z + k);
+      maximum = max(of_next ? load(next + k) : entries, maximum);
+      prefetch<3>(of_next ? z + n + k : z + k + kPrefetchBytes / long(sizeof(T)));
+      store(out + k, sum.add(exp2.at(max(threshold, entries), scales, rounders)));
+    }
+    if (whole < n) {
+      const V entries = load_first(z + whole, n - whole, V(C::kLowest));
+      maximum = max(of_next ? load_first(next + whole, n - whole, V(C::kLowest)) : entries, maximum);
+      store_first(out + whole, n - whole, sum.add(exp2.at(max(threshold, entries), scales, rounders)));
+    }
+    found = reduce_max(maximum);
+    return reduce_sum(sum, C::kAboveBlock);
+  }
+  // Out of line: inlined, the retry slows the first try down.
+  __attribute__((noinline)) DoubleWord<double> block_again(const T* z, T* out, long n, T rounder) const {
+    T found;
+    return block_exponentials<false>(z, out, n, rounder, z, found);
+  }
+  bool near(T maximum) const { return std::abs(maximum) * scale.high <= C::kFarOctaves; }
+
+  // Write a row's exp_z; return their total relative to the last rounding constant. NaN if an entry is, or where a maximum is
+  // not near 0. `maximum` is that of the first block, or above.
+  DoubleWord<double> exponentials(const T* z, T* out, long n, T maximum) const {
+    const DoubleWord<double> nothing{std::numeric_limits<double>::quiet_NaN(), 0};
+    DoubleWord<double> total{0, 0};
+    T rounder = C::kRoundToStep;
+    for (long begin = 0; begin < n; begin += kBlockEntries) {
+      if (!near(maximum)) return nothing;
+      const long size = std::min(kBlockEntries, n - begin);
+      const T before = rounder;
+      rounder = rounding_constant<T>(maximum, scale.high);
+      T found;
+      DoubleWord<double> part = block_exponentials<false>(z + begin, out + begin, size, rounder, z, found);
+      const bool exceeded = (found - maximum) * scale.high > kHeadroomLog2;
+      maximum = std::max(maximum, found);
+      if (exceeded) {
+        if (!near(maximum)) return nothing;
+        rounder = rounding_constant<T>(maximum, scale.high);
+        part = block_again(z + begin, out + begin, size, rounder);
+      }
+      rounders[begin / kBlockEntries] = rounder;
+      if (begin > 0 && rounder < before) {
+        const double lower = std::ldexp(1.0, int(rounder - before));
+        total = {total.high * lower, total.low * lower};
+      }
+      total = add(total, part);
+    }
+    return total;
+  }
+
+  // Divide exp_z by their total, which is relative to `rounder`; that of each block is in `rounders`.
+  void normalize(T* out, long n, T rounder, DoubleWord<double> total) const {
+    constexpr long step = V::kSize;
+    // Stores that begin at a cache line: one into two lines takes as long as two.
+    const long lead = n > 16 * step ? (-reinterpret_cast<std::intptr_t>(out) & (kRegisterBytes - 1)) / long(sizeof(T)) : 0;
+    const DoubleWord<T> inverse = reciprocal<T>(total);
+    for (long begin = (n - 1) / kBlockEntries * kBlockEntries; begin >= 0; begin -= kBlockEntries) {  // the last is still in a cache
+      DoubleWord<T> own = inverse;
+      int power = -C::kExpScaleLog2;
+      const int above = int(rounders[begin / kBlockEntries] - rounder);  // the shift of the row less that of the block
+      if (above > -C::kUnderflowLog2) own = {0, 0};
+      else if (above > 0) {  // taken off in two steps, so that all factors are normal numbers
+        const int later = std::min(above, C::kExponentBias / 2);
+        own = {std::ldexp(own.high, later - above), std::ldexp(own.low, later - above)}, power -= later;
+      }
+      const DoubleWord<V> factor{own.high, own.low};
+      const V unit(std::ldexp(T(1), power));
+      const long end = std::min(begin + kBlockEntries, n), first = std::min(begin + lead, end);
+      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), factor, unit, power)); };
+      if (first > begin) some(begin, first - begin);
+      long k = first;
+      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), factor, unit, power));
+      if (k < end) some(k, end - k);
+    }
+  }
+
+  // The whole row by its own maximum, which is subtracted first where it is far from 0. False if the row is unsupported.
+  bool retry(const T* z, T* out, long n, double temperature) const {
+    T maximum = maximum_of(z, n);
+    if (!(std::abs(maximum) <= C::kLargest) || !supported<T>(temperature)) return false;
+    if (!near(maximum)) {
+      for (long k = 0; k < n; ++k) out[k] = z[k] - maximum;
+      z = out, maximum = 0;
+    }
+    const DoubleWord<double> total = exponentials(z, out, n, maximum);
+    if (std::isnan(total.high)) return false;
+    normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
+    return true;
+  }
+};
+
+// A row that fits a pack: nothing is stored before the end, so the probabilities keep what rounding takes from exp_z. Equal
+// entries get exactly equal parts. False if the row is unsupported, or its maximum far from 0.
+template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWord<T> scale) {
+  using C = Constants<T>;
+  using V = Pack<T>;
+  const V entries = load_first(z, n, V(C::kLowest));
+  const T maximum = reduce_max(entries), rounder = rounding_constant<T>(maximum, scale.high);
+  if (!(std::abs(maximum) * scale.high <= C::kFarOctaves)) return false;
+  const V threshold(underflow_threshold<T>(rounder, scale.high));
+  const auto unrounded = Exp2<T>().at(max(threshold, entries), {V(scale.high), V(scale.low)}, V(rounder));
+  const V exp_z = unrounded.value(), low = unrounded.rest(exp_z);
+  const DoubleWord<double> total = reduce_sum(exp_z, low);
+  if (std::isnan(total.high)) return false;
+  const DoubleWord<T> inverse = reciprocal<T>(total);
+  const V high(inverse.high), product = mul_add(exp_z, high, mul_add(exp_z, V(inverse.low), low * high));
+  store_first(out, n, times_power_of_two(product, V(C::kExpUnit), -C::kExpScaleLog2));
+  return true;
+}
+
+template <class T> void long_rows(const Job<T>& job, long begin, long end) {
+  const long n = job.entries;
+  // Of several blocks, the first may be overwritten before the last turns out to be unsupported.
+  const bool copied = n > kBlockEntries && job.z == job.out;
+  const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries), copy(copied ? n : 0);
+  Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
+  const bool in_passing = n <= kBlockEntries && job.rows * n * long(sizeof(T)) <= kCachedBytes;
+  T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
+  for (long i = begin; i < end; ++i) {
+    const T *z = job.z + i * n, *next = i + 1 < end ? z + n : z;
+    T* out = job.out + i * n;
+    const double temperature = job.temperature_of(i);
+    if (job.per_row) row.scale = exponent_scale<T>(temperature);
+    if (n <= Pack<T>::kSize) {
+      if (supported<T>(temperature) && row_in_pack(z, out, n, row.scale)) continue;
+      maximum = maximum_of(z, n);
+    }
+    if (copied) z = static_cast<const T*>(std::memcpy(copy, z, n * sizeof(T)));
+    T next_maximum = 0;
+    DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
+    if (supported<T>(temperature)) {
+      if (n > kBlockEntries) {
+        total = row.exponentials(z, out, n, maximum);
+      } else if (row.near(maximum)) {
+        rounders[0] = rounding_constant<T>(maximum, row.scale.high);
+        total = row.template block_exponentials<true>(z, out, n, rounders[0], in_passing ? next : z, next_maximum);
+      }
+    }
+    const bool done = !std::isnan(total.high);
+    if (done) row.normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
+    else if (!row.retry(z, out, n, temperature)) {
+      job.refuse(i);
+      if (copied) std::memcpy(out, z, n * sizeof(T));
+    }
+    maximum = in_passing && done ? next_maximum : maximum_of(next, std::min(n, kBlockEntries));
+  }
+}
+
+// ---- One row in parts ----
+
+template <class T> Total part_exponentials(const Job<T>& job, long begin, long end, T* rounders) {
+  const Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
+  const T maximum = maximum_of(job.z + begin, std::min(kBlockEntries, end - begin));
+  const DoubleWord<double> total = row.exponentials(job.z + begin, job.out + begin, end - begin, maximum);
+  return {total.high, total.low};
+}
+template <class T> void part_normalize(const Job<T>& job, long begin, long end, const T* rounders, T rounder, Total total) {
+  Row<T>{{}, const_cast<T*>(rounders)}.normalize(job.out + begin, end - begin, rounder, {total.high, total.low});
+}
+template <class T> bool retry_row(const Job<T>& job, T* rounders) {
+  return Row<T>{exponent_scale<T>(job.temperature[0]), rounders}.retry(job.z, job.out, job.entries, job.temperature[0]);
+}
+
+}  // namespace thermoscope::LEVEL

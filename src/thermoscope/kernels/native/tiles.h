@@ -1,0 +1,117 @@
+// Softmax of short rows: as many rows as a pack has numbers, transposed into the columns of a tile.
+#pragma once
+#include "rows.h"
+
+namespace thermoscope::LEVEL {
+
+// A tile whose memory is this often in a first-level cache has room there for what the next one needs.
+constexpr long kFirstLevelBytes = 1 << 15, kTilesInFirstLevel = 5;
+
+template <class T> INLINE void reciprocal(DoubleWord<Pack<T>> total, Pack<T>& high, Pack<T>& low) {
+  using C = Constants<T>;
+  const DoubleWord<Pack<T>> rounded = two_sum(total.high, total.low);
+  high = Pack<T>(C::kExpScale) / rounded.high;
+  low = (mul_add(-high, rounded.high, Pack<T>(C::kExpScale)) - high * rounded.low) * (high * Pack<T>(C::kExpUnit));
+}
+
+// Copy `rows` rows of n entries to the columns of a tile, or back. In order: what a register writes behind the end of a row,
+// the next row overwrites.
+template <bool back, class T> INLINE void transpose_tile(const T* from, T* to, long rows, long n) {
+  constexpr long square = kLanes<T>, width = Pack<T>::kSize;
+  for (long r = 0; r < rows; r += square)
+    for (long k = 0; k < n; k += square) {
+      const long entry = std::max(0L, std::min(k, n - square)), count = std::min(n, square);  // ends with the row, if it can
+      if (back) transpose(from + entry * width + r, width, count, std::min(square, rows - r), to + r * n + entry, n);
+      else transpose(from + r * n + entry, n, std::min(square, rows - r), count, to + entry * width + r, width);
+    }
+}
+
+// The shift of rows side by side: their maxima, subtracted first where they are far from 0. NaN where a row is unsupported.
+template <class T> struct Shift {
+  using C = Constants<T>;
+  using V = Pack<T>;
+  DoubleWord<V> scale;
+  V anchor, rounder, threshold;
+  INLINE Shift(DoubleWord<V> scales, V maximum) : scale(scales) {
+    anchor = if_less(V(C::kFarOctaves), max(-maximum, maximum) * scale.high, maximum, V(T(0)));
+    rounder = rounding_constant<T>(maximum - anchor, scale.high);
+    threshold = underflow_threshold<T>(rounder, scale.high);
+  }
+  INLINE typename Exp2<T>::Unrounded exp_z(const Exp2<T>& exp2, V z) const { return exp2.at(max(threshold, z - anchor), scale, rounder); }
+};
+
+// Softmax of a tile in place; the totals, NaN where a row is unsupported. The memory of the next tile is asked for in passing:
+// processors don't look that far ahead.
+template <int locality, class T> INLINE Pack<T> softmax_tile(T* tile, long n, DoubleWord<Pack<T>> scales, const T* next_z, const T* out) {
+  using C = Constants<T>;
+  using V = Pack<T>;
+  constexpr long width = V::kSize;
+  V maximum(C::kLowest);
+  for (long k = 0; k < n; ++k) maximum = max(load(tile + k * width), maximum);
+  const Shift<T> shift(scales, maximum);
+  const Exp2<T> exp2;
+  ExpSum<T> sum(C::kAboveExp);
+  for (long begin = 0; begin < n; begin += kFoldEntries, sum.fold())
+    for (long k = begin; k < std::min(begin + kFoldEntries, n); ++k) {
+      store(tile + k * width, sum.add(shift.exp_z(exp2, load(tile + k * width))));
+      prefetch<locality>(next_z + k * width), prefetch<locality>(out + k * width);
+    }
+  const V total = sum.total - V(C::kAboveExp), unit(C::kExpUnit);
+  DoubleWord<V> inverse;
+  reciprocal<T>({total, sum.low}, inverse.high, inverse.low);
+  for (long k = 0; k < n; ++k) store(tile + k * width, normalized(load(tile + k * width), inverse, unit, -C::kExpScaleLog2));
+  return total;
+}
+
+// The scales of rows side by side, of which the last is repeated; NaN where T is unsupported.
+template <class T> struct Scales {
+  T high[Pack<T>::kSize], low[Pack<T>::kSize];
+  void set(const Job<T>& job, long row, long count) {
+    DoubleWord<T> scale{};
+    for (long r = 0; r < Pack<T>::kSize; ++r) {
+      if (r == 0 || (job.per_row && r < count)) {
+        const double temperature = job.temperature_of(row + r);
+        scale = exponent_scale<T>(temperature);
+        if (!supported<T>(temperature)) scale.high = std::numeric_limits<T>::quiet_NaN();
+      }
+      high[r] = scale.high, low[r] = scale.low;
+    }
+  }
+  INLINE DoubleWord<Pack<T>> get() const { return {load(high), load(low)}; }
+};
+
+template <class T> void short_rows(const Job<T>& job, long begin, long end) {
+  constexpr long width = Pack<T>::kSize;
+  const long n = job.entries, size = n * width;
+  const Scratch<T> tile(size), edge(size + kLanes<T>);  // the latter for the last rows, behind which registers reach
+  Scales<T> scales;
+  if (!job.per_row) scales.set(job, 0, 1);
+  for (long row = begin; row < end; row += width) {
+    const long rows = std::min(width, end - row);
+    const bool inside = (row + width) * n + kLanes<T> <= end * n;
+    const T* z = job.z + row * n;
+    T* out = job.out + row * n;
+    if (!inside) z = static_cast<const T*>(std::memcpy(edge, z, rows * n * sizeof(T)));
+    T* target = inside ? out : static_cast<T*>(edge);
+    if (job.per_row) scales.set(job, row, rows);
+    transpose_tile<false>(z, static_cast<T*>(tile), rows, n);
+    const Pack<T> total = kTilesInFirstLevel * size * long(sizeof(T)) <= kFirstLevelBytes
+                              ? softmax_tile<3, T>(tile, n, scales.get(), z + size, target)
+                              : softmax_tile<2, T>(tile, n, scales.get(), z + size, target);
+    if (reduce_add(total - total) == 0) {
+      const Register<T> behind = load_register<Register<T>>(target + rows * n);  // is overwritten and put back
+      transpose_tile<true>(static_cast<const T*>(tile), target, rows, n);
+      std::memcpy(target + rows * n, &behind, sizeof behind);
+      if (!inside) std::memcpy(out, edge, rows * n * sizeof(T));
+    } else {
+      T totals[width];
+      store(totals, total);
+      for (long r = 0; r < rows; ++r) {
+        if (std::isnan(totals[r])) job.refuse(row + r);
+        else for (long k = 0; k < n; ++k) out[r * n + k] = tile[k * width + r];
+      }
+    }
+  }
+}
+
+}  // namespace thermoscope::LEVEL

@@ -1,0 +1,230 @@
+"""The native kernel: exact at every size, and nothing that happens around it breaks it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hypothesis
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+
+import thermoscope as ts
+from thermoscope import kernels
+from thermoscope.kernels import native
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PROGRAMS = Path(__file__).parent / "programs"
+NATIVE = [one.name for one in kernels.available() if one.runs and one.name != "reference"]
+pytestmark = pytest.mark.skipif(not NATIVE, reason=f"there is no native kernel: {native.REASON}")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux")
+
+
+def exact(
+    z: NDArray[Any], temperature: float, axis: int
+) -> tuple[NDArray[np.longdouble], NDArray[np.longdouble]]:
+    """Return softmax and its logarithm in long doubles, which have 11 bits more than doubles."""
+    wide = z.astype(np.longdouble)
+    q = (wide - wide.max(axis, keepdims=True)) / np.longdouble(temperature)
+    top = q == 0
+    exp_z = np.exp(q)
+    rest = np.where(top, 0, exp_z).sum(axis, keepdims=True)
+    extra = np.count_nonzero(top, axis, keepdims=True) - 1 + rest
+    return exp_z / (1 + extra), q - np.log1p(extra)
+
+
+def worst_ulp(got: NDArray[Any], want: NDArray[np.longdouble]) -> float:
+    """Return the largest error in units in the last place, below normal numbers in spacings."""
+    info, want = np.finfo(got.dtype), np.broadcast_to(want, got.shape)
+    within = abs(want) <= info.max
+    spacing = np.spacing(np.where(within, abs(want), 1).astype(info.dtype)).astype(np.longdouble)
+    error = abs(got.astype(np.longdouble) - want)[within] / spacing[within]
+    return float(error.max(initial=0))
+
+
+SIZES = [1, 2, 3, 5, 10, 15, 16, 17, 31, 32, 33, 47, 48, 49, 79, 80, 100, 159, 160, 400, 513]
+LONG = [2559, 2560, 2561, 5121, 65_535, 65_536, 70_001, 131_072]
+
+
+@st.composite
+def problems(draw: st.DrawFn) -> tuple[NDArray[Any], float, int]:
+    """Draw logits that are hard on a softmax, of any size and layout, and a temperature."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    dtype = draw(st.sampled_from(["f4", "f8", ">f4", ">f8"]))
+    layout = draw(st.sampled_from(["row", "rows", "columns", "between", "strided"]))
+    n = draw(st.sampled_from(SIZES) | st.integers(1, 700))
+    if layout == "row":
+        n = draw(st.sampled_from(LONG) | st.just(n))
+    count = 1 if layout == "row" else draw(st.sampled_from([2, 16, 33, 64, 70]))
+    temperature = 10.0 ** draw(st.floats(-4, 4)) if draw(st.booleans()) else 1.0
+    z = rng.normal(0, draw(st.sampled_from([1e-6, 0.3, 3.0, 30.0])), (count, n))
+    kind = draw(st.sampled_from(["plain", "of T", "dominated", "near ties", "offset", "sorted"]))
+    if kind == "of T":
+        z *= temperature
+    elif kind == "dominated":
+        z = (z - rng.uniform(4, 36)) * temperature
+        z[:, rng.integers(n)] = 0
+    elif kind == "near ties":
+        z = 100 + rng.integers(-3, 4, z.shape) * np.spacing(np.dtype(dtype[-2:]).type(100))
+    elif kind == "offset":
+        z = z * temperature + rng.choice([-1, 1]) * 10.0 ** rng.uniform(0, 5) * temperature
+    elif kind == "sorted":
+        z.sort()
+    axis = -1
+    if layout == "columns":
+        z, axis = z.T.copy(), 0
+    elif layout == "between":
+        z, axis = z.reshape(count, n, 1).repeat(17, 2), 1
+    z = z.astype(dtype)
+    return (z.repeat(2, -1)[..., ::2] if layout == "strided" else z), temperature, axis
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+@hypothesis.settings(max_examples=250)
+@hypothesis.given(problems())
+def test_every_result_is_within_2_ulp(
+    kernel: str, problem: tuple[NDArray[Any], float, int]
+) -> None:
+    z, temperature, axis = problem
+    for threads in (1, 2):
+        with kernels.use(kernel, threads=threads):
+            results = (
+                ts.softmax(z, temperature, axis=axis),
+                ts.log_softmax(z, temperature, axis=axis),
+            )
+        for got, want in zip(results, exact(z, temperature, axis), strict=True):
+            assert got.dtype == z.dtype
+            assert worst_ulp(got, want) <= 2
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+@pytest.mark.parametrize(
+    ("logits", "temperature"),
+    [
+        # One entry dominates: the others' small terms are not lost in a total that begins with 1.
+        *((np.append(np.full(n - 1, -23.5), 0.0), 1.0) for n in (1000, 10_000, 100_000)),
+        (np.append(np.random.default_rng(0).uniform(-24, -23, 99_999), 0.0), 1.0),
+        (np.append(np.random.default_rng(1).normal(-20, 1, 1_000_000), 0.0), 1.0),
+        # Found in earlier kernels.
+        (np.array([6.238322911237634, 0.6931467592460915]), 1.0),
+        (np.array([0.0, -1e156]), 1e-122),
+        (ts.samples.digits()[0][:200].ravel(), 0.5),
+    ],
+)
+def test_logarithms_keep_what_a_dominant_entry_lacks(
+    kernel: str, logits: NDArray[Any], temperature: float
+) -> None:
+    for dtype in (np.float32, np.float64) if abs(logits).max() < 1e30 else (np.float64,):
+        row = logits.astype(dtype)
+        want = exact(row, temperature, -1)[1]
+        several = np.tile(row, (17 if row.size > 1000 else 70, 1))
+        with kernels.use(kernel, threads=2):
+            assert worst_ulp(ts.log_softmax(row, temperature), want) <= 2
+            assert worst_ulp(ts.log_softmax(several, temperature), want) <= 2
+            columns = ts.log_softmax(several.T.copy(), temperature, axis=0)
+        assert worst_ulp(columns[:, 3], want) <= 2
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+def test_another_byte_order_is_computed_in_its_own_precision(kernel: str) -> None:
+    z = np.array([1e39, 1.1e39, *[0.0] * 600])
+    many = 1e5 + np.random.default_rng(0).normal(0, 1, (3, 700))
+    with kernels.use(kernel):
+        for function in (ts.softmax, ts.log_softmax):
+            assert function(z.astype(">f8"), 1e38)[1] == function(z, 1e38)[1]
+            np.testing.assert_array_equal(function(many.astype(">f8")), function(many))
+            mask = many > 0
+            np.testing.assert_array_equal(
+                function(many.astype(">f8"), where=mask), function(many, where=mask)
+            )
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rows_sum_to_1(kernel: str, dtype: type) -> None:
+    rng = np.random.default_rng(3)
+    most = 2 * np.finfo(dtype).eps  # each probability is off by 2 ulp at most
+    for n in (2, 3, 10, 100, 3000):
+        z = rng.normal(0, 1, (2000, n)).astype(dtype) * rng.choice(
+            [0.1, 1, 5, 20], (2000, 1)
+        ).astype(dtype)
+        with kernels.use(kernel):
+            assert abs(ts.softmax(z).sum(1, dtype=np.longdouble) - 1).max() <= most
+
+
+def run(program: str, *arguments: str, **environment: str) -> None:
+    """Run a program of tests/programs in a process of its own."""
+    command = [sys.executable, PROGRAMS / f"{program}.py", *arguments]
+    subprocess.run(command, check=True, timeout=240, env={**os.environ, **environment})
+
+
+@linux
+@pytest.mark.parametrize("kernel", NATIVE)
+def test_nothing_beyond_an_array_is_touched(kernel: str) -> None:
+    run("guard_pages", kernel)
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+def test_memory_that_was_freed_is_not_used(kernel: str) -> None:
+    """With glibc, whoever reads such memory gets a fault, or 0xa5 where it is of a few bytes."""
+    tunables = ("mmap_threshold=16384", "mmap_max=60000", "tcache_count=0")
+    run(
+        "freed_memory",
+        kernel,
+        GLIBC_TUNABLES=":".join(f"glibc.malloc.{tunable}" for tunable in tunables),
+        MALLOC_PERTURB_="165",
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_has_workers_of_its_own() -> None:
+    run("forked")
+
+
+@linux
+def test_workers_park() -> None:
+    run("parked")
+
+
+@linux
+def test_running_out_of_memory_is_an_error_of_the_call() -> None:
+    run("no_memory")
+
+
+def test_an_interrupt_is_raised_after_the_call() -> None:
+    run("interrupted")
+
+
+def test_what_the_module_is_given_is_checked() -> None:
+    module = native.MODULE
+    assert module is not None
+    z, out = np.zeros((3, 4)), np.zeros((3, 4))
+    module.compute(*(z, 1.0, out, 1, 1, False, 0))
+    for wrong in (
+        (z, 1.0, out, 1, 1, False),
+        (z, 1.0, out.astype("f4"), 1, 1, False, 0),
+        (z, 1.0, out[:2], 1, 1, False, 0),
+        (z, 1.0, out, 2, 1, False, 0),
+        (z, 1.0, out, -1, 1, False, 0),
+        (z, 1.0, out, 1, 0, False, 0),
+        (z, 1.0, out, 1, 1, False, 9),
+        (z, np.ones(2), out, 1, 1, False, 0),
+        (z, np.ones(3, "f4"), out, 1, 1, False, 0),
+        (z[:, ::2], 1.0, out[:, ::2], 1, 1, False, 0),
+        (z.astype(">f8"), 1.0, out.astype(">f8"), 1, 1, False, 0),
+        (z.astype(int), 1.0, out.astype(int), 1, 1, False, 0),
+        (z[:0], 1.0, out[:0], 1, 1, False, 0),
+        ([1.0], 1.0, out, 1, 1, False, 0),
+        (z, "1", out, 1, 1, False, 0),
+        (z, 1.0, b"", 1, 1, False, 0),
+    ):
+        with pytest.raises((TypeError, ValueError, BufferError)):
+            module.compute(*wrong)
+    with pytest.raises((TypeError, ValueError)):
+        module.moments(z, 1.0, np.zeros((2, 3)), 0)

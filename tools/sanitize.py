@@ -1,0 +1,88 @@
+"""Run tests of the native kernels under AddressSanitizer, UBSan and ThreadSanitizer.
+
+``python -m tools.sanitize [PYTEST_ARGUMENT ...]`` builds the module twice in a temporary folder,
+by g++, and runs pytest on each. An error ends the run with the sanitizer's report.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from hatch_build import KERNELS, MODULE, build_module
+
+# What is compiled in, and the runtimes that Python itself, which is not instrumented, must load
+# first: libstdc++ with them, because they look for its exceptions only once.
+SANITIZERS = {
+    "address,undefined": ["libasan.so", "libubsan.so", "libstdc++.so"],
+    "thread": ["libtsan.so", "libstdc++.so"],
+}
+# Checks of memory are calls: written out, a single file takes g++ a minute.
+FLAGS = (
+    "-O1 -g1 -fno-omit-frame-pointer -fno-sanitize-recover=all "
+    "--param asan-instrumentation-with-call-threshold=0"
+)
+OPTIONS = {
+    # Python and NumPy keep memory to the end.
+    "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1",
+    "UBSAN_OPTIONS": "print_stacktrace=1",
+    # A test forks while threads are alive.
+    "TSAN_OPTIONS": "halt_on_error=1:die_after_fork=0",
+    # Python's own allocator would hide its blocks from AddressSanitizer.
+    "PYTHONMALLOC": "malloc",
+}
+# Under a limit of memory the sanitizers themselves give up.
+DESELECTED = "tests/test_native.py::test_running_out_of_memory_is_an_error_of_the_call"
+# ThreadSanitizer of GCC 12 fails where Linux spreads addresses over more than 28 bits. Some
+# containers forbid to ask for fixed ones.
+FIXED_ADDRESSES = ["setarch", "-R"]
+
+
+def run(sanitizer: str, arguments: list[str]) -> int:
+    """Build the module with a sanitizer, run pytest on it and return the exit status."""
+    os.environ["CXX"] = "g++"
+    os.environ["CXXFLAGS"] = f"{FLAGS} -fsanitize={sanitizer}"
+    runtimes = [runtime(name) for name in SANITIZERS[sanitizer]]
+    with tempfile.TemporaryDirectory() as folder:
+        module = Path(folder, MODULE)
+        build_module(KERNELS / "native", module)
+        fixed = FIXED_ADDRESSES if subprocess.call([*FIXED_ADDRESSES, "true"]) == 0 else []  # noqa: S603
+        # -s: a sanitizer ends the process, and with it what pytest has captured.
+        tests = ["-m", "pytest", "-q", "-x", "-s", "-p", "no:cacheprovider", "-o", "timeout=1800"]
+        tests += ["--deselect", DESELECTED]
+        return subprocess.run(  # noqa: S603 - this project's tests
+            [*fixed, sys.executable, *tests, *arguments],
+            env={
+                **{name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
+                **OPTIONS,
+                "THERMOSCOPE_NATIVE_FILE": str(module),
+                "LD_PRELOAD": ":".join(runtimes),
+            },
+            check=False,
+        ).returncode
+
+
+def runtime(name: str) -> str:
+    """Return the path of one of g++'s libraries."""
+    command = ["g++", f"-print-file-name={name}"]
+    return subprocess.check_output(command, text=True).strip()  # noqa: S603 - the compiler
+
+
+def main(arguments: list[str]) -> int:
+    """Run the tests under each sanitizer; the first failure counts."""
+    if sys.platform != "linux" or not shutil.which("g++"):
+        print("sanitizers: skipped, they need Linux and g++")  # noqa: T201
+        return 0
+    for sanitizer in SANITIZERS:
+        print(f"sanitizers: {sanitizer}", flush=True)  # noqa: T201
+        if status := run(sanitizer, arguments):
+            return status
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:] or ["tests/test_native.py"]))
