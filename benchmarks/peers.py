@@ -1,19 +1,21 @@
-"""Softmax as other libraries compute it: each peer as a function of one array and one axis.
+"""softmax and log_softmax as other libraries compute them: a call for one array and one axis.
 
-A peer that is not installed is left out, and named. PyTorch, JAX, ONNX Runtime and onnx (which
-writes the model of one node that ONNX Runtime runs) come by ``pip install torch==2.13.0 jax jaxlib
+A peer that is not installed is left out and named in `MISSING`. PyTorch, JAX, ONNX Runtime and onnx
+(which writes the model of one node that ONNX Runtime runs) come by ``pip install torch jax
 onnxruntime onnx``; SciPy is among what `make test` installs.
 """
 
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 import thermoscope as ts
+from thermoscope import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,89 +24,97 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
     Call = Callable[[], object]
-    # Makes, of an array, an axis and whether the result array is given, a call that computes once.
-    Peer = Callable[..., Call | None]
 
-__all__ = ["MISSING", "PEERS"]
+__all__ = ["FUNCTIONS", "MISSING", "PEERS", "model"]
+
+FUNCTIONS = ("softmax", "log_softmax")
 
 
-def thermoscope(z: Array, axis: int, *, given: bool) -> Call:
-    """`thermoscope.softmax`."""
+class Peer(Protocol):
+    """Makes a call that computes `function` of `z` once.
+
+    With `given`, the call writes to a result array that was made before; None if the library's
+    function takes none.
+    """
+
+    __name__: str
+
+    def __call__(self, function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+        """Return the call."""
+
+
+def thermoscope(function: str, z: Array, axis: int, *, given: bool) -> Call:
+    """`thermoscope.softmax` or `thermoscope.log_softmax`."""
+    compute = getattr(ts, function)
     if given:
         out = np.zeros_like(z)
-        return lambda: ts.softmax(z, axis=axis, out=out)
-    return lambda: ts.softmax(z, axis=axis)
+        return lambda: compute(z, axis=axis, out=out)
+    return lambda: compute(z, axis=axis)
 
 
-def numpy(z: Array, axis: int, *, given: bool) -> Call:
+def numpy(function: str, z: Array, axis: int, *, given: bool) -> Call:
     """NumPy's three lines, as everybody writes them."""
-    if given:
-        out = np.zeros_like(z)
+    out, scratch = (np.zeros_like(z), np.zeros_like(z)) if given else (None, None)
 
-        def three_in_place() -> None:
-            np.subtract(z, z.max(axis, keepdims=True), out=out)
-            np.exp(out, out=out)
-            np.divide(out, out.sum(axis, keepdims=True), out=out)
+    def softmax() -> object:
+        shifted = np.subtract(z, z.max(axis, keepdims=True), out=out)
+        exp_z = np.exp(shifted, out=out)
+        return np.divide(exp_z, exp_z.sum(axis, keepdims=True), out=out)
 
-        return three_in_place
+    def log_softmax() -> object:
+        shifted = np.subtract(z, z.max(axis, keepdims=True), out=out)
+        exp_z = np.exp(shifted, out=scratch)
+        return np.subtract(shifted, np.log(exp_z.sum(axis, keepdims=True)), out=out)
 
-    def three() -> object:
-        shifted = z - z.max(axis, keepdims=True)
-        e = np.exp(shifted)
-        return e / e.sum(axis, keepdims=True)
-
-    return three
+    return {"softmax": softmax, "log_softmax": log_softmax}[function]
 
 
-def scipy(z: Array, axis: int, *, given: bool) -> Call | None:
-    """`scipy.special.softmax`, which takes no result array."""
-    from scipy.special import softmax  # noqa: PLC0415
+def scipy(function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+    """`scipy.special.softmax` or `scipy.special.log_softmax`, which take no result array."""
+    from scipy import special  # noqa: PLC0415
 
-    return None if given else lambda: softmax(z, axis=axis)
+    compute = getattr(special, function)
+    return None if given else lambda: compute(z, axis=axis)
 
 
-def torch(z: Array, axis: int, *, given: bool) -> Call:
-    """`torch.softmax`."""
+def torch(function: str, z: Array, axis: int, *, given: bool) -> Call:
+    """`torch.softmax` or `torch.log_softmax`."""
     import torch as library  # noqa: PLC0415
 
-    tensor = library.from_numpy(z)
+    compute, tensor = getattr(library, function), library.from_numpy(z)
     if given:
         out = library.zeros_like(tensor)
-        return lambda: library.softmax(tensor, axis, out=out)
-    return lambda: library.softmax(tensor, axis)
+        return lambda: compute(tensor, axis, out=out)
+    return lambda: compute(tensor, axis)
 
 
-def jax(z: Array, axis: int, *, given: bool) -> Call | None:
-    """`jax.nn.softmax` under `jax.jit`, which takes no result array."""
+def jax(function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+    """`jax.nn.softmax` or `jax.nn.log_softmax` under `jax.jit`, which take no result array."""
     import jax as library  # noqa: PLC0415
 
     if given:
         return None
-    library.config.update("jax_enable_x64", val=True)
-    compiled = library.jit(lambda z: library.nn.softmax(z, axis))
-    array = library.device_put(z)
+    compiled, array = _jitted(function, axis), library.device_put(z)
     return lambda: compiled(array).block_until_ready()
 
 
-def onnxruntime(z: Array, axis: int, *, given: bool) -> Call:
+@cache
+def _jitted(function: str, axis: int) -> Any:  # noqa: ANN401 - JAX may not be installed
+    import jax as library  # noqa: PLC0415
+
+    library.config.update("jax_enable_x64", val=True)
+    compute = getattr(library.nn, function)
+    return library.jit(lambda z: compute(z, axis))
+
+
+def onnxruntime(function: str, z: Array, axis: int, *, given: bool) -> Call:
     """ONNX Runtime on a model of one node."""
     import onnxruntime as library  # noqa: PLC0415
-    from onnx import helper  # noqa: PLC0415
 
-    from thermoscope.kernels import thread_count  # noqa: PLC0415
-
-    kind = helper.np_dtype_to_tensor_dtype(z.dtype)
-    node = helper.make_node("Softmax", ["z"], ["p"], axis=axis)
-    ends = [[helper.make_tensor_value_info(name, kind, z.shape)] for name in ("z", "p")]
-    model = helper.make_model(
-        helper.make_graph([node], "softmax", *ends),
-        opset_imports=[helper.make_opsetid("", 13)],
-        ir_version=8,
-    )
     options = library.SessionOptions()
-    options.intra_op_num_threads = thread_count()
+    options.intra_op_num_threads = kernels.thread_count()
     session = library.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        model(function, z.dtype, z.shape, axis), options, providers=["CPUExecutionProvider"]
     )
     if not given:
         return lambda: session.run(None, {"z": z})[0]
@@ -115,12 +125,29 @@ def onnxruntime(z: Array, axis: int, *, given: bool) -> Call:
 
     def run() -> Array:
         session.run_with_iobinding(binding)
-        return out  # which the binding knows by its address alone: this is what keeps it
+        return out  # keeps the array, of which the binding has no more than the address
 
     return run
 
 
-_NEEDS = {
+def model(function: str, dtype: np.dtype[Any], shape: tuple[int, ...], axis: int) -> bytes:
+    """Return an ONNX model of one node, from "z" to "p"."""
+    from onnx import helper  # noqa: PLC0415
+
+    operator = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}[function]
+    kind = helper.np_dtype_to_tensor_dtype(dtype)
+    node = helper.make_node(operator, ["z"], ["p"], axis=axis)
+    ends = [[helper.make_tensor_value_info(name, kind, shape)] for name in ("z", "p")]
+    made = helper.make_model(
+        helper.make_graph([node], function, *ends),
+        opset_imports=[helper.make_opsetid("", 13)],
+        ir_version=8,
+    )
+    written: bytes = made.SerializeToString()
+    return written
+
+
+_NEEDS: dict[Peer, tuple[str, ...]] = {
     thermoscope: ("thermoscope",),
     numpy: ("numpy",),
     scipy: ("scipy",),

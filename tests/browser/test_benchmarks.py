@@ -34,7 +34,3 @@ def test_a_drag_is_measured(tmp_path: Path) -> None:
         assert 0 < drag["rate"] < 61
         assert drag["on_core"]["median"] <= drag["work"]["median"]
         assert drag["frames"]["median"] < drag["to_paint"]["median"] / (1000 / 60)
-
-
-def test_the_import_is_timed() -> None:
-    assert "ratio" in run("benchmarks.imports", "--repeats", "1")
