@@ -29,9 +29,8 @@ TARGET = Path(__file__).parent.parent / "src/thermoscope/kernels/native/constant
 EXP2: list[tuple[type[np.float32 | np.float64], int, int]] = [
     (np.float32, 16, 3),
     (np.float32, 8, 4),
-    (np.float32, 2, 5),
     (np.float64, 8, 7),
-    (np.float64, 2, 10),
+    (np.float64, 4, 8),
 ]
 # log1p(r) = 2 atanh(r / (2 + r)), for 1 + r from sqrt(1/2) to sqrt(2).
 ATANH_LARGEST, ATANH_TERMS = (mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1), 8

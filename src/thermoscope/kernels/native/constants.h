@@ -30,16 +30,6 @@ template <> struct Exp2Constants<float, 8> {
       0x1.62e430p-1f, 0x1.ebfbe2p-3f, 0x1.c6b8e2p-5f, 0x1.3b084ap-7f};
 };
 
-template <> struct Exp2Constants<float, 2> {
-  static constexpr std::int32_t kTableBits[] = {
-      0, -719629};
-  static constexpr float kTableResiduals[] = {
-      0x0.0p+0f, 0x1.26055cp-26f};
-  // Relative error below 2^-29.04.
-  static constexpr float kPolynomial[] = {
-      0x1.62e430p-1f, 0x1.ebfbbcp-3f, 0x1.c6b06cp-5f, 0x1.3b9c88p-7f, 0x1.5de122p-10f};
-};
-
 template <> struct Exp2Constants<double, 8> {
   static constexpr std::int64_t kTableBits[] = {
       0, -155339362315909, -273786814220523, -352003352548825, -386347768529971, -372849295843109, -307177783110739,
@@ -53,16 +43,15 @@ template <> struct Exp2Constants<double, 8> {
       0x1.430e6b66544f9p-13, 0x1.ffdca0de5cac0p-17};
 };
 
-template <> struct Exp2Constants<double, 2> {
+template <> struct Exp2Constants<double, 4> {
   static constexpr std::int64_t kTableBits[] = {
-      0, -386347768529971};
+      0, -273786814220523, -386347768529971, -307177783110739};
   static constexpr double kTableResiduals[] = {
-      0x0.0p+0, -0x1.3b3efbf5e2228p-54};
-  // Relative error below 2^-59.95.
+      0x0.0p+0, 0x1.34d754db0abb6p-55, -0x1.3b3efbf5e2228p-54, 0x1.c1a7792cb3387p-55};
+  // Relative error below 2^-57.91.
   static constexpr double kPolynomial[] = {
-      0x1.62e42fefa39efp-1, 0x1.ebfbdff82c58dp-3, 0x1.c6b08d704a256p-5, 0x1.3b2ab6fba5e49p-7, 0x1.5d87fe7851ab1p-10,
-      0x1.430912ecadd38p-13, 0x1.ffcbfa722d16fp-17, 0x1.62c08f47589e0p-20, 0x1.b55d10e525f1cp-24,
-      0x1.e2333d6cd04eap-28};
+      0x1.62e42fefa39edp-1, 0x1.ebfbdff82c597p-3, 0x1.c6b08d7050e15p-5, 0x1.3b2ab6fb995cap-7, 0x1.5d87fdba581ebp-10,
+      0x1.430913ff8a7cdp-13, 0x1.ffeb1ac00cf37p-17, 0x1.62b97de37e211p-20};
 };
 
 // Relative error of atanh below 2^-66.57.

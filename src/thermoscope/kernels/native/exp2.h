@@ -61,6 +61,13 @@ constexpr int kHeadroomLog2 = 4;  // how far an exp_z may exceed that of the max
 template <class T> constexpr T power_of_two(int n) {
   return n == 0 ? T(1) : n > 0 ? 2 * power_of_two<T>(n - 1) : power_of_two<T>(n + 1) / 2;
 }
+// 2^n by its bits, for n of a normal number: what std::ldexp takes a call for.
+template <class T> INLINE T normal_power_of_two(int n) {
+  const Int<T> bits = Int<T>(n + Format<T>::kExponentBias) << Format<T>::kMantissaBits;
+  T power;
+  std::memcpy(&power, &bits, sizeof power);
+  return power;
+}
 template <class T> struct Constants : Format<T> {
   using F = Format<T>;
   static constexpr int kSteps = kTableSize<T>;  // of an octave
@@ -90,9 +97,9 @@ template <class T, class V> INLINE V rounding_constant(V maximum, V scale) {
 }
 // Entries below this count as 0 relative to the shift of a rounding constant. Lower ones must not reach Exp2: their exponents
 // would wrap around.
-template <class T, class V> INLINE V underflow_threshold(V rounder, V scale) {
+template <class T, class V> INLINE V underflow_threshold(V rounder, V inverse_scale) {
   using C = Constants<T>;
-  return (V(C::kRoundToStep) - rounder + V(T(C::kUnderflowLog2))) / scale;
+  return (V(C::kRoundToStep) - rounder + V(T(C::kUnderflowLog2))) * inverse_scale;
 }
 
 // ---- 2^y ----
@@ -102,17 +109,15 @@ template <class T> class Exp2 {
   using V = Pack<T>;
   using K = Exp2Constants<T, C::kSteps>;
   static constexpr int kDegree = sizeof K::kPolynomial / sizeof(T);
-  static constexpr int kStepsLog2 = C::kSteps == 16 ? 4 : C::kSteps == 8 ? 3 : 1;
+  static constexpr int kStepsLog2 = C::kSteps == 16 ? 4 : C::kSteps == 8 ? 3 : 2;
   static_assert(1 << kStepsLog2 == C::kSteps);
   V polynomial_[kDegree];
-  Register<T> table_bits_, table_residuals_;
+  Table<T> table_bits_, table_residuals_;
 
  public:
   INLINE Exp2() {
     for (int k = 0; k < kDegree; ++k) polynomial_[k] = held(V(K::kPolynomial[k]));
-    T bits[kLanes<T>] = {}, residuals[kLanes<T>] = {};
-    for (int k = 0; k < kLanes<T> && k < C::kSteps; ++k) std::memcpy(bits + k, K::kTableBits + k, sizeof(T)), residuals[k] = K::kTableResiduals[k];
-    table_bits_ = load_register<Register<T>>(bits), table_residuals_ = load_register<Register<T>>(residuals);
+    std::memcpy(&table_bits_, K::kTableBits, sizeof table_bits_), std::memcpy(&table_residuals_, K::kTableResiduals, sizeof table_residuals_);
   }
   // 2^y = power + power * slope, not yet rounded.
   struct Unrounded {
@@ -128,8 +133,8 @@ template <class T> class Exp2 {
     for (int i = 0; i < kRegisters; ++i) {
       using I = Register<Int<T>>;
       const I steps = (I)rounded.reg[i];
-      power.reg[i] = (Register<T>)((steps << (C::kMantissaBits - kStepsLog2)) + (I)lookup(table_bits_, steps));
-      residual.reg[i] = lookup(table_residuals_, steps);
+      power.reg[i] = (Register<T>)((steps << (C::kMantissaBits - kStepsLog2)) + (I)lookup<Register<T>>(table_bits_, steps));
+      residual.reg[i] = lookup<Register<T>>(table_residuals_, steps);
     }
     return {power, mul_add(slope, f, residual)};
   }

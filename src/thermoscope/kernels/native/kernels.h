@@ -30,12 +30,15 @@ template <class T> struct Functions {
   Range log_long_rows, log_short_rows, log_columns;
   // result[k][row]: log Σ exp((z - max) / T), mean and variance of z - max.
   void (*moments)(const Job<T>&, double* result, long begin, long end);
-  // One row in parts of whole blocks. Each part leaves exp_z in `out`, its rounding constants, and its total relative to the
-  // last of these; then each is normalised by the total of all, which is relative to `rounder`.
+  // One row in parts of whole blocks. Each part leaves its rounding constants, its maximum, its total relative to the last
+  // constant, and for softmax exp_z in `out`; then each is normalised by the total of all, which is relative to `rounder`.
   Total (*part_exponentials)(const Job<T>&, long begin, long end, T* rounders);
   void (*part_normalize)(const Job<T>&, long begin, long end, const T* rounders, T rounder, Total total);
   bool (*retry_row)(const Job<T>&, T* rounders);  // the whole row, by its own maximum; false if it is unsupported
-  // The same for logarithms: the maximum, then what the other entries of a part add up to, then the logarithms of a part.
+  Total (*part_total)(const Job<T>&, long begin, long end, T* rounders, T* maximum);
+  bool (*undominated)(const Job<T>&, T rounder, Total total, T maximum, Total* log);  // whether log Σ exp(z / T) will do
+  void (*part_line)(const Job<T>&, long begin, long end, Total log);
+  // A row that one entry dominates: what the others add up to beside the maximum, then the logarithms.
   T (*part_maximum)(const Job<T>&, long begin, long end);
   LogTotal (*part_log_total)(const Job<T>&, long begin, long end, T maximum);
   void (*part_logarithms)(const Job<T>&, long begin, long end, T maximum, LogTotal total);

@@ -1,7 +1,10 @@
-// log_softmax, in all layouts: (z - max) / T - log(1 + s), with s = Σ exp((z - max) / T) over the entries but one maximum.
+// log_softmax, in two ways.
 //
-// s keeps its own relative accuracy however small it is, so a row that one entry dominates keeps how much that entry lacks.
-// The entries that equal the maximum are counted, the others are added up apart from them.
+// Any row: (z - max) / T - log(1 + s), with s = Σ exp((z - max) / T) over the entries but one maximum. The entries that equal
+// the maximum are counted, the others are added up apart from them: s keeps its own relative accuracy however small it is, so
+// a row that one entry dominates keeps how much that entry lacks.
+//
+// A row that no entry dominates, in half the time: z / T - log Σ exp(z / T), from the total that softmax takes too.
 #pragma once
 #include "tiles.h"
 
@@ -73,11 +76,13 @@ INLINE DoubleWord<double> inverse_of(double temperature) {  // 1 / T
 
 // ---- Rows side by side: columns, and short rows as the columns of a tile ----
 
-// `count` rows at once, whose entries are `stride` apart. Unsupported rows are refused and not written.
-template <class T> INLINE void log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales) {
+// `count` rows at once, whose entries are `stride` apart; numbers that are NaN where a row is unsupported. Such rows are not
+// written.
+template <class T> INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales) {
   using C = Constants<T>;
   using V = Pack<T>;
   using W = Wide<T>;
+  constexpr int registers = W::kSize / kLanes<double>;
   const bool whole = count == V::kSize;
   const auto entries = [&](long k) INLINE_LAMBDA { return whole ? load(z + k * stride) : load_first(z + k * stride, count, V(T(0))); };
   V maximum(C::kLowest);
@@ -86,8 +91,7 @@ template <class T> INLINE void log_tile(const Job<T>& job, const T* z, T* out, l
   for (long begin = 0; begin < job.entries; begin += kFoldEntries, sum.fold())
     for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k));
   const DoubleWord<V> unit = sum.exp_maximum();
-  DoubleWord<W> rest{widen(sum.rest.high), widen(sum.rest.low)}, units{widen(unit.high), widen(unit.low)};
-  rest = divide(rest, units);
+  const DoubleWord<W> rest = divide(DoubleWord<W>{widen(sum.rest.high), widen(sum.rest.low)}, {widen(unit.high), widen(unit.low)});
   const DoubleWord<W> log = log_total(widen(sum.count), rest);
   double inverses[V::kSize], inverse_lows[V::kSize];
   DoubleWord<double> inverse{};
@@ -95,52 +99,30 @@ template <class T> INLINE void log_tile(const Job<T>& job, const T* z, T* out, l
     if (r == 0 || (job.per_row && r < count)) inverse = inverse_of(job.temperature_of(row + r));
     inverses[r] = inverse.high, inverse_lows[r] = inverse.low;
   }
-  const Logarithms<T> logarithms(maximum, DoubleWord<W>{load<double, W::kSize / kLanes<double>>(inverses), load<double, W::kSize / kLanes<double>>(inverse_lows)}, log);
-  T odd[V::kSize];  // 0 where a row is supported; z - max doesn't overflow where the maximum is within kLargest
-  const V size = max(-maximum, maximum);
-  store(odd, narrow(log.high - log.high) + if_less(V(C::kLargest), size, V(T(1)), maximum - maximum));
-  bool all = true;
-  for (long r = 0; r < count; ++r)
-    if (!(odd[r] == 0)) job.refuse(row + r), all = false;
+  const Logarithms<T> logarithms(maximum, DoubleWord<W>{load<double, registers>(inverses), load<double, registers>(inverse_lows)}, log);
+  // z - max does not overflow where the maximum is within kLargest.
+  const V size = max(-maximum, maximum), nan(std::numeric_limits<T>::quiet_NaN());
+  const V supported = if_less(V(C::kLargest), size, nan, narrow(log.high) + (maximum - maximum));
+  T each[V::kSize];
+  store(each, supported);
+  bool all = whole;
+  for (long r = 0; r < count; ++r) all = all && !std::isnan(each[r]);
   for (long k = 0; k < job.entries; ++k) {
-    const V values = logarithms(entries(k));
-    if (all && whole) store(out + k * stride, values);
-    else if (all) store_first(out + k * stride, count, values);
+    T values[V::kSize];
+    if (all) store(out + k * stride, logarithms(entries(k)));
     else {
-      T some[V::kSize];
-      store(some, values);
-      for (long r = 0; r < count; ++r) if (odd[r] == 0) out[k * stride + r] = some[r];
+      store(values, logarithms(entries(k)));
+      for (long r = 0; r < count; ++r) if (!std::isnan(each[r])) out[k * stride + r] = values[r];
     }
   }
-}
-template <class T> void log_columns(const Job<T>& job, long begin, long end) {
-  constexpr long width = Pack<T>::kSize;
-  Scales<T> scales;
-  for (long matrix = 0; matrix < job.matrices; ++matrix)
-    for (long column = begin; column < end; column += width) {
-      const long place = matrix * job.entries * job.inner + column, row = matrix * job.inner + column, count = std::min(width, end - column);
-      scales.set(job, row, count);
-      log_tile(job, job.z + place, job.out + place, job.inner, row, count, scales);
-    }
+  return supported;
 }
 template <class T> void log_short_rows(const Job<T>& job, long begin, long end) {
   constexpr long width = Pack<T>::kSize;
-  const long n = job.entries, size = n * width;
-  const Scratch<T> tile(size), result(size + kLanes<T>), edge(size + kLanes<T>);
-  Scales<T> scales;
-  if (!job.per_row) scales.set(job, 0, 1);
-  for (long row = begin; row < end; row += width) {
-    const long rows = std::min(width, end - row);
-    const bool inside = (row + width) * n + kLanes<T> <= end * n;
-    const T* z = job.z + row * n;
-    if (!inside) z = static_cast<const T*>(std::memcpy(edge, z, rows * n * sizeof(T)));
-    if (job.per_row) scales.set(job, row, rows);
-    transpose_tile<false>(z, static_cast<T*>(tile), rows, n);
-    log_tile<T>(job, tile, tile, width, row, rows, scales);
-    transpose_tile<true>(static_cast<const T*>(tile), static_cast<T*>(result), rows, n);
-    for (long r = 0; r < rows; ++r)
-      if (!job.unsupported[row + r]) std::memcpy(job.out + (row + r) * n, result + r * n, n * sizeof(T));
-  }
+  by_tiles(job, begin, end, [&](T* tile, long row, long rows, const Scales<T>& scales, const T*, const T*) INLINE_LAMBDA {
+    // The rows behind the last are copies of the first: worked like it, and dropped.
+    return log_tile<T>(job, tile, tile, width, row, rows, scales);
+  });
 }
 
 // ---- Rows ----
@@ -158,10 +140,7 @@ template <class T> LogTotal log_total_of(const T* z, long n, T maximum, DoubleWo
     const long end = std::min(begin + kBlockEntries, n);
     sum.count = V(T(0)), sum.rest = {V(T(0)), V(T(0))};
     long k = begin;
-    for (; k + step <= end; k += step) {
-      prefetch<3>(z + k + kPrefetchBytes / long(sizeof(T)));
-      sum.add(load(z + k));
-    }
+    for (; k + step <= end; k += step) sum.add(load(z + k));
     if (k < end) sum.add(load_first(z + k, end - k, none));
     count += reduce_add(widen(sum.count));
     rest = add(rest, reduce_sum(sum.rest.high, sum.rest.low));
@@ -169,9 +148,6 @@ template <class T> LogTotal log_total_of(const T* z, long n, T maximum, DoubleWo
   const DoubleWord<V> unit = sum.exp_maximum();
   rest = divide(rest, DoubleWord<double>{double(unit.high.reg[0][0]), double(unit.low.reg[0][0])});
   return {count, {rest.high, rest.low}};
-}
-template <class T> bool log_supported(T maximum, const LogTotal& total) {
-  return std::abs(maximum) <= Format<T>::kLargest && !std::isnan(total.rest.high);
 }
 template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, const LogTotal& total, double temperature) {
   using V = Pack<T>;
@@ -185,19 +161,114 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
   for (; k + step <= n; k += step) store(out + k, logarithms(load(z + k)));
   if (k < n) store_first(out + k, n - k, logarithms(load_first(z + k, n - k, V(maximum))));
 }
+// A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
+constexpr double kLeastLogTotal = 0.25;         // an error of the total counts at most four times
+constexpr double kLeastTemperature = 0x1p-20;   // z / T's low part stays finite
+constexpr long kLineEntries = 64;               // of fewer, some entry mostly dominates
+constexpr long kLogGroup = 8;                   // rows whose logarithms are taken together,
+constexpr long kLogGroupBytes = 1 << 14;        // if that many stay in a first-level cache
+
+// log Σ exp(z / T) of rows, from their totals relative to rounding constants. The total is at least 2^-1/2.
+template <class T, int registers>
+INLINE DoubleWord<Pack<double, registers>> log_sum_exp(DoubleWord<Pack<double, registers>> total, Pack<double, registers> rounder) {
+  using V = Pack<double, registers>;
+  using C = Constants<T>;
+  constexpr double kLn2 = 0x1.62e42fefa39efp-1, kLn2Low = 0x1.abc9e3b39803fp-56;
+  const V twice(2 * double(C::kExpUnit)), exponent = V(double(C::kRoundToStep)) - rounder - V(1.0);
+  const DoubleWord<V> s = two_sum(total.high * twice, V(-1.0)), log = log1p<registers>({s.high, s.low + total.low * twice});
+  const V product = exponent * V(kLn2), low = mul_add(exponent, V(kLn2), -product) + exponent * V(kLn2Low);
+  const DoubleWord<V> sum = two_sum(product, log.high);
+  return {sum.high, sum.low + (log.low + low)};
+}
+
+INLINE bool is_undominated(double log, double maximum, double temperature) {
+  return log - maximum / temperature >= kLeastLogTotal && temperature >= kLeastTemperature;
+}
+
+// The logarithms of such a row lie on a line over z: two roundings, and what is left of the low parts.
+template <class T> struct LogLine {
+  DoubleWord<T> slope, offset;
+  INLINE LogLine(DoubleWord<double> inverse, DoubleWord<double> log)
+      : slope(rounded_pair<T>(inverse.high, inverse.low)), offset(rounded_pair<T>(-log.high, -log.low)) {}
+};
+template <class T> INLINE Pack<T> on_line(Pack<T> z, Pack<T> slope, Pack<T> slope_low, Pack<T> offset, Pack<T> offset_low) {
+  const Pack<T> finite(std::numeric_limits<T>::lowest());  // of -inf, a low part would make NaN
+  return mul_add(z, slope, offset) + mul_add(max(finite, z), slope_low, offset_low);
+}
+template <class T> INLINE void undominated_row(const T* z, T* out, long n, DoubleWord<double> log, double temperature) {
+  using V = Pack<T>;
+  constexpr long step = V::kSize;
+  const LogLine<T> line(inverse_of(temperature), log);
+  const V slope(line.slope.high), slope_low(line.slope.low), offset(line.offset.high), offset_low(line.offset.low);
+  long k = 0;
+  for (; k + step <= n; k += step) store(out + k, on_line(load(z + k), slope, slope_low, offset, offset_low));
+  if (k < n) store_first(out + k, n - k, on_line(load_first(z + k, n - k, offset), slope, slope_low, offset, offset_low));
+}
+// Logarithms of any row; false if it is unsupported.
+template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, double temperature) {
+  if (!supported<T>(temperature) || !(std::abs(maximum) <= Format<T>::kLargest)) return false;
+  const LogTotal total = log_total_of(z, n, maximum, exponent_scale<T>(temperature));
+  if (std::isnan(total.rest.high)) return false;
+  logarithms_of(z, out, n, maximum, total, temperature);
+  return true;
+}
+
 template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
+  constexpr int registers = kLogGroup / kLanes<double>;
+  using V = Pack<double, registers>;
   const long n = job.entries;
-  for (long i = begin; i < end; ++i) {
-    const T *z = job.z + i * n, maximum = maximum_of(z, n);
-    const double temperature = job.temperature_of(i);
-    const LogTotal total = log_total_of(z, n, maximum, exponent_scale<T>(temperature));
-    if (!supported<T>(temperature) || !log_supported(maximum, total)) job.refuse(i);
-    else logarithms_of(z, job.out + i * n, n, maximum, total, temperature);
+  const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries);
+  Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
+  const bool in_passing = n <= kBlockEntries;
+  const long group = std::max(1L, std::min(kLogGroup, kLogGroupBytes / (n * long(sizeof(T)))));
+  T next_maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
+  for (long first = begin; first < end; first += group) {
+    const long count = std::min(group, end - first);
+    double totals[kLogGroup], lows[kLogGroup], shifts[kLogGroup], maxima[kLogGroup], logs[kLogGroup], log_lows[kLogGroup];
+    for (long r = 0; r < kLogGroup; ++r) totals[r] = std::numeric_limits<double>::quiet_NaN(), lows[r] = shifts[r] = maxima[r] = 0;
+    for (long r = 0; r < count; ++r) {
+      const T* z = job.z + (first + r) * n;
+      const bool last = first + r + 1 == end, ahead = in_passing && !last;
+      T maximum = next_maximum;
+      if (job.per_row) row.scale = exponent_scale<T>(job.temperature_of(first + r)), row.inverse_scale = 1 / row.scale.high;
+      if (supported<T>(job.temperature_of(first + r)) && row.near(maximum)) {
+        const DoubleWord<double> total = row.template row_exponentials<false>(z, nullptr, n, maximum, ahead, next_maximum);
+        totals[r] = total.high, lows[r] = total.low, shifts[r] = double(rounders[(n - 1) / kBlockEntries]), maxima[r] = double(maximum);
+        if (!ahead && !last) next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
+      } else if (!last) {
+        next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
+      }
+    }
+    const DoubleWord<V> log = log_sum_exp<T, registers>({load<double, registers>(totals), load<double, registers>(lows)}, load<double, registers>(shifts));
+    store(logs, log.high), store(log_lows, log.low);
+    for (long r = 0; r < count; ++r) {
+      const T* z = job.z + (first + r) * n;
+      T* out = job.out + (first + r) * n;
+      const double temperature = job.temperature_of(first + r);
+      if (is_undominated(logs[r], maxima[r], temperature))
+        undominated_row(z, out, n, {logs[r], log_lows[r]}, temperature);
+      else if (!dominated_row(z, out, n, std::isnan(totals[r]) ? maximum_of(z, n) : T(maxima[r]), temperature)) job.refuse(first + r);
+    }
   }
 }
 
 // ---- One row in parts ----
 
+template <class T> Total part_total(const Job<T>& job, long begin, long end, T* rounders, T* maximum) {
+  const Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
+  *maximum = maximum_of(job.z + begin, std::min(kBlockEntries, end - begin));
+  const DoubleWord<double> total = row.template exponentials<false>(job.z + begin, nullptr, end - begin, *maximum);
+  return {total.high, total.low};
+}
+template <class T> bool undominated(const Job<T>& job, T rounder, Total total, T maximum, Total* log) {
+  using V = Pack<double, 1>;
+  const DoubleWord<V> sum = log_sum_exp<T, 1>({V(total.high), V(total.low)}, V(double(rounder)));
+  *log = {sum.high.reg[0][0], sum.low.reg[0][0]};
+  return supported<T>(job.temperature[0]) && is_undominated(log->high, double(maximum), job.temperature[0]);
+}
+template <class T> void part_line(const Job<T>& job, long begin, long end, Total log) {
+  undominated_row(job.z + begin, job.out + begin, end - begin, {log.high, log.low}, job.temperature[0]);
+}
 template <class T> T part_maximum(const Job<T>& job, long begin, long end) { return maximum_of(job.z + begin, end - begin); }
 template <class T> LogTotal part_log_total(const Job<T>& job, long begin, long end, T maximum) {
   return log_total_of(job.z + begin, end - begin, maximum, exponent_scale<T>(job.temperature[0]));

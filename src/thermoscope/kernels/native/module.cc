@@ -81,35 +81,37 @@ template <class T> class PartedRow {
   PartedRow(const Functions<T>& kernel, const Job<T>& job, int threads, long block)
       : kernel_(kernel), job_(job), threads_(threads), block_(block), blocks_((job.entries + block - 1) / block),
         count_(kPartsMultiple * std::max(1L, (blocks_ + kPartsMultiple * kBlocksPerPart / 2) / (kPartsMultiple * kBlocksPerPart))),
-        chunks_(threads, count_) {}
+        rounders_(blocks_), totals_(count_, Total{0, 0}), chunks_(threads, count_) {}
 
   bool softmax() {
-    std::vector<T> rounders(blocks_);
-    std::vector<Total> totals(count_, Total{0, 0});
-    each_part([&](long part, long begin, long end) { totals[part] = kernel_.part_exponentials(job_, begin, end, &rounders[first_block(part)]); });
-    const T rounder = *std::min_element(rounders.begin(), rounders.end());  // that of the largest maximum
-    Total total{0, 0};
-    for (long part = 0; part < count_; ++part) {
-      if (begin_of(part) == begin_of(part + 1)) continue;
-      const double lower = std::ldexp(1.0, int(rounder - rounders[first_block(part + 1) - 1]));
-      add(total, {totals[part].high * lower, totals[part].low * lower});
-    }
-    if (std::isnan(total.high)) return kernel_.retry_row(job_, rounders.data());
-    each_part([&](long part, long begin, long end) { kernel_.part_normalize(job_, begin, end, &rounders[first_block(part)], rounder, total); });
+    each_part([&](long part, long begin, long end) { totals_[part] = kernel_.part_exponentials(job_, begin, end, rounders_of(part)); });
+    T rounder;
+    const Total total = sum(rounder);
+    if (std::isnan(total.high)) return kernel_.retry_row(job_, rounders_.data());
+    each_part([&](long part, long begin, long end) { kernel_.part_normalize(job_, begin, end, rounders_of(part), rounder, total); });
     return true;
   }
 
   bool log_softmax(T largest, bool temperature_supported) {
+    if (!temperature_supported) return false;
     std::vector<T> maxima(count_, -std::numeric_limits<T>::infinity());
-    std::vector<LogTotal> totals(count_, LogTotal{0, {0, 0}});
+    each_part([&](long part, long begin, long end) { totals_[part] = kernel_.part_total(job_, begin, end, rounders_of(part), &maxima[part]); });
+    T rounder;
+    const Total total = sum(rounder);
+    Total log;
+    if (!std::isnan(total.high) && kernel_.undominated(job_, rounder, total, *std::max_element(maxima.begin(), maxima.end()), &log)) {
+      each_part([&](long, long begin, long end) { kernel_.part_line(job_, begin, end, log); });
+      return true;
+    }
     each_part([&](long part, long begin, long end) { maxima[part] = kernel_.part_maximum(job_, begin, end); });
     const T maximum = *std::max_element(maxima.begin(), maxima.end());
-    if (!(std::abs(maximum) <= largest) || !temperature_supported) return false;
-    each_part([&](long part, long begin, long end) { totals[part] = kernel_.part_log_total(job_, begin, end, maximum); });
-    LogTotal total{0, {0, 0}};
-    for (const LogTotal& one : totals) total.count += one.count, add(total.rest, one.rest);
-    if (std::isnan(total.rest.high)) return false;
-    each_part([&](long, long begin, long end) { kernel_.part_logarithms(job_, begin, end, maximum, total); });
+    if (!(std::abs(maximum) <= largest)) return false;
+    std::vector<LogTotal> log_totals(count_, LogTotal{0, {0, 0}});
+    each_part([&](long part, long begin, long end) { log_totals[part] = kernel_.part_log_total(job_, begin, end, maximum); });
+    LogTotal log_total{0, {0, 0}};
+    for (const LogTotal& one : log_totals) log_total.count += one.count, add(log_total.rest, one.rest);
+    if (std::isnan(log_total.rest.high)) return false;
+    each_part([&](long, long begin, long end) { kernel_.part_logarithms(job_, begin, end, maximum, log_total); });
     return true;
   }
 
@@ -124,6 +126,20 @@ template <class T> class PartedRow {
       });
     });
   }
+  T* rounders_of(long part) { return &rounders_[first_block(part)]; }
+  // The total of all parts relative to `rounder`, that of the largest maximum.
+  Total sum(T& rounder) const {
+    for (const Total& one : totals_)
+      if (std::isnan(one.high)) return one;
+    rounder = *std::min_element(rounders_.begin(), rounders_.end());
+    Total total{0, 0};
+    for (long part = 0; part < count_; ++part) {
+      if (begin_of(part) == begin_of(part + 1)) continue;
+      const double lower = std::ldexp(1.0, int(rounder - rounders_[first_block(part + 1) - 1]));
+      add(total, {totals_[part].high * lower, totals_[part].low * lower});
+    }
+    return total;
+  }
   static void add(Total& total, Total term) {  // TwoSum
     const double sum = total.high + term.high, from_term = sum - total.high;
     total.low += ((total.high - (sum - from_term)) + (term.high - from_term)) + term.low;
@@ -134,6 +150,8 @@ template <class T> class PartedRow {
   const Job<T>& job_;
   int threads_;
   long block_, blocks_, count_;
+  std::vector<T> rounders_;
+  std::vector<Total> totals_;
   Chunks chunks_;
 };
 

@@ -12,8 +12,6 @@ namespace thermoscope::LEVEL {
 constexpr long kBlockEntries = 2560;
 // Logits of up to this many bytes lie in a cache: there the next row's maximum is found while this row is computed.
 constexpr long kCachedBytes = 1 << 23;
-// How far ahead a long row is prefetched. Hardware prefetchers stop at a page.
-constexpr long kPrefetchBytes = 4096;
 
 // Memory for numbers, zeroed, at the start of a cache line; up to a line of it needs no allocation. (Library containers would
 // be compiled for each level under one name, of which the linker keeps any.)
@@ -59,6 +57,9 @@ template <class T> T maximum_of(const T* z, long n) {  // that overlooks NaN
   return reduce_max(max(first, second));
 }
 
+// Rows of up to this many entries are normalised while the next one is read: nothing waits for their total.
+constexpr long kDeferredEntries = 640;
+
 // A row in blocks. The shift of a block comes from the maximum of those before it, so that a long row needs no pass for its
 // maximum; a block whose own maximum is kHeadroomLog2 octaves above is computed again.
 template <class T> struct Row {
@@ -66,13 +67,14 @@ template <class T> struct Row {
   using V = Pack<T>;
   DoubleWord<T> scale;  // log2(e) / T
   T* rounders;          // of each block
+  T inverse_scale = 1 / scale.high;
 
-  // Write a block's exp_z and return their total. `found` becomes the block's maximum or, with `of_next`, that of as many
-  // entries of `next`.
-  template <bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, const T* next, T& found) const {
+  // The total of a block's exp_z, which are written if `stored`. `found` becomes the block's maximum or, with `of_next`, that of
+  // as many entries of `next`.
+  template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, const T* next, T& found) const {
     constexpr long step = V::kSize;
     const DoubleWord<V> scales{scale.high, scale.low};
-    const V threshold(underflow_threshold<T>(rounder, scale.high)), rounders(rounder);
+    const V threshold(underflow_threshold<T>(rounder, inverse_scale)), rounders(rounder);
     const Exp2<T> exp2;
     ExpSum<T> sum(C::kAboveBlock);
     V maximum(C::kLowest);
@@ -80,27 +82,30 @@ template <class T> struct Row {
     for (long k = 0; k < whole; k += step) {
       const V entries = load(z + k);
       maximum = max(of_next ? load(next + k) : entries, maximum);
-      prefetch<3>(of_next ? z + n + k : z + k + kPrefetchBytes / long(sizeof(T)));
-      store(out + k, sum.add(exp2.at(max(threshold, entries), scales, rounders)));
+      // One line of two, of which processors fetch the other. From memory this is most of what reading the next row takes.
+      if (of_next) __builtin_prefetch(z + n + k, 0, 2);
+      const V exp_z = sum.add(exp2.at(max(threshold, entries), scales, rounders));
+      if (stored) store(out + k, exp_z);
     }
     if (whole < n) {
       const V entries = load_first(z + whole, n - whole, V(C::kLowest));
       maximum = max(of_next ? load_first(next + whole, n - whole, V(C::kLowest)) : entries, maximum);
-      store_first(out + whole, n - whole, sum.add(exp2.at(max(threshold, entries), scales, rounders)));
+      const V exp_z = sum.add(exp2.at(max(threshold, entries), scales, rounders));
+      if (stored) store_first(out + whole, n - whole, exp_z);
     }
     found = reduce_max(maximum);
     return reduce_sum(sum, C::kAboveBlock);
   }
   // Out of line: inlined, the retry slows the first try down.
-  __attribute__((noinline)) DoubleWord<double> block_again(const T* z, T* out, long n, T rounder) const {
+  template <bool stored> __attribute__((noinline)) DoubleWord<double> block_again(const T* z, T* out, long n, T rounder) const {
     T found;
-    return block_exponentials<false>(z, out, n, rounder, z, found);
+    return block_exponentials<stored, false>(z, out, n, rounder, z, found);
   }
   bool near(T maximum) const { return std::abs(maximum) * scale.high <= C::kFarOctaves; }
 
-  // Write a row's exp_z; return their total relative to the last rounding constant. NaN if an entry is, or where a maximum is
-  // not near 0. `maximum` is that of the first block, or above.
-  DoubleWord<double> exponentials(const T* z, T* out, long n, T maximum) const {
+  // The total of a row's exp_z relative to the last rounding constant. NaN if an entry is, or where a maximum is not near 0.
+  // `maximum` is that of the first block, or above, and becomes that of the row.
+  template <bool stored> DoubleWord<double> exponentials(const T* z, T* out, long n, T& maximum) const {
     const DoubleWord<double> nothing{std::numeric_limits<double>::quiet_NaN(), 0};
     DoubleWord<double> total{0, 0};
     T rounder = C::kRoundToStep;
@@ -110,13 +115,13 @@ template <class T> struct Row {
       const T before = rounder;
       rounder = rounding_constant<T>(maximum, scale.high);
       T found;
-      DoubleWord<double> part = block_exponentials<false>(z + begin, out + begin, size, rounder, z, found);
+      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, out + begin, size, rounder, z, found);
       const bool exceeded = (found - maximum) * scale.high > kHeadroomLog2;
       maximum = std::max(maximum, found);
       if (exceeded) {
         if (!near(maximum)) return nothing;
         rounder = rounding_constant<T>(maximum, scale.high);
-        part = block_again(z + begin, out + begin, size, rounder);
+        part = block_again<stored>(z + begin, out + begin, size, rounder);
       }
       rounders[begin / kBlockEntries] = rounder;
       if (begin > 0 && rounder < before) {
@@ -126,6 +131,14 @@ template <class T> struct Row {
       total = add(total, part);
     }
     return total;
+  }
+
+  // The same, for one row of several; with `ahead`, `next_maximum` becomes that of the row behind, if rows are of one block.
+  template <bool stored> INLINE DoubleWord<double> row_exponentials(const T* z, T* out, long n, T& maximum, bool ahead, T& next_maximum) const {
+    if (n > kBlockEntries) return exponentials<stored>(z, out, n, maximum);
+    if (!near(maximum)) return {std::numeric_limits<double>::quiet_NaN(), 0};
+    rounders[0] = rounding_constant<T>(maximum, scale.high);
+    return block_exponentials<stored, true>(z, out, n, rounders[0], ahead ? z + n : z, next_maximum);
   }
 
   // Divide exp_z by their total, which is relative to `rounder`; that of each block is in `rounders`.
@@ -141,15 +154,16 @@ template <class T> struct Row {
       if (above > -C::kUnderflowLog2) own = {0, 0};
       else if (above > 0) {  // taken off in two steps, so that all factors are normal numbers
         const int later = std::min(above, C::kExponentBias / 2);
-        own = {std::ldexp(own.high, later - above), std::ldexp(own.low, later - above)}, power -= later;
+        const T factor = normal_power_of_two<T>(later - above);
+        own = {own.high * factor, own.low * factor}, power -= later;
       }
-      const DoubleWord<V> factor{own.high, own.low};
-      const V unit(std::ldexp(T(1), power));
+      const DoubleWord<V> inverses{own.high, own.low};
+      const V unit(normal_power_of_two<T>(power));
       const long end = std::min(begin + kBlockEntries, n), first = std::min(begin + lead, end);
-      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), factor, unit, power)); };
+      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), inverses, unit, power)); };
       if (first > begin) some(begin, first - begin);
       long k = first;
-      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), factor, unit, power));
+      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), inverses, unit, power));
       if (k < end) some(k, end - k);
     }
   }
@@ -162,7 +176,7 @@ template <class T> struct Row {
       for (long k = 0; k < n; ++k) out[k] = z[k] - maximum;
       z = out, maximum = 0;
     }
-    const DoubleWord<double> total = exponentials(z, out, n, maximum);
+    const DoubleWord<double> total = exponentials<true>(z, out, n, maximum);
     if (std::isnan(total.high)) return false;
     normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
     return true;
@@ -177,7 +191,7 @@ template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWor
   const V entries = load_first(z, n, V(C::kLowest));
   const T maximum = reduce_max(entries), rounder = rounding_constant<T>(maximum, scale.high);
   if (!(std::abs(maximum) * scale.high <= C::kFarOctaves)) return false;
-  const V threshold(underflow_threshold<T>(rounder, scale.high));
+  const V threshold(underflow_threshold<T>(rounder, 1 / scale.high));
   const auto unrounded = Exp2<T>().at(max(threshold, entries), {V(scale.high), V(scale.low)}, V(rounder));
   const V exp_z = unrounded.value(), low = unrounded.rest(exp_z);
   const DoubleWord<double> total = reduce_sum(exp_z, low);
@@ -196,11 +210,13 @@ template <class T> void long_rows(const Job<T>& job, long begin, long end) {
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
   const bool in_passing = n <= kBlockEntries && job.rows * n * long(sizeof(T)) <= kCachedBytes;
   T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
+  T* deferred = nullptr;
+  DoubleWord<double> deferred_total{};
   for (long i = begin; i < end; ++i) {
-    const T *z = job.z + i * n, *next = i + 1 < end ? z + n : z;
+    const T* z = job.z + i * n;
     T* out = job.out + i * n;
     const double temperature = job.temperature_of(i);
-    if (job.per_row) row.scale = exponent_scale<T>(temperature);
+    if (job.per_row) row.scale = exponent_scale<T>(temperature), row.inverse_scale = 1 / row.scale.high;
     if (n <= Pack<T>::kSize) {
       if (supported<T>(temperature) && row_in_pack(z, out, n, row.scale)) continue;
       maximum = maximum_of(z, n);
@@ -208,30 +224,28 @@ template <class T> void long_rows(const Job<T>& job, long begin, long end) {
     if (copied) z = static_cast<const T*>(std::memcpy(copy, z, n * sizeof(T)));
     T next_maximum = 0;
     DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
-    if (supported<T>(temperature)) {
-      if (n > kBlockEntries) {
-        total = row.exponentials(z, out, n, maximum);
-      } else if (row.near(maximum)) {
-        rounders[0] = rounding_constant<T>(maximum, row.scale.high);
-        total = row.template block_exponentials<true>(z, out, n, rounders[0], in_passing ? next : z, next_maximum);
-      }
-    }
+    if (supported<T>(temperature)) total = row.template row_exponentials<true>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
     const bool done = !std::isnan(total.high);
-    if (done) row.normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
-    else if (!row.retry(z, out, n, temperature)) {
+    if (done && in_passing && n <= kDeferredEntries) {
+      if (deferred) row.normalize(deferred, n, rounders[0], deferred_total);
+      deferred = out, deferred_total = total;
+    } else if (done) {
+      row.normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
+    } else if (!row.retry(z, out, n, temperature)) {
       job.refuse(i);
       if (copied) std::memcpy(out, z, n * sizeof(T));
     }
-    maximum = in_passing && done ? next_maximum : maximum_of(next, std::min(n, kBlockEntries));
+    if (i + 1 < end) maximum = in_passing && done ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
   }
+  if (deferred) row.normalize(deferred, n, rounders[0], deferred_total);
 }
 
 // ---- One row in parts ----
 
 template <class T> Total part_exponentials(const Job<T>& job, long begin, long end, T* rounders) {
   const Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
-  const T maximum = maximum_of(job.z + begin, std::min(kBlockEntries, end - begin));
-  const DoubleWord<double> total = row.exponentials(job.z + begin, job.out + begin, end - begin, maximum);
+  T maximum = maximum_of(job.z + begin, std::min(kBlockEntries, end - begin));
+  const DoubleWord<double> total = row.template exponentials<true>(job.z + begin, job.out + begin, end - begin, maximum);
   return {total.high, total.low};
 }
 template <class T> void part_normalize(const Job<T>& job, long begin, long end, const T* rounders, T rounder, Total total) {

@@ -24,16 +24,13 @@ namespace thermoscope::LEVEL {
 // a polynomial; that needs 32 registers.
 #if defined(__AVX512F__)
 constexpr int kRegisterBytes = 64, kRegisters = 2;
-constexpr bool kHoldsConstants = true;
 template <class T> constexpr int kTableSize = sizeof(T) == 4 ? 16 : 8;
 #elif defined(__AVX2__)
 constexpr int kRegisterBytes = 32, kRegisters = 1;
-constexpr bool kHoldsConstants = false;
-template <class T> constexpr int kTableSize = sizeof(T) == 4 ? 8 : 2;
+template <class T> constexpr int kTableSize = sizeof(T) == 4 ? 8 : 4;
 #else
 constexpr int kRegisterBytes = 16, kRegisters = 2;
-constexpr bool kHoldsConstants = false;
-template <class T> constexpr int kTableSize = 2;
+template <class T> constexpr int kTableSize = 8;
 #endif
 
 template <class T> using Int = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
@@ -45,6 +42,14 @@ using D = Register<double>;
 
 template <class V, class T> INLINE V load_register(const T* p) { V v; std::memcpy(&v, p, sizeof v); return v; }
 
+// A table that `lookup` takes entries from: a register where one instruction does so.
+#if defined(__AVX2__)
+template <class T> using Table = Register<T>;
+static_assert(kTableSize<float> == kLanes<float> && kTableSize<double> == kLanes<double>);
+#else
+template <class T> struct Table { T entry[kTableSize<T>]; };
+#endif
+
 // ---- One register: mul_add(a, b, c) = a * b + c rounded once; max(a, b), which is b where one is NaN; times_power_of_two(v, factor, power)
 // ---- = v * 2^power, where factor is 2^power; lookup(table, index) by the low bits of each index; the first n numbers of memory.
 
@@ -55,8 +60,8 @@ INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
 INLINE D max(D a, D b) { return _mm512_max_pd(a, b); }
 INLINE F times_power_of_two(F v, F, int power) { return _mm512_scalef_ps(v, _mm512_set1_ps(float(power))); }
 INLINE D times_power_of_two(D v, D, int power) { return _mm512_scalef_pd(v, _mm512_set1_pd(power)); }
-INLINE F lookup(F table, Register<std::int32_t> index) { return _mm512_permutexvar_ps((__m512i)index, table); }
-INLINE D lookup(D table, Register<std::int64_t> index) { return _mm512_permutexvar_pd((__m512i)index, table); }
+template <class V> INLINE F lookup(F table, Register<std::int32_t> index) { return _mm512_permutexvar_ps((__m512i)index, table); }
+template <class V> INLINE D lookup(D table, Register<std::int64_t> index) { return _mm512_permutexvar_pd((__m512i)index, table); }
 INLINE unsigned first_lanes(long n) { return _bzhi_u32(~0u, n < 0 ? 0 : n > 32 ? 32 : unsigned(n)); }
 INLINE F load_first(const float* p, long n, F fill) { return _mm512_mask_loadu_ps(fill, __mmask16(first_lanes(n)), p); }
 INLINE D load_first(const double* p, long n, D fill) { return _mm512_mask_loadu_pd(fill, __mmask8(first_lanes(n)), p); }
@@ -64,13 +69,16 @@ INLINE void store_first(float* p, long n, F v) { _mm512_mask_storeu_ps(p, __mmas
 INLINE void store_first(double* p, long n, D v) { _mm512_mask_storeu_pd(p, __mmask8(first_lanes(n)), v); }
 #else
 template <class V> INLINE V times_power_of_two(V v, V factor, int) { return v * factor; }
-INLINE D lookup(D table, Register<std::int64_t> index) { return (index & 1) != 0 ? D{} + table[1] : D{} + table[0]; }
 #if defined(__AVX2__)
 INLINE F mul_add(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE D mul_add(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
 INLINE F max(F a, F b) { return _mm256_max_ps(a, b); }
 INLINE D max(D a, D b) { return _mm256_max_pd(a, b); }
-INLINE F lookup(F table, Register<std::int32_t> index) { return _mm256_permutevar8x32_ps(table, (__m256i)index); }
+template <class V> INLINE F lookup(F table, Register<std::int32_t> index) { return _mm256_permutevar8x32_ps(table, (__m256i)index); }
+template <class V> INLINE D lookup(D table, Register<std::int64_t> index) {  // as pairs of floats
+  const __m256i pair = _mm256_shuffle_epi32(_mm256_slli_epi64((__m256i)index, 1), 0xa0);
+  return (D)_mm256_permutevar8x32_ps((F)table, _mm256_or_si256(pair, _mm256_set1_epi64x(std::int64_t(1) << 32)));
+}
 INLINE __m256i first_lanes(F, long n) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(std::min(n, 8L))), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
@@ -96,7 +104,11 @@ template <class V> INLINE V mul_add(V a, V b, V c) {
 }
 #endif
 template <class V> INLINE V max(V a, V b) { return a > b ? a : b; }
-INLINE F lookup(F table, Register<std::int32_t> index) { return (index & 1) != 0 ? F{} + table[1] : F{} + table[0]; }
+template <class V, class I> INLINE V lookup(const Table<std::remove_reference_t<decltype(V{}[0])>>& table, I index) {
+  V v;
+  for (unsigned i = 0; i < sizeof(V) / sizeof(v[0]); ++i) v[i] = table.entry[index[i] & 7];
+  return v;
+}
 template <class V, class T> INLINE V load_first(const T* p, long n, V fill) {
   if (n > 0) std::memcpy(&fill, p, std::min<long>(n, kLanes<T>) * sizeof(T));
   return fill;
@@ -190,24 +202,29 @@ template <class T, int registers> INLINE T reduce_add(Pack<T, registers> v) { re
 
 // ---- float to double and back ----
 
+// GCC takes twice as many instructions for __builtin_convertvector.
+#if defined(__AVX512F__)
+INLINE D low_doubles(F v) { return _mm512_cvtps_pd(_mm512_castps512_ps256(v)); }
+INLINE D high_doubles(F v) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1)); }
+INLINE F floats(D low, D high) { return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1); }
+#elif defined(__AVX2__)
+INLINE D low_doubles(F v) { return _mm256_cvtps_pd(_mm256_castps256_ps128(v)); }
+INLINE D high_doubles(F v) { return _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1)); }
+INLINE F floats(D low, D high) { return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)); }
+#else
+typedef float HalfF __attribute__((vector_size(kRegisterBytes / 2)));
+INLINE D low_doubles(F v) { return __builtin_convertvector(__builtin_shufflevector(v, v, 0, 1), D); }
+INLINE D high_doubles(F v) { return __builtin_convertvector(__builtin_shufflevector(v, v, 2, 3), D); }
+INLINE F floats(D low, D high) { return __builtin_shufflevector(__builtin_convertvector(low, HalfF), __builtin_convertvector(high, HalfF), 0, 1, 2, 3); }
+#endif
 using Doubles = Pack<double, 2 * kRegisters>;  // as many numbers as a Pack<float>
-template <int half, class V, int... I> INLINE auto half_of(V v, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(v, v, (I + half * int(sizeof...(I)))...);
-}
 INLINE Pack<double> widen(Pack<double> v) { return v; }
 INLINE Doubles widen(Pack<float> v) {
-  return Doubles::of([&](int i) {
-    const auto low = half_of<0>(v.reg[i / 2], Indices<kLanes<double>>{}), high = half_of<1>(v.reg[i / 2], Indices<kLanes<double>>{});
-    return __builtin_convertvector(i % 2 ? high : low, D);
-  });
+  return Doubles::of([&](int i) { return i % 2 ? high_doubles(v.reg[i / 2]) : low_doubles(v.reg[i / 2]); });
 }
-template <class V, int... I> INLINE auto joined(V a, V b, std::integer_sequence<int, I...>) { return __builtin_shufflevector(a, b, I...); }
 INLINE Pack<double> narrow(Pack<double> v) { return v; }
 INLINE Pack<float> narrow(Doubles v) {
-  typedef float Half __attribute__((vector_size(kRegisterBytes / 2)));
-  return Pack<float>::of([&](int i) {
-    return joined(__builtin_convertvector(v.reg[2 * i], Half), __builtin_convertvector(v.reg[2 * i + 1], Half), Indices<kLanes<float>>{});
-  });
+  return Pack<float>::of([&](int i) { return floats(v.reg[2 * i], v.reg[2 * i + 1]); });
 }
 template <class T> using Wide = decltype(widen(Pack<T>()));
 

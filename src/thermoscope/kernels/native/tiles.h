@@ -35,7 +35,7 @@ template <class T> struct Shift {
   INLINE Shift(DoubleWord<V> scales, V maximum) : scale(scales) {
     anchor = if_less(V(C::kFarOctaves), max(-maximum, maximum) * scale.high, maximum, V(T(0)));
     rounder = rounding_constant<T>(maximum - anchor, scale.high);
-    threshold = underflow_threshold<T>(rounder, scale.high);
+    threshold = underflow_threshold<T>(rounder, V(T(1)) / scale.high);
   }
   INLINE typename Exp2<T>::Unrounded exp_z(const Exp2<T>& exp2, V z) const { return exp2.at(max(threshold, z - anchor), scale, rounder); }
 };
@@ -80,7 +80,9 @@ template <class T> struct Scales {
   INLINE DoubleWord<Pack<T>> get() const { return {load(high), load(low)}; }
 };
 
-template <class T> void short_rows(const Job<T>& job, long begin, long end) {
+// Rows by tiles: work(tile, rows from `row` on, their scales, where the next tile and this one's result lie) leaves the
+// result in the tile and returns numbers that are NaN where a row is unsupported.
+template <class T, class Work> INLINE void by_tiles(const Job<T>& job, long begin, long end, Work work) {
   constexpr long width = Pack<T>::kSize;
   const long n = job.entries, size = n * width;
   const Scratch<T> tile(size), edge(size + kLanes<T>);  // the latter for the last rows, behind which registers reach
@@ -95,23 +97,29 @@ template <class T> void short_rows(const Job<T>& job, long begin, long end) {
     T* target = inside ? out : static_cast<T*>(edge);
     if (job.per_row) scales.set(job, row, rows);
     transpose_tile<false>(z, static_cast<T*>(tile), rows, n);
-    const Pack<T> total = kTilesInFirstLevel * size * long(sizeof(T)) <= kFirstLevelBytes
-                              ? softmax_tile<3, T>(tile, n, scales.get(), z + size, target)
-                              : softmax_tile<2, T>(tile, n, scales.get(), z + size, target);
-    if (reduce_add(total - total) == 0) {
+    const Pack<T> supported = work(tile, row, rows, scales, z + size, target);
+    if (reduce_add(supported - supported) == 0) {
       const Register<T> behind = load_register<Register<T>>(target + rows * n);  // is overwritten and put back
       transpose_tile<true>(static_cast<const T*>(tile), target, rows, n);
       std::memcpy(target + rows * n, &behind, sizeof behind);
       if (!inside) std::memcpy(out, edge, rows * n * sizeof(T));
     } else {
-      T totals[width];
-      store(totals, total);
+      T each[width];
+      store(each, supported);
       for (long r = 0; r < rows; ++r) {
-        if (std::isnan(totals[r])) job.refuse(row + r);
+        if (std::isnan(each[r])) job.refuse(row + r);
         else for (long k = 0; k < n; ++k) out[r * n + k] = tile[k * width + r];
       }
     }
   }
+}
+
+template <class T> void short_rows(const Job<T>& job, long begin, long end) {
+  const long n = job.entries;
+  const bool first_level = kTilesInFirstLevel * n * Pack<T>::kSize * long(sizeof(T)) <= kFirstLevelBytes;
+  by_tiles(job, begin, end, [&](T* tile, long, long, const Scales<T>& scales, const T* next, const T* target) INLINE_LAMBDA {
+    return first_level ? softmax_tile<3, T>(tile, n, scales.get(), next, target) : softmax_tile<2, T>(tile, n, scales.get(), next, target);
+  });
 }
 
 }  // namespace thermoscope::LEVEL
