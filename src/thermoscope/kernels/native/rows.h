@@ -11,7 +11,7 @@ namespace thermoscope::LEVEL {
 // exponentials: a block and what is written meanwhile stay in a first-level cache.
 constexpr long kBlockEntries = 2560;
 // Logits of up to this many bytes lie in a cache: there the next row's maximum is found while this row is computed.
-constexpr long kCachedBytes = 1 << 23;
+constexpr long kCachedBytes = 1 << 24;
 
 // Memory for numbers, zeroed, at the start of a cache line; up to a line of it needs no allocation. (Library containers would
 // be compiled for each level under one name, of which the linker keeps any.)
