@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -54,5 +53,7 @@ def digits() -> Sample:
     >>> logits.shape, names[targets[0]]
     ((1597, 10), 'nine')
     """
+    from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
+
     with (files("thermoscope") / "digits.npz").open("rb") as file, np.load(file) as data:
         return Sample(data["logits"], data["targets"].astype(np.int64), data["names"].tolist())

@@ -13,8 +13,6 @@ import importlib.util
 import math
 import os
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -23,6 +21,7 @@ from thermoscope.kernels import memory, reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import ThreadPoolExecutor
     from types import ModuleType
 
     from numpy.typing import NDArray
@@ -61,6 +60,8 @@ def _load() -> tuple[ModuleType | None, str]:
         else:
             module = importlib.import_module("thermoscope.kernels._native")
     except ImportError as error:
+        from pathlib import Path  # noqa: PLC0415 - import thermoscope is light
+
         built = Path(__file__).parent / "_native.txt"  # the build writes why it made no module
         return None, built.read_text().strip() if built.exists() else str(error)
     if not module.levels():
@@ -248,6 +249,8 @@ def _run(tasks: Sequence[Callable[[], None]], threads: int) -> None:
 
 @functools.cache
 def _pool() -> ThreadPoolExecutor:
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - import thermoscope is light
+
     return ThreadPoolExecutor(os.cpu_count(), "thermoscope")
 
 

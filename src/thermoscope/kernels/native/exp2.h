@@ -90,6 +90,9 @@ template <class T> DoubleWord<T> exponent_scale(double temperature) {
 template <class T> bool supported(double temperature) {
   return temperature <= double(Format<T>::kLargest) && temperature * double(Format<T>::kLargest) >= 1;
 }
+template <class T> bool supported(T maximum, double temperature) {
+  return std::abs(maximum) <= Format<T>::kLargest && supported<T>(temperature);
+}
 // The constant whose sum with z scale is rounded to steps relative to the shift, the whole number next to maximum * scale.
 template <class T, class V> INLINE V rounding_constant(V maximum, V scale) {
   using C = Constants<T>;

@@ -38,6 +38,7 @@ template <class T> struct Functions {
   Total (*part_total)(const Job<T>&, long begin, long end, T* rounders, T* maximum);
   bool (*undominated)(const Job<T>&, T rounder, Total total, T maximum, Total* log);  // whether log Σ exp(z / T) will do
   void (*part_line)(const Job<T>&, long begin, long end, Total log);
+  bool (*supported)(T maximum, double temperature);  // whether a row without a NaN is
   // A row that one entry dominates: what the others add up to beside the maximum, then the logarithms.
   T (*part_maximum)(const Job<T>&, long begin, long end);
   LogTotal (*part_log_total)(const Job<T>&, long begin, long end, T maximum);

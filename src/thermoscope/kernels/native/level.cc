@@ -9,8 +9,8 @@ namespace thermoscope::LEVEL {
 
 template <class T> constexpr Functions<T> functions() {
   return {long_rows<T>,         short_rows<T>,     columns<T>,   log_long_rows<T>, log_short_rows<T>, log_columns<T>, moments<T>,
-          part_exponentials<T>, part_normalize<T>, retry_row<T>, part_total<T>,    undominated<T>,    part_line<T>,   part_maximum<T>,
-          part_log_total<T>,    part_logarithms<T>};
+          part_exponentials<T>, part_normalize<T>, retry_row<T>, part_total<T>,    undominated<T>,    part_line<T>,   supported<T>,
+          part_maximum<T>,      part_log_total<T>, part_logarithms<T>};
 }
 
 extern const Level level;

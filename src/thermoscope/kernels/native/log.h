@@ -206,7 +206,7 @@ template <class T> INLINE void undominated_row(const T* z, T* out, long n, Doubl
 }
 // Logarithms of any row; false if it is unsupported.
 template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, double temperature) {
-  if (!supported<T>(temperature) || !(std::abs(maximum) <= Format<T>::kLargest)) return false;
+  if (!supported(maximum, temperature)) return false;
   const LogTotal total = log_total_of(z, n, maximum, exponent_scale<T>(temperature));
   if (std::isnan(total.rest.high)) return false;
   logarithms_of(z, out, n, maximum, total, temperature);

@@ -92,8 +92,7 @@ template <class T> class PartedRow {
     return true;
   }
 
-  bool log_softmax(T largest, bool temperature_supported) {
-    if (!temperature_supported) return false;
+  bool log_softmax() {
     std::vector<T> maxima(count_, -std::numeric_limits<T>::infinity());
     each_part([&](long part, long begin, long end) { totals_[part] = kernel_.part_total(job_, begin, end, rounders_of(part), &maxima[part]); });
     T rounder;
@@ -105,7 +104,7 @@ template <class T> class PartedRow {
     }
     each_part([&](long part, long begin, long end) { maxima[part] = kernel_.part_maximum(job_, begin, end); });
     const T maximum = *std::max_element(maxima.begin(), maxima.end());
-    if (!(std::abs(maximum) <= largest)) return false;
+    if (!kernel_.supported(maximum, job_.temperature[0])) return false;
     std::vector<LogTotal> log_totals(count_, LogTotal{0, {0, 0}});
     each_part([&](long part, long begin, long end) { log_totals[part] = kernel_.part_log_total(job_, begin, end, maximum); });
     LogTotal log_total{0, {0, 0}};
@@ -159,7 +158,6 @@ template <class T> void compute_parted_rows(const Level& level, const Job<T>& jo
   const Functions<T>& kernel = functions<T>(level);
   // In place, a softmax may turn out to be unsupported when a part of the row is written.
   std::vector<T> copy(job.z == job.out && !log ? job.entries : 0);
-  constexpr T largest = sizeof(T) == 4 ? T(0x1p100) : T(sizeof(T) == 4 ? 0 : 0x1p900);
   for (long i = 0; i < job.rows; ++i) {
     const T* z = job.z + i * job.entries;
     T* out = job.out + i * job.entries;
@@ -167,8 +165,7 @@ template <class T> void compute_parted_rows(const Level& level, const Job<T>& jo
     const double temperature = job.temperature_of(i);
     const Job<T> row{z, out, &temperature, false, 1, job.entries, 1, 1, job.unsupported + i, job.any_unsupported};
     PartedRow<T> parted(kernel, row, threads, level.block_entries);
-    const bool supported = temperature <= double(largest) && temperature * double(largest) >= 1;
-    if (log ? !parted.log_softmax(largest, supported) : !parted.softmax()) {
+    if (log ? !parted.log_softmax() : !parted.softmax()) {
       row.refuse(0);
       if (!copy.empty()) std::memcpy(out, z, job.entries * sizeof(T));
     }
@@ -216,6 +213,8 @@ using Owned = std::unique_ptr<PyObject, Release>;
 
 // A C-contiguous buffer of numbers. `ok` is false, with a Python error set, if an object has none.
 class Buffer {
+  Py_buffer view_;
+
  public:
   Buffer(PyObject* object, int flags) : ok(PyObject_GetBuffer(object, &view_, flags | PyBUF_ND | PyBUF_FORMAT) == 0) {}
   Buffer(const Buffer&) = delete;
@@ -241,11 +240,6 @@ class Buffer {
   long size() const { return view_.itemsize ? long(view_.len / view_.itemsize) : 0; }
   long bytes() const { return long(view_.len); }
 
-
- private:
-  Py_buffer view_;
-
- public:
   const bool ok;
 };
 

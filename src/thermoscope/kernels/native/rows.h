@@ -113,15 +113,16 @@ template <class T> struct Row {
       if (!near(maximum)) return nothing;
       const long size = std::min(kBlockEntries, n - begin);
       const T before = rounder;
+      T* place = stored ? out + begin : nullptr;
       rounder = rounding_constant<T>(maximum, scale.high);
       T found;
-      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, out + begin, size, rounder, z, found);
+      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, place, size, rounder, z, found);
       const bool exceeded = (found - maximum) * scale.high > kHeadroomLog2;
       maximum = std::max(maximum, found);
       if (exceeded) {
         if (!near(maximum)) return nothing;
         rounder = rounding_constant<T>(maximum, scale.high);
-        part = block_again<stored>(z + begin, out + begin, size, rounder);
+        part = block_again<stored>(z + begin, place, size, rounder);
       }
       rounders[begin / kBlockEntries] = rounder;
       if (begin > 0 && rounder < before) {
@@ -171,7 +172,7 @@ template <class T> struct Row {
   // The whole row by its own maximum, which is subtracted first where it is far from 0. False if the row is unsupported.
   bool retry(const T* z, T* out, long n, double temperature) const {
     T maximum = maximum_of(z, n);
-    if (!(std::abs(maximum) <= C::kLargest) || !supported<T>(temperature)) return false;
+    if (!supported(maximum, temperature)) return false;
     if (!near(maximum)) {
       for (long k = 0; k < n; ++k) out[k] = z[k] - maximum;
       z = out, maximum = 0;
