@@ -120,7 +120,6 @@ template <class T> INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out
 template <class T> void log_short_rows(const Job<T>& job, long begin, long end) {
   constexpr long width = Pack<T>::kSize;
   by_tiles(job, begin, end, [&](T* tile, long row, long rows, const Scales<T>& scales, const T*, const T*) INLINE_LAMBDA {
-    // The rows behind the last are copies of the first: worked like it, and dropped.
     return log_tile<T>(job, tile, tile, width, row, rows, scales);
   });
 }
@@ -136,7 +135,7 @@ template <class T> LogTotal log_total_of(const T* z, long n, T maximum, DoubleWo
   LogSum<T> sum(maxima, scales);
   double count = 0;
   DoubleWord<double> rest{0, 0};
-  for (long begin = 0; begin < n; begin += kBlockEntries) {  // sums of a block keep to the format, those of a row don't
+  for (long begin = 0; begin < n; begin += kBlockEntries) {  // the format has room for the sums of a block, doubles for those of a row
     const long end = std::min(begin + kBlockEntries, n);
     sum.count = V(T(0)), sum.rest = {V(T(0)), V(T(0))};
     long k = begin;
@@ -161,12 +160,13 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
   for (; k + step <= n; k += step) store(out + k, logarithms(load(z + k)));
   if (k < n) store_first(out + k, n - k, logarithms(load_first(z + k, n - k, V(maximum))));
 }
+
 // A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
 constexpr double kLeastLogTotal = 0.25;         // an error of the total counts at most four times
 constexpr double kLeastTemperature = 0x1p-20;   // z / T's low part stays finite
 constexpr long kLineEntries = 64;               // of fewer, some entry mostly dominates
 constexpr long kLogGroup = 8;                   // rows whose logarithms are taken together,
-constexpr long kLogGroupBytes = 1 << 14;        // if that many stay in a first-level cache
+constexpr long kLogGroupBytes = 1 << 15;        // if they stay in a first-level cache
 
 // log Σ exp(z / T) of rows, from their totals relative to rounding constants. The total is at least 2^-1/2.
 template <class T, int registers>
@@ -231,13 +231,13 @@ template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
       const bool last = first + r + 1 == end, ahead = in_passing && !last;
       T maximum = next_maximum;
       if (job.per_row) row.scale = exponent_scale<T>(job.temperature_of(first + r)), row.inverse_scale = 1 / row.scale.high;
+      bool passed = false;
       if (supported<T>(job.temperature_of(first + r)) && row.near(maximum)) {
-        const DoubleWord<double> total = row.template row_exponentials<false>(z, nullptr, n, maximum, ahead, next_maximum);
+        const DoubleWord<double> total = row.template row_exponentials<false>(z, job.out + (first + r) * n, n, maximum, ahead, next_maximum);
         totals[r] = total.high, lows[r] = total.low, shifts[r] = double(rounders[(n - 1) / kBlockEntries]), maxima[r] = double(maximum);
-        if (!ahead && !last) next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
-      } else if (!last) {
-        next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
+        passed = ahead;
       }
+      if (!passed && !last) next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
     }
     const DoubleWord<V> log = log_sum_exp<T, registers>({load<double, registers>(totals), load<double, registers>(lows)}, load<double, registers>(shifts));
     store(logs, log.high), store(log_lows, log.low);
@@ -257,7 +257,7 @@ template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
 template <class T> Total part_total(const Job<T>& job, long begin, long end, T* rounders, T* maximum) {
   const Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
   *maximum = maximum_of(job.z + begin, std::min(kBlockEntries, end - begin));
-  const DoubleWord<double> total = row.template exponentials<false>(job.z + begin, nullptr, end - begin, *maximum);
+  const DoubleWord<double> total = row.template exponentials<false>(job.z + begin, job.out + begin, end - begin, *maximum);
   return {total.high, total.low};
 }
 template <class T> bool undominated(const Job<T>& job, T rounder, Total total, T maximum, Total* log) {

@@ -69,7 +69,7 @@ template <class T> struct Row {
   T* rounders;          // of each block
   T inverse_scale = 1 / scale.high;
 
-  // The total of a block's exp_z, which are written if `stored`. `found` becomes the block's maximum or, with `of_next`, that of
+  // The total of a block's exp_z, which are written to `out` if `stored`. `found` becomes the block's maximum or, with `of_next`, that of
   // as many entries of `next`.
   template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, const T* next, T& found) const {
     constexpr long step = V::kSize;
@@ -84,6 +84,7 @@ template <class T> struct Row {
       maximum = max(of_next ? load(next + k) : entries, maximum);
       // One line of two, of which processors fetch the other. From memory this is most of what reading the next row takes.
       if (of_next) __builtin_prefetch(z + n + k, 0, 2);
+      if (!stored) prefetch_to_write(out + k);  // memory would idle meanwhile
       const V exp_z = sum.add(exp2.at(max(threshold, entries), scales, rounders));
       if (stored) store(out + k, exp_z);
     }
@@ -113,7 +114,7 @@ template <class T> struct Row {
       if (!near(maximum)) return nothing;
       const long size = std::min(kBlockEntries, n - begin);
       const T before = rounder;
-      T* place = stored ? out + begin : nullptr;
+      T* place = out + begin;
       rounder = rounding_constant<T>(maximum, scale.high);
       T found;
       DoubleWord<double> part = block_exponentials<stored, false>(z + begin, place, size, rounder, z, found);

@@ -167,6 +167,10 @@ template <class T> INLINE void store_first(T* p, long n, Pack<T> v) {
 template <int locality, class T> INLINE void prefetch(const T* p) {
   for (int i = 0; i < kRegisters; ++i) __builtin_prefetch(p + i * kLanes<T>, 0, locality);
 }
+// The same for memory that will be written, into the second level.
+template <class T> INLINE void prefetch_to_write(const T* p) {
+  for (int line = 0; line < kRegisters * kRegisterBytes; line += 64) __builtin_prefetch(reinterpret_cast<const char*>(p) + line, 1, 2);
+}
 // A constant that the compiler keeps in a register: it would reload a known one for each use, in units that multiply.
 template <class T> INLINE Pack<T> held(Pack<T> v) {
 #if defined(__AVX512F__)
