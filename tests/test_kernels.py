@@ -585,3 +585,17 @@ def test_the_moments_are_those_of_exact_arithmetic(
                 rest = mpmath.fsum(exp_z) - 1
             want = [float(mpmath.log1p(rest)), float(mean), float(variance)]
             np.testing.assert_allclose(one, want, rtol=error, atol=2.0**-150)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("entries", [2, 3, 10, 17, 33, 47, 79, 100, 159, 160, 400])
+def test_a_row_alone_and_among_others_has_the_same_digits(
+    entries: int, dtype: type, kernel: str
+) -> None:
+    rows = np.random.default_rng(0).normal(0, 3, (200, entries)).astype(dtype)
+    with kernels.use(kernel):
+        for function in (ts.softmax, ts.log_softmax):
+            together = function(rows, 0.7)
+            np.testing.assert_array_equal([function(row, 0.7) for row in rows], together)
+            np.testing.assert_array_equal(function(rows[:5], 0.7), together[:5])

@@ -189,7 +189,7 @@ template <class T> void columns(const Job<T>& job, long begin, long end) {
 template <class T> void log_columns(const Job<T>& job, long begin, long end) {
   const Scratch<T> copy(job.entries * Pack<T>::kSize);
   by_panels(job, begin, end,
-    [&](Panel<T>& panel, const T* z, T* out, long row, long count) { return job.entries >= kLineEntries && panel.log_softmax(job, row, z, out, count, copy); },
+    [&](Panel<T>& panel, const T* z, T* out, long row, long count) { return job.entries >= kLineEntries<T> && panel.log_softmax(job, row, z, out, count, copy); },
     [&](const T* z, T* out, long row, long count, const Scales<T>& scales) { return log_tile(job, z, out, job.inner, row, count, scales); });
 }
 

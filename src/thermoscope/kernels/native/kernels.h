@@ -4,6 +4,9 @@
 
 namespace thermoscope {
 
+// Rows of fewer bytes are short: where there are many, they are worked side by side.
+constexpr long kShortRowBytes = 640;
+
 // A C-contiguous array of `matrices` x `entries` x `inner`; a row is the entries of one matrix and one place in `inner`.
 template <class T> struct Job {
   const T* z;

@@ -164,9 +164,11 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
 // A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
 constexpr double kLeastLogTotal = 0.25;         // an error of the total counts at most four times
 constexpr double kLeastTemperature = 0x1p-20;   // z / T's low part stays finite
-constexpr long kLineEntries = 64;               // of fewer, some entry mostly dominates
 constexpr long kLogGroup = 8;                   // rows whose logarithms are taken together,
 constexpr long kLogGroupBytes = 1 << 15;        // if they stay in a first-level cache
+
+// Rows of fewer entries are computed the other way in every layout: some entry mostly dominates, and all give the same digits.
+template <class T> constexpr long kLineEntries = kShortRowBytes / sizeof(T);
 
 // log Σ exp(z / T) of rows, from their totals relative to rounding constants. The total is at least 2^-1/2.
 template <class T, int registers>
@@ -204,7 +206,7 @@ template <class T> INLINE void undominated_row(const T* z, T* out, long n, Doubl
   for (; k + step <= n; k += step) store(out + k, on_line(load(z + k), slope, slope_low, offset, offset_low));
   if (k < n) store_first(out + k, n - k, on_line(load_first(z + k, n - k, offset), slope, slope_low, offset, offset_low));
 }
-// Logarithms of any row; false if it is unsupported.
+// The logarithms of any row; false if it is unsupported.
 template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, double temperature) {
   if (!supported(maximum, temperature)) return false;
   const LogTotal total = log_total_of(z, n, maximum, exponent_scale<T>(temperature));
@@ -217,6 +219,11 @@ template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
   constexpr int registers = kLogGroup / kLanes<double>;
   using V = Pack<double, registers>;
   const long n = job.entries;
+  if (n < kLineEntries<T>) {
+    for (long i = begin; i < end; ++i)
+      if (!dominated_row(job.z + i * n, job.out + i * n, n, maximum_of(job.z + i * n, n), job.temperature_of(i))) job.refuse(i);
+    return;
+  }
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
   const bool in_passing = n <= kBlockEntries;

@@ -57,8 +57,8 @@ constexpr long kManyChunksEntries = 1 << 19;   // nor are fewer than this worth 
 constexpr long kPartedEntries = 1 << 16;       // nor shorter rows worth being worked in parts:
 constexpr long kBlocksPerPart = 4, kPartsMultiple = 4;  // of about so many blocks each, as many for each of two or four threads
 constexpr long kChunksPerThread = 4;
-// Rows of fewer entries are transposed; where there are many rows, also those of fewer bytes.
-constexpr long kShortEntries = 48, kShortBytes = 640, kManyRows = 64;
+// From this many on, all short rows are worked side by side, of fewer only those of fewer entries.
+constexpr long kManyRows = 64, kShortEntries = 48;
 constexpr long kKeepLockEntries = 4096;        // fewer take less time than to give the interpreter's lock away
 
 // Call body(worker) on up to so many threads. A failed allocation is thrown when all are done.
@@ -177,7 +177,7 @@ template <class T> void compute(const Level& level, const Job<T>& job, bool log,
   if (size < kThreadedEntries) threads = 1;
   if (job.inner == 1 && job.rows < threads && job.entries >= kPartedEntries) return compute_parted_rows(level, job, log, threads);
   const Functions<T>& kernel = functions<T>(level);
-  const bool is_short = job.rows >= kManyRows ? job.entries * long(sizeof(T)) < kShortBytes : job.entries < kShortEntries && job.rows > 3;
+  const bool is_short = job.rows >= kManyRows ? job.entries * long(sizeof(T)) < kShortRowBytes : job.entries < kShortEntries && job.rows > 3;
   const auto function = job.inner > 1 ? (log ? kernel.log_columns : kernel.columns)
                         : is_short    ? (log ? kernel.log_short_rows : kernel.short_rows)
                                       : (log ? kernel.log_long_rows : kernel.long_rows);

@@ -185,8 +185,7 @@ template <class T> struct Row {
   }
 };
 
-// A row that fits a pack: nothing is stored before the end, so the probabilities keep what rounding takes from exp_z. Equal
-// entries get exactly equal parts. False if the row is unsupported, or its maximum far from 0.
+// A row that fits a pack: nothing is stored before the end. False if the row is unsupported, or its maximum far from 0.
 template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWord<T> scale) {
   using C = Constants<T>;
   using V = Pack<T>;
@@ -195,12 +194,11 @@ template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWor
   if (!(std::abs(maximum) * scale.high <= C::kFarOctaves)) return false;
   const V threshold(underflow_threshold<T>(rounder, 1 / scale.high));
   const auto unrounded = Exp2<T>().at(max(threshold, entries), {V(scale.high), V(scale.low)}, V(rounder));
-  const V exp_z = unrounded.value(), low = unrounded.rest(exp_z);
-  const DoubleWord<double> total = reduce_sum(exp_z, low);
+  const V exp_z = unrounded.value();
+  const DoubleWord<double> total = reduce_sum(exp_z, unrounded.rest(exp_z));
   if (std::isnan(total.high)) return false;
   const DoubleWord<T> inverse = reciprocal<T>(total);
-  const V high(inverse.high), product = mul_add(exp_z, high, mul_add(exp_z, V(inverse.low), low * high));
-  store_first(out, n, times_power_of_two(product, V(C::kExpUnit), -C::kExpScaleLog2));
+  store_first(out, n, normalized(exp_z, {V(inverse.high), V(inverse.low)}, V(C::kExpUnit), -C::kExpScaleLog2));
   return true;
 }
 
