@@ -48,7 +48,7 @@ SIZES = (
 )
 PEER_SIZES = (10, 1000, 262_144)
 ENTRIES = 1 << 14  # in short rows together
-PARTS_FROM = 1 << 15  # a single row of so many entries may be worked in parts, by threads
+PARTS_FROM = 1 << 15  # threads may work a single row in parts from this many entries on
 
 
 class Input(NamedTuple):

@@ -31,7 +31,7 @@ from benchmarks.peers import MISSING, PEERS, model
 REPEATS = 20
 SHAPE = (1000, 1000)
 VOCABULARY = 50_257
-# What is to be reached (DESIGN, section 7): a ratio, milliseconds, seconds, and microseconds.
+# Targets (DESIGN, section 7): a ratio, milliseconds, seconds, and microseconds.
 IMPORT, FIRST, COMMAND, TEN = 1.2, 50.0, 0.6, {"given": 0.35, "new": 0.6}
 CALLS = 100  # of ten numbers, in one turn
 TURNS = 50
@@ -160,7 +160,7 @@ def summary(rounds: list[dict[str, float]]) -> dict[str, list[dict[str, Any]]]:
 
 
 def show(console: Console, tables: dict[str, list[dict[str, Any]]]) -> None:
-    """Print what was measured, and whether that is what is to be reached."""
+    """Print a measurement and whether it reaches its target."""
     table = Table("new process", "import, ms", "first softmax of 1000 x 1000, ms")
     for row in tables["libraries"]:
         table.add_row(row["library"], *(f"{1e3 * row[key]:.1f}" for key in ("import", "first")))

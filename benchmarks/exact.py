@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Exact", "check", "exact", "precise"]
 
 MANTISSA = np.finfo(np.longdouble).nmant + 1
-# Veltkamp's splitter: halves of so many bits have exact products.
+# Veltkamp's splitter: products of the halves are exact.
 SPLITTER = np.longdouble(2) ** ((MANTISSA + 1) // 2) + 1
 DIGITS = 50
 

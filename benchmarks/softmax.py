@@ -63,7 +63,7 @@ TURN = 0.01  # seconds that a turn lasts at least, or one call
 PAUSE = 0.05
 # A call that takes longer, in seconds, needs no calls before it that wake its threads.
 LONG = 0.1
-# Arrays of so many entries are timed per call. Inside of `kernels.use` a call takes some
+# Arrays of up to this many entries are timed per call. Inside of `kernels.use` a call takes some
 # microseconds more, so levels are not compared on these.
 SMALL = 10
 
@@ -177,7 +177,7 @@ def seconds(call: Call, count: int) -> float:
 
 
 def child(threads: int, arguments: list[str]) -> Iterator[dict[str, Any]]:
-    """Yield what a process that may use so many cores measures."""
+    """Yield the measurements of a process on a given number of cores."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
     cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
     command = ["taskset", "--cpu-list", cores, sys.executable, "-m", "benchmarks.softmax"]

@@ -32,8 +32,8 @@ HEADINGS = {
     "onnxruntime": "ONNX Runtime",
 }
 MARKED = re.compile(r"(<!-- table: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-LARGE = 1e6  # an error of so many ulp is written with an exponent
-SMALL = 10  # an array of so many entries is timed per call, not per entry
+LARGE = 1e6  # errors from this many ulp on are written with an exponent
+SMALL = 10  # arrays of up to this many entries are timed per call, not per entry
 
 Results = dict[str, Any]
 

@@ -85,7 +85,7 @@ def choose() -> Any:  # noqa: ANN401 - a module or an object, with the same func
 
 @contextmanager
 def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[None]:
-    """Compute with one kernel, or on so many threads, inside of a ``with`` block.
+    """Compute with one kernel, or on a number of threads, inside of a ``with`` block.
 
     Parameters
     ----------

@@ -33,7 +33,7 @@ __all__ = ["MODULE", "REASON", "Native", "configure"]
 
 # Elements that are copied at a time where rows need a copy: the copy stays in a cache.
 PIECE: Final = 1 << 16
-# Rows that lie side by side are worked as they lie from this many on; fewer fill no register.
+# At least this many columns need no copy; fewer would not fill a register.
 SIDE_BY_SIDE: Final = 16
 # Shorter rows of float32 have their moments computed in double precision.
 MOMENTS_SHORT: Final = 48
@@ -97,7 +97,7 @@ def _finish(
 
 
 class Native(NamedTuple):
-    """The native kernel at a level, on so many threads; functions as in `reference`."""
+    """The native kernel at one level and number of threads; functions as in `reference`."""
 
     level: int
     threads: int
@@ -227,7 +227,7 @@ def _refer(
 
 
 def _run(tasks: Sequence[Callable[[], None]], threads: int) -> None:
-    """Run the tasks on so many threads, the caller's among them."""
+    """Run the tasks on a number of threads, including the caller's."""
     queue = deque(tasks)
 
     def work() -> None:

@@ -456,7 +456,7 @@ def _table() -> tuple[NDArray[np.int64], Array]:
 
     From the bits, j is subtracted at the place where `_power_of_two` adds n.
     """
-    point = 120  # fixed-point numbers with so many fractional bits
+    point = 120  # fractional bits of the fixed-point numbers
     root = 2 << point
     for _ in range(LOG2_STEPS):
         root = math.isqrt(root << point)

@@ -31,7 +31,7 @@ template <class T> struct LogSum {
     if constexpr (sizeof(T) == 8) rest.low = rest.low + if_equal(z, maximum, zero, unrounded.rest(exp_z));
   }
   INLINE void fold() { rest = fast_two_sum(rest.high, rest.low); }
-  // exp_z of the maximum, by which the rest is to be divided.
+  // exp_z of the maximum, the divisor of the rest.
   INLINE DoubleWord<V> exp_maximum() const {
     const typename Exp2<T>::Unrounded unrounded = shift.exp_z(exp2, maximum);
     const V exp_z = unrounded.value();

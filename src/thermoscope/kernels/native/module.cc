@@ -55,13 +55,13 @@ template <class T> const Functions<T>& functions(const Level& level) {
 constexpr long kThreadedEntries = 1 << 16;     // fewer are not worth a second thread,
 constexpr long kManyChunksEntries = 1 << 19;   // nor are fewer than this worth several chunks for each,
 constexpr long kPartedEntries = 1 << 16;       // nor shorter rows worth being worked in parts:
-constexpr long kBlocksPerPart = 4, kPartsMultiple = 4;  // of about so many blocks each, as many for each of two or four threads
+constexpr long kBlocksPerPart = 4, kPartsMultiple = 4;  // blocks of a part; two or four threads get equally many parts
 constexpr long kChunksPerThread = 4;
 // From this many on, all short rows are worked side by side, of fewer only those of fewer entries.
 constexpr long kManyRows = 64, kShortEntries = 48;
 constexpr long kKeepLockEntries = 4096;        // fewer take less time than to give the interpreter's lock away
 
-// Call body(worker) on up to so many threads. A failed allocation is thrown when all are done.
+// Call body(worker) on at most `threads` threads. A failed allocation is thrown when all are done.
 template <class Body> void on_threads(int threads, Body body) {
   struct Shared { Body& body; std::atomic<bool> failed{false}; } shared{body};
   run_together(threads - 1, [](void* job, int worker) {
