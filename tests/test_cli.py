@@ -21,15 +21,16 @@ from thermoscope import (
     calibration_curve,
     cli,
     definition,
-    files,
     fit_temperature,
     measures,
     reliability,
     sample,
     samples,
 )
-from thermoscope.files import LogitsFile, open_logits, read_logits
-from thermoscope.writers import ENDINGS, write_rows
+from thermoscope.data import dataset
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.reading import open_logits, read_logits
+from thermoscope.data.writing import ENDINGS, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,7 +113,7 @@ def test_softmax_of_nothing_finite_is_nan(capfd: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.parametrize("arguments", [[], ["-"]])
-@pytest.mark.parametrize("text", ["2 1\n0.1", "2,1, 0.1\n", "[2, 1, 0.1]", '{"a":2,"b":1,"c":0.1}'])
+@pytest.mark.parametrize("text", ["2 1 0.1", "2,1, 0.1\n", "[2, 1, 0.1]", '{"a":2,"b":1,"c":0.1}'])
 def test_softmax_reads_standard_input(arguments: list[str], text: str) -> None:
     done = run("softmax", *arguments, text=text)
     assert numbers(done.stdout) == definition.softmax([2, 1, 0.1]).tolist()
@@ -145,9 +146,9 @@ def test_softmax_writes_a_file_in_place_of_the_output(
         assert document["probabilities"] == expected
         assert document["labels"] == ([" cat", '"x", y'] if named else None)
     else:
-        values, names, _ = read_logits(out)
-        assert values.tolist() == expected
-        assert names == ((" cat", '"x", y') if named and ending == "csv" else None)
+        found = read_logits(out)
+        assert found.values.tolist() == expected
+        assert found.labels == ((" cat", '"x", y') if named and ending == "csv" else None)
 
 
 def refuse_constant(name: str) -> None:
@@ -361,7 +362,7 @@ MANY = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a Parquet file of more than one batch, in a folder that is the current one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(files, "BATCH", 1000)
+    monkeypatch.setattr(dataset, "BLOCK", 1000)
     write_rows(
         "many.parquet", [MANY], shape=MANY.shape, dtype=np.float32, labels=["cat", "dog", "fox"]
     )
@@ -379,7 +380,7 @@ def test_softmax_of_all_rows_keeps_type_and_labels(
     # Row by row, for each batch here is of so few numbers that they are computed one by one, too.
     expected = np.array([definition.softmax(row, 1.7) for row in MANY])
     assert expected.dtype == np.float32
-    read = np.concatenate(list(out.batches()))
+    read = np.concatenate(list(out.blocks()))
     assert read.dtype == (np.float64 if ending in {".csv", ".tsv", ".jsonl"} else np.float32)
     np.testing.assert_array_equal(read.astype(np.float32), expected)
 
@@ -392,7 +393,7 @@ def test_softmax_of_all_rows_takes_the_options_of_one(many: Path) -> None:
     out = open_logits("out.feather")
     assert out.labels == ("a", "b")
     expected = np.array([definition.softmax(row, 2) for row in MANY[:, [2, 0]] * np.float32(0.5)])
-    np.testing.assert_array_equal(np.concatenate(list(out.batches())), expected)
+    np.testing.assert_array_equal(np.concatenate(list(out.blocks())), expected)
 
 
 def test_integers_give_float64(many: Path) -> None:
@@ -698,7 +699,7 @@ TARGETS = np.asarray(sample(LOGITS, 1.5, rng=3))
 def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Save logits of more than one batch, and targets, in a folder that is the current one."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(files, "BATCH", 1000)
+    monkeypatch.setattr(dataset, "BLOCK", 1000)
     np.save("z.npy", LOGITS)
     np.save("y.npy", TARGETS)
     np.save("w.npy", np.arange(300) % 3)
@@ -859,14 +860,17 @@ def test_a_terminal_gets_a_table_of_temperatures_and_the_progress(rows: Path) ->
 
 
 BAD = [
-    ("fit z.npy", "Missing argument 'TARGETS'."),
+    ("fit z.npy", "targets must be given: a file TARGETS, or a column with --target-column"),
     ("fit z.npy none.npy", "none.npy: No such file or directory"),
     ("fit z.npy five.npy", "five.npy: targets must be in [0, 4), got 5 in row 299"),
     ("fit z.npy below.npy", "below.npy: row 1: a class must be a whole number >= 0, got -1"),
     ("fit z.npy half.npy", "half.npy: row 1: a class must be a whole number >= 0, got 0.5"),
     ("fit z.npy short.npy", "short.npy: targets must be 300, one for each row of z.npy, got 299"),
     ("fit z.npy words.txt", "words.txt: row 0: a class must be a whole number >= 0, got 'cat'"),
-    ("fit z.npy soft.npy", "soft.npy: weights must be 4 in each row, one for each logit of z.npy"),
+    (
+        "fit z.npy soft.npy",
+        "soft.npy: probabilities must be 4 in each row, one for each logit of z.npy",
+    ),
     ("fit words.csv y.npy", "words.csv: "),
     ("fit nan.npy y.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
     ("fit inf.npy y.npy", "inf.npy: logits must be finite or -inf, got inf in row 277"),
@@ -876,7 +880,10 @@ BAD = [
     ("fit cut.npy y.npy", "cut.npy: not a whole .npy file: cut short or damaged"),
     ("fit cut.parquet y.npy", "cut.parquet: not a whole .parquet file: cut short or damaged"),
     ("fit z.npy cut.parquet", "cut.parquet: not a whole .parquet file: cut short or damaged"),
-    ("fit plain.json y.npy", "plain.json: the response has no logprobs: ask the server for them"),
+    (
+        "fit plain.json y.npy",
+        "plain.json: the answer has no log-probabilities that are known: ask OpenAI",
+    ),
     ("fit z.npy y.npy --probabilities", "z.npy: row "),
     ("fit z.npy y.npy --weights short.npy", "short.npy: weights must be 300, one for each row of"),
     ("fit z.npy y.npy --weights minus.npy", "minus.npy: sample_weight must be finite and >= 0, "),
@@ -897,7 +904,10 @@ BAD = [
     ("sweep z.npy --from 2 --to 1", "--from and --to must be 0 < from <= to < inf, got 2.0 and 1"),
     ("sweep z.npy --steps 0", "--steps must be >= 1, got 0"),
     ("sweep z.npy -o out.txt", "out.txt: must be a .csv, .svg, .png or .pdf file"),
-    ("sweep z.npy --target-column x", "--target-column must come with targets, got x"),
+    (
+        "sweep z.npy --target-column x",
+        "z.npy: target_column must be left out for a file of one array, got 'x'",
+    ),
     ("softmax 1 2 --scheduler tcp://x:1", "--scheduler must come with a file, all of its rows, "),
     ("softmax z.npy -o out.npy --scheduler x", "out.npy: with --scheduler, probabilities must go"),
 ]
@@ -956,15 +966,15 @@ def test_what_looks_like_probabilities_is_warned_of(
 def test_ctrl_c_in_a_pass_leaves_nothing(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
-    read = LogitsFile.batches
+    read = Dataset.blocks
 
-    def interrupted(self: LogitsFile) -> Iterator[np.ndarray]:
-        for at, batch in enumerate(read(self)):
+    def interrupted(self: Dataset, *some: int) -> Iterator[np.ndarray]:
+        for at, batch in enumerate(read(self, *some)):
             if at == 2:
                 raise KeyboardInterrupt
             yield batch
 
-    monkeypatch.setattr(LogitsFile, "batches", interrupted)
+    monkeypatch.setattr(Dataset, "blocks", interrupted)
     before = sorted(rows.iterdir())
     out = ["-o", "out.svg"] if command == "sweep" else ["--plot", "out.svg"]
     assert cli.main([command, "z.npy", "y.npy", *out]) == 130
@@ -986,3 +996,14 @@ def test_a_full_disk_is_one_line_of_these_too(rows: Path, command: str) -> None:
         )
     assert done.stderr == b"thermoscope: error: No space left on device\n"
     assert done.returncode == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_in_mid_write_leaves_nothing(tmp_path: Path, name: str) -> None:
+    program = Path(__file__).parent / "programs" / "terminated.py"
+    done = subprocess.run(
+        [sys.executable, program, name], cwd=tmp_path, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (128 + getattr(signal, name), b"", b"")
+    assert [path.name for path in tmp_path.iterdir()] == ["z.npy"]

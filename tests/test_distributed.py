@@ -17,8 +17,8 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import cli, rows
-from thermoscope.files import LogitsFile
-from thermoscope.writers import write_dask, write_rows
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.writing import write_dask, write_rows
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -228,7 +228,7 @@ def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None
     path = tmp_path / "out.zarr"
     rows = da.random.default_rng(0).random((10, 3), chunks=(4, 3))
     write_dask(path, rows, labels=["a", "b", "c"])
-    kept = np.concatenate(list(ts.open_logits(path).batches()))
+    kept = np.concatenate(list(ts.open_logits(path).blocks()))
     np.testing.assert_array_equal(kept, rows.compute())
     assert ts.open_logits(path).labels == ("a", "b", "c")
 
@@ -240,7 +240,7 @@ def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None
     with pytest.raises(ValueError, match=r"out\.zarr: No space left on device"):
         write_dask(path, rows.map_blocks(fail, dtype=float))
     assert list(tmp_path.iterdir()) == [path]
-    np.testing.assert_array_equal(np.concatenate(list(ts.open_logits(path).batches())), kept)
+    np.testing.assert_array_equal(np.concatenate(list(ts.open_logits(path).blocks())), kept)
     with pytest.raises(ValueError, match="labels must be 3, one for each lane, got 1"):
         write_dask(path, rows, labels=["a"])
     with pytest.raises(OSError, match=r"out\.npy: the rows of a Dask array must go to a \.zarr"):
@@ -249,9 +249,9 @@ def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None
 
 def die_once(mark: Path) -> None:
     """Make a worker end, once in all, while it reads a chunk of the second half of a file."""
-    read = LogitsFile._chunk
+    read = Dataset._chunk
 
-    def chunk(self: LogitsFile, starts: np.ndarray, size: int) -> np.ndarray:
+    def chunk(self: Dataset, starts: np.ndarray, size: int) -> np.ndarray:
         if starts[0] >= 1500:
             try:
                 mark.touch(exist_ok=False)
@@ -261,7 +261,7 @@ def die_once(mark: Path) -> None:
                 os._exit(1)
         return read(self, starts, size)
 
-    LogitsFile._chunk = chunk  # type: ignore[method-assign]
+    Dataset._chunk = chunk  # type: ignore[method-assign]
 
 
 ONE = ["targets.npy", "--weights", "weights.npy", "--json"]
@@ -288,7 +288,7 @@ def test_a_command_on_a_cluster_gives_what_it_gives_here(
         capfd.readouterr()
         assert cli.main([*COMMANDS[command], *options]) == 0
         if command == "softmax":
-            return np.concatenate(list(ts.open_logits("out.zarr").batches()))
+            return np.concatenate(list(ts.open_logits("out.zarr").blocks()))
         return json.loads(capfd.readouterr().out)
 
     want = result()
@@ -336,14 +336,14 @@ def test_an_error_on_a_worker_is_one_line(
 
 def slow(mark: Path) -> None:
     """Let a worker take its time for each chunk that it reads, as long as a file is there."""
-    read = LogitsFile._chunk
+    read = Dataset._chunk
 
-    def chunk(self: LogitsFile, starts: np.ndarray, size: int) -> np.ndarray:
+    def chunk(self: Dataset, starts: np.ndarray, size: int) -> np.ndarray:
         if mark.exists():
             sleep(0.2)
         return read(self, starts, size)
 
-    LogitsFile._chunk = chunk  # type: ignore[method-assign]
+    Dataset._chunk = chunk  # type: ignore[method-assign]
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:

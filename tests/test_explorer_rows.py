@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from thermoscope import entropy, open_logits, softmax
+from thermoscope.data.errors import FileError
 from thermoscope.explorer import rows as module
 from thermoscope.explorer.rows import RowSource, has_rows
-from thermoscope.files import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

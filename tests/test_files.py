@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoscope import files
-from thermoscope.files import FileError, parse_logits, read_labels, read_logits, write_whole
+from thermoscope.data import reading as files
+from thermoscope.data.atomic import write_whole
+from thermoscope.data.errors import FileError
+from thermoscope.data.reading import parse_logits, read_labels, read_logits
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thermoscope.models import from_transformers
+from thermoscope.data.models import from_transformers
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +35,16 @@ def test_logits_of_the_last_position(model: Any, tokenizer: Any, *, training: bo
     import torch
 
     model.train(training)
-    values, labels, source = from_transformers(model, tokenizer, " cat sat")
+    logits = from_transformers(model, tokenizer, " cat sat")
     assert model.training is training
-    assert labels == ("?", " cat", " sat", " mat", "token 4", "token 5")
-    assert source == "GPT2LMHeadModel"
-    assert values.dtype == np.float32
+    assert logits.labels == ("?", " cat", " sat", " mat", "token 4", "token 5")
+    assert logits.source == "GPT2LMHeadModel"
+    assert logits.dtype == np.float32
     model.eval()
     with torch.no_grad():
         expected = model(torch.tensor([[1, 2]])).logits[0, 1]
     # Dropout would have drawn other numbers.
-    np.testing.assert_array_equal(values, expected.numpy())
+    np.testing.assert_array_equal(logits.values, expected.numpy())
 
 
 def test_bfloat16_gives_float32(model: Any, tokenizer: Any) -> None:  # noqa: ANN401 - likewise

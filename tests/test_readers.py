@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoscope import files, open_logits, read_logits
-from thermoscope.files import FileError, parse_logits, read_targets
-from thermoscope.readers import texts
+from thermoscope import open_logits, read_logits
+from thermoscope.data import reading
+from thermoscope.data.errors import FileError
+from thermoscope.data.formats import delimited
+from thermoscope.data.reading import parse_logits, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +148,7 @@ def test_rows_and_batches(
     assert (file.labels, file.source) == (None, path.name)
     for size in (1, 7, 25, 89, 90, 1000, None):
         # As often as wanted.
-        batches = list(file.batches(size))
+        batches = list(file.blocks(size=size))
         assert [len(batch) for batch in batches[:-1]] == [size or 0] * (len(batches) - 1)
         assert {batch.dtype for batch in batches} == {file.dtype}
         np.testing.assert_array_equal(np.concatenate(batches), LOGITS)
@@ -182,7 +184,7 @@ def test_one_dimension_is_one_row(
     save(path, LOGITS[0])
     file = open_logits(path)
     assert file.shape == (1, 4)
-    (batch,) = file.batches()
+    (batch,) = file.blocks()
     np.testing.assert_array_equal(batch, LOGITS[:1])
     np.testing.assert_array_equal(read_logits(path).values, LOGITS[0])
     with pytest.raises(FileError, match="row must be left out for a 1-D array, got 0"):
@@ -199,7 +201,7 @@ def test_safetensors_of_pytorch(tmp_path: Path, dtype: str) -> None:
     save_file({"a": given, "b": given + 1}, path)
     file = open_logits(path, columns="b")
     assert file.dtype == ("float32" if dtype == "bfloat16" else dtype)
-    assert np.concatenate(list(file.batches(2))).tolist() == (given + 1).tolist()
+    assert np.concatenate(list(file.blocks(size=2))).tolist() == (given + 1).tolist()
 
 
 def test_npz_and_npy_are_never_unpickled(tmp_path: Path) -> None:
@@ -224,7 +226,7 @@ def test_a_column_for_each_class(tmp_path: Path, ending: str) -> None:
     {"parquet": pq.write_table, "feather": feather.write_feather}[ending](pa.table(columns), path)
     file = open_logits(path)
     assert file.labels == tuple(NAMES)
-    np.testing.assert_array_equal(np.concatenate(list(file.batches(8))), LOGITS)
+    np.testing.assert_array_equal(np.concatenate(list(file.blocks(size=8))), LOGITS)
     some = open_logits(path, columns=["é", "cat"])
     assert some.labels == ("é", "cat")
     np.testing.assert_array_equal(some.row(3).values, LOGITS[3, [3, 0]])
@@ -256,7 +258,7 @@ def test_a_text_table(
     opened = open_logits(path)
     assert (opened.shape, opened.labels) == ((90, 4), tuple(NAMES))
     np.testing.assert_array_equal(
-        np.concatenate(list(opened.batches(11))).astype(np.float32), LOGITS
+        np.concatenate(list(opened.blocks(size=11))).astype(np.float32), LOGITS
     )
     for row in (0, 8, 44, 89):
         np.testing.assert_array_equal(opened.row(row).values.astype(np.float32), LOGITS[row])
@@ -276,7 +278,7 @@ def test_csv_and_jsonl_give_back_every_number(
     at = data.draw(st.integers(0, len(rows) - 1))
     for name in ("a.csv", "a.jsonl"):
         file = open_logits(folder / name)
-        np.testing.assert_array_equal(np.concatenate(list(file.batches(3))), np.array(rows))
+        np.testing.assert_array_equal(np.concatenate(list(file.blocks(size=3))), np.array(rows))
         np.testing.assert_array_equal(file.row(at).values, np.array(rows[at]))
 
 
@@ -287,7 +289,7 @@ def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
     np.savetxt(tmp_path / "a.csv", np.arange(3000.0).reshape(-1, 3), delimiter=",")
     file = open_logits(tmp_path / "a.csv")
     parsed: list[int] = []
-    table = texts._table
+    table = delimited._block
 
     def counted(data: bytes, *rest: Any) -> object:  # noqa: ANN401 - whatever it takes
         parsed.append(len(data))
@@ -312,7 +314,7 @@ def test_what_is_applied_to_the_numbers(tmp_path: Path) -> None:
     file = open_logits(tmp_path / "p.npy", probabilities=True, applied_temperature=2)
     assert file.dtype == np.float32
     expected = [[2 * np.log(np.float32(0.5))] * 2 + [-np.inf], [0, -np.inf, -np.inf]]
-    assert [batch.tolist() for batch in file.batches()] == [expected]
+    assert [batch.tolist() for batch in file.blocks()] == [expected]
     assert file.row(0).values.tolist() == expected[0]
     np.save(tmp_path / "z.npy", np.array([[1, -2], [3, 4]]))
     assert read_logits(tmp_path / "z.npy", row=1, applied_temperature=0.5).values.tolist() == [
@@ -320,7 +322,7 @@ def test_what_is_applied_to_the_numbers(tmp_path: Path) -> None:
         2,
     ]
     with pytest.raises(FileError, match=r"z\.npy: row 0: probabilities must be >= 0"):
-        list(open_logits(tmp_path / "z.npy", probabilities=True).batches())
+        list(open_logits(tmp_path / "z.npy", probabilities=True).blocks())
 
 
 @pytest.mark.parametrize("temperature", [0, -1, np.inf, np.nan])
@@ -334,10 +336,10 @@ def test_an_applied_temperature_out_of_range(tmp_path: Path, temperature: float)
 
 def test_batches_hold_32_mib(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((70, 1 << 17)))
-    sizes = [batch.nbytes for batch in open_logits(tmp_path / "a.npy").batches()]
+    sizes = [batch.nbytes for batch in open_logits(tmp_path / "a.npy").blocks()]
     assert sizes == [1 << 25, 1 << 25, 6 << 20]
     with pytest.raises(ValueError, match="size must be >= 1, got 0"):
-        next(open_logits(tmp_path / "a.npy").batches(0))
+        next(open_logits(tmp_path / "a.npy").blocks(size=0))
 
 
 def table(**columns: list[Any]) -> object:
@@ -464,7 +466,7 @@ def test_bad_files_get_one_clear_line(
     path = tmp_path / name
     save(path)
     with pytest.raises(FileError, match=words) as caught:
-        for _ in open_logits(path, columns=columns).batches():
+        for _ in open_logits(path, columns=columns).blocks():
             pass
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
@@ -511,7 +513,7 @@ def test_a_damaged_file_never_gets_more_than_a_clear_line(
     end = data.draw(st.integers(start, len(good)))
     path.write_bytes(good[:start] + data.draw(st.binary(max_size=30)) + good[end:] or b" ")
     try:
-        outcome = f"{path}: {len(list(open_logits(path).batches()))}"
+        outcome = f"{path}: {len(list(open_logits(path).blocks()))}"
     except FileError as error:
         outcome = str(error)
     assert outcome.startswith(f"{path}: ")
@@ -525,7 +527,7 @@ def test_a_file_cut_short_after_it_was_opened_is_an_error_not_a_crash(tmp_path: 
     with path.open("r+b") as opened:
         opened.truncate(1000)
     with pytest.raises(FileError, match=r"not a whole \.npy file: cut short"):
-        list(file.batches())
+        list(file.blocks())
 
 
 @pytest.mark.parametrize(
@@ -627,10 +629,10 @@ def test_bad_targets_name_file_and_row(
 def test_real_logits() -> None:
     file = open_logits(DATA / "cifar10_vgg" / "logits.npy")
     assert file.shape == (5000, 10)
-    batches = np.concatenate(list(file.batches(999)))
+    batches = np.concatenate(list(file.blocks(size=999)))
     # They are log-probabilities.
-    assert files.are_distributions(np.exp(batches)).all()
-    assert not files.are_distributions(batches).any()
+    assert reading.are_distributions(np.exp(batches)).all()
+    assert not reading.are_distributions(batches).any()
     targets = read_targets(DATA / "cifar10_vgg" / "labels.npy")
     assert (batches.argmax(axis=1) == targets).mean() > 0.9
 

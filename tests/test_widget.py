@@ -21,13 +21,13 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter
 from traitlets import TraitError
 
+from thermoscope.data.reading import open_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.page import page_html
 from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State
 from thermoscope.explorer.widget import Explorer, explore
-from thermoscope.files import open_logits
 
 if TYPE_CHECKING:
     from pathlib import Path

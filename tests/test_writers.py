@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from thermoscope import open_logits
-from thermoscope.files import FileError
-from thermoscope.writers import ENDINGS, write_rows
+from thermoscope.data.errors import FileError
+from thermoscope.data.writing import ENDINGS, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +48,7 @@ def test_what_is_written_is_read_back(
     file = open_logits(path)
     assert file.shape == shape
     assert file.labels == (None if labels is None or ending == ".npy" else tuple(labels))
-    read = np.concatenate(list(file.batches(2)))
+    read = np.concatenate(list(file.blocks(size=2)))
     np.testing.assert_array_equal(read.astype(dtype), array)
 
 
@@ -138,7 +138,7 @@ def test_a_disk_that_is_full_half_way(tmp_path: Path, ending: str) -> None:
     script = """
 import resource, sys
 import numpy as np
-from thermoscope.writers import write_rows
+from thermoscope.data.writing import write_rows
 resource.setrlimit(resource.RLIMIT_FSIZE, (700_000,) * 2)
 batches = (np.random.default_rng(seed).random((1000, 100)) for seed in range(9))
 write_rows(sys.argv[1], batches, shape=(9000, 100), dtype=float)
@@ -160,7 +160,7 @@ def test_an_error_of_the_file_that_is_read_names_that_file(tmp_path: Path) -> No
     (tmp_path / "in.csv").write_text("1,2,3\n4,5,6\n7,8,x\n")
     file = open_logits(tmp_path / "in.csv")
     with pytest.raises(FileError, match=r"^\S*in\.csv: line 3: must be of numbers, got 'x'$"):
-        write_rows(tmp_path / "out.npy", file.batches(1), shape=file.shape, dtype=float)
+        write_rows(tmp_path / "out.npy", file.blocks(size=1), shape=file.shape, dtype=float)
     assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
 
 

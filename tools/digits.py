@@ -1,4 +1,4 @@
-"""Make the sample data: ``python -m tools.digits`` writes src/thermoscope/digits.npz.
+"""Make the sample data: ``python -m tools.digits`` writes src/thermoscope/data/samples/digits.npz.
 
 A small network is trained on 200 of scikit-learn's 1,797 handwritten digits, for long after it fits
 them without a fault, which makes it more certain of the others than it should be. Those are what
@@ -16,7 +16,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
-PATH = Path(__file__).parent.parent / "src" / "thermoscope" / "digits.npz"
+PATH = Path(__file__).parent.parent / "src" / "thermoscope" / "data" / "samples" / "digits.npz"
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
 

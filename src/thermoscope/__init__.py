@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from thermoscope import samples
+from thermoscope.data import samples
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import (
     cross_entropy,
@@ -28,13 +28,15 @@ from thermoscope.truncation import (
 
 if TYPE_CHECKING:
     from thermoscope.calibration import calibration_curve, fit_temperature, reliability
+    from thermoscope.data.dataset import Dataset
+    from thermoscope.data.models import from_transformers
+    from thermoscope.data.reading import open_logits, read_logits
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
-    from thermoscope.files import open_logits, read_logits
-    from thermoscope.models import from_transformers
     from thermoscope.sklearn import TemperatureScaler
 
 __all__ = [
+    "Dataset",
     "Explorer",
     "TemperatureScaler",
     "calibration_curve",
@@ -69,15 +71,16 @@ __all__ = [
 
 # What needs more than NumPy loads on first use.
 _LAZY = {
+    "Dataset": "thermoscope.data.dataset",
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",
-    "from_transformers": "thermoscope.models",
-    "open_logits": "thermoscope.files",
+    "from_transformers": "thermoscope.data.models",
+    "open_logits": "thermoscope.data.reading",
     "plot": "thermoscope.figures",
-    "read_logits": "thermoscope.files",
+    "read_logits": "thermoscope.data.reading",
     "reliability": "thermoscope.calibration",
 }
 

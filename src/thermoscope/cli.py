@@ -7,7 +7,9 @@ import io
 import json
 import math
 import os
+import signal
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -15,45 +17,38 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import numpy as np
 import typer
 
-from thermoscope import cli_fit, samples
+from thermoscope import cli_fit
+from thermoscope.cli_input import Reading, RowsWithTargets, parse_numbers
 from thermoscope.cli_shared import (
     AppliedTemperature,
     Columns,
     LabelsFile,
     Probabilities,
-    Reading,
     Row,
     Scheduler,
+    TargetColumn,
     Temperature,
-    check_labels,
     cluster,
     ending,
     printable,
     progress,
     strict,
-    warn_of_probabilities,
-    warn_where_suspicious,
 )
+from thermoscope.data import samples
+from thermoscope.data.atomic import write_whole
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.errors import FileError
+from thermoscope.data.reading import read_labels
+from thermoscope.data.writing import ENDINGS, write_dask, write_rows
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
 from thermoscope.explorer.state import State, validate_temperature
-from thermoscope.files import (
-    FileError,
-    Logits,
-    LogitsFile,
-    are_distributions,
-    naming,
-    parse_logits,
-    read_labels,
-    read_targets,
-    write_whole,
-)
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
-from thermoscope.writers import ENDINGS, write_dask, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from types import FrameType
 
     from numpy.typing import NDArray
 
@@ -141,6 +136,7 @@ def explore(
             show_default=False,
         ),
     ] = None,
+    target_column: TargetColumn = None,
     sample: Annotated[
         Sample | None,
         typer.Option(
@@ -173,8 +169,8 @@ def explore(
     $ thermoscope explore response.json --applied-temperature 0.7
     $ thermoscope explore --sample digits
     """
-    reading = Reading(columns, applied_temperature, probabilities)
-    rows = _rows(file, sample, labels, targets, reading)
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows = _rows(file, sample, targets, reading)
     if rows is None:
         state = _state(_read(file, row, reading), labels, temperature)
     else:
@@ -195,6 +191,7 @@ def export(
     temperature: Temperature = "1",
     row: Row = None,
     columns: Columns = None,
+    target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
 ) -> None:
@@ -208,7 +205,8 @@ def export(
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
-    found = _read(file, row, Reading(columns, applied_temperature, probabilities))
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    found = _read(file, row, reading)
     state = _state(found, labels, temperature)
     from thermoscope.explorer.page import write_page
 
@@ -244,6 +242,7 @@ def compute(
         ),
     ] = None,
     columns: Columns = None,
+    target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
     as_json: Annotated[
@@ -271,16 +270,15 @@ def compute(
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
         *most, last = sorted({*_WRITERS, *ENDINGS})
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
-    reading = Reading(columns, applied_temperature, probabilities)
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     found = _read_words(logits or ["-"], row, reading)
-    if isinstance(found, LogitsFile):
-        # A single row is one of float64, as typed numbers are.
-        many = found.shape[0] > 1 or scheduler is not None
-        if row is None and many and output is not None and not as_json:
-            number = validate_temperature(temperature)
-            _write_all(found, labels, number, output, reading=reading, scheduler=scheduler)
-            return
-        found = _only(found, row, reading)
+    # A single row is one of float64, as typed numbers are.
+    many = found.rows > 1 or scheduler is not None
+    if row is None and many and output is not None and not as_json:
+        number = validate_temperature(temperature)
+        _write_all(found, number, output, reading=reading, scheduler=scheduler)
+        return
+    found = _only(found, row, reading)
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = _state(found, labels, temperature)
@@ -292,7 +290,11 @@ for command in (cli_fit.fit, cli_fit.reliability, cli_fit.sweep):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0, 2 for an error, 130 for Ctrl-C."""
+    """Run the command line and return its exit code: 0, 2 for an error, 130 for Ctrl-C.
+
+    SIGTERM and SIGHUP end it as Ctrl-C does, with 128 + their number: nothing half written stays.
+    """
+    _end_on_signals()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal may lack a character of a label, which is no reason to fail.
         sys.stdout.reconfigure(errors="replace")
@@ -306,22 +308,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
         return 1
     except Exception as error:
-        # The class of usage errors moves between versions of Typer; its method stays.
-        if hasattr(error, "format_message"):
-            message = " ".join(error.format_message().split())
-        elif isinstance(error, MemoryError):
-            message = "out of memory"
-        elif isinstance(error, (ImportError, TypeError, ValueError)):
-            message = str(error)
-        elif isinstance(error, OSError):
-            name = "" if error.filename is None else f"{error.filename}: "
-            message = f"{name}{error.strerror or error}"
-            _discard_output()
-        else:
+        message = _message(error)
+        if message is None:
             raise
         typer.echo(f"thermoscope: error: {printable(message)}", err=True)
         return 2
     return int(code or 0)
+
+
+def _message(error: Exception) -> str | None:
+    """Return what an error says in one line, None for one that nobody expects."""
+    # The class of usage errors moves between versions of Typer; its method stays.
+    if hasattr(error, "format_message"):
+        return " ".join(error.format_message().split())
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    if isinstance(error, (ImportError, TypeError, ValueError)):
+        return str(error)
+    if isinstance(error, OSError):
+        _discard_output()
+        name = "" if error.filename is None else f"{error.filename}: "
+        return f"{name}{error.strerror or error}"
+    return None
+
+
+def _end_on_signals() -> None:
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _exit)
+
+
+def _exit(number: int, _: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _discard_output() -> None:
@@ -332,93 +352,67 @@ def _discard_output() -> None:
 def _rows(
     file: Path | None,
     sample: Sample | None,
-    labels: Path | None,
     targets: Path | None,
     reading: Reading,
 ) -> RowSource | None:
     """Return the rows to step through, None where there is but one without a target."""
-    names: Sequence[str] | None = None if labels is None else read_labels(labels)
     if sample is not None:
         for name, value in [("a file", file), ("--targets", targets)]:
             if value is not None:
                 raise ValueError(f"--sample must come without {name}, got {value}")
         found = samples.digits()
-        names = found.names if names is None else names
-        check_labels(labels, names, found.logits.shape[1], sample)
-        return RowSource(found.logits, names, targets=found.targets, source=sample)
+        digits = reading.labelled(Dataset.of(found.logits, found.names, source=sample.value))
+        return RowSource(digits, targets=found.targets)
     if file is None:
         if targets is not None:
             raise ValueError(f"--targets must come with a file, got {targets}")
         return None
-    opened = reading.open(file)
-    if opened.shape[0] == 1 and targets is None:
+    rows = RowsWithTargets.open(file, targets, reading=reading)
+    if rows.data.rows == 1 and rows.targets is None:
         return None
-    if names is not None:
-        check_labels(labels, names, opened.shape[1], opened.source)
-    if not reading.probabilities and are_distributions(opened.row(0).values[None])[0]:
-        warn_of_probabilities(opened)
-    if targets is None:
-        return RowSource(opened, names)
-    classes = read_targets(targets, labels=opened.labels if names is None else names)
-    with naming(targets):
-        return RowSource(opened, names, targets=classes)
+    with rows.blamed():
+        return RowSource(rows.data, targets=rows.targets)
 
 
-def _read(file: Path | None, row: int | None, reading: Reading) -> Logits | None:
+def _read(file: Path | None, row: int | None, reading: Reading) -> Dataset | None:
     if file is not None:
         return _only(reading.open(file), row, reading)
-    for name, value in [
-        ("--row", row),
-        ("--columns", reading.columns),
-        ("--applied-temperature", reading.applied_temperature),
-        ("--probabilities", reading.probabilities or None),
-    ]:
-        if value is not None:
-            raise ValueError(f"{name} must come with a file, got {value}")
+    reading.check_unused(row)
     return None
 
 
-def _only(file: LogitsFile, row: int | None, reading: Reading) -> Logits:
-    logits = file.only(row)
-    if not reading.probabilities and are_distributions(logits.values[None])[0]:
-        warn_of_probabilities(file)
+def _only(dataset: Dataset, row: int | None, reading: Reading) -> Dataset:
+    logits = dataset.only(row)
+    reading.warn(dataset, rows=logits.values[None])
     return logits
 
 
 def _write_all(
-    file: LogitsFile,
-    labels: Path | None,
-    temperature: float,
-    output: Path,
-    *,
-    reading: Reading,
-    scheduler: str | None,
+    data: Dataset, temperature: float, output: Path, *, reading: Reading, scheduler: str | None
 ) -> None:
-    """Write the softmax of all rows of a file, a batch at a time, or a chunk on each worker."""
+    """Write the softmax of all rows, a block at a time, or a chunk on each worker."""
     if scheduler is not None and ending(output) != ".zarr":
         raise FileError(f"{output}: with --scheduler, probabilities must go to a .zarr store")
     if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
-    names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
-    if names is not None:
-        check_labels(labels, names, file.shape[1], file.source)
-    dtype = np.result_type(file.dtype.newbyteorder("=")) if file.dtype.kind == "f" else np.float64
-    warn_where_suspicious(file, reading)
+    dtype = np.result_type(data.dtype.newbyteorder("=")) if data.dtype.kind == "f" else np.float64
+    reading.warn(data)
     if scheduler is not None:
-        with cluster(scheduler), progress("softmax", file.shape[0]) as tell:
-            rows = file.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
-            write_dask(output, rows, labels=names, progress=tell)
+        with cluster(scheduler), progress("softmax", data.rows) as tell:
+            rows = data.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
+            write_dask(output, rows, labels=data.labels, progress=tell)
         return
-    with progress("softmax", file.shape[0]) as tell:
+    with progress("softmax", data.rows) as tell:
 
         def batches() -> Iterator[NDArray[Any]]:
             done = 0
-            for batch in file.batches():
-                yield softmax(batch.astype(dtype, copy=False), temperature)
-                done += len(batch)
+            for block in data.blocks():
+                yield softmax(block.astype(dtype, copy=False), temperature)
+                done += len(block)
                 tell(done, None, 1)
 
-        write_rows(output, batches(), shape=file.shape, dtype=dtype, labels=names)
+        shape = (data.rows, data.entries)
+        write_rows(output, batches(), shape=shape, dtype=dtype, labels=data.labels)
 
 
 def _give(state: State, result: NDArray[np.float64], output: Path | None, *, as_json: bool) -> None:
@@ -437,27 +431,17 @@ def _give(state: State, result: NDArray[np.float64], output: Path | None, *, as_
             typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
 
 
-def _read_words(words: list[str], row: int | None, reading: Reading) -> Logits | LogitsFile:
+def _read_words(words: list[str], row: int | None, reading: Reading) -> Dataset:
     """Return what the arguments of ``thermoscope softmax`` stand for."""
     # Negative numbers look like options, so that Typer leaves unknown options to us.
     for word in words:
         if word.startswith("-") and word != "-" and not _is_number(word):
             raise ValueError(f"no such option: {word}")
-    if len(words) == 1 and words != ["-"] and not _is_number(words[0]):
+    if len(words) == 1 and not _is_number(words[0]):
         return reading.open(words[0])
-    if words != ["-"]:
-        _read(None, row, reading)
-        return parse_logits(" ".join(words), "the arguments")
-    _read(None, None, Reading(reading.columns, None, probabilities=False))
-    if os.isatty(0):
-        typer.echo("Logits, then Ctrl-D:", err=True)
-    with open(0, "rb", closefd=False) as standard_input:
-        return parse_logits(
-            standard_input.read(),
-            row=row,
-            probabilities=reading.probabilities,
-            applied_temperature=reading.applied_temperature,
-        )
+    reading.check_unused(row)
+    found = parse_numbers(words)
+    return found if reading.labels is None else reading.labelled(found)
 
 
 def _is_number(word: str) -> bool:
@@ -468,18 +452,13 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _state(logits: Logits | None, labels: Path | None, temperature: str) -> State:
+def _state(logits: Dataset | None, labels: Path | None, temperature: str) -> State:
     number = validate_temperature(temperature)
-    names: Sequence[str] | None = None if labels is None else read_labels(labels)
     if logits is None:
+        names = None if labels is None else read_labels(labels)
         drawn = random_logits(5 if names is None else len(names))
         return State.of(drawn, names, temperature=number)
-    values, own_names, source = logits
-    if names is None:
-        names = own_names
-    else:
-        check_labels(labels, names, values.size, source)
-    return State.of(values, names, temperature=number, source=source)
+    return State.of(logits.values, logits.labels, temperature=number, source=logits.source)
 
 
 def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:

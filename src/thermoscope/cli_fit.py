@@ -8,9 +8,7 @@ import json
 import math
 import os
 import shlex
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -19,36 +17,31 @@ import typer
 
 from thermoscope.calibration import calibration_curve, fit_temperature
 from thermoscope.calibration import reliability as measure
+from thermoscope.cli_input import Reading, RowsWithTargets
 from thermoscope.cli_shared import (
     AppliedTemperature,
     Columns,
     LabelsFile,
     Probabilities,
-    Reading,
     Row,
     Scheduler,
+    TargetColumn,
     Temperature,
-    check_labels,
-    cluster,
     ending,
     progress,
     strict,
-    warn_where_suspicious,
 )
+from thermoscope.data.atomic import write_whole
+from thermoscope.data.errors import FileError, optional
+from thermoscope.data.writing import ENDINGS
 from thermoscope.explorer.state import validate_temperature
-from thermoscope.files import FileError, read_labels, read_logits, read_targets, write_whole
-from thermoscope.readers import optional
 from thermoscope.sweep import sweep as swept
-from thermoscope.writers import ENDINGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     from thermoscope.calibration import Reliability, TemperatureFit
-    from thermoscope.files import LogitsFile
     from thermoscope.sweep import Sweep
 
 __all__ = ["fit", "reliability", "sweep"]
@@ -64,17 +57,14 @@ LogitsArgument = Annotated[
     ),
 ]
 TargetsArgument = Annotated[
-    Path,
+    Path | None,
     typer.Argument(
         metavar="TARGETS",
         help="The true class of each row: a number counted from 0, or a label, or a row of "
-        "weights that sum to 1. In the same formats, or .txt with one a line; it may be the same "
-        "table, with --target-column.",
+        "probabilities that sum to 1. In the same formats, or .txt with one a line. Without it, "
+        "--target-column names a column of LOGITS.",
+        show_default=False,
     ),
-]
-TargetColumn = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="What to read in TARGETS.", show_default=False),
 ]
 Weights = Annotated[
     Path | None,
@@ -101,7 +91,7 @@ Plot = Annotated[
 
 def fit(
     logits: LogitsArgument,
-    targets: TargetsArgument,
+    targets: TargetsArgument = None,
     *,
     labels: LabelsFile = None,
     columns: Columns = None,
@@ -124,14 +114,13 @@ def fit(
 
     $ thermoscope fit logits.npy targets.npy
     $ thermoscope fit logits.npy targets.txt --labels names.txt --plot why.svg
-    $ thermoscope fit a.parquet a.parquet --columns z --target-column class
+    $ thermoscope fit a.parquet --target-column class
     $ thermoscope fit z.zarr targets.npy --scheduler tcp://10.0.0.1:8786
     """
     _check_figure(plot)
-    reading = Reading(columns, applied_temperature, probabilities)
-    rows = _Rows.open(
-        logits, targets, weights, reading=reading, labels=labels, target_column=target_column
-    )
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows = RowsWithTargets.open(logits, targets, weights, reading=reading)
+    _check_targets(rows)
     with rows.given(scheduler) as data:
         with progress("fit", rows.count) as tell:
             result = fit_temperature(**data, progress=tell)
@@ -141,12 +130,12 @@ def fit(
         _print_json(asdict(result))
     else:
         typer.echo(_words_of(result))
-        typer.echo(f"\nTo apply it: {_apply(logits, result.temperature, reading, scheduler)}")
+        typer.echo(f"\nTo apply it: {_apply(rows, result.temperature, reading, scheduler)}")
 
 
 def reliability(
     logits: LogitsArgument,
-    targets: TargetsArgument,
+    targets: TargetsArgument = None,
     *,
     temperature: Temperature = "1",
     bins: Annotated[int, typer.Option(metavar="N", help="How many bins.")] = 15,
@@ -188,10 +177,9 @@ def reliability(
     """
     _check_figure(plot)
     number = validate_temperature(temperature)
-    reading = Reading(columns, applied_temperature, probabilities)
-    rows = _Rows.open(
-        logits, targets, weights, reading=reading, labels=labels, target_column=target_column
-    )
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows = RowsWithTargets.open(logits, targets, weights, reading=reading)
+    _check_targets(rows)
     with rows.given(scheduler) as data, progress("reliability", rows.count) as tell:
         result = measure(
             **data,
@@ -262,9 +250,9 @@ def sweep(
         raise ValueError(f"--steps must be >= 1, got {steps}")
     if row is not None and targets is not None:
         raise ValueError("--row must come without targets, for they are of all rows")
-    reading = Reading(columns, applied_temperature, probabilities)
-    rows = _Rows.open(logits, targets, reading=reading, labels=labels, target_column=target_column)
-    one = None if row is None else rows.file.only(row).values[None]
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows = RowsWithTargets.open(logits, targets, reading=reading)
+    one = None if row is None else rows.data.only(row).values[None]
     with rows.blamed(), progress("sweep", rows.count) as tell:
         result = swept(
             rows.batches() if one is None else [(one, None)],
@@ -286,110 +274,9 @@ def sweep(
         typer.echo(_csv(table), nl=False)
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Rows of logits in a file, with what is known of each in other files."""
-
-    paths: dict[str, Path | None]
-    file: LogitsFile
-    targets: NDArray[Any] | None
-    weights: NDArray[Any] | None
-
-    @classmethod
-    def open(
-        cls,
-        logits: Path,
-        targets: Path | None,
-        weights: Path | None = None,
-        *,
-        reading: Reading,
-        labels: Path | None,
-        target_column: str | None,
-    ) -> _Rows:
-        file = reading.open(logits)
-        names: Sequence[str] | None = file.labels if labels is None else read_labels(labels)
-        if names is not None:
-            check_labels(labels, names, file.shape[1], file.source)
-        if target_column is not None and targets is None:
-            raise ValueError(f"--target-column must come with targets, got {target_column}")
-        classes = counts = None
-        if targets is not None:
-            classes = read_targets(targets, labels=names, columns=target_column)
-            _check_count(targets, "targets", len(classes), logits, file)
-            if classes.ndim == 2 and classes.shape[1] != file.shape[1]:
-                raise FileError(
-                    f"{targets}: weights must be {file.shape[1]:,} in each row, one for each logit "
-                    f"of {logits}, got {classes.shape[1]:,}"
-                )
-        if weights is not None:
-            counts = read_logits(weights).values
-            _check_count(weights, "weights", len(counts), logits, file)
-        warn_where_suspicious(file, reading)
-        paths = {"logits": logits, "targets": targets, "sample_weight": weights}
-        return cls(paths, file, classes, counts)
-
-    @property
-    def count(self) -> int:
-        return self.file.shape[0]
-
-    def batches(self) -> Iterator[tuple[Any, ...]]:
-        """Iterate over batches of rows, each with its targets and, where there are, weights."""
-        start = 0
-        for logits in self.file.batches():
-            some = slice(start, start + len(logits))
-            targets = None if self.targets is None else self.targets[some]
-            weights = () if self.weights is None else (self.weights[some],)
-            yield (logits, targets, *weights)
-            start = some.stop
-
-    @contextmanager
-    def given(self, scheduler: str | None) -> Iterator[dict[str, Any]]:
-        """Give the rows as the functions of `thermoscope.calibration` take them."""
-        with self.blamed():
-            if scheduler is None:
-                yield {"logits": self.batches}
-                return
-            with cluster(scheduler) as client:
-                logits = self.file.to_dask()
-                place = partial(_placed, client, logits.chunks[0])
-                yield {
-                    "logits": logits,
-                    "targets": place(self.targets),
-                    "sample_weight": place(self.weights),
-                }
-
-    @contextmanager
-    def blamed(self) -> Iterator[None]:
-        """Name the file in an error that names an argument."""
-        try:
-            yield
-        except FileError:
-            raise
-        except (TypeError, ValueError) as error:
-            path = self.paths.get(str(error).partition(" ")[0])
-            if path is None:
-                raise
-            raise FileError(f"{path}: {error}") from error
-
-
-def _placed(client: Any, sizes: tuple[int, ...], values: NDArray[Any] | None) -> Any:  # noqa: ANN401
-    """Send what is known of rows to a cluster, once for all passes."""
-    if values is None:
-        return None
-    array = optional("dask.array", "dask", "Dask arrays")
-    config = optional("dask.config", "dask", "Dask arrays")
-    if values.dtype.kind == "i":
-        values = values.astype(np.min_scalar_type(values.max()))
-    # What a pass would send each time is large to Dask, and it says so; this is the remedy.
-    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
-        return client.persist(array.from_array(values, chunks=(sizes, *values.shape[1:])))
-
-
-def _check_count(path: Path, what: str, count: int, logits: Path, file: LogitsFile) -> None:
-    if count != file.shape[0]:
-        raise FileError(
-            f"{path}: {what} must be {file.shape[0]:,}, one for each row of {logits}, got {count:,}"
-        )
+def _check_targets(rows: RowsWithTargets) -> None:
+    if rows.targets is None:
+        raise ValueError("targets must be given: a file TARGETS, or a column with --target-column")
 
 
 def _check_figure(path: Path | None, *others: str) -> None:
@@ -445,12 +332,19 @@ def _words_of(result: TemperatureFit) -> str:
     return "\n".join(f"{name:<16}{text}" for name, text in lines)
 
 
-def _apply(logits: Path, temperature: float, reading: Reading, scheduler: str | None) -> str:
+def _apply(
+    rows: RowsWithTargets, temperature: float, reading: Reading, scheduler: str | None
+) -> str:
     """Return the command that computes the probabilities."""
+    logits = rows.paths["logits"]
+    if rows.is_binary:
+        return f"the probability of class 1 is 1 / (1 + exp(-z / {temperature:.6g}))"
     out = ending(logits) if ending(logits) in ENDINGS else ".npy"
     words = ["thermoscope", "softmax", str(logits)]
     for name in reading.columns or []:
         words += ["--columns", name]
+    if rows.data.targets is not None and reading.target_column is not None:
+        words += ["--target-column", reading.target_column]
     if reading.applied_temperature is not None:
         words += ["--applied-temperature", repr(reading.applied_temperature)]
     if reading.probabilities:

@@ -7,16 +7,15 @@ import math
 import os
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import numpy as np
 import typer
 
-from thermoscope.files import FileError, LogitsFile, are_distributions, open_logits
-from thermoscope.readers import optional
+from thermoscope.data.errors import optional
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
 
 __all__ = [
@@ -24,18 +23,15 @@ __all__ = [
     "Columns",
     "LabelsFile",
     "Probabilities",
-    "Reading",
     "Row",
     "Scheduler",
+    "TargetColumn",
     "Temperature",
-    "check_labels",
     "cluster",
     "ending",
     "printable",
     "progress",
     "strict",
-    "warn_of_probabilities",
-    "warn_where_suspicious",
 ]
 
 ANSWER: Final = 5
@@ -69,6 +65,15 @@ Columns = Annotated[
         show_default=False,
     ),
 ]
+TargetColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The column, or array, that holds the targets, in TARGETS or, without it, in the "
+        "file of the logits. It is no class.",
+        show_default=False,
+    ),
+]
 AppliedTemperature = Annotated[
     float | None,
     typer.Option(
@@ -92,49 +97,6 @@ Scheduler = Annotated[
         show_default=False,
     ),
 ]
-
-
-class Reading(NamedTuple):
-    """How a file is to be read."""
-
-    columns: list[str] | None
-    applied_temperature: float | None
-    probabilities: bool
-
-    def open(self, file: str | Path) -> LogitsFile:
-        """Open a file so."""
-        return open_logits(
-            file,
-            columns=self.columns or None,
-            probabilities=self.probabilities,
-            applied_temperature=self.applied_temperature,
-        )
-
-
-def warn_where_suspicious(file: LogitsFile, reading: Reading) -> None:
-    """Warn, before a long piece of work, if the first rows look like probabilities."""
-    if not reading.probabilities and are_distributions(next(file.batches())).all():
-        warn_of_probabilities(file)
-
-
-def warn_of_probabilities(file: LogitsFile) -> None:
-    """Say how to tell logits from probabilities, and what to do about it."""
-    # The only lane there is has weight 1, whatever it holds.
-    if file.shape[1] > 1:
-        typer.echo(
-            f"thermoscope: warning: {printable(file.source)}: what was read is >= 0 and sums to "
-            "1 in each row, as probabilities do and logits hardly ever: if it is, add "
-            "--probabilities",
-            err=True,
-        )
-
-
-def check_labels(file: Path | None, labels: Sequence[str], count: int, source: str) -> None:
-    """Raise an error if labels are not as many as logits."""
-    if len(labels) != count:
-        raise FileError(
-            f"{file}: labels must be {count:,}, one for each logit of {source}, got {len(labels):,}"
-        )
 
 
 @contextmanager

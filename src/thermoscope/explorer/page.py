@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
-from thermoscope.files import write_whole
+from thermoscope.data.atomic import write_whole
 
 if TYPE_CHECKING:
     import os

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
+from thermoscope.data.dataset import Dataset
 from thermoscope.definition import softmax
 from thermoscope.explorer.state import (
     State,
@@ -16,7 +17,6 @@ from thermoscope.explorer.state import (
     validate_logits,
     validate_temperature,
 )
-from thermoscope.files import LogitsFile
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
 
@@ -56,7 +56,7 @@ class RowSource:
 
     Parameters
     ----------
-    data : array_like, shape (N, n), or LogitsFile
+    data : array_like, shape (N, n), or Dataset
         Rows of logits: an array of any library, a memory map, a Dask or Zarr array, of which one
         row is brought at a time; a DataFrame, whose columns give the labels; or an open file.
     labels : sequence of str, optional
@@ -114,11 +114,11 @@ row=1, target=0)
             raise ValueError(f"logits must hold at least one number, got shape {tuple(data.shape)}")
         self.count, self._lanes = map(int, data.shape)
         self._data = data
-        if isinstance(data, LogitsFile) and labels is None:
+        if isinstance(data, Dataset) and labels is None:
             labels = data.labels
         self._labels = validate_labels(labels, self._lanes)
         self._targets = None if targets is None else _classes(targets, self.count, self._lanes)
-        given = data.source if isinstance(data, LogitsFile) else "given"
+        given = data.source if isinstance(data, Dataset) else "given"
         self.source = source or given
         self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
         self._orders: dict[str, Order] = {}
@@ -134,10 +134,11 @@ row=1, target=0)
             If there is no such row, or `temperature` is negative or NaN.
         """
         labels = self._labels
-        if isinstance(self._data, LogitsFile):
-            values, own, _ = self._data.row(row)
+        if isinstance(self._data, Dataset):
+            found = self._data.row(row)
+            values = found.values
             if labels is None or len(labels) != values.size:
-                labels = validate_labels(own if labels is None else labels, values.size)
+                labels = validate_labels(found.labels if labels is None else labels, values.size)
         elif 0 <= row < self.count:
             values = self._data[row]
         else:
@@ -226,8 +227,8 @@ row=1, target=0)
 
     def _batches(self) -> Iterator[NDArray[Any]]:
         size = max(1, BATCH // self._lanes)
-        if isinstance(self._data, LogitsFile):
-            yield from self._data.batches(size)
+        if isinstance(self._data, Dataset):
+            yield from self._data.blocks(size=size)
             return
         # A chunk of a Dask array is computed whole, and so but once.
         chunks = getattr(self._data, "chunks", None)

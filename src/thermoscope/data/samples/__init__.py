@@ -55,5 +55,8 @@ def digits() -> Sample:
     """
     from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
 
-    with (files("thermoscope") / "digits.npz").open("rb") as file, np.load(file) as data:
+    with (
+        (files("thermoscope.data.samples") / "digits.npz").open("rb") as file,
+        np.load(file) as data,
+    ):
         return Sample(data["logits"], data["targets"].astype(np.int64), data["names"].tolist())

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from thermoscope.files import Logits
+from thermoscope.data.dataset import Dataset
 
 __all__ = ["from_transformers"]
 
 
-def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Logits:  # noqa: ANN401 - theirs
+def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Dataset:  # noqa: ANN401 - theirs
     """Return the logits that a causal language model gives for the token after a prompt.
 
     Parameters
@@ -25,9 +25,9 @@ def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Logits:  # noq
 
     Returns
     -------
-    Logits
+    Dataset
         Float32 values, each labelled with the text of its token: those of the model's last
-        position, before any temperature. Lanes that the model has beyond the tokens of the
+        position, before any temperature. Entries that the model has beyond the tokens of the
         tokenizer are labelled by their number.
 
     Raises
@@ -58,4 +58,4 @@ def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Logits:  # noq
     labels = [tokenizer.decode([token]) for token in range(known)]
     labels += [f"token {token}" for token in range(known, len(values))]
     source = getattr(getattr(model, "config", None), "name_or_path", "") or type(model).__name__
-    return Logits(values, tuple(labels), source)
+    return Dataset.of(values, labels, source=source)

@@ -1,0 +1,269 @@
+"""What the commands read: files or standard input, as a user of Python would open them."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import typer
+
+from thermoscope.cli_shared import cluster, printable
+from thermoscope.data.errors import FileError, naming, optional
+from thermoscope.data.reading import (
+    NO_TARGET,
+    are_distributions,
+    open_logits,
+    parse_logits,
+    read_labels,
+    read_targets,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from thermoscope.data.dataset import Dataset
+
+HEAD: Final = 1000
+"""So many rows are looked at before a long piece of work."""
+
+__all__ = ["Reading", "RowsWithTargets", "parse_numbers"]
+
+
+class Reading(NamedTuple):
+    """How logits are to be read."""
+
+    columns: list[str] | None = None
+    applied_temperature: float | None = None
+    probabilities: bool = False
+    labels: Path | None = None
+    target_column: str | None = None
+
+    def open(self, file: str | Path, *, targets_inside: bool = True) -> Dataset:
+        """Open a file, or standard input for "-", and tell what was decided.
+
+        The target column is one of the file unless the targets are in another.
+        """
+        known: dict[str, Any] = {
+            "columns": self.columns or None,
+            "target_column": self.target_column if targets_inside else None,
+            "probabilities": self.probabilities,
+            "applied_temperature": self.applied_temperature,
+        }
+        dataset = (
+            parse_logits(_standard_input(), **known)
+            if str(file) == "-"
+            else open_logits(file, **known)
+        )
+        tell(dataset.source, dataset.notes)
+        return self.labelled(dataset)
+
+    def labelled(self, dataset: Dataset) -> Dataset:
+        """Return a data set with the labels that were given, if any were."""
+        if self.labels is not None:
+            names = read_labels(self.labels)
+            if len(names) != dataset.entries:
+                raise FileError(
+                    f"{self.labels}: labels must be {dataset.entries:,}, one for each logit of "
+                    f"{dataset.source}, got {len(names):,}"
+                )
+            dataset.labels = tuple(names)
+        return dataset
+
+    def check_unused(self, row: int | None, what: str = "a file") -> None:
+        """Raise an error for an option that says how a file is read, where there is none."""
+        for name, value in [
+            ("--row", row),
+            ("--columns", self.columns),
+            ("--target-column", self.target_column),
+            ("--applied-temperature", self.applied_temperature),
+            ("--probabilities", self.probabilities or None),
+        ]:
+            if value is not None:
+                raise ValueError(f"{name} must come with {what}, got {value}")
+
+    def warn(self, dataset: Dataset, *, rows: NDArray[Any] | None = None) -> None:
+        """Warn if the first rows look like probabilities, and say what to do about it."""
+        # The only entry there is has probability 1, whatever it holds.
+        if self.probabilities or dataset.entries == 1 or (len(dataset.shape) == 1 and rows is None):
+            return
+        head = next(dataset.blocks(0, min(dataset.rows, HEAD))) if rows is None else rows
+        if are_distributions(head).all():
+            typer.echo(
+                f"thermoscope: warning: {printable(dataset.source)}: what was read is >= 0 and "
+                "sums to 1 in each row, as probabilities do and logits hardly ever: if it is, add "
+                "--probabilities",
+                err=True,
+            )
+
+
+def tell(source: str, notes: tuple[str, ...]) -> None:
+    """Say in one line on standard error what was decided."""
+    if notes:
+        typer.echo(f"thermoscope: {printable(source)}: {printable('; '.join(notes))}", err=True)
+
+
+def parse_numbers(words: list[str]) -> Dataset:
+    """Return the numbers that were typed as one row."""
+    from thermoscope.data.dataset import Dataset
+
+    values = []
+    for at, word in enumerate(" ".join(words).replace(",", " ").split()):
+        try:
+            values.append(float(word))
+        except ValueError:
+            raise FileError(f"the arguments: item {at} must be a number, got {word!r}") from None
+    if not values:
+        raise FileError("the arguments: there are no numbers in it")
+    return Dataset.of(values, source="the arguments")
+
+
+def _standard_input() -> bytes:
+    if os.isatty(0):
+        typer.echo("Logits, then Ctrl-D:", err=True)
+    with open(0, "rb", closefd=False) as standard_input:
+        return standard_input.read()
+
+
+@dataclass(frozen=True)
+class RowsWithTargets:
+    """Rows of logits, with what is known of each from the same file or from others."""
+
+    paths: dict[str, Path]
+    data: Dataset
+    targets: NDArray[Any] | None
+    weights: NDArray[Any] | None
+    is_binary: bool = False
+
+    @classmethod
+    def open(
+        cls,
+        logits: Path,
+        targets: Path | None,
+        weights: Path | None = None,
+        *,
+        reading: Reading,
+    ) -> RowsWithTargets:
+        """Open the files, and check that they are of the same rows."""
+        same = targets is None or (str(targets) != "-" and _same_file(logits, targets))
+        if targets is not None and same and reading.target_column is None:
+            raise FileError(
+                f"{targets}: the targets are in the file of the logits: name their column with "
+                "--target-column"
+            )
+        data = reading.open(logits, targets_inside=same)
+        classes = data.targets
+        if targets is not None and not same:
+            shape = (data.rows, data.entries)
+            classes = read_targets(
+                targets,
+                labels=data.labels,
+                target_column=reading.target_column,
+                shape=shape,
+            )
+        is_binary = False
+        if classes is not None:
+            # One logit for each target is that of the second of two classes.
+            downwards = len(data.shape) == 1 and data.entries == len(classes) > 1
+            is_binary = data.entries == 1 or downwards
+            if is_binary:
+                tell(data.source, ("one logit a row: of class 1, against 0 for class 0",))
+                data = data.binary()
+            _check_count(targets or logits, "targets", len(classes), data)
+            without = int(np.count_nonzero(classes == NO_TARGET)) if classes.ndim == 1 else 0
+            if without:
+                rows = "1 row" if without == 1 else f"{without:,} rows"
+                name = data.source if targets is None else targets.name
+                tell(name, (f"{rows} without a target ({NO_TARGET}): left out",))
+            if classes.ndim == 2 and classes.shape[1] != data.entries:
+                raise FileError(
+                    f"{targets}: probabilities must be {data.entries:,} in each row, one for each "
+                    f"logit of {data.source}, got {classes.shape[1]:,}"
+                )
+        counts = None
+        if weights is not None:
+            counts = open_logits(weights).values.reshape(-1)
+            _check_count(weights, "weights", len(counts), data)
+        reading.warn(data)
+        paths = {
+            "logits": logits,
+            "targets": targets or logits,
+            "sample_weight": weights or logits,
+        }
+        return cls(paths, data, classes, counts, is_binary)
+
+    @property
+    def count(self) -> int:
+        """How many rows there are."""
+        return self.data.rows
+
+    def batches(self) -> Iterator[tuple[Any, ...]]:
+        """Iterate over batches of rows, each with its targets and, where there are, weights."""
+        start = 0
+        for logits in self.data.blocks():
+            some = slice(start, start + len(logits))
+            targets = None if self.targets is None else self.targets[some]
+            weights = () if self.weights is None else (self.weights[some],)
+            yield (logits, targets, *weights)
+            start = some.stop
+
+    @contextmanager
+    def given(self, scheduler: str | None) -> Iterator[dict[str, Any]]:
+        """Give the rows as the functions of `thermoscope.calibration` take them."""
+        with self.blamed():
+            if scheduler is None:
+                yield {"logits": self.batches}
+                return
+            with cluster(scheduler) as client:
+                logits = self.data.to_dask()
+                place = partial(_placed, client, logits.chunks[0])
+                yield {
+                    "logits": logits,
+                    "targets": place(self.targets),
+                    "sample_weight": place(self.weights),
+                }
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """Name the file in an error that names an argument."""
+        try:
+            yield
+        except FileError:
+            raise
+        except (TypeError, ValueError) as error:
+            path = self.paths.get(str(error).partition(" ")[0])
+            if path is None:
+                raise
+            raise FileError(f"{path}: {error}") from error
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    with naming(one):
+        return one.exists() and other.exists() and one.samefile(other)
+
+
+def _check_count(path: Path, what: str, count: int, data: Dataset) -> None:
+    if count != data.rows:
+        raise FileError(
+            f"{path}: {what} must be {data.rows:,}, one for each row of {data.source}, "
+            f"got {count:,}"
+        )
+
+
+def _placed(client: Any, sizes: tuple[int, ...], values: NDArray[Any] | None) -> Any:  # noqa: ANN401
+    """Send what is known of rows to a cluster, once for all passes."""
+    if values is None:
+        return None
+    array = optional("dask.array", "dask", "Dask arrays")
+    config = optional("dask.config", "dask", "Dask arrays")
+    if values.dtype.kind == "i" and values.min() >= 0:
+        values = values.astype(np.min_scalar_type(values.max()))
+    # What a pass would send each time is large to Dask, and it says so; this is the remedy.
+    with config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        return client.persist(array.from_array(values, chunks=(sizes, *values.shape[1:])))

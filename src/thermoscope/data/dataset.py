@@ -1,0 +1,327 @@
+"""Rows of logits, wherever they are: one object that every function and command takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
+from thermoscope.data.errors import check_memory, naming, optional
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from thermoscope.data.formats.responses import Token
+
+__all__ = ["Dataset"]
+
+BLOCK: Final = 1 << 25
+"""So many bytes of rows make a block, and no fewer than one row."""
+
+
+class Dataset:
+    """Rows of logits with what is known of them; `open_logits` and `read_logits` return it.
+
+    It is an array to NumPy: ``softmax(dataset)`` reads all rows. Functions that pass over rows
+    (`fit_temperature`, `reliability`, `sweep`, `explore`) read them block by block.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (K,) for one row, else (N, K).
+    dtype : dtype
+        Of the numbers as they are given.
+    labels : tuple of str or None
+        One for each entry, where they are known and the same in every row.
+    targets : ndarray or None
+        The true class of each row, (N,), or the probability of each class, (N, K), where the file
+        was opened with `target_column`; -100 is no target.
+    tokens : sequence of tuple of Token, or None
+        Of each row, where a server reported tokens: text, id and bytes.
+    drawn : ndarray of int64, shape (N,)
+        Which entry of each row was drawn; -1 where nobody knows.
+    source : str
+        The name of the file, without its folder.
+    path : str or path_like
+        The name as it was given, for errors.
+    notes : tuple of str
+        What was decided about the roles of columns and arrays, in words.
+    """
+
+    def __init__(
+        self,
+        array: Array,
+        *,
+        source: str = "given",
+        path: str | os.PathLike[str] | None = None,
+        labels: Sequence[str] | None = None,
+        targets: NDArray[Any] | None = None,
+        tokens: Sequence[tuple[Token, ...]] | None = None,
+        row_labels: Sequence[tuple[str, ...]] | None = None,
+        drawn: NDArray[np.int64] | None = None,
+        unreadable: Sequence[str | None] | None = None,
+        notes: Sequence[str] = (),
+        probabilities: bool = False,
+        applied_temperature: float | None = None,
+        reopened: Callable[[], Dataset] | None = None,
+    ) -> None:
+        self.shape: tuple[int, ...] = (
+            array.shape if len(array.shape) < 2 else (array.rows, array.shape[-1])
+        )
+        self.labels = array.labels if labels is None else tuple(labels)
+        self.source = source
+        self.path = source if path is None else path
+        self.targets = targets
+        self.tokens = tokens
+        self.notes = tuple(notes)
+        self.drawn: NDArray[np.int64] = (
+            np.broadcast_to(np.int64(-1), (self.rows,)) if drawn is None else drawn
+        )
+        self._array = array
+        self._row_labels = row_labels
+        self._unreadable = unreadable
+        self._probabilities = probabilities
+        self._factor = applied_temperature
+        self._reopened = reopened
+        as_it_is = not probabilities and applied_temperature is None
+        kept: Any = array.dtype
+        self.dtype: np.dtype[Any] = kept if as_it_is else np.result_type(kept, np.float32)
+
+    @classmethod
+    def of(cls, values: Any, labels: Sequence[str] | None = None, **known: Any) -> Dataset:  # noqa: ANN401
+        """Return numbers that are in memory as a data set.
+
+        Examples
+        --------
+        >>> Dataset.of([[2.0, 1.0], [0.5, 3.0]], ["cat", "dog"])
+        <Dataset 'given': shape (2, 2), float64>
+        """
+        return cls(held(np.asarray(values)), labels=labels, **known)
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return 1 if len(self.shape) == 1 else self.shape[0]
+
+    @property
+    def entries(self) -> int:
+        """How many entries a row has."""
+        return self.shape[-1]
+
+    @property
+    def values(self) -> NDArray[Any]:
+        """All numbers, read into memory."""
+        return np.asarray(self)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.source!r}: shape {self.shape}, {self.dtype}>"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401, FBT001
+        if copy is False:
+            raise ValueError("copy must not be False: the rows of a data set are read")
+        check_memory(self.rows * self.entries * self.dtype.itemsize)
+        return np.concatenate(list(self.blocks())).reshape(self.shape).astype(dtype or self.dtype)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # It travels by its name, and is opened where it arrives.
+        if self._reopened is None:
+            return super().__reduce__()  # type: ignore[return-value]
+        return self._reopened, ()
+
+    def labels_of(self, row: int) -> tuple[str, ...] | None:
+        """Return the labels of one row, where each row has its own or all have the same."""
+        return self.labels if self._row_labels is None else self._row_labels[row]
+
+    def binary(self) -> Dataset:
+        """Return logits of one class against another, (N,) or (N, 1), as rows (0, z) of two.
+
+        Examples
+        --------
+        >>> Dataset.of([2.0, -1.0]).binary().values
+        array([[ 0.,  2.],
+               [ 0., -1.]])
+        """
+        if self.entries > 1 and len(self.shape) > 1:
+            raise ValueError(f"binary logits must be (N,) or (N, 1), got shape {self.shape}")
+        downwards = self.values.reshape(-1, 1)
+        return Dataset(
+            held(np.concatenate([np.zeros_like(downwards), downwards], axis=1)),
+            source=self.source,
+            path=self.path,
+            targets=self.targets,
+            notes=self.notes,
+        )
+
+    def row(self, index: int) -> Dataset:
+        """Read one row.
+
+        Parameters
+        ----------
+        index : int
+            Counted from 0.
+
+        Returns
+        -------
+        Dataset
+            Of shape (K,), in memory, with the labels of the row.
+
+        Raises
+        ------
+        FileError
+            If there is no such row, or it cannot be read.
+        """
+        with naming(self.path):
+            if not 0 <= index < self.rows:
+                raise ValueError(f"row must be 0 to {self.rows - 1}, got {index}")
+            check_memory(self.entries * BYTES_PER_LOGIT)
+            (row,) = next(rebatched(self._pieces(index, index + 1, 1), 1))
+        labels = self.labels_of(index)
+        # A copy: what is held must not be changed, nor keep the rest of its block.
+        values = np.array(row[: len(labels)] if self._row_labels and labels else row, subok=False)
+        targets = self.targets
+        return Dataset(
+            held(values, labels),
+            source=self.source,
+            path=self.path,
+            targets=None if targets is None else targets[index : index + 1],
+            tokens=None if self.tokens is None else [self.tokens[index]],
+            drawn=self.drawn[index : index + 1],
+            notes=self.notes,
+        )
+
+    def only(self, row: int | None = None) -> Dataset:
+        """Read the only row, or the one chosen of several.
+
+        Parameters
+        ----------
+        row : int, optional
+            Counted from 0; needed where there are several, and left out for one row of shape (K,).
+
+        Returns
+        -------
+        Dataset
+            As `row` returns.
+
+        Raises
+        ------
+        FileError
+            If `row` is missing, or out of place, or the row cannot be read.
+        """
+        with naming(self.path):
+            if len(self.shape) == 1 and row is not None:
+                raise ValueError(f"row must be left out for a 1-D array, got {row}")
+            if row is None and self.rows > 1:
+                raise ValueError(
+                    f"the array has {self.rows} rows: choose one with --row, 0 to {self.rows - 1}"
+                )
+        return self.row(row or 0)
+
+    def blocks(
+        self, start: int = 0, stop: int | None = None, *, size: int | None = None
+    ) -> Iterator[NDArray[Any]]:
+        """Iterate over rows, some at a time; each call begins anew.
+
+        Parameters
+        ----------
+        start, stop : int, optional
+            The rows wanted, by default all.
+        size : int, optional
+            How many rows to give at a time; by default as many as fit into 32 MiB.
+
+        Yields
+        ------
+        ndarray, shape (size, K)
+            The last one may be shorter. It may be read-only.
+
+        Raises
+        ------
+        FileError
+            If the file is damaged; the message names the row, or the line.
+        """
+        stop = self.rows if stop is None else stop
+        if not 0 <= start <= stop <= self.rows:
+            raise ValueError(f"start and stop must be 0 to {self.rows}, got {start} and {stop}")
+        if size is None:
+            size = max(BLOCK // (self.entries * self.dtype.itemsize), 1)
+        if size < 1:
+            raise ValueError(f"size must be >= 1, got {size}")
+        with naming(self.path):
+            yield from rebatched(self._pieces(start, stop, size), size)
+
+    def to_dask(self, size: int | None = None) -> Any:  # noqa: ANN401 - Dask may not be there
+        """Return all rows as a Dask array, whose chunks are read where they are computed.
+
+        Workers of a cluster open the file by its absolute path, so all must see it there. One
+        whose rows can be read from anywhere (.npy, .safetensors, .zarr, the groups of .parquet)
+        is read once; a text is read from its start for each chunk.
+
+        Parameters
+        ----------
+        size : int, optional
+            How many rows a chunk has; by default as many as fit into Dask's ``array.chunk-size``,
+            which is 128 MiB, and whole chunks of a Zarr store.
+
+        Returns
+        -------
+        dask.array.Array, shape (N, K)
+            A row is never cut.
+
+        Raises
+        ------
+        ImportError
+            If Dask is missing: ``pip install "thermoscope[dask]"``.
+        """
+        array = optional("dask.array", "dask", "Dask arrays")
+        count, entries = self.rows, self.entries
+        if size is None:
+            from dask import config  # noqa: PLC0415 - as above
+            from dask.utils import parse_bytes  # noqa: PLC0415 - as above
+
+            most = parse_bytes(config.get("array.chunk-size")) // (entries * self.dtype.itemsize)
+            size = max(most // self._array.step, 1) * self._array.step
+        if size < 1:
+            raise ValueError(f"size must be >= 1, got {size}")
+        whole, rest = divmod(count, size)
+        # A graph by blocks: Dask makes one task of it and of what is done with the chunk.
+        starts = array.from_array(np.arange(0, count, size), chunks=1)
+        return starts.map_blocks(
+            self._chunk,
+            size,
+            chunks=((size,) * whole + ((rest,) if rest else ()), (entries,)),
+            new_axis=1,
+            dtype=self.dtype,
+            meta=np.empty((0, 0), self.dtype),
+        )
+
+    def _pieces(self, start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
+        if self._unreadable is not None:
+            for row in range(start, stop):
+                if (reason := self._unreadable[row]) is not None:
+                    raise ValueError(f"row {row}: {reason}")
+        for piece in self._array.read(start, stop, size):
+            values = piece
+            if self._probabilities:
+                negative = (piece < 0).any(axis=1)
+                if negative.any():
+                    row = start + int(np.argmax(negative))
+                    raise ValueError(f"row {row}: probabilities must be >= 0")
+                with np.errstate(divide="ignore"):
+                    values = np.log(piece, dtype=self.dtype)
+            if self._factor is not None:
+                values = np.multiply(values, self._factor, dtype=self.dtype)
+            yield values
+            start += len(piece)
+
+    def _chunk(self, starts: NDArray[np.int64], size: int) -> NDArray[Any]:
+        """Return a chunk of `to_dask`; a task."""
+        start = int(starts[0])
+        stop = min(start + size, self.rows)
+        with naming(self.path):
+            return next(rebatched(self._pieces(start, stop, stop - start), stop - start))

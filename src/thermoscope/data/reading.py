@@ -1,0 +1,481 @@
+"""Logits, labels and targets from files and texts."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from thermoscope.data.content import Array, Table, Text, held
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.errors import naming
+from thermoscope.data.formats.json_text import kind, load
+from thermoscope.data.formats.lines import split_lines
+from thermoscope.data.formats.responses import Responses
+from thermoscope.data.opening import check_file, open_content, open_text
+from thermoscope.data.roles import Found, logits_of, targets_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from thermoscope.data.content import Archive
+
+__all__ = [
+    "NO_TARGET",
+    "are_distributions",
+    "classes_of",
+    "open_logits",
+    "parse_logits",
+    "read_labels",
+    "read_logits",
+    "read_targets",
+]
+
+NO_TARGET: Final = -100
+"""What PyTorch and transformers write where a row has no target."""
+SUM_TOLERANCE: Final = 1e-2
+"""Probabilities sum to 1, give or take what a column of bfloat16 or of three digits rounds off."""
+
+
+def open_logits(
+    path: str | os.PathLike[str],
+    *,
+    columns: str | Sequence[str] | None = None,
+    target_column: str | None = None,
+    labels: Sequence[str] | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> Dataset:
+    r"""Open a file of rows of logits, which need not fit into memory.
+
+    Parameters
+    ----------
+    path : path_like
+        One of these; the same content means the same in each:
+
+        - .npy, .npz, .safetensors (bfloat16 as float32), .zarr, or .pt where PyTorch is installed:
+          an array of shape (K,), (N, K) or (B, T, K), never unpickled;
+        - .parquet, .feather, .arrow, .csv, .tsv: a table with a column for each class, with a
+          column of lists, or with one column of numbers, which is one row written downwards (a
+          column of texts beside it holds its labels);
+        - .json, .jsonl, .ndjson: rows as lists or as objects ``{label: logit}``, or objects of
+          arrays; the strings "inf", "-inf" and "nan" are numbers too;
+        - .json, .jsonl, .ndjson, .sse, .txt: what a server of a language model answers when asked
+          for log-probabilities, streamed or not, with one row for each token;
+        - .txt: numbers between spaces, commas, semicolons or tabs.
+    columns : str or sequence of str, optional
+        What the logits are: the name of an array, of a column of lists, or the columns of classes
+        in the order wanted. By default the only ones that can be meant; `Dataset.notes` says
+        what was decided.
+    target_column : str, optional
+        The column, or array, of the same file that holds the targets. It is no class.
+    labels : sequence of str, optional
+        One for each entry, in place of those in the file.
+    probabilities : bool, optional
+        Whether the file holds probabilities, of which the logarithm is then taken.
+    applied_temperature : float, optional
+        The temperature T0 by which the logits in the file were divided, be they log-probabilities
+        or not: they are multiplied by it. softmax at T is then that of the model, not of what
+        was made of it. What "not reported" means then is told under `read_logits`.
+
+    Returns
+    -------
+    Dataset
+        Its `row` reads one row and its `blocks` go over all of them, as often as wanted.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened, does not hold rows of logits, or more than one of its
+        columns or arrays could be meant.
+    ImportError
+        If what reads the format is missing: ``pip install "thermoscope[files]"`` for .parquet,
+        .feather and .arrow, ``"thermoscope[dask]"`` for .zarr.
+    ValueError
+        If `applied_temperature` is not a finite number above 0.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import thermoscope as ts
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "pets.csv")
+    ...     _ = path.write_text("cat,dog,fox\n2.0,1.0,0.1\n0.5,3.0,0.2\n")
+    ...     pets = ts.open_logits(path)
+    ...     print(pets, pets.labels)
+    ...     print(ts.softmax(pets, 0.5).round(3))
+    <Dataset 'pets.csv': shape (2, 3), float64> ('cat', 'dog', 'fox')
+    [[0.864 0.117 0.019]
+     [0.007 0.99  0.004]]
+    """
+    _check_applied(applied_temperature)
+    options = {
+        "columns": columns,
+        "target_column": target_column,
+        "labels": labels,
+        "probabilities": probabilities,
+        "applied_temperature": applied_temperature,
+    }
+    with naming(path):
+        return _dataset(
+            open_content(Path(path)),
+            path,
+            reopened=partial(open_logits, Path(path).absolute(), **options),  # type: ignore[arg-type]
+            **options,  # type: ignore[arg-type]
+        )
+
+
+def read_logits(
+    path: str | os.PathLike[str],
+    *,
+    row: int | None = None,
+    columns: str | Sequence[str] | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> Dataset:
+    r"""Read one row of logits from a file.
+
+    Parameters
+    ----------
+    path : path_like
+        See `open_logits` for the formats.
+    row : int, optional
+        Which row to read of several, counted from 0; no others are.
+    columns, probabilities, applied_temperature
+        As for `open_logits`.
+
+    Returns
+    -------
+    Dataset
+        One row, of shape (K,), in memory.
+
+    Raises
+    ------
+    FileError
+        As for `open_logits`; if there are several rows and `row` is not one of them, or the row
+        needs more memory than there is.
+    ImportError
+        As for `open_logits`.
+    ValueError
+        As for `open_logits`.
+
+    Notes
+    -----
+    Where a server reports but some of the tokens, the mass of the others is one entry, labelled
+    "not reported". It is exact at the temperature at which the probabilities were computed
+    (`applied_temperature`, else 1). Elsewhere it is a bound, for how the mass is spread among
+    tokens that nobody saw is not known: at lower temperatures the entry has at least the
+    probability that they would have, at higher ones at most that. OpenAI and vLLM
+    report a token as -9999 where they don't say its probability; that is -inf here, and what
+    it had is part of "not reported".
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import thermoscope as ts
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "pets.csv")
+    ...     _ = path.write_text('pet,logit\ncat,2.0\n"dog, small",1.0\n')
+    ...     pets = read_logits(path)
+    >>> pets, pets.labels
+    (<Dataset 'pets.csv': shape (2,), float64>, ('cat', 'dog, small'))
+    >>> ts.softmax(pets).round(3)
+    array([0.731, 0.269])
+    """
+    file = open_logits(
+        path,
+        columns=columns,
+        probabilities=probabilities,
+        applied_temperature=applied_temperature,
+    )
+    return file.only(row)
+
+
+def parse_logits(
+    text: str | bytes,
+    source: str = "standard input",
+    *,
+    columns: str | Sequence[str] | None = None,
+    target_column: str | None = None,
+    labels: Sequence[str] | None = None,
+    probabilities: bool = False,
+    applied_temperature: float | None = None,
+) -> Dataset:
+    r"""Return the logits in a text: a table, JSON, or what a server answers.
+
+    Parameters
+    ----------
+    text : str or bytes
+        As `open_logits` reads it from a file; bytes are UTF-8.
+    source : str, optional
+        Where the text came from, for `Dataset.source` and for errors.
+    columns, target_column, labels, probabilities, applied_temperature
+        As for `open_logits`.
+
+    Returns
+    -------
+    Dataset
+        All rows.
+
+    Raises
+    ------
+    FileError
+        If the text holds anything else.
+
+    Examples
+    --------
+    >>> parse_logits("2, 1.5, -inf").values
+    array([[ 2. ,  1.5, -inf]])
+    """
+    _check_applied(applied_temperature)
+    data = text.encode() if isinstance(text, str) else text
+    with naming(source):
+        return _dataset(
+            open_text(Text.of_bytes(data)),
+            source,
+            columns=columns,
+            target_column=target_column,
+            labels=labels,
+            probabilities=probabilities,
+            applied_temperature=applied_temperature,
+        )
+
+
+def read_labels(path: str | os.PathLike[str]) -> list[str]:
+    r"""Read labels from a .json list of strings, or from a text file of one label a line.
+
+    Nothing but the end of the line is stripped: a leading space is part of a token.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened or holds anything else.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "tokens.txt")
+    ...     _ = path.write_text(" cat\n dog\n")
+    ...     read_labels(path)
+    [' cat', ' dog']
+    """
+    path = Path(path)
+    with naming(path):
+        check_file(path)
+        text = Text.of_file(path).decoded()
+        if path.suffix.lower() != ".json":
+            return split_lines(text)
+        labels = load(text)
+        if not isinstance(labels, list):
+            raise ValueError(  # noqa: TRY004 - what is wrong is the file
+                f"labels must be a list of strings, got {kind(labels)}"
+            )
+        if not labels:
+            raise ValueError("there are no labels in it")
+        for index, label in enumerate(labels):
+            if not isinstance(label, str):
+                raise ValueError(  # noqa: TRY004 - likewise
+                    f"item {index} must be a string, got {kind(label)}"
+                )
+        return labels
+
+
+def read_targets(
+    path: str | os.PathLike[str],
+    *,
+    labels: Sequence[str] | None = None,
+    target_column: str | None = None,
+    shape: tuple[int, ...] | None = None,
+) -> NDArray[Any]:
+    r"""Read the targets of rows of logits.
+
+    Parameters
+    ----------
+    path : path_like
+        Classes as whole numbers counted from 0, or as names, of shape (N,), (N, 1) or (B, T); -100
+        is no target. Or the probability of each class, (N, K), one-hot or soft. In the formats
+        of `open_logits`; a .txt has one class a line.
+    labels : sequence of str, optional
+        The names of the classes, in the order of the entries. A word which is a name counts as
+        such even if it looks like a number.
+    target_column : str, optional
+        The column, or array, that holds the targets, where there are several.
+    shape : tuple of int, optional
+        The shape (N, K) of the logits. It tells probabilities, of the same shape, from classes of
+        shape (B, T); without it, rows of numbers that sum to 1 are probabilities.
+
+    Returns
+    -------
+    ndarray, shape (N,) of int64, or (N, K) of floats
+        Classes, or probabilities.
+
+    Raises
+    ------
+    FileError
+        If the file cannot be opened or holds anything else; the message names the row, counted
+        from 0.
+    ImportError
+        As for `open_logits`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "targets.txt")
+    ...     _ = path.write_text("cat\ndog\ncat\n")
+    ...     read_targets(path, labels=["cat", "dog"])
+    array([0, 1, 0])
+    """
+    path = Path(path)
+    with naming(path):
+        if path.suffix.lower() == ".txt":
+            check_file(path)
+            return classes_of(split_lines(Text.of_file(path).decoded()), labels, shape)
+        content = open_content(path)
+        if isinstance(content, Responses):
+            raise ValueError(  # noqa: TRY004 - what is wrong is the file
+                "targets must be classes or probabilities, got a server's answer"
+            )
+        found = targets_of(content, target_column)
+        # A single column of words has no header where its first word is a class.
+        if (
+            isinstance(content, Table)
+            and isinstance(found, list)
+            and target_column is None
+            and content.named
+            and content.names[0] in (labels or ())
+        ):
+            found = [content.names[0], *found]
+        return classes_of(found, labels, shape)
+
+
+def classes_of(
+    found: NDArray[Any] | Sequence[str],
+    labels: Sequence[str] | None,
+    shape: tuple[int, ...] | None = None,
+) -> NDArray[Any]:
+    """Return targets as `read_targets` does, from the numbers or texts of a file."""
+    if not isinstance(found, np.ndarray) or found.dtype.kind == "U":
+        return _classes_of_words([str(word) for word in np.ravel(found)], labels)
+    if found.ndim == 2 and found.shape[1] > 1:
+        right = are_distributions(found)
+        if found.shape == shape or (shape is None and right.all()) or found.dtype.kind == "f":
+            if not right.all():
+                row = int(np.argmin(right))
+                raise ValueError(
+                    f"row {row}: probabilities of targets must be >= 0 and sum to 1, "
+                    f"got a sum of {found[row].sum():g}"
+                )
+            return found
+    numbers = found.reshape(-1)
+    with np.errstate(invalid="ignore"):
+        classes = numbers.astype(np.int64)
+    wrong = (classes != numbers) | ((classes < 0) & (classes != NO_TARGET))
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(
+            f"row {row}: a class must be a whole number >= 0, got {numbers[row].item()!r}"
+        )
+    return classes
+
+
+def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:
+    """Return which rows are >= 0 and sum to 1, give or take what a narrow type rounds off."""
+    sums = rows.sum(axis=1, dtype=np.float64)
+    # A NaN makes both False.
+    result: NDArray[np.bool] = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
+    return result
+
+
+def _dataset(
+    content: Array | Archive | Table | Responses,
+    path: str | os.PathLike[str],
+    *,
+    columns: str | Sequence[str] | None,
+    target_column: str | None,
+    labels: Sequence[str] | None,
+    probabilities: bool,
+    applied_temperature: float | None,
+    reopened: Callable[[], Dataset] | None = None,
+) -> Dataset:
+    # A name need not be UTF-8, but what shows it must be.
+    source = os.fsencode(Path(path).name).decode("utf-8", "replace")
+    known: dict[str, Any] = {}
+    if isinstance(content, Responses):
+        for name, value in (("columns", columns), ("target_column", target_column)):
+            if value is not None:
+                raise ValueError(f"{name} must be left out for a server's answer, got {value!r}")
+        found, known = _of_responses(content)
+    else:
+        found = logits_of(content, columns, target_column)
+    array = found.logits
+    if labels is not None and len(labels) != array.shape[-1]:
+        raise ValueError(
+            f"labels must be {array.shape[-1]:,}, one for each entry, got {len(labels):,}"
+        )
+    names = array.labels if labels is None else labels
+    targets = None
+    if found.targets is not None:
+        targets = classes_of(found.targets, names, (array.rows, array.shape[-1]))
+        rows = array.shape[0] if len(array.shape) == 1 else array.rows
+        if len(targets) != rows:
+            raise ValueError(
+                f"targets must be {rows:,}, one for each row of logits, got {len(targets):,}"
+            )
+    return Dataset(
+        array,
+        source=source,
+        path=path,
+        labels=labels,
+        targets=targets,
+        notes=found.notes,
+        probabilities=probabilities,
+        applied_temperature=applied_temperature,
+        reopened=reopened,
+        **known,
+    )
+
+
+def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
+    """Return the rows of a server's answer: what is missing at the end of one is -inf."""
+    positions = responses.positions
+    row_labels = [position.labels for position in positions]
+    array = np.full((len(positions), max(map(len, row_labels))), -np.inf)
+    for row, position in zip(array, positions, strict=True):
+        found = [*position.logprobs, *(() if position.rest is None else (position.rest,))]
+        row[: len(found)] = found
+    known = {
+        "row_labels": row_labels,
+        "tokens": [position.tokens for position in positions],
+        "drawn": np.array([position.drawn for position in positions], np.int64),
+        "unreadable": [position.error for position in positions],
+    }
+    labels = row_labels[0] if len(positions) == 1 else None
+    return Found(held(array, labels), notes=responses.notes), known
+
+
+def _check_applied(temperature: float | None) -> None:
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"applied_temperature must be a finite number > 0, got {temperature}")
+
+
+def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray[np.int64]:
+    places = {label: place for place, label in enumerate(labels or ())}
+    classes = []
+    for row, word in enumerate(words):
+        if word in places:
+            classes.append(places[word])
+        elif re.fullmatch(rf"\s*(\d+|{NO_TARGET})(\.0*)?\s*", word):
+            classes.append(int(float(word)))
+        else:
+            takes = "a whole number >= 0" if labels is None else "one of the labels"
+            raise ValueError(f"row {row}: a class must be {takes}, got {word!r}")
+    return np.array(classes, np.int64)
