@@ -13,7 +13,7 @@ import pytest
 
 import thermoscope.explorer
 from thermoscope.explorer.page import content_security_policy, page_html, write_page
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 
 KB = 1000
 STATIC = Path(thermoscope.explorer.__file__).parent / "static"

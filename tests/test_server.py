@@ -18,7 +18,7 @@ import uvicorn
 from thermoscope.explorer import server
 from thermoscope.explorer.page import content_security_policy, page_html
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

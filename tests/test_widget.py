@@ -25,9 +25,9 @@ from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.page import page_html
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State
 from thermoscope.explorer.widget import Explorer, explore
 from thermoscope.files import open_logits
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path

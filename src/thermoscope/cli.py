@@ -36,7 +36,6 @@ from thermoscope.cli_shared import (
 )
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State, validate_temperature
 from thermoscope.files import (
     FileError,
     Logits,
@@ -50,6 +49,7 @@ from thermoscope.files import (
 )
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
+from thermoscope.state import State, validate_temperature
 from thermoscope.writers import ENDINGS, write_dask, write_rows
 
 if TYPE_CHECKING:

@@ -35,9 +35,9 @@ from thermoscope.cli_shared import (
     strict,
     warn_where_suspicious,
 )
-from thermoscope.explorer.state import validate_temperature
 from thermoscope.files import FileError, read_labels, read_logits, read_targets, write_whole
 from thermoscope.readers import optional
+from thermoscope.state import validate_temperature
 from thermoscope.sweep import sweep as swept
 from thermoscope.writers import ENDINGS
 

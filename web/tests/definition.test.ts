@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { Distribution, softmax } from "../src/definition";
+import { Distribution, softmax } from "../src/math/definition";
 import written from "../../tests/vectors/softmax.json";
 
 type Written = number | "inf" | "-inf" | "nan";

@@ -12,7 +12,7 @@ import {
   plain,
   spoken,
   temperatureText,
-} from "../src/format";
+} from "../src/text/format";
 
 test.each([
   [0, "0 %"],

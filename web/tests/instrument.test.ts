@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/host";
-import { Instrument } from "../src/instrument";
-import type { State } from "../src/state";
+import { memoryHost } from "../src/hosts/memory";
+import { Instrument } from "../src/model/instrument";
+import type { State } from "../src/model/state";
 
 function instrument(logits: number[], change: Partial<State> = {}) {
   const state: State = {

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import numpy as np
 
 from thermoscope.definition import softmax
-from thermoscope.explorer.state import (
+from thermoscope.files import LogitsFile
+from thermoscope.kernels import array_api
+from thermoscope.measures import entropy
+from thermoscope.state import (
     State,
     validate_labels,
     validate_logits,
     validate_temperature,
 )
-from thermoscope.files import LogitsFile
-from thermoscope.kernels import array_api
-from thermoscope.measures import entropy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -173,7 +173,7 @@ row=1, target=0)
         return {"count": self.count, "orders": list(self.orders)}
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
-        """Answer what the front end asks: ``web/src/cursor.ts`` is the other end.
+        """Answer what the front end asks: ``web/src/model/cursor.ts`` is the other end.
 
         Parameters
         ----------

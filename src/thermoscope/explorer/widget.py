@@ -17,13 +17,13 @@ import numpy as np
 from thermoscope.definition import softmax
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.rows import RowSource, has_rows
-from thermoscope.explorer.state import (
+from thermoscope.sampling import random_logits
+from thermoscope.state import (
     State,
     validate_labels,
     validate_logits,
     validate_temperature,
 )
-from thermoscope.sampling import random_logits
 
 try:
     import anywidget

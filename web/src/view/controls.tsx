@@ -1,7 +1,7 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { brief, count, parseTemperature, temperatureText } from "../format";
-import type { Part } from "./view";
+import { brief, count, parseTemperature, temperatureText } from "../text/format";
+import type { Part } from "./part";
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
 

@@ -1,8 +1,8 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { brief, count, digits, measure, ordinal, percent, spoken } from "../format";
-import type { Instrument } from "../instrument";
-import type { Part } from "./view";
+import { brief, count, digits, measure, ordinal, percent, spoken } from "../text/format";
+import type { Instrument } from "../model/instrument";
+import type { Part } from "./part";
 
 export function Readings({ instrument }: Part) {
   const { frame } = instrument;

@@ -1,8 +1,9 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Order, RowCursor } from "../cursor";
-import { count } from "../format";
-import type { Part } from "./view";
+import type { RowCursor } from "../model/cursor";
+import type { Order } from "../model/rows";
+import { count } from "../text/format";
+import type { Part } from "./part";
 
 const NAMES: Readonly<Record<Order, string>> = {
   given: "As given",

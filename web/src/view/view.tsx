@@ -1,17 +1,12 @@
-import type { Instrument } from "../instrument";
 import { ItemControls, TemperatureControls } from "./controls";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
+import type { Part } from "./part";
 import { Readings, Status } from "./readings";
 import { RowBar } from "./rowbar";
 import { Search } from "./search";
 import { Values } from "./values";
-
-/** What each part of the view gets. */
-export interface Part {
-  readonly instrument: Instrument;
-}
 
 export function View({ instrument }: Part) {
   return (

@@ -1,4 +1,4 @@
-"""The one state of an explorer and its one written form, the twin of ``web/src/state.ts``."""
+"""The one state of an explorer and its one written form, the twin of ``web/src/model/state.ts``."""
 
 from __future__ import annotations
 
