@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { Query, Rows } from "../src/model/rows";
 import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
+import type { Query, Rows } from "../src/model/rows";
 import { logitsToBytes, type WrittenState } from "../src/model/state";
 
 /** The logit of each row is its number; row 7 can't be read, and all orders but one go backwards. */

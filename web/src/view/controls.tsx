@@ -9,7 +9,9 @@ export function ItemControls({ instrument }: Part) {
   const items = instrument.items.value;
   const given = instrument.given.value;
   const size = items.logits.length;
-  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort((a, b) => a - b);
+  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort(
+    (a, b) => a - b,
+  );
 
   function choose(event: { currentTarget: HTMLSelectElement }): void {
     const { value } = event.currentTarget;

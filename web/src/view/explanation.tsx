@@ -23,7 +23,11 @@ export function Explanation() {
         </mfrac>
       </math>
       <p>
-        A temperature <math><mi>T</mi></math> divides the logits first:
+        A temperature{" "}
+        <math>
+          <mi>T</mi>
+        </math>{" "}
+        divides the logits first:
       </p>
       <math display="block">
         <Softmax temperature />
@@ -48,8 +52,8 @@ export function Explanation() {
           <Limit to="∞" />
         </dt>
         <dd>
-          Differences between logits fade: every item comes to the same probability. At ∞ softmax
-          is uniform.
+          Differences between logits fade: every item comes to the same probability. At ∞ softmax is
+          uniform.
         </dd>
         <dt>
           <Limit to="0" />

@@ -59,7 +59,9 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
           spellcheck={false}
           style={{ width: `${String(last).length + 4}ch` }}
           value={text}
-          aria-invalid={useComputed(() => (draft.value !== null && error.value !== "" ? "true" : "false"))}
+          aria-invalid={useComputed(() =>
+            draft.value !== null && error.value !== "" ? "true" : "false",
+          )}
           aria-description={error}
           onInput={(event) => (draft.value = event.currentTarget.value)}
           onChange={(event) => {

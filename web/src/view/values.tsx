@@ -1,6 +1,6 @@
 import { useComputed } from "@preact/signals";
-import { count, digits } from "../text/format";
 import type { Row } from "../model/instrument";
+import { count, digits } from "../text/format";
 import { Label } from "./label";
 import type { Part } from "./part";
 

@@ -12,7 +12,9 @@ export function View({ instrument }: Part) {
   return (
     <div class="instrument" role="region" aria-label="Softmax with temperature">
       <div class="controls">
-        {instrument.cursor !== null && <RowBar instrument={instrument} cursor={instrument.cursor} />}
+        {instrument.cursor !== null && (
+          <RowBar instrument={instrument} cursor={instrument.cursor} />
+        )}
         <ItemControls instrument={instrument} />
         <TemperatureControls instrument={instrument} />
       </div>
