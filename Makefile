@@ -40,9 +40,10 @@ native: $(MODULE) ## build the native kernels, where they have changed
 sanitize: .venv/dev .venv/compilers ## test the native kernels for errors of memory and threads
 	$(BIN)/python -m tools.sanitize $(ARGS)
 
-format: .venv/dev ## format the Python and mend what ruff can
+format: .venv/dev node_modules/.package-lock.json ## format all code and mend what ruff and Biome can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	$(IN_VENV) npm run --silent format
 
 build: .venv/dev node_modules/.package-lock.json ## build the front end that is committed
 	$(IN_VENV) node web/build.js

@@ -68,7 +68,7 @@ from rich.table import Table
 
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 from tools.chromium import QUIET, find
 from tools.jupyterlab import jupyterlab
 

@@ -544,7 +544,7 @@ def test_an_export_is_the_page_of_the_file(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     from thermoscope.explorer.page import page_html
-    from thermoscope.explorer.state import State
+    from thermoscope.state import State
 
     (tmp_path / "pets.csv").write_text("cat,2\n</script>,1\n", encoding="utf-8")
     out = tmp_path / "page.html"

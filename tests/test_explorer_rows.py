@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import re
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from hypothesis.extra.numpy import arrays
 from thermoscope import entropy, open_logits, softmax
 from thermoscope.data.errors import FileError
 from thermoscope.explorer import rows as module
-from thermoscope.explorer.rows import RowSource, has_rows
+from thermoscope.explorer.rows import RowError, RowSource, has_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,9 +116,19 @@ def test_mistakes_which_all_round_to_certainty_are_told_apart() -> None:
     assert stepped(RowSource(logits, targets=[1, 1, 1]), "wrong") == [1, 2, 0]
 
 
-def test_rows_of_nan_come_last() -> None:
-    logits = np.array([[np.nan, 0.0], [5.0, 0.0], [0.0, 0.0]])
-    assert stepped(RowSource(logits), "uncertain") == [2, 1, 0]
+NOWHERE = [[math.nan, 0.0], [-math.inf, -math.inf], [5.0, 0.0], [0.0, math.nan], [0.0, 0.5]]
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_rows_without_a_softmax_come_last_in_every_order(target: int) -> None:
+    rows = RowSource(np.array(NOWHERE), targets=[target] * 5)
+    assert stepped(rows, "uncertain") == [4, 2, 0, 1, 3]
+    assert stepped(rows, "wrong") == ([4, 2] if target == 0 else [2, 4]) + [0, 1, 3]
+
+
+def test_a_single_class_of_nan_is_neither_right_nor_wrong() -> None:
+    logits = np.array([[math.nan], [1.0], [-math.inf], [2.0]])
+    assert stepped(RowSource(logits, targets=[0] * 4), "wrong") == [1, 3, 0, 2]
 
 
 def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -210,6 +222,71 @@ def test_an_order_that_fails_says_why_and_begins_anew(tmp_path: Path) -> None:
         rows.answer({"order": "uncertain"})
     (tmp_path / "logits.npy").write_bytes(whole)
     assert stepped(rows, "uncertain") == [1, 0, 3, 2]
+
+
+class Wordless(Exception):  # noqa: N818
+    def __str__(self) -> str:
+        raise KeyError("not even this")
+
+
+class Broken:
+    """Rows, of which all but the first raise an error."""
+
+    shape = (4, 3)
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    def __getitem__(self, index: Any) -> Any:
+        if index == 0:
+            return LOGITS[0]
+        raise self.error
+
+
+ERRORS = [
+    (KeyError("chunk 3"), "KeyError: 'chunk 3'"),
+    (RuntimeError("two\nlines"), "RuntimeError: two lines"),
+    (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error"),
+    (OSError(), "OSError"),
+    (ZeroDivisionError("division by zero"), "ZeroDivisionError: division by zero"),
+    (MemoryError(), "MemoryError"),
+    (Wordless(), "Wordless: <exception str() failed>"),
+]
+
+
+@pytest.mark.parametrize(("error", "words"), ERRORS)
+def test_whatever_the_data_raise_is_told_in_words(error: Exception, words: str) -> None:
+    rows = RowSource(Broken(error), source="pets")
+    with pytest.raises(RowError) as told:
+        rows.answer({"place": "1"})
+    # The name of the class may come with its module.
+    assert re.fullmatch(rf"pets: cannot read row 1: (\S+\.)?{re.escape(words)}", str(told.value))
+    assert told.value.__cause__ is error
+    with pytest.raises(RowError):
+        rows.order("uncertain").result()
+    with pytest.raises(RowError, match="pets: cannot read all rows, for the order uncertain: "):
+        rows.answer({"order": "uncertain"})
+    assert rows.answer({"place": "0"})["row"] == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("text", "logits must be"),
+        ([1.0, 2.0], "ValueError: logits must be 3, got 2"),
+        ([[1.0, 2.0, 3.0]], "ValueError: logits must be one row, got shape (1, 3)"),
+        (None, "TypeError: logits must be real numbers, got object"),
+    ],
+)
+def test_what_the_data_give_must_be_a_row(given: Any, words: str) -> None:
+    class Odd:
+        shape = (2, 3)
+
+        def __getitem__(self, _: Any) -> Any:
+            return given
+
+    with pytest.raises(RowError, match=re.escape(words)):
+        RowSource(Odd()).answer({"place": "1"})
 
 
 @pytest.mark.parametrize(

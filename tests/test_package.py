@@ -229,7 +229,7 @@ def test_and_that_scan_can_fail() -> None:
 ROOMS = (
     ("cli", "cli_fit", "cli_shared", "__main__"),
     ("explorer", "figures", "calibration", "sklearn", "sweep"),
-    ("writers",),
+    ("writers", "state", "present"),
     ("files", "readers", "logprobs", "models"),
     ("rows", "samples", "truncation", "sampling", "solve", "measures"),
     ("definition",),

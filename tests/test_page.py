@@ -13,7 +13,8 @@ import pytest
 
 import thermoscope.explorer
 from thermoscope.explorer.page import content_security_policy, page_html, write_page
-from thermoscope.explorer.state import State
+from thermoscope.explorer.rows import RowSource
+from thermoscope.state import State
 
 KB = 1000
 STATIC = Path(thermoscope.explorer.__file__).parent / "static"
@@ -126,6 +127,14 @@ def test_the_state_comes_back_whole_whatever_it_holds() -> None:
     assert page.text("title").startswith("<b>.npy")
     assert [tag for tag, _ in page.elements].count("script") == 2
     assert not {"img", "b"} & {tag for tag, _ in page.elements}
+
+
+def test_what_utf_8_cannot_hold_is_replaced(tmp_path: Path) -> None:
+    state = State.of([1.0], ["\ud800"], source="caf\udce9.npy")
+    assert (state.labels, state.source) == (("?",), "caf?.npy")
+    write_page(tmp_path / "page.html", state)
+    rows = RowSource(np.zeros((2, 3)), source="caf\udce9.npy")
+    assert rows.answer({"place": "1"})["source"] == "caf?.npy"
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:

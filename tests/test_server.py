@@ -18,7 +18,7 @@ import uvicorn
 from thermoscope.explorer import server
 from thermoscope.explorer.page import content_security_policy, page_html
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -235,6 +235,37 @@ def test_a_file_that_can_no_longer_be_read_is_told_and_the_server_goes_on(tmp_pa
         assert body.startswith(f"{path}: ")
         path.write_bytes(whole)
         assert ask_rows(served, "place=3")[0] == 200
+
+
+@pytest.mark.parametrize("error", [KeyError, RuntimeError, OSError, ZeroDivisionError])
+def test_whatever_the_rows_raise_is_told_as_plain_text(error: type[Exception]) -> None:
+    import asyncio
+
+    import httpx
+
+    class Broken:
+        shape = (2, 3)
+
+        def __getitem__(self, _: object) -> None:
+            raise error(3)
+
+    rows = RowSource(Broken(), source="pets")
+    application = server.application(State.of([1.0]), rows, port=80, token="t")  # noqa: S106
+
+    async def ask() -> tuple[httpx.Response, httpx.Response]:
+        transport = httpx.ASGITransport(application)
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:80") as client:
+            headers = {"Host": "localhost:80"}
+            found = await client.get("/t/rows?place=1", headers=headers)
+            return found, await client.get("/t/", headers=headers)
+
+    found, page = asyncio.run(ask())
+    assert (found.status_code, found.text) == (
+        500,
+        f"pets: cannot read row 1: {error.__name__}: 3",
+    )
+    assert found.headers["content-type"].startswith("text/plain")
+    assert page.status_code == 200
 
 
 def test_rows_are_guarded_like_the_page(stepping: Explorer, running: Explorer) -> None:

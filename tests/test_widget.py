@@ -25,9 +25,9 @@ from thermoscope.data.reading import open_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.page import page_html
-from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State
+from thermoscope.explorer.rows import RowError, RowSource
 from thermoscope.explorer.widget import Explorer, explore
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -470,6 +470,30 @@ class TestRows:
         assert asked(explorer, browser, {"order": "given", "place": 3}) == {
             "error": "place must be 0 to 2, got 3"
         }
+
+    @pytest.mark.parametrize("error", [KeyError, RuntimeError, OSError, ZeroDivisionError])
+    def test_that_cannot_be_read_are_told_in_words(
+        self, opened: list[Browser], error: type[Exception]
+    ) -> None:
+        class Broken:
+            shape = (2, 3)
+
+            def __getitem__(self, index: Any) -> Any:
+                if index == 0:
+                    return ROWS[0]
+                raise error(3)
+
+        explorer = explore(Broken())
+        browser = viewed(explorer, opened)
+        words = f"given: cannot read row 1: {error.__name__}: 3"
+        assert asked(explorer, browser, {"place": 1}) == {"error": words}
+        # A linked slider in the browser asks for the row by its number alone.
+        from_browser(explorer, row=1)
+        assert explorer.row == 0
+        assert browser.news()[-1]["state"]["row"] == 0
+        with pytest.raises(RowError, match=re.escape(words)):
+            explorer.row = 1
+        assert asked(explorer, browser, {"place": 0})["answer"]["row"] == 0
 
     def test_shown_by_the_browser_arrive_and_are_not_sent_back(self, opened: list[Browser]) -> None:
         explorer = explore(ROWS, targets=[0, 1, 2])

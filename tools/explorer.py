@@ -40,8 +40,15 @@ class Served(NamedTuple):
 @contextmanager
 def explorer(*arguments: str | Path) -> Iterator[Served]:
     """Run ``thermoscope explore``, yield where it is, and end it as Ctrl-C does."""
+    with served("-m", "thermoscope", "explore", "--no-open", *arguments) as found:
+        yield found
+
+
+@contextmanager
+def served(*arguments: str | Path) -> Iterator[Served]:
+    """Run a Python program that serves an explorer, as `explorer` does."""
     with subprocess.Popen(  # noqa: S603 - our own
-        [sys.executable, "-m", "thermoscope", "explore", "--no-open", *map(str, arguments)],
+        [sys.executable, *map(str, arguments)],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 from tools.chromium import launch
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"

@@ -58,7 +58,7 @@ async function bundle(entry, format) {
 
 const built = {
   "page.js": await bundle("src/page.ts", "iife"),
-  "style.css": await minifiedCss(join(web, "src/style.css")),
+  "style.css": await minifiedCss(join(web, "src/view/style.css")),
   "widget.js": await bundle("src/widget.ts", "esm"),
 };
 

@@ -42,9 +42,9 @@ from thermoscope.data.reading import read_labels
 from thermoscope.data.writing import ENDINGS, write_dask, write_rows
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State, validate_temperature
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
+from thermoscope.state import State, validate_temperature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

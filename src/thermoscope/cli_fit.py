@@ -34,7 +34,7 @@ from thermoscope.cli_shared import (
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError, optional
 from thermoscope.data.writing import ENDINGS
-from thermoscope.explorer.state import validate_temperature
+from thermoscope.state import validate_temperature
 from thermoscope.sweep import sweep as swept
 
 if TYPE_CHECKING:

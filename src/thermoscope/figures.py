@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from thermoscope.definition import softmax
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 
 try:
     from matplotlib.figure import Figure

@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 from thermoscope import softmax
 from thermoscope.explorer.page import write_page
-from thermoscope.explorer.state import State
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,11 +11,10 @@ import pytest
 from playwright.sync_api import expect
 
 from thermoscope import samples, softmax
-from tools.explorer import WATCH, explorer
+from tools.explorer import WATCH, explorer, served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Locator, Page
 
@@ -208,3 +208,26 @@ def test_four_gigabytes_are_gone_through_in_little_memory(page: Page, tmp_path: 
         go(page, 777_777)
         assert served.memory() < before + 200 * MEGABYTE
         page.goto("about:blank")  # or it would go on asking a server that has ended
+
+
+@pytest.mark.parametrize("name", ["KeyError", "RuntimeError", "OSError", "ZeroDivisionError"])
+def test_a_row_that_cannot_be_read_is_told_in_words_and_the_others_stay(
+    browser: Browser, name: str
+) -> None:
+    program = Path(__file__).parent.parent / "programs" / "broken_rows.py"
+    text = "'chunk 3'" if name == "KeyError" else "chunk 3"
+    # A page of its own: the console tells of each answer that is an error.
+    with served(program, name) as explorer, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(explorer.url)
+        button(page, "Next row").click()
+        alert = page.get_by_role("group", name="Rows").get_by_role("alert")
+        expect(alert).to_have_text(f"pets: cannot read row 1: {name}: {text}")
+        expect(row(page)).to_have_value("0")
+        order(page).select_option("uncertain")
+        expect(alert).to_have_text(
+            f"pets: cannot read all rows, for the order uncertain: {name}: {text}"
+        )
+        # The server lives: a new page finds the row that can be read.
+        page.reload()
+        expect(row(page)).to_have_value("0")

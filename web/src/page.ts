@@ -1,7 +1,7 @@
-import type { Query } from "./cursor";
-import { memoryHost } from "./host";
-import { explain, mount } from "./mount";
-import { readState } from "./state";
+import { memoryHost } from "./hosts/memory";
+import type { Query } from "./model/rows";
+import { readState } from "./model/state";
+import { explain, mount } from "./view/mount";
 
 /** Asks the server of this page, if there is one. */
 async function ask(query: Query): Promise<unknown> {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { fraction, logitAxis, roundUp } from "../src/axis";
+import { fraction, logitAxis, roundUp } from "../src/math/axis";
 
 test.each([
   ["few, all positive", [0.14, 0.95, false], [0, 1, 0]],

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import type { Query, Rows } from "../src/cursor";
-import { memoryHost } from "../src/host";
-import { Instrument } from "../src/instrument";
-import { logitsToBytes, type WrittenState } from "../src/state";
+import { memoryHost } from "../src/hosts/memory";
+import { Instrument } from "../src/model/instrument";
+import type { Query, Rows } from "../src/model/rows";
+import { logitsToBytes, type WrittenState } from "../src/model/state";
 
 /** The logit of each row is its number; row 7 can't be read, and all orders but one go backwards. */
 const COUNT = 10;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { Distribution, softmax } from "../src/definition";
 import written from "../../tests/vectors/softmax.json";
+import { Distribution, softmax } from "../src/math/definition";
 
 type Written = number | "inf" | "-inf" | "nan";
 
@@ -15,8 +15,7 @@ interface Vector {
 const vectors = written as Vector[];
 
 const NAMES = { inf: Infinity, "-inf": -Infinity, nan: NaN };
-const read = (written: Written): number =>
-  typeof written === "number" ? written : NAMES[written];
+const read = (written: Written): number => (typeof written === "number" ? written : NAMES[written]);
 
 /** How far apart two doubles of one sign are, in units in the last place. */
 function ulps(a: number, b: number): number {
@@ -35,7 +34,11 @@ describe.each(vectors)("$name", (vector) => {
     vector.softmax.map(read).forEach((want, item) => {
       if (Number.isNaN(want)) expect(got[item]).toBeNaN();
       else if (want === 0 || exactlyTheRule(temperature)) expect(got[item]).toBe(want);
-      else expect(ulps(got[item]!, want), `item ${item}: ${got[item]}, not ${want}`).toBeLessThanOrEqual(2);
+      else
+        expect(
+          ulps(got[item]!, want),
+          `item ${item}: ${got[item]}, not ${want}`,
+        ).toBeLessThanOrEqual(2);
     });
   });
 
@@ -52,7 +55,14 @@ test("the weight of a window and of what is outside of it add up at every cut", 
   const distribution = new Distribution(logits);
   for (const temperature of [0, 0.01, 1, 30, 1e4, Infinity]) {
     const { probability } = distribution.at(temperature);
-    for (const [first, last] of [[0, 300], [0, 20], [1, 2], [100, 130], [280, 300], [0, 0]] as const) {
+    for (const [first, last] of [
+      [0, 300],
+      [0, 20],
+      [1, 2],
+      [100, 130],
+      [280, 300],
+      [0, 0],
+    ] as const) {
       let inside = 0;
       for (let rank = first; rank < last; rank++) {
         inside += probability(logits[distribution.order[rank]!]!);
@@ -176,7 +186,9 @@ function errorsInUlp(logits: Float64Array, temperature: number, got: Float64Arra
     const distance = mine > p ? mine - p : p - mine;
     // Eight bits more than the spacing's own tell hundredths of it.
     const unit = spacing + power + BITS;
-    return unit >= 8n ? Number(distance >> (unit - 8n)) / 256 : Number(distance) / 2 ** Number(unit);
+    return unit >= 8n
+      ? Number(distance >> (unit - 8n)) / 256
+      : Number(distance) / 2 ** Number(unit);
   });
 }
 

@@ -12,7 +12,7 @@ import {
   plain,
   spoken,
   temperatureText,
-} from "../src/format";
+} from "../src/text/format";
 
 test.each([
   [0, "0 %"],
@@ -90,7 +90,8 @@ test.each([
   [1e9, 0],
   [0, 4],
 ])("numbers up to %d get %d decimals", (largest, decimals) =>
-  expect(decimalsFor(largest)).toBe(decimals));
+  expect(decimalsFor(largest)).toBe(decimals),
+);
 
 test("a number in a sentence is short", () => {
   expect([0.30000000000000004, Infinity, 0].map(brief)).toEqual(["0.3", "∞", "0"]);
@@ -121,24 +122,58 @@ describe("a typed temperature", () => {
   );
 
   test.each([0, 1, 1e-4, 0.1 + 0.2, 1e300, Infinity])("%d is shown as it is typed", (temperature) =>
-    expect(parseTemperature(temperatureText(temperature))).toBe(temperature));
+    expect(parseTemperature(temperatureText(temperature))).toBe(temperature),
+  );
 });
 
 describe("a label", () => {
   test.each([
     ["cat", [["text", "cat"]]],
-    [" cat", [["space", " "], ["text", "cat"]]],
-    ["a b ", [["text", "a b"], ["space", " "]]],
-    ["  ", [["space", " "], ["space", " "]]],
-    ["\u0000a\n", [["mark", "\\x00"], ["text", "a"], ["mark", "\\n"]]],
-    ["a\u202eb", [["text", "a"], ["mark", "\\u202e"], ["text", "b"]]],
+    [
+      " cat",
+      [
+        ["space", " "],
+        ["text", "cat"],
+      ],
+    ],
+    [
+      "a b ",
+      [
+        ["text", "a b"],
+        ["space", " "],
+      ],
+    ],
+    [
+      "  ",
+      [
+        ["space", " "],
+        ["space", " "],
+      ],
+    ],
+    [
+      "\u0000a\n",
+      [
+        ["mark", "\\x00"],
+        ["text", "a"],
+        ["mark", "\\n"],
+      ],
+    ],
+    [
+      "a\u202eb",
+      [
+        ["text", "a"],
+        ["mark", "\\u202e"],
+        ["text", "b"],
+      ],
+    ],
     ["👨‍👩‍👧 שלום", [["text", "👨‍👩‍👧 שלום"]]],
     ["", []],
   ])("%j is cut up so that all of it can be seen", (label, expected) =>
-    expect(pieces(label).map(({ kind, text }) => [kind, text])).toEqual(expected));
+    expect(pieces(label).map(({ kind, text }) => [kind, text])).toEqual(expected),
+  );
 
   test("of 10,000 characters is cut, not within a character", () => {
-    const [piece] = pieces("x" + "😀".repeat(5000));
+    const [piece] = pieces(`x${"😀".repeat(5000)}`);
     expect(piece!.text.length).toBeLessThanOrEqual(201);
     expect(piece!.text).toMatch(/😀…$/u);
   });

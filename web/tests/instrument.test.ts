@@ -1,7 +1,7 @@
 import { describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/host";
-import { Instrument } from "../src/instrument";
-import type { State } from "../src/state";
+import { memoryHost } from "../src/hosts/memory";
+import { Instrument } from "../src/model/instrument";
+import type { State } from "../src/model/state";
 
 function instrument(logits: number[], change: Partial<State> = {}) {
   const state: State = {
@@ -30,12 +30,15 @@ test("few items stand in the order given, many by their rank in a window", () =>
   expect(window.rows.value.length + window.rest.value).toBe(100);
 });
 
-test.each([0, 0.01, 1, 1e4, Infinity])("at T = %d the window and the rest make one", (temperature) => {
-  const view = instrument(many, { temperature });
-  view.select(40);
-  const shown = view.shares.value.reduce((sum, share) => sum + share, 0);
-  expect(shown + view.frame.value.outside).toBeCloseTo(1, 12);
-});
+test.each([0, 0.01, 1, 1e4, Infinity])(
+  "at T = %d the window and the rest make one",
+  (temperature) => {
+    const view = instrument(many, { temperature });
+    view.select(40);
+    const shown = view.shares.value.reduce((sum, share) => sum + share, 0);
+    expect(shown + view.frame.value.outside).toBeCloseTo(1, 12);
+  },
+);
 
 describe("no share is said to be 0 or 1 that is not", () => {
   test.each([

@@ -1,10 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { Host } from "../src/host";
-import { logitsToBytes, type State } from "../src/state";
-import { type Model, modelHost } from "../src/widget";
-
-// The instrument needs a document; here only what passes between it and the model counts.
-vi.mock("../src/mount", () => ({ mount: () => () => {} }));
+import { type Model, modelHost } from "../src/hosts/anywidget";
+import type { Host } from "../src/model/host";
+import { logitsToBytes, type State } from "../src/model/state";
 
 /** A model as ipywidgets makes it: a change is told at once, and to every view. */
 class FakeModel implements Model {
@@ -47,7 +44,8 @@ class FakeModel implements Model {
     const changed = Object.keys(values).filter((name) => this.values[name] !== values[name]);
     Object.assign(this.values, values);
     for (const name of changed) {
-      for (const listener of this.listeners.get(`change:${name}`) ?? []) listener(undefined as never);
+      for (const listener of this.listeners.get(`change:${name}`) ?? [])
+        listener(undefined as never);
     }
   }
   get followers(): number {

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import os
 
     from thermoscope.explorer.rows import RowSource
-    from thermoscope.explorer.state import State
+    from thermoscope.state import State
 
 __all__ = ["content_security_policy", "page_html", "write_page"]
 
@@ -37,7 +37,7 @@ def page_html(state: State, rows: RowSource | None = None) -> str:
 
     Examples
     --------
-    >>> from thermoscope.explorer.state import State
+    >>> from thermoscope.state import State
     >>> page = page_html(State.of([2.0, 1.0, 0.1], ["cat", "dog", "</script>"]))
     >>> page.startswith("<!doctype html>"), page.count("</script>")  # of state and program
     (True, 2)

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
 from thermoscope.data.dataset import Dataset
+from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
-from thermoscope.explorer.state import (
+from thermoscope.kernels import array_api
+from thermoscope.measures import entropy
+from thermoscope.state import (
     State,
     validate_labels,
     validate_logits,
     validate_temperature,
+    writable,
 )
-from thermoscope.kernels import array_api
-from thermoscope.measures import entropy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["Order", "RowSource", "has_rows"]
+__all__ = ["Order", "RowError", "RowSource", "has_rows"]
 
 BATCH: Final = 1 << 20
 """So many logits are looked at together: few enough to stay in memory, and to let others work."""
@@ -51,6 +55,13 @@ def has_rows(logits: Any) -> bool:  # noqa: ANN401 - every array library
         return False
 
 
+class RowError(OSError):
+    """Rows cannot be read; the message says where, which and why, in one line.
+
+    The error of the data itself, of whatever type, is its ``__cause__``.
+    """
+
+
 class RowSource:
     """Rows of logits, which are read when they are asked for.
 
@@ -60,9 +71,9 @@ class RowSource:
         Rows of logits: an array of any library, a memory map, a Dask or Zarr array, of which one
         row is brought at a time; a DataFrame, whose columns give the labels; or an open file.
     labels : sequence of str, optional
-        One for each lane, the same in all rows; by default those of `data`, if it has any.
+        One for each entry, the same in all rows; by default those of `data`, if it has any.
     targets : array_like, shape (N,) or (N, n), optional
-        The true classes, counted from 0; or weights, of which the largest counts.
+        The true classes, counted from 0; or soft targets, of which the largest counts.
     source : str, optional
         Where the rows came from.
 
@@ -74,6 +85,7 @@ class RowSource:
     orders : tuple of str
         In which order rows can be stepped through: "given"; "uncertain", the highest entropy at
         T = 1 first; and, where there are targets, "wrong", mistakes first, the surest at the top.
+        Rows whose softmax is NaN come last.
 
     Raises
     ------
@@ -112,14 +124,14 @@ row=1, target=0)
             raise ValueError(f"logits must be rows of logits, got shape {tuple(data.shape)}")
         if 0 in data.shape:
             raise ValueError(f"logits must hold at least one number, got shape {tuple(data.shape)}")
-        self.count, self._lanes = map(int, data.shape)
+        self.count, self._size = map(int, data.shape)
         self._data = data
         if isinstance(data, Dataset) and labels is None:
             labels = data.labels
-        self._labels = validate_labels(labels, self._lanes)
-        self._targets = None if targets is None else _classes(targets, self.count, self._lanes)
+        self._labels = validate_labels(labels, self._size)
+        self._targets = None if targets is None else _classes(targets, self.count, self._size)
         given = data.source if isinstance(data, Dataset) else "given"
-        self.source = source or given
+        self.source = writable(source or given)
         self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
         self._orders: dict[str, Order] = {}
 
@@ -130,28 +142,29 @@ row=1, target=0)
         ------
         FileError
             If it is a file and cannot be read.
+        RowError
+            If the data raise anything else, or give no row of logits.
         ValueError
             If there is no such row, or `temperature` is negative or NaN.
         """
-        labels = self._labels
+        labels, value = self._labels, validate_temperature(temperature)
         if isinstance(self._data, Dataset):
-            found = self._data.row(row)
-            values = found.values
-            if labels is None or len(labels) != values.size:
-                labels = validate_labels(found.labels if labels is None else labels, values.size)
+            with self._told(f"row {row}"):
+                found = self._data.row(row)
+                if labels is None or len(labels) != found.entries:
+                    own = found.labels if labels is None else labels
+                    labels = validate_labels(own, found.entries)
+                logits = validate_logits(found)
         elif 0 <= row < self.count:
-            values = self._data[row]
+            with self._told(f"row {row}"):
+                logits = validate_logits(self._data[row])
+                if logits.size != self._size:
+                    raise ValueError(f"logits must be {self._size}, got {logits.size}")
         else:
             raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
+        target = None if self._targets is None else int(self._targets[row])
         # The labels which all rows share may be many: they are not looked through for each.
-        return State(
-            validate_logits(values),
-            labels,
-            validate_temperature(temperature),
-            self.source,
-            row,
-            None if self._targets is None else int(self._targets[row]),
-        )
+        return State(logits, labels, value, self.source, row, target)
 
     def order(self, kind: str) -> Order:
         """Return one of the orders, for which the rows are looked through from now on.
@@ -164,9 +177,7 @@ row=1, target=0)
         if kind not in self.orders[1:]:
             raise ValueError(f"order must be {' or '.join(self.orders)}, got {kind}")
         if kind not in self._orders:
-            self._orders[kind] = Order(
-                self._by_entropy if kind == "uncertain" else self._by_mistake
-            )
+            self._orders[kind] = Order(self._sorting(kind))
         return self._orders[kind]
 
     def about(self) -> dict[str, object]:
@@ -174,7 +185,7 @@ row=1, target=0)
         return {"count": self.count, "orders": list(self.orders)}
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
-        """Answer what the front end asks: ``web/src/cursor.ts`` is the other end.
+        """Answer what the front end asks: ``web/src/model/cursor.ts`` is the other end.
 
         Parameters
         ----------
@@ -194,6 +205,8 @@ row=1, target=0)
         ------
         FileError
             If it is a file and cannot be read.
+        RowError
+            If the data raise anything else, or give no row of logits.
         ValueError
             If the query is none of these, or there is no such row.
         """
@@ -225,8 +238,28 @@ row=1, target=0)
             del written["labels"]
         return {**written, "place": place}
 
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Put whatever the data raise into words: whoever asked is a page."""
+        try:
+            yield
+        except FileError:
+            raise
+        except Exception as error:
+            reason = " ".join("".join(traceback.format_exception_only(error)).split())
+            raise RowError(f"{self.source}: cannot read {what}: {reason}") from error
+
+    def _sorting(self, kind: str) -> Work:
+        sort = self._by_entropy if kind == "uncertain" else self._by_mistake
+
+        def work(tell: Callable[[int], None]) -> NDArray[Any]:
+            with self._told(f"all rows, for the order {kind}"):
+                return sort(tell)
+
+        return work
+
     def _batches(self) -> Iterator[NDArray[Any]]:
-        size = max(1, BATCH // self._lanes)
+        size = max(1, BATCH // self._size)
         if isinstance(self._data, Dataset):
             yield from self._data.blocks(size=size)
             return
@@ -250,22 +283,25 @@ row=1, target=0)
         return _argsort(key)
 
     def _by_mistake(self, tell: Callable[[int], None]) -> NDArray[Any]:
-        # The weight of all lanes but the highest tells even mistakes apart that all round to 100 %.
+        # The probability of all entries but the highest tells even mistakes apart that all round
+        # to 100 %.
         targets = cast("NDArray[np.int64]", self._targets)
         doubt = np.empty(self.count, np.float32)
-        right = np.empty(self.count, np.bool_)
+        group = np.empty(self.count, np.int8)
         at = 0
         for batch in self._batches():
             some = slice(at, at + len(batch))
             logits = _floats(batch)
             top = logits.argmax(axis=1)
-            weights = softmax(logits)
-            weights[np.arange(len(weights)), top] = 0
-            doubt[some] = weights.sum(axis=1)
-            right[some] = top == targets[some]
+            probabilities = softmax(logits)
+            # A row of NaN is neither wrong nor right.
+            undefined = np.isnan(probabilities[:, 0])
+            group[some] = np.where(undefined, 2, top == targets[some])
+            probabilities[np.arange(len(probabilities)), top] = 0
+            doubt[some] = probabilities.sum(axis=1)
             at += len(batch)
             tell(at)
-        return _argsort(np.where(right, -doubt, doubt), right)
+        return _argsort(np.where(group == 1, -doubt, doubt), group)
 
 
 class Order:
@@ -314,7 +350,7 @@ class Order:
             self._future.set_exception(error)
 
 
-def _argsort(key: NDArray[Any], first_by: NDArray[np.bool_] | None = None) -> NDArray[Any]:
+def _argsort(key: NDArray[Any], first_by: NDArray[np.int8] | None = None) -> NDArray[Any]:
     """Return a stable order, in four bytes a row where they do; NaN comes last."""
     order = np.argsort(key, kind="stable") if first_by is None else np.lexsort((key, first_by))
     return order.astype(np.uint32) if key.size < 1 << 32 else order
@@ -332,16 +368,16 @@ def _number(name: str, value: object, count: int) -> int:
     return int(text)
 
 
-def _classes(targets: Any, count: int, lanes: int) -> NDArray[np.int64]:  # noqa: ANN401
+def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:  # noqa: ANN401
     array = array_api.to_numpy(targets)
-    if array.shape == (count, lanes) and array.ndim == 2:
+    if array.shape == (count, size) and array.ndim == 2:
         array = array.argmax(axis=1)
     if array.shape != (count,):
         raise ValueError(f"targets must be {count}, one for each row, got shape {array.shape}")
     if array.dtype.kind not in "biuf":
         raise TypeError(f"targets must be classes, whole numbers, got {array.dtype}")
-    wrong = ~((array >= 0) & (array < lanes) & (array == np.floor(array)))
+    wrong = ~((array >= 0) & (array < size) & (array == np.floor(array)))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(f"targets must be classes in [0, {lanes}), got {array[row]} in row {row}")
+        raise ValueError(f"targets must be classes in [0, {size}), got {array[row]} in row {row}")
     return array.astype(np.int64)

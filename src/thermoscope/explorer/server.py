@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from thermoscope.explorer.rows import RowSource
-    from thermoscope.explorer.state import State
+    from thermoscope.state import State
 
 __all__ = ["application", "serve"]
 

@@ -17,13 +17,14 @@ import numpy as np
 from thermoscope.definition import softmax
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.rows import RowSource, has_rows
-from thermoscope.explorer.state import (
+from thermoscope.sampling import random_logits
+from thermoscope.state import (
     State,
     validate_labels,
     validate_logits,
     validate_temperature,
+    writable,
 )
-from thermoscope.sampling import random_logits
 
 try:
     import anywidget
@@ -395,8 +396,8 @@ def explore(
     labels : sequence of str, optional
         One for each logit, taken as plain text; by default the index, counted from 0.
     targets : array_like, shape (N,) or (N, n), optional
-        The true class of each row, counted from 0, or weights, of which the largest counts. It is
-        marked, and the rows which are wrong can be had first.
+        The true class of each row, counted from 0, or soft targets, of which the largest counts.
+        It is marked, and the rows which are wrong can be had first.
     row : int, optional
         The row to begin with, counted from 0.
     temperature : float, default 1.0
@@ -445,7 +446,7 @@ def _index_of(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
 
 def _source_of(logits: Any) -> str:  # noqa: ANN401
     name = getattr(logits, "name", None)
-    return "given" if name is None else str(name)
+    return "given" if name is None else writable(name)
 
 
 def _a_widget_can_run() -> bool:

@@ -1,7 +1,7 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { brief, count, parseTemperature, temperatureText } from "../format";
-import type { Part } from "./view";
+import { brief, count, parseTemperature, temperatureText } from "../text/format";
+import type { Part } from "./part";
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
 
@@ -9,7 +9,9 @@ export function ItemControls({ instrument }: Part) {
   const items = instrument.items.value;
   const given = instrument.given.value;
   const size = items.logits.length;
-  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort((a, b) => a - b);
+  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort(
+    (a, b) => a - b,
+  );
 
   function choose(event: { currentTarget: HTMLSelectElement }): void {
     const { value } = event.currentTarget;

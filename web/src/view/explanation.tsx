@@ -1,4 +1,4 @@
-import type { ComponentChildren } from "preact";
+import { Power, Softmax, Sub, Total } from "./mathml";
 
 /** softmax without and with a temperature, and what to expect of it. */
 export function Explanation() {
@@ -23,7 +23,11 @@ export function Explanation() {
         </mfrac>
       </math>
       <p>
-        A temperature <math><mi>T</mi></math> divides the logits first:
+        A temperature{" "}
+        <math>
+          <mi>T</mi>
+        </math>{" "}
+        divides the logits first:
       </p>
       <math display="block">
         <Softmax temperature />
@@ -48,8 +52,8 @@ export function Explanation() {
           <Limit to="∞" />
         </dt>
         <dd>
-          Differences between logits fade: every item comes to the same probability. At ∞ softmax
-          is uniform.
+          Differences between logits fade: every item comes to the same probability. At ∞ softmax is
+          uniform.
         </dd>
         <dt>
           <Limit to="0" />
@@ -68,61 +72,6 @@ export function Explanation() {
         <dd>Plain softmax: the logits as they are.</dd>
       </dl>
     </section>
-  );
-}
-
-/** softmax(z)_i, or softmax(z, T)_i. */
-export function Softmax({ temperature = false }: { readonly temperature?: boolean }) {
-  return (
-    <mrow>
-      <mi>softmax</mi>
-      <msub>
-        <mrow>
-          <mo>(</mo>
-          <mi>z</mi>
-          {temperature && (
-            <>
-              <mo>,</mo>
-              <mi>T</mi>
-            </>
-          )}
-          <mo>)</mo>
-        </mrow>
-        <mi>i</mi>
-      </msub>
-    </mrow>
-  );
-}
-
-/** e to the power of what is in it. */
-export function Power({ children }: { readonly children: ComponentChildren }) {
-  return (
-    <msup>
-      <mi>e</mi>
-      <mrow>{children}</mrow>
-    </msup>
-  );
-}
-
-export function Sub({ of, index }: { readonly of: string; readonly index: string }) {
-  return (
-    <msub>
-      <mi>{of}</mi>
-      <mi>{index}</mi>
-    </msub>
-  );
-}
-
-/** The sum of what is in it over j. */
-export function Total({ children }: { readonly children: ComponentChildren }) {
-  return (
-    <mrow>
-      <munder>
-        <mo>∑</mo>
-        <mi>j</mi>
-      </munder>
-      {children}
-    </mrow>
   );
 }
 

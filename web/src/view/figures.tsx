@@ -1,9 +1,9 @@
 import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { fraction } from "../axis";
-import { brief, count } from "../format";
+import { fraction } from "../math/axis";
+import { brief, count } from "../text/format";
 import { Label } from "./label";
-import type { Part } from "./view";
+import type { Part } from "./part";
 
 /** A row's part of the way that there is to scroll; it need not be a row's height. */
 const ROW_PX = 28;

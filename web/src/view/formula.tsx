@@ -1,8 +1,8 @@
 import { useComputed } from "@preact/signals";
-import { aligned, brief, count, measure } from "../format";
-import { Power, Softmax, Sub, Total } from "./explanation";
+import { aligned, brief, count, measure } from "../text/format";
 import { Label } from "./label";
-import type { Part } from "./view";
+import { Power, Softmax, Sub, Total } from "./mathml";
+import type { Part } from "./part";
 
 /**
  * The formula with the numbers of the item that is pointed at or focused. Like the ten digits

@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-import { pieces } from "../format";
+import { pieces } from "../text/format";
 
 /**
  * An item's label: always text, kept apart from the direction of the text around it, with what

@@ -1,8 +1,8 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { brief, count, digits, measure, ordinal, percent, spoken } from "../format";
-import type { Instrument } from "../instrument";
-import type { Part } from "./view";
+import type { Instrument } from "../model/instrument";
+import { brief, count, digits, measure, ordinal, percent, spoken } from "../text/format";
+import type { Part } from "./part";
 
 export function Readings({ instrument }: Part) {
   const { frame } = instrument;
@@ -91,7 +91,8 @@ function describe(instrument: Instrument): string {
   }
   if (temperature.peek() === Infinity) {
     const open = Math.round(1 / top);
-    const who = open === size.peek() ? `all ${count(open)} items` : `the ${count(open)} items above −∞`;
+    const who =
+      open === size.peek() ? `all ${count(open)} items` : `the ${count(open)} items above −∞`;
     return `${t}: uniform, ${who} share equally, ${percent(top)} each.`;
   }
   const side =

@@ -1,8 +1,9 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
-import type { Order, RowCursor } from "../cursor";
-import { count } from "../format";
-import type { Part } from "./view";
+import type { RowCursor } from "../model/cursor";
+import type { Order } from "../model/rows";
+import { count } from "../text/format";
+import type { Part } from "./part";
 
 const NAMES: Readonly<Record<Order, string>> = {
   given: "As given",
@@ -58,7 +59,9 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
           spellcheck={false}
           style={{ width: `${String(last).length + 4}ch` }}
           value={text}
-          aria-invalid={useComputed(() => (draft.value !== null && error.value !== "" ? "true" : "false"))}
+          aria-invalid={useComputed(() =>
+            draft.value !== null && error.value !== "" ? "true" : "false",
+          )}
           aria-description={error}
           onInput={(event) => (draft.value = event.currentTarget.value)}
           onChange={(event) => {

@@ -1,6 +1,6 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { count } from "../format";
-import type { Part } from "./view";
+import { count } from "../text/format";
+import type { Part } from "./part";
 
 /** How long a search may keep the page from answering, before it lets others go first. */
 const SLICE_MS = 5;

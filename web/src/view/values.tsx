@@ -1,8 +1,8 @@
 import { useComputed } from "@preact/signals";
-import { count, digits } from "../format";
-import type { Row } from "../instrument";
+import type { Row } from "../model/instrument";
+import { count, digits } from "../text/format";
 import { Label } from "./label";
-import type { Part } from "./view";
+import type { Part } from "./part";
 
 /** The rows in the window as numbers, with the digits that Python gives. */
 export function Values({ instrument }: Part) {

@@ -1,23 +1,20 @@
-import type { Instrument } from "../instrument";
 import { ItemControls, TemperatureControls } from "./controls";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
+import type { Part } from "./part";
 import { Readings, Status } from "./readings";
 import { RowBar } from "./rowbar";
 import { Search } from "./search";
 import { Values } from "./values";
 
-/** What each part of the view gets. */
-export interface Part {
-  readonly instrument: Instrument;
-}
-
 export function View({ instrument }: Part) {
   return (
     <div class="instrument" role="region" aria-label="Softmax with temperature">
       <div class="controls">
-        {instrument.cursor !== null && <RowBar instrument={instrument} cursor={instrument.cursor} />}
+        {instrument.cursor !== null && (
+          <RowBar instrument={instrument} cursor={instrument.cursor} />
+        )}
         <ItemControls instrument={instrument} />
         <TemperatureControls instrument={instrument} />
       </div>

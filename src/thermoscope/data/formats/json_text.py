@@ -204,7 +204,7 @@ def _of_value(data: Any) -> Array | Archive | Table:  # noqa: ANN401 - JSON
     if isinstance(data, tuple) and data:
         return _of_object(data)
     if not isinstance(data, list) and data != ():
-        raise ValueError(  # noqa: TRY004 - what is wrong is the file
+        raise ValueError(
             "must be a list of numbers, rows of them, or an object of label: logit, "
             f"got {kind(data)}"
         )

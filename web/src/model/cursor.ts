@@ -1,38 +1,13 @@
-import { batch, effect, signal } from "@preact/signals";
-import { count, ordinal } from "./format";
-import type { Instrument } from "./instrument";
-import { readState, type WrittenState } from "./state";
+import { batch, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { count, ordinal } from "../text/format";
+import type { Order, Progress, Rows, Wanted, WrittenRow } from "./rows";
+import { type Items, readState, type State, type WrittenState } from "./state";
 
-/** "uncertain": the highest entropy at T = 1 first; "wrong": mistakes first, the surest at the top. */
-export type Order = "given" | "uncertain" | "wrong";
-
-/** What is known of the rows before any is asked for. */
-export interface About {
-  readonly count: number;
-  readonly orders: readonly Order[];
+/** What shows the row: the part of the instrument that the cursor knows. */
+interface Shown {
+  readonly items: ReadonlySignal<Items>;
+  change(change: Partial<State>): void;
 }
-
-/** A row, by its place in an order that is there, or by its number. */
-type Wanted =
-  | { readonly order: Order; readonly place: number }
-  | { readonly order: Order; readonly row: number };
-
-/** A row, with the labels that all rows share only where they are not known; or how far an order is. */
-export type Query = (Wanted & { readonly labels?: "all" }) | { readonly order: Order };
-
-/** Rows that are handed over one at a time; `RowSource.answer` in Python is the other end. */
-export interface Rows extends About {
-  ask(query: Query): Promise<unknown>;
-  /** Where the keys that step are pressed: by default within the instrument. */
-  readonly keys?: EventTarget | undefined;
-}
-
-/** A row as it is written; labels which all rows share are left out. */
-type Found = Omit<WrittenState, "labels"> & {
-  readonly labels?: WrittenState["labels"];
-  readonly row: number;
-  readonly place: number;
-};
 
 /** So many answers are kept: the row that is shown, its neighbours, and where one came from. */
 const KEPT = 6;
@@ -61,11 +36,11 @@ export class RowCursor {
   private shown: number | null;
   /** Undefined until a row has brought them. */
   private labels: WrittenState["labels"] | undefined;
-  private readonly kept = new Map<string, Promise<Found>>();
+  private readonly kept = new Map<string, Promise<WrittenRow>>();
   private readonly unfollow: () => void;
 
   constructor(
-    private readonly instrument: Instrument,
+    private readonly instrument: Shown,
     readonly rows: Rows,
   ) {
     const { row, labels } = instrument.items.peek();
@@ -153,7 +128,7 @@ export class RowCursor {
   private async sort(order: Order, turn: number): Promise<void> {
     try {
       for (let done = 0; done < this.rows.count; ) {
-        ({ done } = (await this.rows.ask({ order })) as { done: number });
+        ({ done } = (await this.rows.ask({ order })) as Progress);
         if (turn !== this.turn) return;
         this.progress.value = done / this.rows.count;
         if (done < this.rows.count) await new Promise((over) => setTimeout(over, POLL_MS));
@@ -206,7 +181,7 @@ export class RowCursor {
     }
   }
 
-  private show(found: Found, order: Order, last: boolean): void {
+  private show(found: WrittenRow, order: Order, last: boolean): void {
     const { labels = this.labels ?? null, row, place } = found;
     this.labels ??= labels;
     const { logits, source, target } = readState({ ...found, labels });
@@ -227,12 +202,12 @@ export class RowCursor {
     });
   }
 
-  private get(query: Wanted): Promise<Found> {
+  private get(query: Wanted): Promise<WrittenRow> {
     const key = JSON.stringify(query);
     let found = this.kept.get(key);
     if (found === undefined) {
       const known = this.labels !== undefined;
-      found = this.rows.ask(known ? query : { ...query, labels: "all" }) as Promise<Found>;
+      found = this.rows.ask(known ? query : { ...query, labels: "all" }) as Promise<WrittenRow>;
       found.catch(() => this.kept.delete(key));
     }
     // The one used last goes to the end of those kept.

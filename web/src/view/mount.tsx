@@ -1,8 +1,8 @@
 import { render } from "preact";
-import type { Host } from "./host";
-import { Instrument } from "./instrument";
+import type { Host } from "../model/host";
+import { Instrument } from "../model/instrument";
 import css from "./style.css";
-import { View } from "./view/view";
+import { View } from "./view";
 
 /** Shows the instrument in `element`, with its own style; returns what takes it away again. */
 export function mount(element: HTMLElement, host: Host): () => void {

@@ -1,4 +1,4 @@
-"""The one state of an explorer and its one written form, the twin of ``web/src/state.ts``."""
+"""The one state of an explorer and its one written form, the twin of ``web/src/model/state.ts``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from thermoscope.kernels.array_api import to_numpy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["STATE_VERSION", "State", "validate_labels", "validate_logits", "validate_temperature"]
+__all__ = [
+    "STATE_VERSION",
+    "State",
+    "validate_labels",
+    "validate_logits",
+    "validate_temperature",
+    "writable",
+]
 
 STATE_VERSION: Final = 1
 
@@ -66,11 +73,23 @@ def validate_labels(labels: Any, count: int | None = None) -> tuple[str, ...] | 
         return None
     if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         raise TypeError(f"labels must be a sequence of strings, got {type(labels).__name__}")
-    # A lone surrogate can be written neither as UTF-8 nor, then, to a page or a kernel.
-    texts = tuple(str(label).encode("utf-8", "replace").decode("utf-8") for label in labels)
+    texts = tuple(map(writable, labels))
     if count not in (None, len(texts)):
         raise ValueError(f"labels must be {count}, one for each logit, got {len(texts)}")
     return texts
+
+
+def writable(text: object) -> str:
+    r"""Return `text` with "?" for each lone surrogate, which UTF-8 cannot hold.
+
+    A label may have one, and so may the name of a file; pages and kernels take UTF-8 only.
+
+    Examples
+    --------
+    >>> writable("caf\udce9.npy")
+    'caf?.npy'
+    """
+    return str(text).encode("utf-8", "replace").decode("utf-8")
 
 
 def validate_temperature(temperature: Any) -> float:  # noqa: ANN401
@@ -134,6 +153,7 @@ class State:
         names = validate_labels(labels, values.size)
         if target is not None and not 0 <= target < values.size:
             raise ValueError(f"target must be 0 to {values.size - 1}, got {target}")
+        source = None if source is None else writable(source)
         return cls(values, names, validate_temperature(temperature), source, row, target)
 
     def to_json(self) -> dict[str, object]:

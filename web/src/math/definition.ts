@@ -65,8 +65,8 @@ const LOWEST_POWER = -1080;
 const POWER = Float64Array.from({ length: 1 - LOWEST_POWER }, (_, k) => 2 ** (k + LOWEST_POWER));
 
 /** c = log(2) / 64 to 106 bits: log(2) as fdlibm splits it, whose first part ends in zeros. */
-const C_HIGH = 6.93147180369123816490e-1 / STEPS;
-const C_LOW = 1.90821492927058770002e-10 / STEPS;
+const C_HIGH = 0.6931471803691238 / STEPS;
+const C_LOW = 1.9082149292705877e-10 / STEPS;
 
 {
   // Whole-number square roots of 2 at 200 bits give 2^(1/64), and products the rest.
@@ -148,11 +148,11 @@ class Exponential {
    */
   tail(difference: number, error: number, steps: number): number {
     const rest =
-      difference * this.stretch - steps * this.stepHigh +
+      difference * this.stretch -
+      steps * this.stepHigh +
       (error * this.stretch - steps * this.stepLow);
     const r = rest * this.inverse;
-    const series =
-      r + r * r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
+    const series = r + r * r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
     const j = steps & (STEPS - 1);
     return FRACTION[j]! * series + FRACTION_LOW[j]!;
   }
@@ -309,12 +309,14 @@ export class Distribution {
     const near = before.sum + inside.sum;
     const rest = near + after.sum;
     const restLow =
-      before.low + inside.low + after.low +
-      twoSumError(before.sum, inside.sum, near) + twoSumError(near, after.sum, rest);
+      before.low +
+      inside.low +
+      after.low +
+      twoSumError(before.sum, inside.sum, near) +
+      twoSumError(near, after.sum, rest);
     const total = 1 + rest;
     const totalLow = restLow + twoSumError(1, rest, total);
-    const mean =
-      ((before.moment + inside.moment + after.moment) * exponential.inverse) / total;
+    const mean = ((before.moment + inside.moment + after.moment) * exponential.inverse) / total;
     const entropy = Math.log1p(rest + restLow) - mean;
 
     const topInside = first === 0 && last > 0 ? 1 : 0;
@@ -383,7 +385,8 @@ export class Distribution {
       const steps = exponential.steps(point);
       const power = POWER[(steps >> 6) - LOWEST_POWER]!;
       const head = power * FRACTION[steps & (STEPS - 1)]!;
-      const tail = power * exponential.tail(point, near ? meanErrors[chunk]! : errors[rank]!, steps);
+      const tail =
+        power * exponential.tail(point, near ? meanErrors[chunk]! : errors[rank]!, steps);
       const one = head + tail;
       if (near) {
         let slope = 0;

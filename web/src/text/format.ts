@@ -60,7 +60,9 @@ export function aligned(value: number, decimals: number): string {
 
 /** A number in running text, of at most four significant digits. */
 export function brief(value: number): string {
-  return typographic(Number.isFinite(value) ? String(Number(value.toPrecision(4))) : infinity(value));
+  return typographic(
+    Number.isFinite(value) ? String(Number(value.toPrecision(4))) : infinity(value),
+  );
 }
 
 function typographic(text: string): string {
@@ -105,8 +107,7 @@ export interface Piece {
 /** A bar has no room for more, and a browser shapes every character of a text it clips. */
 const LONGEST = 200;
 
-const INVISIBLE =
-  /[\p{Cc}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
+const INVISIBLE = /[\p{Cc}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
 
 /** A label in pieces, so that a space at its ends and what has no shape of its own can be seen. */
 export function pieces(label: string): Piece[] {
@@ -144,7 +145,9 @@ export function spoken(label: string): string {
 function mark(code: number): string {
   const short: Record<number, string> = { 9: "\\t", 10: "\\n", 13: "\\r" };
   const hex = code.toString(16);
-  return short[code] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`);
+  return (
+    short[code] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`)
+  );
 }
 
 function clip(text: string, longest: number): string {

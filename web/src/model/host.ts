@@ -1,4 +1,4 @@
-import type { Rows } from "./cursor";
+import type { Rows } from "./rows";
 import type { State } from "./state";
 
 /**
@@ -16,17 +16,4 @@ export interface Host {
   subscribe(listener: (change: Partial<State>) => void): () => void;
   /** The rows of which the state is one, where there are several. */
   readonly rows?: Rows | undefined;
-}
-
-/** A host with nothing behind it: a page or a file, which keeps its state in memory. */
-export function memoryHost(state: State, rows?: Rows): Host {
-  let current = state;
-  return {
-    read: () => current,
-    write(change) {
-      current = { ...current, ...change };
-    },
-    subscribe: () => () => undefined,
-    rows,
-  };
 }

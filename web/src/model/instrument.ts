@@ -1,18 +1,16 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { type Axis, fraction, logitAxis, roundUp } from "./axis";
-import { Distribution, type Frame } from "./definition";
+import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
+import { Distribution, type Frame } from "../math/definition";
+import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
 import { RowCursor } from "./cursor";
-import { aligned, decimalsFor, digits, percent, plain } from "./format";
 import type { Host } from "./host";
-import type { State } from "./state";
+import type { Items, State } from "./state";
 
 /** Up to so many items are all shown, in the order given; of more, a window onto them sorted. */
 const FEW = 50;
 const WINDOW = 15;
 /** A drag which has paused for so long has come to rest. */
 const REST_MS = 100;
-
-type Items = Omit<State, "temperature">;
 
 /**
  * What the views show, as signals: a drag reaches each text and each bar on its own, and nothing

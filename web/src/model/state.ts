@@ -1,6 +1,6 @@
 /**
  * The one state of an explorer and its one written form, the twin of
- * `thermoscope/explorer/state.py`: notebook traits, files and the local page all speak it.
+ * `thermoscope/state.py`: notebook traits, files and the local page all speak it.
  *
  * JSON has no infinities, so logits travel as the base64 of little-endian float64 bytes and
  * an infinite temperature as "inf".
@@ -22,6 +22,9 @@ export interface State {
   /** The true class, where it is known, counted from 0. */
   readonly target: number | null;
 }
+
+/** What an explorer shows but for the temperature. */
+export type Items = Omit<State, "temperature">;
 
 export interface WrittenState {
   readonly version: number;

@@ -1,0 +1,160 @@
+import type { Host } from "../model/host";
+import type { About, Query } from "../model/rows";
+import type { State } from "../model/state";
+import { logitsFromBytes, logitsToBytes, readTemperature, writeTemperature } from "../model/state";
+
+/** What is used here of anywidget's model, which all views of one explorer share. */
+export interface Model {
+  get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
+  send(content: unknown): void;
+  on(event: string, listener: (content: never) => void): void;
+  off(event: string, listener: (content: never) => void): void;
+}
+
+/** How each part of the state lies in the model. */
+const PARTS: {
+  readonly [Name in keyof State]: {
+    read(value: unknown): State[Name];
+    write(value: State[Name]): unknown;
+  };
+} = {
+  logits: { read: (bytes) => logitsFromBytes(bytes as DataView), write: logitsToBytes },
+  labels: { read: (labels) => labels as State["labels"], write: (labels) => labels },
+  temperature: { read: readTemperature, write: writeTemperature },
+  source: { read: (source) => source as State["source"], write: (source) => source },
+  row: { read: (row) => row as State["row"], write: (row) => row },
+  target: { read: (target) => target as State["target"], write: (target) => target },
+};
+type Name = keyof State;
+const NAMES = Object.keys(PARTS) as Name[];
+
+/** Often enough to feel live in Python, seldom enough to leave the kernel time for its own work. */
+const SAVE_EVERY_MS = 50;
+
+function read<Names extends Name>(model: Model, names: Iterable<Names>): Pick<State, Names> {
+  const entries = Array.from(names, (name) => [name, PARTS[name].read(model.get(name))] as const);
+  return Object.fromEntries(entries) as unknown as Pick<State, Names>;
+}
+
+/**
+ * A host over a widget's model. Each change goes into the model at once, where the other views in
+ * this browser see it, and to the kernel every 50 ms and when the gesture has ended.
+ */
+export function modelHost(model: Model): Host & { close(): void } {
+  const listeners = new Set<(change: Partial<State>) => void>();
+  const unsaved = new Map<Name, unknown>();
+  const news = new Set<Name>();
+  let setting = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function set(name: Name, value: unknown): void {
+    setting = true;
+    try {
+      model.set(name, value);
+    } finally {
+      setting = false;
+    }
+  }
+
+  function save(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (unsaved.size === 0) return;
+    unsaved.clear();
+    model.save_changes();
+  }
+
+  function tell(): void {
+    const labels = model.get("labels") as State["labels"];
+    const bytes = model.get("logits") as DataView;
+    // A host which hands on the parts one by one: the rest is still to come.
+    if (labels !== null && 8 * labels.length !== bytes.byteLength) return;
+    if (news.size === 0) return;
+    const change = read(model, news);
+    news.clear();
+    for (const listener of listeners) listener(change);
+  }
+
+  const handlers = NAMES.map((name) => {
+    function changed(): void {
+      if (setting) return;
+      if (unsaved.has(name)) {
+        // The kernel's echo of an earlier moment of this very drag: the hand is further on.
+        set(name, unsaved.get(name));
+        return;
+      }
+      news.add(name);
+      // Whatever changes together is told together, and a value that is put right at once, never.
+      queueMicrotask(tell);
+    }
+    model.on(`change:${name}`, changed);
+    return () => model.off(`change:${name}`, changed);
+  });
+
+  const about = model.get("_rows") as About | null;
+  const asked = about && asker(model);
+
+  return {
+    rows: asked ? { ...about!, ask: asked.ask } : undefined,
+    read: () => read(model, NAMES),
+    write(change, settled) {
+      for (const name of Object.keys(change) as Name[]) {
+        const value = (PARTS[name].write as (value: unknown) => unknown)(change[name]);
+        unsaved.set(name, value);
+      }
+      for (const [name, value] of unsaved) set(name, value);
+      if (settled) save();
+      else timer ??= setTimeout(save, SAVE_EVERY_MS);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close() {
+      save();
+      for (const off of handlers) off();
+      asked?.close();
+      listeners.clear();
+      news.clear();
+    },
+  };
+}
+
+interface Answer {
+  readonly id: number;
+  readonly answer?: unknown;
+  readonly error?: string;
+}
+
+/** How long a kernel may be at work on something else before that is told. */
+const PATIENCE_MS = 30_000;
+
+/** Asks the kernel, whose answers all views of the model hear. */
+function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): void } {
+  const waiting = new Map<number, (answer: Omit<Answer, "id">) => void>();
+  function heard(answer: Answer): void {
+    waiting.get(answer.id)?.(answer);
+  }
+  model.on("msg:custom", heard);
+  return {
+    ask: (query) =>
+      new Promise((resolve, reject) => {
+        const id = Math.random();
+        function settle({ answer, error }: Omit<Answer, "id">): void {
+          clearTimeout(timer);
+          waiting.delete(id);
+          if (error === undefined) resolve(answer);
+          else reject(new Error(error));
+        }
+        const timer = setTimeout(settle, PATIENCE_MS, { error: "no answer from the kernel" });
+        waiting.set(id, settle);
+        model.send({ id, ask: query });
+      }),
+    close() {
+      model.off("msg:custom", heard);
+      for (const settle of waiting.values()) settle({ error: "closed" });
+    },
+  };
+}
