@@ -230,7 +230,7 @@ ROOMS = (
     ("cli", "cli_fit", "cli_shared", "__main__"),
     ("explorer", "figures", "calibration", "sklearn", "sweep"),
     ("writers",),
-    ("files", "readers", "logprobs", "models"),
+    ("files", "readers", "data", "models"),
     ("rows", "samples", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),

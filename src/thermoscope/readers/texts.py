@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, NoReturn
 
 import numpy as np
 
-from thermoscope import logprobs
+from thermoscope.data.formats.responses import Position, looks_like_response, parse_responses
 from thermoscope.readers.rows import (
     BYTES_PER_TEXT_BYTE,
     Rows,
@@ -50,6 +50,9 @@ __all__ = [
 # So much of a text is looked at at a time.
 TEXT_BLOCK: Final = 1 << 20
 
+
+# What stands for a number in an object of label: logit, where JSON has no word for it.
+NOT_FINITE: Final = ("inf", "-inf", "nan")
 
 # A line that is longer is read only where the whole text would fit into memory.
 LONGEST_LINE: Final = 1 << 26
@@ -323,10 +326,11 @@ def open_jsonl(path: Path, columns: Columns) -> Rows:
         begin = 3 if file.read(3) == codecs.BOM_UTF8 else 0
         file.seek(begin)
         first = next(filter(bytes.strip, iter(lambda: _read_line(file, path), b"")), b"")
-    if logprobs.may_be_response(first.decode()):
-        responses = logprobs.parse(decoded(path))
-        if responses is not None:
-            return _responses(responses)
+    if (
+        looks_like_response(first.decode())
+        and (found := parse_responses(decoded(path))) is not None
+    ):
+        return _responses(found.positions)
     index = _Lines(path, begin, 1, quotes=False)
     if index.count == 0:
         raise ValueError("there are no numbers in it")
@@ -364,8 +368,8 @@ def load_json(text: str) -> Any:  # noqa: ANN401 - whatever is in the file
 
 def parse_json(text: str) -> Rows:
     """Return the rows in a JSON text."""
-    if logprobs.may_be_response(text) and (responses := logprobs.parse(text)) is not None:
-        return _responses(responses)
+    if looks_like_response(text) and (found := parse_responses(text)) is not None:
+        return _responses(found.positions)
     data = load_json(text)
     if not isinstance(data, list) or not data or not isinstance(data[0], list):
         return one_row(*_json_numbers(data))
@@ -380,11 +384,15 @@ def parse_json(text: str) -> Rows:
     return held(np.array(rows))
 
 
-def _responses(rows: list[logprobs.Position]) -> Rows:
+def _responses(rows: list[Position]) -> Rows:
     lanes = max(len(row.labels) for row in rows)
     array = np.full((len(rows), lanes), -np.inf)
     for index, row in enumerate(rows):
+        if row.error is not None:
+            raise ValueError(f"row {index}: {row.error}")
         array[index, : len(row.logprobs)] = row.logprobs
+        if row.rest is not None:
+            array[index, len(row.logprobs)] = row.rest
     labels = rows[0].labels if len(rows) == 1 else None
     return held(array, labels, [row.labels for row in rows])
 
@@ -402,9 +410,7 @@ def _json_numbers(data: object, where: str = "") -> tuple[list[float], list[str]
 
 def _number(value: object, name: str) -> float:
     # JSON has no words for these three; `thermoscope softmax --json` writes them as such strings.
-    if value in logprobs.NOT_FINITE or (
-        isinstance(value, (int, float)) and not isinstance(value, bool)
-    ):
+    if value in NOT_FINITE or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         with suppress(OverflowError):
             return float(value)
     raise ValueError(f"{name} must be a number, got {kind(value)}")

@@ -1,0 +1,504 @@
+"""What servers of language models answer, as rows of tokens and their log-probabilities.
+
+A server reports some tokens of each position: most often the few likeliest and the one that was
+drawn. The probability of all others is known only as a sum, `Position.rest`; it is never spread
+over the tokens that were reported.
+
+`thermoscope.data.formats.servers` has the formats. Here a text is cut into documents, the parts of
+streams are put together, and what was reported for a position is put into one form.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from thermoscope.data.formats.servers import (
+    ASK,
+    FORMATS,
+    KEY,
+    PROMPT_ALONE,
+    ROUNDING,
+    VALUES,
+    Entry,
+    Part,
+    as_dict,
+    error_of,
+    is_answer,
+    is_entry,
+    is_last,
+    is_whole,
+    name,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "NOT_REPORTED",
+    "Position",
+    "Responses",
+    "Token",
+    "looks_like_response",
+    "parse_responses",
+]
+
+NOT_REPORTED: Final = "not reported"
+
+# With this number OpenAI says that a token was not among the likeliest, and vLLM that it is -inf.
+VERY_UNLIKELY: Final = -9999.0
+# A server that reports a token twice may have rounded its log-probability twice.
+SAME: Final = 1e-4
+# What float32 may leave of a sum of few probabilities, for each of them …
+FLOAT32: Final = 2.0**-22
+# … and of all those of a vocabulary.
+FLOAT32_SUM: Final = 1e-5
+# A damaged text has no more than so many beginnings, and so many notes are enough.
+MOST_DAMAGE: Final = 100
+MOST_NOTES: Final = 20
+# So vLLM begins the text of a token if it was asked for its number.
+NUMBERED: Final = "token_id:"
+# What has the text of a token, and what has its number.
+OF_TEXT: Final = ("token", "text", "tok_str", "decoded_token", "content")
+OF_NUMBER: Final = ("id", "token_id", "tokenId")
+# Longer numbers are no numbers of tokens, nor do they fit into 64 bits.
+DIGITS: Final = 18
+
+LF: Final = "\n"
+BLANK: Final = " \t\r\n\ufeff"
+# A field of server-sent events (WHATWG HTML, "Server-sent events"), or a comment.
+FIELD: Final = re.compile(r"(data|event|id|retry|):")
+NEXT: Final = re.compile(r"[\r\n]+(?=[{\[]|(?:data|event|id|retry|):)")
+LINE: Final = re.compile(r"[^\r\n]*")
+JSON: Final = json.JSONDecoder()
+
+
+class Token(NamedTuple):
+    """A token as the server names it.
+
+    Attributes
+    ----------
+    text : str
+        "token 123" where the server told the number alone.
+    id : int or None
+        Its number in the vocabulary.
+    bytes : bytes or None
+        Tokens that are a part of a character have the same text, and other bytes.
+    """
+
+    text: str
+    id: int | None
+    bytes: bytes | None
+
+
+class Position(NamedTuple):
+    """What a server reported for one position.
+
+    Attributes
+    ----------
+    tokens : tuple of Token
+        In the order of the server; the token that was drawn is the last if it was not among those
+        reported.
+    logprobs : tuple of float
+        Their log-probabilities in nats.
+    rest : float or None
+        The logarithm of the probability of all tokens that are not reported; None where all are.
+    drawn : int
+        Which of the tokens was drawn, or stands in the prompt; -1 where it is not known.
+    error : str or None
+        Why this position can't be read. It then has the tokens that can be shown, no `logprobs`.
+    """
+
+    tokens: tuple[Token, ...]
+    logprobs: tuple[float, ...]
+    rest: float | None
+    drawn: int
+    error: str | None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The text of each token, then "not reported" if there is a rest."""
+        texts = tuple(token.text for token in self.tokens)
+        return texts if self.rest is None else (*texts, NOT_REPORTED)
+
+
+class Responses(NamedTuple):
+    """What a text of responses holds.
+
+    Attributes
+    ----------
+    positions : list of Position
+        Response by response, and choice by choice; the prompt comes first.
+    notes : tuple of str
+        What was decided or could not be read, in a line each.
+    """
+
+    positions: list[Position]
+    notes: tuple[str, ...]
+
+
+def looks_like_response(head: str) -> bool:
+    r"""Whether a text, of which this is the beginning, may be what a server answered.
+
+    Examples
+    --------
+    >>> looks_like_response('{"id": "x", "choices": []}'), looks_like_response('{"cat": 2.5}')
+    (True, False)
+    >>> looks_like_response(": a comment\n\ndata: {}")
+    True
+    """
+    head = head.lstrip(BLANK)
+    if FIELD.match(head):
+        return True
+    return head.startswith(("{", "[")) and KEY.search(head) is not None
+
+
+def parse_responses(text: str | bytes) -> Responses | None:
+    r"""Read the responses of servers, or return None where a text holds none.
+
+    The text is one JSON value, several one after another, or server-sent events. Chunks of a stream
+    are put together.
+
+    Parameters
+    ----------
+    text : str or bytes
+        Of any file: its name does not matter. Bytes are UTF-8.
+
+    Returns
+    -------
+    Responses or None
+        Of at least one position.
+
+    Raises
+    ------
+    ValueError
+        If there are responses, and none has log-probabilities in a format that is known.
+
+    Examples
+    --------
+    >>> probs = '[{"tok_str": "B", "prob": 0.5}, {"tok_str": "C", "prob": 0.25}]'
+    >>> found = parse_responses(f'{{"completion_probabilities": [{{"probs": {probs}}}]}}')
+    >>> (position,) = found.positions
+    >>> position.labels
+    ('B', 'C', 'not reported')
+    >>> [round(logprob, 3) for logprob in (*position.logprobs, position.rest)]
+    [-0.693, -1.386, -1.386]
+    """
+    notes: list[str] = []
+    answers = _Answers(notes)
+    text = _decoded(text)
+    for where, value in _documents(text, notes):
+        for place, document in _unwrapped(where, value):
+            answers.add(place, document)
+    if not answers.known:
+        if notes and KEY.search(text):
+            raise ValueError(notes[0])
+        return None
+    positions = [_position(*entry) for entry in answers.entries()]
+    if not positions:
+        raise ValueError(
+            answers.error or f"the answer has no log-probabilities that are known: {ASK}"
+        )
+    errors = [(row, position.error) for row, position in enumerate(positions) if position.error]
+    notes += [f"row {row} can't be read: {error}" for row, error in errors]
+    if len(notes) > MOST_NOTES:
+        notes[MOST_NOTES:] = [f"and {len(notes) - MOST_NOTES} more such notes"]
+    return Responses(positions, tuple(notes))
+
+
+def _decoded(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode()
+    except UnicodeDecodeError as error:
+        byte = text[error.start]
+        raise ValueError(f"not UTF-8 text: byte {error.start} is {byte:#04x}") from error
+
+
+def _documents(text: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
+    """Iterate over the JSON values of a text and the lines they begin on.
+
+    What is no JSON is skipped up to the next line that begins with a value or a field.
+    """
+    at, line, counted, damage = 0, 1, 0, 0
+    while (at := _skip(text, at, BLANK)) < len(text):
+        if field := FIELD.match(text, at):
+            at = _skip(text, field.end(), " \t")
+            rest = LINE.match(text, at)
+            if rest and (field[1] != "data" or rest[0].strip() in {"", "[DONE]"}):
+                at = rest.end()
+                continue
+        line += text.count(LF, counted, at)
+        counted = at
+        try:
+            value, at = JSON.raw_decode(text, at)
+        except (ValueError, RecursionError) as error:
+            # Of a number of too many digits, and of lists in lists, nothing more is told.
+            reason = getattr(error, "msg", "too long or nested too deeply")
+            end = getattr(error, "pos", at)
+            while end > at and text[end - 1] in BLANK:
+                end -= 1
+            notes.append(f"not JSON: line {line + text.count(LF, at, end)}: {reason}")
+            damage += 1
+            if damage > MOST_DAMAGE:
+                raise ValueError(f"{notes[0]}, and {damage - 1} more") from error
+            following = NEXT.search(text, at)
+            at = following.end() if following else len(text)
+        else:
+            yield f"line {line}", value
+
+
+def _skip(text: str, at: int, blank: str) -> int:
+    while at < len(text) and text[at] in blank:
+        at += 1
+    return at
+
+
+def _unwrapped(where: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Iterate over the objects of a JSON value that may be answers, or parts of them."""
+    if isinstance(value, list):
+        if any(map(is_entry, value)):
+            yield where, {"logprobs": value}
+            return
+        for item, each in enumerate(value):
+            if isinstance(each, (dict, list)):
+                yield from _unwrapped(f"{where}, item {item}", each)
+    elif isinstance(value, dict):
+        logged, batched = value.get("response_json"), value.get("response")
+        if isinstance(logged, str):  # the log of llm
+            for _, document in _documents(logged, []):
+                yield from _unwrapped(where, document)
+        elif isinstance(logged, dict):
+            yield where, logged
+        elif isinstance(batched, dict) and "type" not in value:
+            # An error of the batch stands beside the answer.
+            body = as_dict(batched.get("body")) or batched
+            yield where, {"error": value.get("error"), **body}
+        else:
+            yield where, value
+
+
+class _Answers:
+    """Puts the parts of answers together, stream by stream.
+
+    Attributes
+    ----------
+    known : bool
+        Whether there is an answer of a server at all.
+    error : str or None
+        The first error that a server answered with.
+    """
+
+    def __init__(self, notes: list[str]) -> None:
+        self.notes = notes
+        self.known = False
+        self.error: str | None = None
+        # An answer has a name, or ends where the next one begins, and these are counted.
+        self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
+        self._ended = 0
+
+    def add(self, where: str, document: dict[str, Any]) -> None:
+        """Add what one document has."""
+        parts = self._parts(where, document)
+        error = error_of(document)
+        if error is not None:
+            error = f"the server answered with an error: {error}"
+            self.notes.append(f"{where}: {error}")
+            self.error = self.error or error
+        elif not parts and is_whole(document):
+            self.notes.append(f"{where}: the answer has no log-probabilities")
+        self.known = self.known or bool(parts or error) or is_answer(document)
+        self._ended += document.get("type") == "response.created"
+        key = None if is_whole(document) else name(document)
+        answer = self._answers.setdefault(self._ended if key is None else key, {})
+        if any(part.repeats == "all" for part in parts):
+            answer.clear()
+        for part in parts:
+            before = answer.setdefault((part.choice, part.order), [])
+            if part.repeats != "part":
+                before += part.entries
+            elif len(part.entries) >= len(before):
+                before[:] = part.entries
+        self._ended += is_last(document)
+
+    def _parts(self, where: str, document: dict[str, Any]) -> list[Part]:
+        """Return the parts that the first format finds which finds any."""
+        for form in FORMATS:
+            if parts := [part for part in form.read(document) if part.entries]:
+                if form.server == "text-generation-webui":
+                    self.notes.append(f'{where}: "logits" are taken for probabilities')
+                return parts
+        return []
+
+    def entries(self) -> list[Entry]:
+        """Return what is known of all positions, answer by answer."""
+        parts = [
+            (order, answer[choice, order])
+            for answer in self._answers.values()
+            for choice, order in sorted(answer)
+        ]
+        rows = list(chain.from_iterable(part for order, part in parts if order != PROMPT_ALONE))
+        alone = list(chain.from_iterable(part for order, part in parts if order == PROMPT_ALONE))
+        if rows and alone:
+            words = "1 token" if len(alone) == 1 else f"{len(alone)} tokens"
+            verb = "is" if len(alone) == 1 else "are"
+            self.notes.append(f"{words} of the prompt, reported alone, {verb} left out")
+        return rows or alone
+
+
+def _position(reported: list[Any], drawn: object) -> Position:
+    """Put what was reported for a position, and what was drawn, into one form."""
+    tokens: list[Token] = []
+    logprobs: list[float] = []
+    errors: list[str] = []
+    for record in reported:
+        if (token := _token(record, errors)) is not None:
+            logprob = _logprob(record, errors)
+            if logprob is None:
+                errors.append(f"{token.text!r} has no log-probability")
+            tokens.append(token)
+            logprobs.append(math.nan if logprob is None else logprob)
+    at = -1
+    if drawn is not None and (token := _token(drawn, errors)) is not None:
+        logprob = _logprob(drawn, errors)
+        at = _index(token, logprob, tokens, logprobs)
+        if at >= 0:
+            text, number, data = tokens[at]
+            tokens[at] = Token(text, token.id if number is None else number, data or token.bytes)
+        elif logprob is not None:
+            at = len(tokens)
+            tokens.append(token)
+            logprobs.append(logprob)
+    if not errors and not any(logprob > -math.inf for logprob in logprobs):
+        errors.append("no token has a log-probability" if tokens else "no token is reported")
+    if not errors:
+        # The largest is taken off 1 first, by expm1, for it may be all but 1.
+        largest, *others = sorted(logprobs, reverse=True)
+        left = math.fsum([-math.expm1(largest), *(-math.exp(each) for each in others)])
+        if left >= -ROUNDING:
+            exact = left <= 0 or _is_rounding(left, tokens, logprobs, reported)
+            rest = None if exact else math.log(left)
+            return Position(tuple(tokens), tuple(logprobs), rest, at, None)
+        errors.append(f"probabilities must sum to at most 1, got {1 - left:.6g}")
+    return Position(tuple(tokens), (), None, at, errors[0])
+
+
+def _is_rounding(
+    left: float, tokens: list[Token], logprobs: list[float], reported: list[Any]
+) -> bool:
+    """Whether what lacks to 1 is what float32 makes of a sum of all probabilities.
+
+    It is not if so much may be left by tokens that are less likely than those reported: the tail of
+    a confident position grows with the temperature, and must not vanish.
+    """
+    if left < FLOAT32_SUM and {token.id for token in tokens} == set(range(len(tokens))):
+        return True
+    pairs = [(math.exp(logprob), logprob) for logprob in logprobs if logprob > -math.inf]
+    error = FLOAT32
+    if not any("prob" in record for record in reported):
+        error *= -math.fsum(probability * logprob for probability, logprob in pairs)
+    return left < min(error, *(probability for probability, _ in pairs))
+
+
+def _index(token: Token, logprob: float | None, tokens: list[Token], logprobs: list[float]) -> int:
+    """Return which of the reported tokens a token is, or -1.
+
+    A token is known by its number, else by its bytes or text and its log-probability together: of
+    two tokens with the same text, each has its own.
+    """
+    same = []
+    for at, other in enumerate(tokens):
+        if token.id is not None and other.id is not None:
+            if token.id == other.id:
+                return at
+        elif (
+            token.bytes == other.bytes if token.bytes and other.bytes else token.text == other.text
+        ):
+            same.append(at)
+    if logprob is None:
+        return same[0] if len(same) == 1 else -1
+    close = (at for at in same if math.isclose(logprobs[at], logprob, rel_tol=SAME, abs_tol=SAME))
+    return next(close, -1)
+
+
+def _token(record: Any, errors: list[str]) -> Token | None:  # noqa: ANN401 - whatever there is
+    """Return the token that an object names."""
+    if not isinstance(record, dict):
+        errors.append(f"a token must be an object, got {_short(record)}")
+        return None
+    text, number = _value(record, OF_TEXT), _value(record, OF_NUMBER)
+    if isinstance(text, str) and text.startswith(NUMBERED):
+        number, text = text.removeprefix(NUMBERED), None
+    number = _number(text if number is None and not isinstance(text, str) else number)
+    if not isinstance(text, str):
+        if number is None:
+            errors.append(f"a token must have a text or an id, got {_short(record)}")
+            return None
+        text = f"token {number}"
+    elif not text.isascii():
+        # Half of a surrogate pair is no character.
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return Token(text, number, _bytes(record.get("bytes")))
+
+
+def _bytes(data: object) -> bytes | None:
+    try:
+        return bytes(data) if isinstance(data, list) and data else None
+    except (TypeError, ValueError):
+        return None
+
+
+def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - likewise
+    for key in keys:
+        value = record.get(key)
+        if value is not None:
+            return value
+    return None
+
+
+def _number(number: object) -> int | None:
+    if isinstance(number, str) and number.isdecimal() and len(number) <= DIGITS:
+        return int(number)
+    return number if type(number) is int and 0 <= number < 10**DIGITS else None
+
+
+def _logprob(record: Any, errors: list[str]) -> float | None:  # noqa: ANN401 - what _token took
+    """Return the log-probability of a token: NaN if it is none, None if there is none.
+
+    Null stands for -inf, for which JSON has no word.
+    """
+    for key in VALUES:
+        if key in record:
+            break
+    else:
+        return None
+    raw = record[key]
+    if raw is None:
+        return -math.inf
+    try:
+        value = math.nan if isinstance(raw, bool) else float(raw)
+    except OverflowError:
+        value = math.inf if raw > 0 else -math.inf
+    except (TypeError, ValueError):
+        errors.append(f"a {key} must be a number, got {_short(raw)}")
+        return math.nan
+    if key == "prob":
+        if 0 <= value <= 1 + ROUNDING:
+            return min(math.log(value), 0.0) if value else -math.inf
+        errors.append(f"a probability must be 0 to 1, got {value:.6g}")
+    elif value <= ROUNDING:
+        return -math.inf if value <= VERY_UNLIKELY else min(value, 0.0)
+    else:
+        errors.append(f"a logprob must be <= 0, got {value:.6g}")
+    return math.nan
+
+
+def _short(value: object) -> str:
+    if isinstance(value, (list, dict)):
+        return "a list" if isinstance(value, list) else "an object"
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
