@@ -876,7 +876,10 @@ BAD = [
     ("fit cut.npy y.npy", "cut.npy: not a whole .npy file: cut short or damaged"),
     ("fit cut.parquet y.npy", "cut.parquet: not a whole .parquet file: cut short or damaged"),
     ("fit z.npy cut.parquet", "cut.parquet: not a whole .parquet file: cut short or damaged"),
-    ("fit plain.json y.npy", "plain.json: the answer has no log-probabilities that are known: ask"),
+    (
+        "fit plain.json y.npy",
+        "plain.json: the answer has no log-probabilities in a known format: ask",
+    ),
     ("fit z.npy y.npy --probabilities", "z.npy: row "),
     ("fit z.npy y.npy --weights short.npy", "short.npy: weights must be 300, one for each row of"),
     ("fit z.npy y.npy --weights minus.npy", "minus.npy: sample_weight must be finite and >= 0, "),

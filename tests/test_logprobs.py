@@ -96,7 +96,7 @@ def test_not_reported_is_a_bound_at_other_temperatures(
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{"model": "gemma3", "response": "Hi", "done": true}', "known: ask OpenAI"),
+        ('{"model": "gemma3", "response": "Hi", "done": true}', "known format: ask OpenAI"),
         ('{"logprobs": [{"token": "a", "logprob": 12.5}]}', "row 0: a logprob must be <= 0"),
         ('{"choices": [', "not JSON: line 1"),
     ],

@@ -31,7 +31,7 @@ from thermoscope.data.formats.servers import (
     is_entry,
     is_last,
     is_whole,
-    name,
+    name_of,
 )
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ SAME: Final = 1e-4
 FLOAT32: Final = 2.0**-22
 # … and of all those of a vocabulary.
 FLOAT32_SUM: Final = 1e-5
-# A damaged text has no more than so many beginnings, and so many notes are enough.
-MOST_DAMAGE: Final = 100
+# A text with more damage is refused, for each takes as long as what follows; so many notes do.
+MOST_DAMAGE: Final = 1000
 MOST_NOTES: Final = 20
 # So vLLM begins the text of a token if it was asked for its number.
 NUMBERED: Final = "token_id:"
@@ -200,7 +200,7 @@ def parse_responses(text: str | bytes) -> Responses | None:
     positions = [_position(*entry) for entry in answers.entries()]
     if not positions:
         raise ValueError(
-            answers.error or f"the answer has no log-probabilities that are known: {ASK}"
+            answers.error or f"the answer has no log-probabilities in a known format: {ASK}"
         )
     errors = [(row, position.error) for row, position in enumerate(positions) if position.error]
     notes += [f"row {row} can't be read: {error}" for row, error in errors]
@@ -220,9 +220,9 @@ def _decoded(text: str | bytes) -> str:
 
 
 def _documents(text: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
-    """Iterate over the JSON values of a text and the lines they begin on.
+    """Iterate over the objects and lists of a text of JSON, and the lines they begin on.
 
-    What is no JSON is skipped up to the next line that begins with a value or a field.
+    What is neither is skipped, up to the next line that begins with one or with a field.
     """
     at, line, counted, damage = 0, 1, 0, 0
     while (at := _skip(text, at, BLANK)) < len(text):
@@ -234,6 +234,10 @@ def _documents(text: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
                 continue
         line += text.count(LF, counted, at)
         counted = at
+        if text[at] not in "{[":
+            notes.append(f"not JSON: line {line}: Expecting an object or a list")
+            at = _next(text, at)
+            continue
         try:
             value, at = JSON.raw_decode(text, at)
         except (ValueError, RecursionError) as error:
@@ -246,10 +250,14 @@ def _documents(text: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
             damage += 1
             if damage > MOST_DAMAGE:
                 raise ValueError(f"{notes[0]}, and {damage - 1} more") from error
-            following = NEXT.search(text, at)
-            at = following.end() if following else len(text)
+            at = _next(text, at)
         else:
             yield f"line {line}", value
+
+
+def _next(text: str, at: int) -> int:
+    found = NEXT.search(text, at)
+    return found.end() if found else len(text)
 
 
 def _skip(text: str, at: int, blank: str) -> int:
@@ -313,7 +321,7 @@ class _Answers:
             self.notes.append(f"{where}: the answer has no log-probabilities")
         self.known = self.known or bool(parts or error) or is_answer(document)
         self._ended += document.get("type") == "response.created"
-        key = None if is_whole(document) else name(document)
+        key = None if is_whole(document) else name_of(document)
         answer = self._answers.setdefault(self._ended if key is None else key, {})
         if any(part.repeats == "all" for part in parts):
             answer.clear()

@@ -57,7 +57,7 @@ __all__ = [
     "is_entry",
     "is_last",
     "is_whole",
-    "name",
+    "name_of",
 ]
 
 # More than the rounding of any server: what is above it are no probabilities.
@@ -177,7 +177,7 @@ def is_last(document: dict[str, Any]) -> bool:
     return ends or stops or is_whole(document)
 
 
-def name(document: dict[str, Any]) -> str | None:
+def name_of(document: dict[str, Any]) -> str | None:
     """Return what a stream names its answer in every chunk."""
     if str(document.get("type")).startswith("response."):
         return None
@@ -222,7 +222,8 @@ def _item(item: object) -> Iterator[Entry]:
         yield from _columns(each)
     elif tops and all(map(_is_map, as_list(tops) or [None])):
         # llm has a text, and what was reported for each token of it.
-        drawn = {"token": each.get("text")} if len(tops) == 1 else None
+        text = each.get("text") if len(tops) == 1 else None
+        drawn = {"token": text} if isinstance(text, str) else None
         yield from ((_listed(top), drawn) for top in tops)
     elif each and not tops and (_is_map(each) or all(map(as_dict, each.values()))):
         yield _listed(each, "id" if all(map(str.isdecimal, each)) else "token"), None
