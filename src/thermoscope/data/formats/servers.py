@@ -110,7 +110,16 @@ OF_TOKEN: Final = {*VALUES, "token", "text", "id", "token_id", "tokenId", "rank"
 LISTS: Final = ("choices", "candidates", "output", "generations", "results", "prompt_logprobs")
 OBJECTS: Final = ("details", "logprobs", "message", "meta_info", "completion_probabilities")
 TEXTS: Final = ("content", "generated_text", "model", "response")
-ALONE: Final = ("error", "logits", "response_json", "token", "token_logprobs", *TOPS, *VALUES)
+ALONE: Final = (
+    "error",
+    "detail",
+    "logits",
+    "response_json",
+    "token",
+    "token_logprobs",
+    *TOPS,
+    *VALUES,
+)
 KEY: Final = re.compile(rf'"(?:{"|".join((*LISTS, *OBJECTS, *TEXTS, *ALONE))})"\s*:')
 
 
@@ -158,11 +167,16 @@ def error_of(document: dict[str, Any]) -> str | None:
     error = document.get("error") or as_dict(document.get("response")).get("error")
     if error is None and "error" in (document.get("object"), document.get("type")):
         error = document
-    held = as_dict(error)
-    words = next((held[key] for key in ("message", "type", "code") if held.get(key)), error)
-    if not isinstance(words, str) or (words is error and _has_fractions(document)):
+    if error is None and document.keys() <= {"id", "message", "detail"}:
+        error = document.get("detail", document.get("message"))
+        error = next(iter(as_list(error)), error)
+    if held := as_dict(error):
+        words = next((held[key] for key in ("message", "msg", "type", "code") if held.get(key)), "")
+        error = words if isinstance(words, (str, int)) else ""
+        error = f"{error}" or "no reason is given"
+    if not isinstance(error, str) or (not held and _has_fractions(document)):
         return None
-    return " ".join(words.encode(errors="replace").decode().split()) or None
+    return " ".join(error.encode(errors="replace").decode().split()) or None
 
 
 def is_whole(document: dict[str, Any]) -> bool:
