@@ -882,7 +882,7 @@ BAD = [
     ("fit z.npy cut.parquet", "cut.parquet: not a whole .parquet file: cut short or damaged"),
     (
         "fit plain.json y.npy",
-        "plain.json: the answer has no log-probabilities that are known: ask OpenAI",
+        "plain.json: the answer has no log-probabilities in a known format: ask",
     ),
     ("fit z.npy y.npy --probabilities", "z.npy: row "),
     ("fit z.npy y.npy --weights short.npy", "short.npy: weights must be 300, one for each row of"),

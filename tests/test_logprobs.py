@@ -82,7 +82,7 @@ def test_not_reported_is_a_bound_at_other_temperatures(
     served = definition.log_softmax(logits, applied).tolist()
     tops = [{"token": str(at), "logprob": value} for at, value in enumerate(served[:2])]
     text = json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})
-    read = parse_logits(text, row=0, applied_temperature=applied)
+    read = parse_logits(text, applied_temperature=applied).row(0)
     assert read.labels is not None
     # Less than that is drowned in the rounding of the probabilities that were reported.
     assume(read.labels[-1] == NOT_REPORTED and math.fsum(map(math.exp, served[2:])) > 1e-9)

@@ -79,6 +79,7 @@ def test_and_that_check_can_fail(statement: str, heavy: str) -> None:
 
 def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
+        "Dataset",
         "Explorer",
         "TemperatureScaler",
         "calibration_curve",
@@ -227,11 +228,10 @@ def test_and_that_scan_can_fail() -> None:
 
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
-    ("cli", "cli_fit", "cli_shared", "__main__"),
+    ("cli", "cli_fit", "cli_input", "cli_shared", "__main__"),
     ("explorer", "figures", "calibration", "sklearn", "sweep"),
-    ("writers", "state", "present"),
-    ("files", "readers", "logprobs", "models"),
-    ("rows", "samples", "truncation", "sampling", "solve", "measures"),
+    ("data", "state", "present"),
+    ("rows", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("kernels",),
 )
@@ -308,7 +308,7 @@ def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     static = {
         f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
     }
-    assert static | {"thermoscope/digits.npz", "thermoscope/py.typed"} <= names
+    assert static | {"thermoscope/data/samples/digits.npz", "thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]
 

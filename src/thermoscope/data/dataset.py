@@ -50,6 +50,13 @@ class Dataset:
         The name as it was given, for errors.
     notes : tuple of str
         What was decided about the roles of columns and arrays, in words.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> pets = ts.Dataset.of([[2.0, 1.0], [0.5, 3.0]], ["cat", "dog"])
+    >>> pets.row(1).labels, ts.softmax(pets).round(3).tolist()
+    (('cat', 'dog'), [[0.731, 0.269], [0.076, 0.924]])
     """
 
     def __init__(
