@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from thermoscope import samples
+from thermoscope.arguments import ArgumentError
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import (
     cross_entropy,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from thermoscope.sklearn import TemperatureScaler
 
 __all__ = [
+    "ArgumentError",
     "Explorer",
     "TemperatureScaler",
     "calibration_curve",

@@ -8,26 +8,23 @@ from __future__ import annotations
 import math
 import operator
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.definition import real, softmax
+from thermoscope.arguments import one_temperature, real
+from thermoscope.definition import softmax
 from thermoscope.kernels import choose
-from thermoscope.rows import gathered, passes
+from thermoscope.rows import Block, Passes, Progress, Sparse, gathered, passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, SupportsIndex
-
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
 
-    from thermoscope.rows import Block, Passes, Progress, Sparse
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = [
     "CalibrationCurve",
@@ -520,7 +517,7 @@ def reliability(
     >>> round(after.ece, 4), after.bins.count[-2:].tolist(), after.bins.accuracy[-2:].round(3)
     (0.012, [155, 1160], array([0.935, 0.986]))
     """
-    t = _temperature(temperature)
+    t = one_temperature(temperature)
     count = _positive("bins", bins)
     if strategy not in {"width", "mass"}:
         raise ValueError(f"strategy must be 'width' or 'mass', got {strategy!r}")
@@ -829,16 +826,6 @@ def curve_sums(
         gap[at] = _totals(bin_of, weights * (confidence - right), bins)
         nll[at] = np.sum(weights * losses)
     return np.array([len(rows), weights.sum()]), weight, gap, nll
-
-
-def _temperature(value: float) -> float:
-    array = real("temperature", value)
-    if array.ndim:
-        raise TypeError(f"temperature must be one number, got shape {array.shape}")
-    temperature = float(array)
-    if not temperature >= 0:
-        raise ValueError(f"temperature must be >= 0, got {temperature}")
-    return temperature
 
 
 def _positive(name: str, value: int) -> int:

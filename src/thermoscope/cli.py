@@ -16,6 +16,7 @@ import numpy as np
 import typer
 
 from thermoscope import cli_fit, samples
+from thermoscope.arguments import temperature_of_text
 from thermoscope.cli_shared import (
     AppliedTemperature,
     Columns,
@@ -36,7 +37,7 @@ from thermoscope.cli_shared import (
 )
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
-from thermoscope.explorer.state import State, validate_temperature
+from thermoscope.explorer.state import State
 from thermoscope.files import (
     FileError,
     Logits,
@@ -178,7 +179,7 @@ def explore(
     if rows is None:
         state = _state(_read(file, row, reading), labels, temperature)
     else:
-        state = rows.state(row or 0, validate_temperature(temperature))
+        state = rows.state(row or 0, temperature_of_text(temperature))
     from thermoscope.explorer.server import serve
 
     serve(state, rows=rows, port=port, open_browser=not no_open)
@@ -277,7 +278,7 @@ def compute(
         # A single row is one of float64, as typed numbers are.
         many = found.shape[0] > 1 or scheduler is not None
         if row is None and many and output is not None and not as_json:
-            number = validate_temperature(temperature)
+            number = temperature_of_text(temperature)
             _write_all(found, labels, number, output, reading=reading, scheduler=scheduler)
             return
         found = _only(found, row, reading)
@@ -469,7 +470,7 @@ def _is_number(word: str) -> bool:
 
 
 def _state(logits: Logits | None, labels: Path | None, temperature: str) -> State:
-    number = validate_temperature(temperature)
+    number = temperature_of_text(temperature)
     names: Sequence[str] | None = None if labels is None else read_labels(labels)
     if logits is None:
         drawn = random_logits(5 if names is None else len(names))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import typer
 
+from thermoscope.arguments import temperature_of_text
 from thermoscope.calibration import calibration_curve, fit_temperature
 from thermoscope.calibration import reliability as measure
 from thermoscope.cli_shared import (
@@ -35,7 +36,6 @@ from thermoscope.cli_shared import (
     strict,
     warn_where_suspicious,
 )
-from thermoscope.explorer.state import validate_temperature
 from thermoscope.files import FileError, read_labels, read_logits, read_targets, write_whole
 from thermoscope.readers import optional
 from thermoscope.sweep import sweep as swept
@@ -187,7 +187,7 @@ def reliability(
     $ thermoscope reliability logits.npy targets.npy --strategy mass --bins 10
     """
     _check_figure(plot)
-    number = validate_temperature(temperature)
+    number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities)
     rows = _Rows.open(
         logits, targets, weights, reading=reading, labels=labels, target_column=target_column

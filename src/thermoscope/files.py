@@ -9,12 +9,14 @@ import re
 import secrets
 import shutil
 import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoscope.readers import (
     BYTES_PER_LOGIT,
@@ -31,11 +33,6 @@ from thermoscope.readers import (
     parse_text,
     rebatched,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
 __all__ = [
     "FileError",

@@ -9,13 +9,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
+from thermoscope.arguments import labels_of, one_row, one_temperature
 from thermoscope.definition import softmax
-from thermoscope.explorer.state import (
-    State,
-    validate_labels,
-    validate_logits,
-    validate_temperature,
-)
+from thermoscope.explorer.state import State
 from thermoscope.files import LogitsFile
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
@@ -116,7 +112,7 @@ row=1, target=0)
         self._data = data
         if isinstance(data, LogitsFile) and labels is None:
             labels = data.labels
-        self._labels = validate_labels(labels, self._lanes)
+        self._labels = labels_of(labels, self._lanes)
         self._targets = None if targets is None else _classes(targets, self.count, self._lanes)
         given = data.source if isinstance(data, LogitsFile) else "given"
         self.source = source or given
@@ -137,16 +133,16 @@ row=1, target=0)
         if isinstance(self._data, LogitsFile):
             values, own, _ = self._data.row(row)
             if labels is None or len(labels) != values.size:
-                labels = validate_labels(own if labels is None else labels, values.size)
+                labels = labels_of(own if labels is None else labels, values.size)
         elif 0 <= row < self.count:
             values = self._data[row]
         else:
             raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
         # The labels which all rows share may be many: they are not looked through for each.
         return State(
-            validate_logits(values),
+            one_row("logits", values),
             labels,
-            validate_temperature(temperature),
+            one_temperature(temperature),
             self.source,
             row,
             None if self._targets is None else int(self._targets[row]),

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from types import NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,16 +32,22 @@ if TYPE_CHECKING:
 __all__ = [
     "astype",
     "beside",
-    "distances",
+    "entries_last",
     "entropy",
     "foreign",
-    "lanes_last",
     "log_softmax",
     "namespace",
+    "narrowed",
+    "quiet",
+    "quotients",
     "softmax",
     "some",
     "to_numpy",
+    "widest",
 ]
+
+# exp(-it) is 0 in every float.
+LOWEST_QUOTIENT = 746.0
 
 _OWN = frozenset({NoneType, bool, float, int, list, np.float64, np.ndarray, str, tuple})
 
@@ -119,7 +126,7 @@ def softmax(
     axes: tuple[int, ...],
 ) -> Array:
     """Return softmax(logits / temperature) along `axes`."""
-    lanes = _lanes(xp, logits, temperature, where, axes)
+    lanes = _lanes(xp, logits, temperature, where, axes, vanishing=False)
     total = xp.sum(lanes.weight, axis=axes, keepdims=True)
     value = lanes.weight / xp.where(lanes.defined, total, math.nan)
     return value if where is None else xp.where(where, value, 0.0)
@@ -148,7 +155,7 @@ def entropy(
     axes: tuple[int, ...],
 ) -> Array:
     """Return the entropy in nats along `axes`, which stay with size 1."""
-    lanes = _lanes(xp, logits, temperature, where, axes)
+    lanes = _lanes(xp, logits, temperature, where, axes, vanishing=False)
     total = xp.sum(lanes.weight, axis=axes, keepdims=True)
     moment = xp.sum(lanes.weight * lanes.quotient, axis=axes, keepdims=True)
     # log total - sum of p (z - max) / T: no term is negative, so nothing cancels.
@@ -159,7 +166,7 @@ def entropy(
     return xp.where(xp.any(where, axis=axes, keepdims=True), value, 0.0)
 
 
-def distances(
+def quotients(
     xp: Namespace,
     logits: Array,
     temperature: Array | float,
@@ -189,7 +196,30 @@ def astype(xp: Namespace, array: Array, dtype: Any) -> Array:  # noqa: ANN401
     return array.astype(dtype) if xp is np else xp.astype(array, dtype)
 
 
-def lanes_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
+def quiet(xp: Namespace) -> AbstractContextManager[object]:
+    """Return a context in which no library warns of an overflow or a NaN; only NumPy does."""
+    return np.errstate(all="ignore") if xp is np else nullcontext()
+
+
+def widest(xp: Namespace, place: dict[str, Any]) -> Any:  # noqa: ANN401 - a dtype
+    """Return the widest float of a device, float64 or float32; `place` is from `namespace`."""
+    floats = xp.__array_namespace_info__().dtypes(kind="real floating", **place)
+    return floats.get("float64", floats["float32"])
+
+
+def narrowed(xp: Namespace, values: Array, dtype: Any) -> Array:  # noqa: ANN401 - a dtype
+    """Round values to a dtype, without a warning where they are beyond its range."""
+    if values.dtype == dtype:
+        return values
+    if xp is np:
+        with np.errstate(over="ignore"):
+            return values.astype(dtype)
+    largest = float(xp.finfo(dtype).max)
+    values = xp.where(values < -largest, -math.inf, values)
+    return xp.astype(xp.where(values > largest, math.inf, values), dtype)
+
+
+def entries_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
     """Move `axes` to the end and make one axis of them."""
     kept = array.ndim - len(axes)
     moved = xp.moveaxis(array, axes, tuple(range(kept, array.ndim)))
@@ -212,7 +242,10 @@ def _lanes(
     temperature: Array | float,
     where: Array | None,
     axes: tuple[int, ...],
+    *,
+    vanishing: bool = True,
 ) -> _Lanes:
+    """Return the entries of rows; those whose exp rounds to 0 are live only if `vanishing`."""
     largest, eps = float(xp.finfo(logits.dtype).max), float(xp.finfo(logits.dtype).eps)
     # Of a plain number nobody asks for the derivative.
     fixed = isinstance(temperature, float)
@@ -235,7 +268,13 @@ def _lanes(
     # The lanes whose quotient is a number: z >= top - reach, where nothing may overflow.
     reach = xp.where(divisor < 1, divisor, 1.0) * (largest * (1 - 2 * eps))
     reach = xp.where(divisor < 1, reach, largest)
+    if not vanishing:
+        # Their derivatives are 0 times what may overflow: a quotient divided by T, and by T again.
+        near = xp.where(computed, divisor * LOWEST_QUOTIENT, largest)
+        reach = xp.minimum(reach, near)
     threshold = xp.maximum(top, reach - largest) - reach
+    # By rounding it may be -inf, which would let entries of -inf in.
+    threshold = xp.where(threshold > -largest, threshold, -largest)
     threshold = xp.where(winners, maximum, threshold)
     live = z >= xp.where(defined, threshold, math.nan)
     quotient = (xp.where(live & computed, z, top) - top) / divisor
