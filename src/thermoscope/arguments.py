@@ -25,10 +25,10 @@ __all__ = [
     "ArrayArguments",
     "Axis",
     "Result",
+    "applied_temperature_of",
     "broadcasts",
     "check",
     "check_any",
-    "count",
     "destination",
     "generator",
     "labels_of",
@@ -39,6 +39,8 @@ __all__ = [
     "real_any",
     "size_of",
     "temperature_of_text",
+    "temperatures_of",
+    "whole",
 ]
 
 # None: all axes. A tuple: several axes, whose entries are one row.
@@ -238,6 +240,28 @@ def one_temperature(value: Any) -> float:  # noqa: ANN401 - of any library
     return t
 
 
+def temperatures_of(value: ArrayLike) -> NDArray[np.float64]:
+    """Return the temperatures of a sweep: a row of finite numbers > 0."""
+    t = real("temperatures", value).astype(np.float64)
+    if t.ndim != 1 or not t.size:
+        raise ArgumentError("temperatures", f"must be a row of numbers, got shape {t.shape}")
+    wrong = t[~((t > 0) & (t < math.inf))]
+    if wrong.size:
+        raise ArgumentError("temperatures", f"must be finite and > 0, got {wrong[0]}")
+    return t
+
+
+def applied_temperature_of(value: float | None) -> float | None:
+    """Return the temperature by which logits were divided already, or None where it is unknown."""
+    if value is None:
+        return None
+    t = real("applied_temperature", value)
+    if t.ndim or not 0 < t.item() < math.inf:
+        problem = f"must be a finite number > 0, got {value}"
+        raise ArgumentError("applied_temperature", problem)
+    return float(t)
+
+
 def temperature_of_text(text: str) -> float:
     """Return the temperature that a text writes as a Python number: 0.5, 1e-3, inf."""
     try:
@@ -265,7 +289,7 @@ def labels_of(value: Any, size: int | None = None) -> tuple[str, ...] | None:  #
     return texts
 
 
-def count(name: str, value: SupportsIndex, least: int = 1) -> int:
+def whole(name: str, value: SupportsIndex, least: int = 1) -> int:
     """Return a whole number that is at least `least`."""
     try:
         number = operator.index(value)
@@ -339,15 +363,18 @@ def _temperature(name: str, value: ArrayLike) -> float | NDArray[np.float64]:
 
     Any real number will do: a bool, an integer of any size, a float of any width, a Fraction, a
     Decimal, an array without dimensions of any library. It is rounded to float64, beyond whose
-    range it counts as 0 or inf; no result of finite logits tells the difference. Text is not a
-    number: a command line parses it with `temperature_of_text`.
+    range it counts as 0 or inf. Text is not a number: a command line parses it with
+    `temperature_of_text`.
     """
     t: float | NDArray[np.float64]
     if isinstance(value, (float, int)):  # quick, and PyTorch's compiler can trace it
         t = _rounded(value)
     else:
-        with np.errstate(over="ignore"):  # of a longdouble
-            array = _numbers(name, value).astype(np.float64)
+        given = _numbers(name, value)
+        if given.dtype.itemsize > WIDEST:
+            with np.errstate(over="ignore"):
+                given = given.astype(np.float64)
+        array = np.asarray(given, np.float64)
         t = array if array.ndim else array.item()
     if isinstance(t, float):
         if not t >= 0:

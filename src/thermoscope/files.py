@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import secrets
@@ -18,6 +17,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoscope.arguments import applied_temperature_of
 from thermoscope.readers import (
     BYTES_PER_LOGIT,
     Rows,
@@ -331,7 +331,7 @@ def open_logits(
     [[0.864 0.117 0.019]
      [0.007 0.99  0.004]]
     """
-    _check_applied(applied_temperature)
+    applied_temperature = applied_temperature_of(applied_temperature)
     with naming(path):
         return LogitsFile(
             path,
@@ -444,7 +444,7 @@ def parse_logits(
     >>> parse_logits("2, 1.5\n-inf").values
     array([ 2. ,  1.5, -inf])
     """
-    _check_applied(applied_temperature)
+    applied_temperature = applied_temperature_of(applied_temperature)
     with naming(source):
         if isinstance(text, bytes):
             text = text.decode("utf-8-sig")
@@ -645,11 +645,6 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
         raise FileError(f"{source}: {error.strerror or error}") from error
     except ValueError as error:
         raise FileError(f"{source}: {error}") from error
-
-
-def _check_applied(temperature: float | None) -> None:
-    if temperature is not None and not 0 < temperature < math.inf:
-        raise ValueError(f"applied_temperature must be a finite number > 0, got {temperature}")
 
 
 def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:

@@ -9,7 +9,7 @@ from typing import Final, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import ArgumentError, check, count, generator, size_of
+from thermoscope.arguments import ArgumentError, check, generator, size_of, whole
 from thermoscope.kernels import reference
 
 Array = NDArray[np.float64]
@@ -199,4 +199,4 @@ def random_logits(
     >>> ts.random_logits(5, rng=0).round(3)
     array([0.637, 0.27 , 0.041, 0.017, 0.813])
     """
-    return generator(rng).random(count("n", n))
+    return generator(rng).random(whole("n", n))
