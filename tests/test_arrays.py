@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import itertools
 import math
+import warnings
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -286,22 +287,22 @@ def test_no_less_accurate_than_the_library_itself(lib: Any, dtype: type) -> None
         (
             lambda a: ts.softmax(a(np.ones((3, 4))), where=np.ones((2, 4), bool)),
             ValueError,
-            r"must broadcast .* \(3, 4\), got temperature \(\) and where \(2, 4\)",
+            r"where must broadcast .* \(3, 4\), got \(2, 4\)",
         ),
         (
             lambda a: ts.cross_entropy(a([1.0, 2.0]), a([0.5])),
             ValueError,
-            r"weights in the shape of logits, \(2,\), got \(1,\)",
+            r"probabilities in the shape of logits, \(2,\), got \(1,\)",
         ),
         (
             lambda a: ts.cross_entropy(a([1.0]), a([True])),
             TypeError,
-            "classes or weights, got .*bool",
+            "classes or probabilities, got .*bool",
         ),
         (
             lambda a: ts.kl_divergence(a([1.0, 2.0]), a([1.0])),
             ValueError,
-            r"as many lanes as logits of shape \(2,\) along axis -1, got shape \(1,\)",
+            r"as many entries as logits of shape \(2,\) along axis -1, got shape \(1,\)",
         ),
     ],
 )
@@ -470,6 +471,65 @@ def test_second_derivatives(torch: Any, jax: Any, temperature: float) -> None:
         np.testing.assert_allclose(row, other, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize(("dtype", "least"), [("float32", 1e-19), ("float64", 1e-154)])
+@pytest.mark.parametrize("logits", [[2.0, 1.0, 0.1], [2.0, 2.0, 0.1], [0.3, -INF, 0.2]])
+@pytest.mark.parametrize("function", [ts.softmax, ts.entropy])
+def test_second_derivatives_of_low_temperatures(
+    torch: Any, function: Callable[..., Any], logits: list[float], dtype: str, least: float
+) -> None:
+    z = torch.tensor(logits, dtype=getattr(torch, dtype))
+    for temperature in (1e-5, 1e-10, 2 * least, 0.1 * least, 1e-3 * least):
+        t = torch.tensor([temperature], dtype=z.dtype)
+        for place in range(function(z, t).numel()):
+            hessian = torch.autograd.functional.hessian(
+                lambda z, t, place=place: function(z, t).reshape(-1)[place], (z, t)
+            )
+            for part in itertools.chain(*hessian):
+                assert not part.isnan().any()
+                # Only entries that tie have other derivatives than 0: 1 / T**2, beyond the range.
+                ties = logits[0] == logits[1] and temperature < least
+                assert ties or part.isfinite().all()
+
+
+@pytest.mark.parametrize("name", MEASURES)
+def test_compiled_as_one_graph(torch: Any, name: str) -> None:
+    logits = torch.asarray(np.random.default_rng(12).normal(0, 3, (4, 10)))
+    where = logits > -3
+    for temperature in (2, 0.5, torch.full((4, 1), 0.5, dtype=torch.float64)):
+        torch.compiler.reset()
+        call = lambda z, t: MEASURES[name](z, t, where=where)  # noqa: E731
+        compiled = torch.compile(call, fullgraph=True, backend="eager")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of caches that the compiler looks through
+            got = compiled(logits, temperature)
+        torch.testing.assert_close(got, call(logits, temperature), rtol=1e-15, atol=0)
+
+
+@pytest.mark.parametrize("name", MEASURES)
+@pytest.mark.parametrize("device", ["no_float64", "no_x64"])
+def test_a_device_without_float64_computes_in_float32(device: str, name: str) -> None:
+    strict = library("array_api_strict").module
+    place = strict.Device(device)
+    logits = np.random.default_rng(13).normal(0, 3, (4, 5)).astype(np.float32)
+    temperature, where = np.array([[0.0], [0.5], [2.0], [INF]]), logits > -4
+    whole = np.array([[3, -1, 2], [0, 0, 5]], np.int32)
+    if name in ("cross_entropy", "kl_divergence"):  # which make targets or logits of these
+        whole = whole.astype(np.float32)
+    on = lambda array: strict.asarray(array, device=place)  # noqa: E731
+    for got, want in (
+        (MEASURES[name](on(logits), temperature), MEASURES[name](logits, temperature)),
+        (MEASURES[name](on(logits), 0.7, where=where), MEASURES[name](logits, 0.7, where=where)),
+        (MEASURES[name](on(whole), np.array(0.7)), MEASURES[name](whole, 0.7)),
+        (
+            MEASURES[name](logits.astype(np.float64), on(temperature.astype(np.float32))),
+            MEASURES[name](logits, temperature),
+        ),
+    ):
+        assert got.device == place
+        assert got.dtype == strict.float32
+        np.testing.assert_allclose(np.asarray(got.to_device(strict.Device())), want, 2e-5, 1e-6)
+
+
 EDGES = st.one_of(
     st.floats(width=32),
     st.sampled_from([0.0, 1.0, INF, -INF, NAN, float(np.finfo(np.float32).min)]),
@@ -483,6 +543,7 @@ EDGES = st.one_of(
     st.one_of(st.floats(2.0**-100, 2.0**100, width=32), st.sampled_from([0.0, 1.0, INF])),
     arrays(np.bool_, 4),
 )
+@example(np.array([np.finfo(np.float32).min, 0, 0, 0]), 0.5, np.array([True, False, False, False]))
 def test_no_gradient_is_nan(
     gradients: Callable[..., Any], logits: np.ndarray, temperature: float, where: np.ndarray
 ) -> None:

@@ -273,9 +273,9 @@ def test_whatever_the_data_raise_is_told_in_words(error: Exception, words: str) 
     ("given", "words"),
     [
         ("text", "logits must be"),
-        ([1.0, 2.0], "ValueError: logits must be 3, got 2"),
-        ([[1.0, 2.0, 3.0]], "ValueError: logits must be one row, got shape (1, 3)"),
-        (None, "TypeError: logits must be real numbers, got object"),
+        ([1.0, 2.0], "row 1: logits must be 3, got 2"),
+        ([[1.0, 2.0, 3.0]], "row 1: logits must be one row, got shape (1, 3)"),
+        (None, "row 1: logits must be real numbers, got NoneType"),
     ],
 )
 def test_what_the_data_give_must_be_a_row(given: Any, words: str) -> None:

@@ -298,7 +298,7 @@ def test_axes_and_shapes() -> None:
         (
             lambda: ts.cross_entropy(np.ones((3, 4)), [0, 1]),
             ValueError,
-            r"targets must broadcast against slices of shape \(3,\), got \(2,\)",
+            r"targets must broadcast against rows of shape \(3,\), got \(2,\)",
         ),
         (lambda: ts.kl_divergence([1.0], [1j]), TypeError, "other must be real numbers"),
         (lambda: ts.kl_divergence([1.0], [1.0], -1), ValueError, "^temperature must be >= 0"),

@@ -238,9 +238,9 @@ def test_input_is_never_changed_and_may_be_read_only() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: ts.sample([NAN, 1.0]), ValueError, "no NaN, got a slice without a distribution"),
-        (lambda: ts.sample([-INF, -INF]), ValueError, "must have an unmasked lane above -inf"),
-        (lambda: ts.sample([1.0, 2.0], where=[False, False]), ValueError, "an unmasked lane"),
+        (lambda: ts.sample([NAN, 1.0]), ValueError, "no NaN, got a row without a distribution"),
+        (lambda: ts.sample([-INF, -INF]), ValueError, "must have an unmasked entry above -inf"),
+        (lambda: ts.sample([1.0, 2.0], where=[False, False]), ValueError, "an unmasked entry"),
         (lambda: ts.sample([[0, 1], [1, NAN]]), ValueError, r"a distribution: \(1,\)"),
         (lambda: ts.sample([1, 2], size=-1), ValueError, "size must be >= 0, got -1"),
         (lambda: ts.sample([1, 2], size=(2, -3)), ValueError, r"size must be .* got \(2, -3\)"),
@@ -249,7 +249,7 @@ def test_input_is_never_changed_and_may_be_read_only() -> None:
         (lambda: ts.sample([1, 2], rng="x"), TypeError, "rng must be .*Generator, got 'x'"),
         (lambda: ts.sample([1, 2], -1), ValueError, "temperature must be >= 0, got -1"),
         (lambda: ts.sample([1, 2], axis=1), ValueError, "axis must be one of"),
-        (lambda: ts.sample([]), ValueError, "logits must have at least one lane"),
+        (lambda: ts.sample([]), ValueError, "logits must have at least one entry"),
         (lambda: ts.sample([1j]), TypeError, "logits must be real numbers"),
     ],
 )

@@ -216,7 +216,7 @@ def test_an_answer_beyond_the_doubles_is_the_nearest_value() -> None:
         ([3, 1, -INF], {"perplexity": 2.5}, "between 1 at T = 0 and 2 at T = inf"),
         ([3], {"perplexity": 2}, "between 1 at T = 0 and 1 at T = inf"),
         ([INF, INF, 0], {"perplexity": 2.5}, "between 2 at T = 0 and 2 at T = inf"),
-        ([[3, 1], [3, 3]], {"perplexity": 1.5}, r"at T = inf for slice \(1,\), got 1\.5"),
+        ([[3, 1], [3, 3]], {"perplexity": 1.5}, r"at T = inf for row \(1,\), got 1\.5"),
     ],
 )
 def test_the_impossible_is_an_error_that_says_what_is_possible(
@@ -351,7 +351,7 @@ def test_input_is_never_changed_and_may_be_read_only() -> None:
         (
             {"top_probability": [0.4, 0.5, 0.6]},
             ValueError,
-            r"top_probability must broadcast against slices of shape \(2,\), got \(3,\)",
+            r"top_probability must broadcast against rows of shape \(2,\), got \(3,\)",
         ),
         ({"entropy": 1, "axis": 2}, ValueError, "axis must be one of"),
         ({"entropy": 1, "where": 1}, TypeError, "where must be an array of bool"),

@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.data import samples
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import (
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from thermoscope.sklearn import TemperatureScaler
 
 __all__ = [
+    "ArgumentError",
     "Dataset",
     "Explorer",
     "TemperatureScaler",

@@ -6,28 +6,24 @@ All of it is sums over rows; `thermoscope.rows` says how they are taken.
 from __future__ import annotations
 
 import math
-import operator
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.definition import real, softmax
+from thermoscope.arguments import generator, one_temperature, temperatures_of, whole
+from thermoscope.definition import softmax
 from thermoscope.kernels import choose
-from thermoscope.rows import gathered, passes
+from thermoscope.rows import Block, Passes, Progress, Sparse, gathered, passes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, SupportsIndex
-
     from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike, NDArray
 
-    from thermoscope.rows import Block, Passes, Progress, Sparse
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = [
     "CalibrationCurve",
@@ -520,12 +516,12 @@ def reliability(
     >>> round(after.ece, 4), after.bins.count[-2:].tolist(), after.bins.accuracy[-2:].round(3)
     (0.012, [155, 1160], array([0.935, 0.986]))
     """
-    t = _temperature(temperature)
-    count = _positive("bins", bins)
+    t = one_temperature(temperature)
+    count = whole("bins", bins)
     if strategy not in {"width", "mass"}:
         raise ValueError(f"strategy must be 'width' or 'mass', got {strategy!r}")
-    draws = 0 if bootstrap is None else _positive("bootstrap", bootstrap)
-    key = int(np.random.default_rng(rng).integers(1 << 63)) if draws else 0
+    draws = 0 if bootstrap is None else whole("bootstrap", bootstrap)
+    key = int(generator(rng).integers(1 << 63)) if draws else 0
     source = passes(
         logits, targets, sample_weight, axis, progress=progress, once=strategy == "width"
     )
@@ -784,7 +780,7 @@ def calibration_curve(
     >>> curve.nll.round(4), curve.ece.round(4)
     (array([0.3623, 0.2534, 0.3812]), array([0.0456, 0.0175, 0.1605]))
     """
-    count = _positive("bins", bins)
+    count = whole("bins", bins)
     source = passes(
         logits, targets, sample_weight, axis, progress=progress, once=temperatures is not None
     )
@@ -793,12 +789,7 @@ def calibration_curve(
         middle = best if 0 < best < math.inf else 1.0
         t = middle * np.exp2(np.linspace(-2, 2, 49))
     else:
-        t = real("temperatures", temperatures).astype(np.float64)
-        if t.ndim != 1 or not t.size:
-            raise ValueError(f"temperatures must be a row of numbers, got shape {t.shape}")
-        wrong = ~((t > 0) & (t < math.inf))
-        if wrong.any():
-            raise ValueError(f"temperatures must be finite and > 0, got {t[wrong][0]}")
+        t = temperatures_of(temperatures)
     edges = np.linspace(0, 1, count + 1)
     return curve_of(t, source.run(partial(curve_sums, temperatures=t, edges=edges)))
 
@@ -829,23 +820,3 @@ def curve_sums(
         gap[at] = _totals(bin_of, weights * (confidence - right), bins)
         nll[at] = np.sum(weights * losses)
     return np.array([len(rows), weights.sum()]), weight, gap, nll
-
-
-def _temperature(value: float) -> float:
-    array = real("temperature", value)
-    if array.ndim:
-        raise TypeError(f"temperature must be one number, got shape {array.shape}")
-    temperature = float(array)
-    if not temperature >= 0:
-        raise ValueError(f"temperature must be >= 0, got {temperature}")
-    return temperature
-
-
-def _positive(name: str, value: int) -> int:
-    try:
-        count = operator.index(value)
-    except TypeError:
-        raise TypeError(f"{name} must be a whole number, got {value!r}") from None
-    if count < 1:
-        raise ValueError(f"{name} must be >= 1, got {count}")
-    return count

@@ -18,6 +18,7 @@ import numpy as np
 import typer
 
 from thermoscope import cli_fit
+from thermoscope.arguments import temperature_of_text
 from thermoscope.cli_input import Reading, RowsWithTargets, parse_numbers
 from thermoscope.cli_shared import (
     AppliedTemperature,
@@ -44,7 +45,7 @@ from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
 from thermoscope.measures import entropy, perplexity
 from thermoscope.sampling import random_logits
-from thermoscope.state import State, validate_temperature
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -174,7 +175,7 @@ def explore(
     if rows is None:
         state = _state(_read(file, row, reading), labels, temperature)
     else:
-        state = rows.state(row or 0, validate_temperature(temperature))
+        state = rows.state(row or 0, temperature_of_text(temperature))
     from thermoscope.explorer.server import serve
 
     serve(state, rows=rows, port=port, open_browser=not no_open)
@@ -275,7 +276,7 @@ def compute(
     # A single row is one of float64, as typed numbers are.
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:
-        number = validate_temperature(temperature)
+        number = temperature_of_text(temperature)
         _write_all(found, number, output, reading=reading, scheduler=scheduler)
         return
     found = _only(found, row, reading)
@@ -453,7 +454,7 @@ def _is_number(word: str) -> bool:
 
 
 def _state(logits: Dataset | None, labels: Path | None, temperature: str) -> State:
-    number = validate_temperature(temperature)
+    number = temperature_of_text(temperature)
     if logits is None:
         names = None if labels is None else read_labels(labels)
         drawn = random_logits(5 if names is None else len(names))

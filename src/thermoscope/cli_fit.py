@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import typer
 
+from thermoscope.arguments import temperature_of_text
 from thermoscope.calibration import calibration_curve, fit_temperature
 from thermoscope.calibration import reliability as measure
 from thermoscope.cli_input import Reading, RowsWithTargets
@@ -34,7 +35,6 @@ from thermoscope.cli_shared import (
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError, optional
 from thermoscope.data.writing import ENDINGS
-from thermoscope.state import validate_temperature
 from thermoscope.sweep import sweep as swept
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ def reliability(
     $ thermoscope reliability logits.npy targets.npy --strategy mass --bins 10
     """
     _check_figure(plot)
-    number = validate_temperature(temperature)
+    number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = RowsWithTargets.open(logits, targets, weights, reading=reading)
     _check_targets(rows)

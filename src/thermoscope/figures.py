@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.definition import softmax
 from thermoscope.state import State
@@ -18,11 +20,8 @@ except ImportError as error:
     raise ImportError('figures need matplotlib: pip install "thermoscope[plot]"') from error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
-
     from matplotlib.axes import Axes
     from matplotlib.figure import FigureBase
-    from numpy.typing import ArrayLike, NDArray
 
     from thermoscope.calibration import CalibrationCurve, Reliability
     from thermoscope.sweep import Sweep

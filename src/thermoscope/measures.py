@@ -1,25 +1,30 @@
 """Measures of a softmax: entropy, cross-entropy, divergence, derivatives.
 
-Where nothing else is said, they are computed from logarithms, where a probability that rounds to
-0 or 1 still says how far it is from there, on the arrays of any library.
+Except for the temperature derivative, they are computed from logarithms, where a probability that
+rounds to 0 or 1 still says how far it is from there. They take arrays of any library.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from thermoscope.definition import check, check_any, log_softmax, narrowed, real_any, softmax
+from thermoscope.arguments import (
+    ArgumentError,
+    ArgumentTypeError,
+    Axis,
+    Result,
+    broadcasts,
+    check,
+    check_any,
+    log_base,
+    real_any,
+)
+from thermoscope.definition import log_softmax, softmax
 from thermoscope.kernels import array_api, reference
-
-if TYPE_CHECKING:
-    from typing import Any
-
-    from numpy.typing import ArrayLike
-
-    from thermoscope.definition import Axis, Result
 
 __all__ = [
     "cross_entropy",
@@ -41,34 +46,26 @@ def entropy(
 ) -> Result:
     """Shannon entropy of the softmax of logits at a temperature.
 
-    Computed from the logits, not from rounded probabilities: as the log of the total weight
-    plus the mean distance from the maximum, two terms of one sign.
+    Computed from the logits, not from rounded probabilities: as the log of the sum of
+    exp((z - max z) / T) plus the mean of (max z - z) / T, two terms of one sign.
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+    logits, temperature, axis, where
+        As for `softmax`.
     base : float, optional
         The base of the logarithm, > 0 and not 1: 2 for bits. The default is e, for nats.
 
     Returns
     -------
     ndarray or scalar, or an array of the library of the arguments
-        The entropy of each slice, without `axis`, of the dtype of `logits`: between 0 and the
-        logarithm of the number of lanes. NaN where softmax is NaN; 0 where all is masked.
+        The entropy of each row, without `axis`, of the dtype of `logits`: between 0 and the
+        logarithm of the number of entries. NaN where softmax is NaN; 0 where all is masked.
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`.
+    TypeError, ValueError
+        As for `softmax`; a ValueError if `base` is not one.
 
     References
     ----------
@@ -82,12 +79,9 @@ def entropy(
     >>> float(ts.entropy([2.0, 2.0, 0.1], 0))
     0.6931471805599453
     """
+    divisor = log_base(base)
     xp, nats, dtype, _ = _nats(logits, temperature, axis, where)
-    if base is not None:
-        if not (base > 0 and base != 1 and math.isfinite(base)):
-            raise ValueError(f"base must be a finite number > 0 other than 1, got {base}")
-        nats = nats / math.log(base)
-    return _rounded(xp, nats, dtype)
+    return _rounded(xp, nats / divisor, dtype)
 
 
 def perplexity(
@@ -99,19 +93,13 @@ def perplexity(
 ) -> Result:
     """Perplexity of the softmax of logits at a temperature: its number of effective choices.
 
-    The exponential of the entropy: as many equally likely lanes would be as uncertain. It does
+    The exponential of the entropy: as many equally likely entries would be as uncertain. It does
     not depend on the base in which the entropy is measured.
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+    logits, temperature, axis, where
+        As for `softmax`.
 
     Returns
     -------
@@ -121,10 +109,8 @@ def perplexity(
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`.
+    TypeError, ValueError
+        As for `softmax`.
 
     References
     ----------
@@ -144,7 +130,7 @@ def perplexity(
     value = xp.exp(nats)
     # exp(log n), rounded twice, may be above n. (A NaN is neither above nor below.)
     possible = z > -math.inf if mask is None else (z > -math.inf) & mask
-    most = array_api.astype(xp, xp.count_nonzero(possible, axis=axes), value.dtype)
+    most = xp.sum(array_api.astype(xp, possible, value.dtype), axis=axes)
     value = xp.where(value > most, most, value)
     return _rounded(xp, xp.where(value < 1, 1.0, value), dtype)
 
@@ -159,39 +145,31 @@ def cross_entropy(
 ) -> Result:
     """Cross-entropy of targets and the softmax of logits at a temperature, in nats.
 
-    How surprised the softmax is by the targets, slice by slice: -log p of the target class, or
-    its mean over the classes where the targets are probabilities.
+    How surprised the softmax is by the targets, row by row: -log p of the target class, or its
+    mean over the classes where the targets are probabilities.
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
+    logits, temperature, axis, where
+        As for `softmax`. Masked entries have probability 0.
     targets : array_like
-        Integers: the class of each slice, in the shape of `logits` without `axis`; over several
-        axes, the place among their lanes with the last axis running fastest. Floats: a weight
-        for each lane, in the shape of `logits`; probabilities where they sum to 1.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False have probability 0.
+        Integers: the class of each row, in the shape of `logits` without `axis`; over several
+        axes, the number of the entry, with the last axis running fastest. Floats: the
+        probability of each entry, in the shape of `logits`; they need not sum to 1.
 
     Returns
     -------
     ndarray or scalar, or an array of the library of the arguments
-        The cross-entropy of each slice, not reduced, without `axis`, of the dtype of `logits`:
+        The cross-entropy of each row, not reduced, without `axis`, of the dtype of `logits`:
         inf where a target's probability is exactly 0 by definition or its logarithm beyond the
-        range of the dtype, NaN where softmax is NaN. A
-        lane of weight 0 adds nothing, whatever its probability.
+        range of the dtype, NaN where softmax is NaN. An entry whose target is 0 adds nothing,
+        whatever its probability.
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`. If a class is not one of the
-        lanes; where that can't be looked at, its slice is NaN.
+    TypeError, ValueError
+        As for `softmax`; a ValueError if a class is not one of the entries. Where the values of
+        the classes can't be read, the row is NaN.
 
     References
     ----------
@@ -204,7 +182,7 @@ def cross_entropy(
     >>> ts.cross_entropy(logits, [0, 1]).round(4)
     array([0.417 , 0.0949])
 
-    To distil, weigh with a teacher's softmax at the same temperature:
+    To distil, take a teacher's softmax at the same temperature as targets:
 
     >>> teacher = ts.softmax([[2.0, 1.5, 0.0], [0.0, 1.0, 0.0]], 2.0)
     >>> ts.cross_entropy(logits, teacher, 2.0).round(4)
@@ -215,30 +193,32 @@ def cross_entropy(
     wanted = real_any(xp, place, "targets", targets)
     log_p = log_softmax(z, t, axis=axes, where=mask)
     if xp.isdtype(wanted.dtype, "real floating"):
-        if [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes] != [
-            z.shape[k] for k in axes
-        ]:
-            raise ValueError(
-                f"targets of dtype {wanted.dtype} must be weights in the shape of logits, "
-                f"{tuple(z.shape)}, got {tuple(wanted.shape)}"
+        along = [wanted.shape[k] if -k <= wanted.ndim else 1 for k in axes]
+        if along != [z.shape[k] for k in axes]:
+            raise ArgumentError(
+                "targets",
+                f"of dtype {wanted.dtype} must be probabilities in the shape of logits, "
+                f"{tuple(z.shape)}, got {tuple(wanted.shape)}",
             )
-        _broadcasts("targets", wanted.shape, "logits", log_p.shape)
+        broadcasts("targets", wanted.shape, "logits", log_p.shape)
         wanted = array_api.astype(xp, wanted, z.dtype)
         # 0 * -inf counts as 0.
         log_p = xp.where((wanted == 0) & (log_p == -math.inf), 0.0, log_p)
         return _rounded(xp, 0 - xp.sum(wanted * log_p, axis=axes), dtype)
     if not xp.isdtype(wanted.dtype, "integral"):
-        raise TypeError(f"targets must be classes or weights, got {wanted.dtype}")
-    log_p = array_api.lanes_last(xp, log_p, axes)
-    _broadcasts("targets", wanted.shape, "slices", log_p.shape[:-1])
+        raise ArgumentTypeError("targets", f"must be classes or probabilities, got {wanted.dtype}")
+    log_p = array_api.entries_last(xp, log_p, axes)
+    broadcasts("targets", wanted.shape, "rows", log_p.shape[:-1])
     classes = log_p.shape[-1]
     outside = (wanted < 0) | (wanted >= classes)
     if array_api.some(outside):
-        raise ValueError(f"targets must be in [0, {classes}), got {int(wanted[outside][0])}")
-    lanes = xp.arange(classes, **place)
-    chosen = xp.expand_dims(array_api.astype(xp, wanted, lanes.dtype), axis=-1) == lanes
-    # To look for the lane costs little beside log_softmax, and no library bars it: Dask has
-    # no take_along_axis, and an index out of range is an error on one device, not on another.
+        row = int(xp.argmax(array_api.astype(xp, xp.reshape(outside, (-1,)), xp.int8)))
+        bad = int(xp.reshape(wanted, (-1,))[row])
+        raise ArgumentError("targets", f"must be in [0, {classes}), got {bad}", row)
+    entries = xp.arange(classes, **place)
+    chosen = xp.expand_dims(array_api.astype(xp, wanted, entries.dtype), axis=-1) == entries
+    # To compare with every class costs little beside log_softmax, and every library has it: Dask
+    # has no take_along_axis, and an index out of range is an error on one device, not on another.
     value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
     return _rounded(xp, xp.where(outside, math.nan, value), dtype)
 
@@ -260,33 +240,25 @@ def kl_divergence(
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
+    logits, temperature, axis, where
+        As for `softmax`.
     other : array_like
-        The logits of the other distribution, with as many lanes along `axis`; the rest
+        The logits of the other distribution, with as many entries along `axis`; the rest
         broadcasts against `logits`.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
     other_temperature : array_like, optional
         The temperature of `other`. The default is `temperature`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
 
     Returns
     -------
     ndarray or scalar, or an array of the library of the arguments
-        The divergence of each slice, not reduced, without `axis`, of the dtype of `logits`:
-        never negative, inf where q is exactly 0 by definition in a lane where p is not, NaN where
+        The divergence of each row, not reduced, without `axis`, of the dtype of `logits`: never
+        negative, inf where q is exactly 0 by definition for an entry whose p is not, NaN where
         either softmax is NaN, 0 where all is masked.
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`.
+    TypeError, ValueError
+        As for `softmax`.
 
     References
     ----------
@@ -311,13 +283,14 @@ def kl_divergence(
     names = ("other", "temperature" if other_temperature is None else "other_temperature")
     _, y, s, _, _, _ = check_any(other, beside, axes, where, logits, temperature, names=names)
     if [z.shape[k] for k in axes] != [y.shape[k] for k in axes]:
-        raise ValueError(
-            f"other must have as many lanes as logits of shape {tuple(z.shape)} along axis "
-            f"{axis}, got shape {tuple(y.shape)}"
+        raise ArgumentError(
+            "other",
+            f"must have as many entries as logits of shape {tuple(z.shape)} along axis {axis}, "
+            f"got shape {tuple(y.shape)}",
         )
     log_p = log_softmax(z, t, axis=axes, where=mask)
     log_q = log_softmax(y, s, axis=axes, where=mask)
-    _broadcasts("other", log_q.shape, "logits", log_p.shape)
+    broadcasts("other", log_q.shape, "logits", log_p.shape)
     p, q = xp.exp(log_p), xp.exp(log_q)
     p_has, q_has = log_p != -math.inf, log_q != -math.inf
     ratio = xp.where(p_has & q_has, log_p, 0.0) - xp.where(p_has & q_has, log_q, 0.0)
@@ -343,31 +316,23 @@ def jacobian(
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together, the last of them
-        running fastest; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+    logits, temperature, axis, where
+        As for `softmax`. Of several axes the last one runs fastest.
 
     Returns
     -------
     ndarray, or an array of the library of the arguments
         The derivatives dp_i / dz_j at [..., i, j], of the dtype of `logits`: in the place of
-        `axis`, two axes of n lanes each at the end. 0 for masked lanes and for lanes of -inf; 0 at
-        T = inf and where the maximum is +inf, where nothing finite moves p. At T = 0, where p is
-        a step, it is 0 but between lanes that tie, whose weights a step of any size exchanges:
-        there it is inf on the diagonal and -inf off it. NaN where softmax is NaN.
+        `axis`, two axes of n entries each at the end. 0 for masked entries and for entries of
+        -inf; 0 at T = inf and where the maximum is +inf, where nothing finite moves p. At T = 0,
+        where p is a step, it is 0 except between entries that tie, whose probabilities a step of
+        any size exchanges: there it is inf on the diagonal and -inf off it. NaN where softmax is
+        NaN.
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`.
+    TypeError, ValueError
+        As for `softmax`.
 
     References
     ----------
@@ -385,17 +350,17 @@ def jacobian(
            [-inf,  inf]])
     """
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
-    with np.errstate(all="ignore"):
+    with array_api.quiet(xp):
         p = softmax(z, t, axis=axes, where=mask)
         log_p = log_softmax(z, t, axis=axes, where=mask)
         unmoved = (z == math.inf) if mask is None else (z == math.inf) & mask
         divisor = array_api.beside(xp, t, z)
         divisor = xp.where(xp.any(unmoved, axis=axes, keepdims=True), math.inf, divisor)
-        p, log_p, divisor = (array_api.lanes_last(xp, a, axes) for a in (p, log_p, divisor))
-        lanes = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
+        p, log_p, divisor = (array_api.entries_last(xp, a, axes) for a in (p, log_p, divisor))
+        entries = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
         value = xp.where(
-            xp.expand_dims(lanes, axis=1) == lanes,
-            # 1 - p from the logarithm, for the lane whose p rounds to 1.
+            xp.expand_dims(entries, axis=1) == entries,
+            # 1 - p from the logarithm, for the entry whose p rounds to 1.
             xp.expand_dims(p * -xp.expm1(log_p), axis=-1),
             0 - xp.expand_dims(p, axis=-1) * xp.expand_dims(p, axis=-2),
         )
@@ -404,7 +369,7 @@ def jacobian(
         value = value / xp.where(step, 1.0, divisor)
         value = xp.where(step & (value > 0), math.inf, value)
         value = xp.where(step & (value < 0), -math.inf, value)
-        result: Result = narrowed(xp, value, dtype)
+        result: Result = array_api.narrowed(xp, value, dtype)
         return result
 
 
@@ -418,33 +383,25 @@ def temperature_derivative(
     """Rate at which the softmax of logits changes with the temperature.
 
     ``p (mean - z) / temperature ** 2``, where the mean is that of the logits z under p: with
-    the temperature, the lanes above the mean lose what the lanes below it gain.
+    the temperature, the entries above the mean lose what the entries below it gain.
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`.
-    axis : int, tuple of int or None, optional
-        The axis whose lanes are the distribution; several axes together; or None for all.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+    logits, temperature, axis, where
+        As for `softmax`.
 
     Returns
     -------
     ndarray, or an array of the library of the arguments
         The derivatives dp_i / dT, of the dtype and shape of softmax. They sum to 0 along `axis`.
-        0 for masked lanes and for lanes of -inf; 0 at both ends, T = 0 and T = inf, to which p
-        flattens out (at T = 0 from the right); 0 where the maximum is +inf, where T moves
+        0 for masked entries and for entries of -inf; 0 at both ends, T = 0 and T = inf, to which
+        p flattens out (at T = 0 from the right); 0 where the maximum is +inf, where T moves
         nothing. NaN where softmax is NaN.
 
     Raises
     ------
-    TypeError
-        If an argument is of the wrong kind; see `softmax`.
-    ValueError
-        If an argument has the wrong value or shape; see `softmax`.
+    TypeError, ValueError
+        As for `softmax`.
 
     Examples
     --------
@@ -455,14 +412,14 @@ def temperature_derivative(
     array([0., 0., 0.])
     """
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
-    with np.errstate(all="ignore"):
+    with array_api.quiet(xp):
         p = softmax(z, t, axis=axes, where=mask)
-        # From the logits: beside log p, the distances of a high temperature would be rounded off.
-        distance = array_api.distances(xp, z, t, mask, axes)
-        mean = xp.sum(p * distance, axis=axes, keepdims=True)
+        # From the logits: log p would have rounded off the quotients of a high temperature.
+        quotient = array_api.quotients(xp, z, t, mask, axes)
+        mean = xp.sum(p * quotient, axis=axes, keepdims=True)
         divisor = array_api.beside(xp, t, z)
         divisor = xp.where((divisor > 0) & (divisor < math.inf), divisor, 1.0)
-        result: Result = narrowed(xp, p * (mean - distance) / divisor, dtype)
+        result: Result = array_api.narrowed(xp, p * (mean - quotient) / divisor, dtype)
         return result
 
 
@@ -480,16 +437,7 @@ def _nats(
     return np, nats.squeeze(index), dtype, (z, mask, index)
 
 
-def _broadcasts(name: str, shape: tuple[int, ...], against: str, other: tuple[int, ...]) -> None:
-    try:
-        np.broadcast_shapes(shape, other)
-    except ValueError:
-        raise ValueError(
-            f"{name} must broadcast against {against} of shape {tuple(other)}, got {tuple(shape)}"
-        ) from None
-
-
 def _rounded(xp: Any, values: Any, dtype: Any) -> Result:  # noqa: ANN401 - of any library
-    result: Result = narrowed(xp, xp.asarray(values) if xp is np else values, dtype)
+    result: Result = array_api.narrowed(xp, xp.asarray(values) if xp is np else values, dtype)
     # [()] makes of an array without dimensions the scalar that NumPy's reductions give.
     return result[()] if xp is np else result

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from thermoscope.definition import real
+from thermoscope.arguments import real
 from thermoscope.kernels import array_api, thread_count
 
 if TYPE_CHECKING:

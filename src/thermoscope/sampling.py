@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.definition import check
+from thermoscope.arguments import ArgumentError, check, generator, size_of, whole
 from thermoscope.kernels import reference
 
-if TYPE_CHECKING:
-    from typing import SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["random_logits", "sample"]
 
-# Lanes, or draws, that are worked on at once. A power of two, as the tree needs it.
+# Entries, or draws, that are worked on at once. A power of two, as the tree needs it.
 BLOCK: Final = 1 << 16
 
 
@@ -34,44 +29,39 @@ def sample(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> NDArray[np.int64]:
-    """Draw lanes from the softmax of logits at a temperature, with replacement.
+    """Draw entries from the softmax of logits at a temperature, with replacement.
 
     Each draw walks down a binary tree of sums, and takes each turn with the probability of that
-    side, which is never a difference of running sums. So each lane has the chance that softmax
-    gives it, to a relative 1e-13 for all that is a normal double, however many lanes there are
-    and however small its chance is beside theirs. Only what rounds to 0 is never drawn.
+    side, which is never a difference of running sums. So each entry is drawn with the probability
+    that softmax gives it, to a relative 1e-13 for all that is a normal double, however many
+    entries there are and however small it is beside theirs. Only what rounds to 0 is never drawn.
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`. Any number of lanes.
-    temperature : array_like, optional
-        A number in [0, inf], or an array of them with size 1 along `axis`. At 0 the lanes that
-        tie for the maximum are drawn alike, at inf all that are not -inf.
+    logits, temperature, where
+        As for `softmax`. At T = 0 the entries that tie for the maximum are drawn alike.
     size : int or tuple of int, optional
-        How many draws of each slice. The default is one, without an axis of its own.
+        How many draws of each row. The default is one, without an axis of its own.
     rng : int or numpy.random.Generator, optional
         A seed, for the same draws at each call, or the generator to draw from. The default
         draws new ones.
     axis : int, optional
-        The axis whose lanes are the distribution.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False are never drawn.
+        The axis of the rows.
 
     Returns
     -------
     ndarray of int64, or int64
-        Indices along `axis`, of shape `size` followed by the shape of the slices, which is that
+        Indices along `axis`, of shape `size` followed by the shape of the rows, which is that
         of `logits` without `axis`: as `numpy.random.Generator.multivariate_normal` puts `size`
         before the shape of one draw.
 
     Raises
     ------
     TypeError
-        If an argument is of the wrong kind; see `softmax`.
+        As for `softmax`, or if `size` or `rng` are of a wrong type.
     ValueError
-        If a slice has no distribution (a NaN, no lane above -inf, none unmasked), or an
-        argument has the wrong value or shape; see `softmax`.
+        If a row has no distribution (a NaN, no entry above -inf, none unmasked), which
+        `ArgumentError.row` names, or as for `softmax`.
 
     See Also
     --------
@@ -79,8 +69,8 @@ def sample(
 
     Notes
     -----
-    Beside the logits and the draws, the tree of one slice (or of a block of short ones) is all
-    that is in memory: one float64 for each lane. A draw takes log2(lanes) turns.
+    Beside the logits and the draws, the tree of one row (or of a block of short ones) is all
+    that is in memory: one float64 for each entry. A draw takes log2(entries) turns.
 
     References
     ----------
@@ -99,27 +89,15 @@ def sample(
            [0, 2]])
     """
     z, t, mask, index, *_ = check(logits, temperature, axis, where)
-    try:
-        counts = () if size is None else size if isinstance(size, Sequence) else (size,)
-        shape = tuple(operator.index(n) for n in counts)
-    except TypeError:
-        raise TypeError(f"size must be an integer or a tuple of integers, got {size!r}") from None
-    if any(n < 0 for n in shape):
-        raise ValueError(f"size must be >= 0, got {size}")
-    try:
-        generator = np.random.default_rng(rng)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
-            f"rng must be a seed >= 0 or a numpy.random.Generator, got {rng!r}"
-        ) from None
+    shape, source = size_of(size), generator(rng)
     z = np.moveaxis(z, index, -1)
-    slices, lanes = z.shape[:-1], z.shape[-1]
-    rows = z.reshape(-1, lanes)
+    outer, entries = z.shape[:-1], z.shape[-1]
+    rows = z.reshape(-1, entries)
     temperatures = np.moveaxis(t, index, -1).reshape(-1, 1)
-    masks = None if mask is None else np.moveaxis(mask, index, -1).reshape(-1, lanes)
+    masks = None if mask is None else np.moveaxis(mask, index, -1).reshape(-1, entries)
 
     draws = np.empty((math.prod(shape), len(rows)), np.int64)
-    step = max(1, BLOCK // lanes)
+    step = max(1, BLOCK // entries)
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
         tree = np.empty(rows[block].shape)
@@ -128,76 +106,82 @@ def sample(
         )
         lacking = ~(tree.max(axis=-1) > 0)
         if lacking.any():
-            place = np.unravel_index(start + int(np.argmax(lacking)), slices) if slices else ()
-            raise ValueError(
-                "logits must have an unmasked lane above -inf and no NaN, got a slice without a "
-                f"distribution{f': {tuple(int(i) for i in place)}' if place else ''}"
+            row = start + int(np.argmax(lacking))
+            place = tuple(int(i) for i in np.unravel_index(row, outer)) if outer else ()
+            raise ArgumentError(
+                "logits",
+                "must have an unmasked entry above -inf and no NaN, got a row without a "
+                f"distribution{f': {place}' if place else ''}",
+                row,
             )
         # The sums of blocks stand where each block starts, and are a tree of their own.
-        for first in range(0, lanes, BLOCK):
-            _pair(tree[:, first : first + BLOCK])
-        _pair(tree[:, ::BLOCK])
+        for first in range(0, entries, BLOCK):
+            _build(tree[:, first : first + BLOCK])
+        _build(tree[:, ::BLOCK])
         many = max(1, BLOCK // len(tree))
         for first in range(0, len(draws), many):
             some = draws[first : first + many, block]
-            some[...] = _walk(tree, len(some), generator)
-    result: NDArray[np.int64] = draws.reshape((*shape, *slices))[()]
+            some[...] = _walk(tree, len(some), source)
+    result: NDArray[np.int64] = draws.reshape((*shape, *outer))[()]
     return result
 
 
-def _pair(tree: Array) -> None:
-    """Add neighbours, then pairs, then pairs of pairs along axis 1, and keep how each divides.
+def _build(tree: Array) -> None:
+    """Turn probabilities along axis 1 into a tree of sums, in place.
 
-    A sum takes the place of its left side, and the place of its right side takes the share of
-    the smaller side, negative if that is the left one: of the two shares, the one with digits.
+    Neighbours are added, then pairs, then pairs of pairs. A sum takes the place of its left side.
+    The place of its right side takes the fraction of the smaller side, negative if that is the
+    left one: of the two fractions, the one that keeps its digits.
     """
     step = 1
     while step < tree.shape[1]:
         right = tree[:, step :: 2 * step]
         left = tree[:, :: 2 * step][:, : right.shape[1]]
         total = left + right
-        with np.errstate(invalid="ignore"):  # nobody comes where both are 0
-            share = np.copysign(np.minimum(left, right) / total, left - right)
-        left[...], right[...] = total, share
+        with np.errstate(invalid="ignore"):  # no draw gets to where both are 0
+            fraction = np.copysign(np.minimum(left, right) / total, left - right)
+        left[...], right[...] = total, fraction
         step *= 2
 
 
-def _walk(tree: Array, count: int, generator: np.random.Generator) -> NDArray[np.int64]:
-    """Draw `count` lanes from the tree of each row."""
-    rows, lanes = tree.shape
-    lane = np.zeros((count, rows), np.int64)
-    step = 1 << (lanes - 1).bit_length()
+def _walk(tree: Array, count: int, source: np.random.Generator) -> NDArray[np.int64]:
+    """Draw `count` entries from the tree of each row."""
+    rows, entries = tree.shape
+    entry = np.zeros((count, rows), np.int64)
+    step = 1 << (entries - 1).bit_length()
     while step > 1:
         step //= 2
-        right = lane + step
-        share = tree[np.arange(rows), np.minimum(right, lanes - 1)]
-        smaller = _uniform(generator, share.shape) < np.abs(share)
-        lane = np.where((smaller != np.signbit(share)) & (right < lanes), right, lane)
-    return lane
+        right = entry + step
+        fraction = tree[np.arange(rows), np.minimum(right, entries - 1)]
+        smaller = _uniform(source, fraction.shape) < np.abs(fraction)
+        entry = np.where((smaller != np.signbit(fraction)) & (right < entries), right, entry)
+    return entry
 
 
-def _uniform(generator: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def _uniform(source: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw numbers from [0, 1) that have all of their digits, however small they are.
 
-    A generator gives multiples of 2**-53, of which few are as small as the share of a small
-    side. No share is above a half: below it the digits go on, with another such number.
+    A generator gives multiples of 2**-53, too coarse for the fraction of a small side. No
+    fraction is above a half: below that the digits go on, with another such number.
     """
-    uniform = generator.random(shape)
+    uniform = source.random(shape)
     small = uniform < 0.5
     if small.any():
-        uniform[small] += 2.0**-53 * _uniform(generator, (int(np.count_nonzero(small)),))
+        uniform[small] += 2.0**-53 * _uniform(source, (int(np.count_nonzero(small)),))
     return uniform
 
 
-def random_logits(n: int, seed: int | np.random.Generator | None = None) -> NDArray[np.float64]:
+def random_logits(
+    n: SupportsIndex, *, rng: int | np.random.Generator | None = None
+) -> NDArray[np.float64]:
     """Draw logits uniformly from [0, 1), as the lesson does.
 
     Parameters
     ----------
     n : int
         How many, at least 1.
-    seed : int or numpy.random.Generator, optional
-        For the same logits at each call. The default draws new ones.
+    rng : int or numpy.random.Generator, optional
+        As for `sample`.
 
     Returns
     -------
@@ -206,16 +190,13 @@ def random_logits(n: int, seed: int | np.random.Generator | None = None) -> NDAr
 
     Raises
     ------
-    ValueError
-        If `n` is less than 1.
+    TypeError, ValueError
+        If `n` is not a whole number of at least 1, or `rng` neither a seed nor a generator.
 
     Examples
     --------
     >>> import thermoscope as ts
-    >>> ts.random_logits(5, seed=0).round(3)
+    >>> ts.random_logits(5, rng=0).round(3)
     array([0.637, 0.27 , 0.041, 0.017, 0.813])
     """
-    count = operator.index(n)
-    if count < 1:
-        raise ValueError(f"n must be >= 1, got {n}")
-    return np.random.default_rng(seed).random(count)
+    return generator(rng).random(whole("n", n))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.calibration import fit_temperature
+from thermoscope.calibration import TemperatureFit, fit_temperature
 from thermoscope.definition import softmax
 
 try:
@@ -17,11 +18,6 @@ except ImportError as error:
     raise ImportError(
         'TemperatureScaler needs scikit-learn: pip install "thermoscope[sklearn]"'
     ) from error
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
-
-    from thermoscope.calibration import TemperatureFit
 
 __all__ = ["TemperatureScaler"]
 

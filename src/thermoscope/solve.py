@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable
+from typing import Any, Final, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope import measures
-from thermoscope.definition import check, log_softmax, real
+from thermoscope.arguments import ArgumentError, broadcasts, check, real
+from thermoscope.definition import log_softmax
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["temperature_for"]
 
-# Rows are solved together up to this many lanes.
+# Rows are solved together up to this many entries.
 BLOCK: Final = 1 << 18
-# Steps after which only halves are taken: no more than 63 of them are left.
+# Steps after which the bracket is only halved: no more than 63 halvings are left.
 PATIENCE: Final = 60
 
-# Each measure as nats that rise with the temperature, and its value for a number of equal lanes.
+# Each measure as nats that rise with the temperature, and its value for a number of equal entries.
 TO_NATS: Final[dict[str, Callable[[Array], Array]]] = {
     "entropy": lambda entropy: entropy,
     "perplexity": np.log,
     "top_probability": lambda probability: -np.log(probability),
 }
 OF_EQUAL: Final[dict[str, Callable[[float], float]]] = {
-    "entropy": lambda lanes: float(np.log(lanes)),
-    "perplexity": lambda lanes: lanes,
-    "top_probability": lambda lanes: 1 / lanes,
+    "entropy": lambda entries: float(np.log(entries)),
+    "perplexity": lambda entries: entries,
+    "top_probability": lambda entries: 1 / entries,
 }
 
 
@@ -54,36 +51,34 @@ def temperature_for(
 
     Parameters
     ----------
-    logits : array_like
-        Real numbers of any shape; see `softmax`.
+    logits, where
+        As for `softmax`.
     entropy : array_like, optional
         The wanted entropy in nats. Of the three wanted values one is given: a number, or an
-        array that broadcasts against the slices, whose shape is that of `logits` without `axis`.
+        array that broadcasts against the rows, whose shape is that of `logits` without `axis`.
     perplexity : array_like, optional
         The wanted perplexity.
     top_probability : array_like, optional
-        The wanted probability of the likeliest lane.
+        The wanted probability of the likeliest entry.
     axis : int, optional
-        The axis whose lanes are the distribution.
-    where : array_like of bool, optional
-        A mask that broadcasts against `logits`: lanes where it is False do not exist.
+        The axis of the rows.
 
     Returns
     -------
     ndarray of float64, or float64
-        The temperature for each slice, in [0, inf]: 0 or inf if the wanted value is what the
-        tied maxima alone or all lanes alike give, 1 if every temperature gives it (one lane,
-        lanes that are all equal, a maximum of +inf), NaN if no softmax is there (a NaN, no lane
-        above -inf, none unmasked). Where the answer is beyond the range of doubles, it is the
-        double that comes nearest to the wanted value.
+        The temperature for each row, in [0, inf]: 0 or inf if the wanted value is what the tied
+        maxima alone or all entries alike give, 1 if every temperature gives it (one entry,
+        entries that are all equal, a maximum of +inf), NaN if there is no softmax (a NaN, no
+        entry above -inf, none unmasked). Where the answer is beyond the range of doubles, it is
+        the double that comes nearest to the wanted value.
 
     Raises
     ------
     TypeError
-        If not exactly one value is wanted, or an argument is of the wrong kind; see `softmax`.
+        If not exactly one value is wanted, or as for `softmax`.
     ValueError
-        If no temperature gives the wanted value: the message has the range that is possible.
-        Also if an argument has the wrong value or shape; see `softmax`.
+        If no temperature gives the wanted value: the message has the range that is possible, and
+        `ArgumentError.row` the row. Also as for `softmax`.
 
     See Also
     --------
@@ -100,7 +95,7 @@ def temperature_for(
     all within ``4 eps (1 + nats)`` of it counts as the end. An end of 0 nats is exact.
 
     The bracket is [0, inf] and the method inverse quadratic interpolation, with halving where
-    that is not safe [1]_. Halves are halves of the doubles in the bracket, not of the distance.
+    that is not safe [1]_. A half has half of the doubles in the bracket, not half of its width.
 
     References
     ----------
@@ -146,21 +141,16 @@ def temperature_for(
     eps = float(np.finfo(dtype).eps)
     wanted = given_as.astype(np.float64)
     if np.isnan(wanted).any():
-        raise ValueError(f"{name} must be a number, got nan")
-    lanes = z.shape[-1]
-    try:
-        shape = np.broadcast_shapes(z.shape[:-1], wanted.shape)
-    except ValueError:
-        raise ValueError(
-            f"{name} must broadcast against slices of shape {z.shape[:-1]}, got {wanted.shape}"
-        ) from None
-    rows = np.broadcast_to(z, (*shape, lanes)).reshape(-1, lanes)
+        raise ArgumentError(name, "must be a number, got nan")
+    entries = z.shape[-1]
+    shape = broadcasts(name, wanted.shape, "rows", z.shape[:-1])
+    rows = np.broadcast_to(z, (*shape, entries)).reshape(-1, entries)
     if mask is not None:
-        mask = np.broadcast_to(np.moveaxis(mask, index, -1), (*shape, lanes)).reshape(-1, lanes)
+        mask = np.broadcast_to(np.moveaxis(mask, index, -1), (*shape, entries)).reshape(-1, entries)
     wanted = np.broadcast_to(wanted, shape).reshape(-1)
 
     result = np.empty(len(rows))
-    step = max(1, BLOCK // lanes)
+    step = max(1, BLOCK // entries)
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
         part = rows[block].astype(np.float64)
@@ -177,12 +167,15 @@ def temperature_for(
         there = top > -np.inf
         impossible = there & ~((goal >= low - low_slack) & (goal <= high + high_slack))
         if impossible.any():
-            row = int(np.argmax(impossible))
-            zero, infinite = (OF_EQUAL[name](count[row].item()) for count in (first, last))
-            place = tuple(int(i) for i in np.unravel_index(start + row, shape)) if shape else ()
-            raise ValueError(
-                f"{name} must be between {zero} at T = 0 and {infinite} at T = inf"
-                f"{f' for slice {place}' if place else ''}, got {wanted[start + row]}"
+            at = int(np.argmax(impossible))
+            zero, infinite = (OF_EQUAL[name](count[at].item()) for count in (first, last))
+            row = start + at
+            place = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
+            raise ArgumentError(
+                name,
+                f"must be between {zero} at T = 0 and {infinite} at T = inf"
+                f"{f' for row {place}' if place else ''}, got {wanted[row]}",
+                row,
             )
         found = np.where(goal <= low + low_slack, 0.0, np.inf)
         found[low == high] = 1.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from thermoscope.arguments import temperatures_of
 from thermoscope.calibration import curve_of, curve_sums, moments
 from thermoscope.rows import passes
 
@@ -84,9 +84,7 @@ def sweep(
     >>> found.perplexity.round(3), found.top_probability.round(3)
     (array([1.574, 2.332, 3.   ]), array([0.864, 0.659, 0.337]))
     """
-    t = np.array(temperatures, float)
-    if t.ndim != 1 or not t.size or not ((t > 0) & (t < math.inf)).all():
-        raise ValueError(f"temperatures must be a row of finite numbers > 0, got {t.tolist()}")
+    t = temperatures_of(temperatures)
     known = False
 
     def pairs() -> Iterator[tuple[Any, Any]]:

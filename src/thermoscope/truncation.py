@@ -9,24 +9,21 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.definition import check, log_softmax, softmax
+from thermoscope.arguments import check
+from thermoscope.definition import log_softmax, softmax
 from thermoscope.measures import entropy
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    Array = NDArray[np.float64]
-    Lanes = NDArray[np.bool_]
-    # Of logits and a temperature with the lanes last, the lanes that are left, and a parameter.
-    Step = Callable[..., Lanes]
+Array = NDArray[np.float64]
+Lanes = NDArray[np.bool_]
+# Of logits and a temperature with the lanes last, the lanes that are left, and a parameter.
+Step = Callable[..., Lanes]
 
 __all__ = ["epsilon", "eta", "min_p", "top_k", "top_n_sigma", "top_p", "truncate", "typical_p"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from functools import partial
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from thermoscope.arguments import applied_temperature_of
 from thermoscope.data.content import Array, Table, Text, held
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import naming
@@ -115,7 +115,7 @@ def open_logits(
     [[0.864 0.117 0.019]
      [0.007 0.99  0.004]]
     """
-    _check_applied(applied_temperature)
+    applied_temperature = applied_temperature_of(applied_temperature)
     options = {
         "columns": columns,
         "target_column": target_column,
@@ -234,7 +234,7 @@ def parse_logits(
     >>> parse_logits("2, 1.5, -inf").values
     array([[ 2. ,  1.5, -inf]])
     """
-    _check_applied(applied_temperature)
+    applied_temperature = applied_temperature_of(applied_temperature)
     data = text.encode() if isinstance(text, str) else text
     with naming(source):
         return _dataset(
@@ -460,11 +460,6 @@ def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
     }
     labels = row_labels[0] if len(positions) == 1 else None
     return Found(held(array, labels), notes=responses.notes), known
-
-
-def _check_applied(temperature: float | None) -> None:
-    if temperature is not None and not 0 < temperature < math.inf:
-        raise ValueError(f"applied_temperature must be a finite number > 0, got {temperature}")
 
 
 def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray[np.int64]:

@@ -11,18 +11,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
+from thermoscope.arguments import ArgumentError, labels_of, one_row, one_temperature, writable
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
-from thermoscope.state import (
-    State,
-    validate_labels,
-    validate_logits,
-    validate_temperature,
-    writable,
-)
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -128,7 +123,7 @@ row=1, target=0)
         self._data = data
         if isinstance(data, Dataset) and labels is None:
             labels = data.labels
-        self._labels = validate_labels(labels, self._size)
+        self._labels = labels_of(labels, self._size)
         self._targets = None if targets is None else _classes(targets, self.count, self._size)
         given = data.source if isinstance(data, Dataset) else "given"
         self.source = writable(source or given)
@@ -147,19 +142,19 @@ row=1, target=0)
         ValueError
             If there is no such row, or `temperature` is negative or NaN.
         """
-        labels, value = self._labels, validate_temperature(temperature)
+        labels, value = self._labels, one_temperature(temperature)
         if isinstance(self._data, Dataset):
             with self._told(f"row {row}"):
                 found = self._data.row(row)
                 if labels is None or len(labels) != found.entries:
                     own = found.labels if labels is None else labels
-                    labels = validate_labels(own, found.entries)
-                logits = validate_logits(found)
+                    labels = labels_of(own, found.entries)
+                logits = one_row("logits", found)
         elif 0 <= row < self.count:
             with self._told(f"row {row}"):
-                logits = validate_logits(self._data[row])
+                logits = one_row("logits", self._data[row])
                 if logits.size != self._size:
-                    raise ValueError(f"logits must be {self._size}, got {logits.size}")
+                    raise ArgumentError("logits", f"must be {self._size}, got {logits.size}")
         else:
             raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
         target = None if self._targets is None else int(self._targets[row])
@@ -245,6 +240,8 @@ row=1, target=0)
             yield
         except FileError:
             raise
+        except ArgumentError as error:
+            raise RowError(f"{self.source}: cannot read {what}: {error}") from error
         except Exception as error:
             reason = " ".join("".join(traceback.format_exception_only(error)).split())
             raise RowError(f"{self.source}: cannot read {what}: {reason}") from error

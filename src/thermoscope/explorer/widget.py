@@ -8,23 +8,20 @@ import io
 import math
 import operator
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from thermoscope.arguments import labels_of, one_row, one_temperature, writable
 from thermoscope.definition import softmax
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.rows import RowSource, has_rows
 from thermoscope.sampling import random_logits
-from thermoscope.state import (
-    State,
-    validate_labels,
-    validate_logits,
-    validate_temperature,
-    writable,
-)
+from thermoscope.state import State
 
 try:
     import anywidget
@@ -34,11 +31,6 @@ except ImportError as error:
     raise ImportError(
         'the explorer in a notebook needs anywidget: pip install "thermoscope[notebook]"'
     ) from error
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
 __all__ = ["Explorer", "explore"]
 
@@ -60,7 +52,7 @@ class _Logits(TraitType):  # type: ignore[type-arg]
 
     def validate(self, _obj: Explorer, value: object) -> NDArray[np.float64]:
         try:
-            return validate_logits(value)
+            return one_row("logits", value)
         except (TypeError, ValueError) as error:
             raise TraitError(str(error)) from error
 
@@ -98,7 +90,7 @@ class _Labels(TraitType):  # type: ignore[type-arg]
 
     def validate(self, _obj: Explorer, value: object) -> tuple[str, ...] | None:
         try:
-            return validate_labels(value)
+            return labels_of(value)
         except TypeError as error:
             raise TraitError(str(error)) from error
 
@@ -109,7 +101,7 @@ class _Temperature(TraitType):  # type: ignore[type-arg]
 
     def validate(self, _obj: Explorer, value: object) -> float:
         try:
-            return validate_temperature(value)
+            return one_temperature(value)
         except (TypeError, ValueError) as error:
             raise TraitError(str(error)) from error
 
@@ -157,6 +149,10 @@ def _logits_from_json(buffer: bytes | memoryview, _widget: Explorer) -> NDArray[
 
 def _temperature_to_json(temperature: float, _widget: Explorer) -> float | str:
     return "inf" if math.isinf(temperature) else temperature
+
+
+def _temperature_from_json(value: object, _widget: Explorer) -> Any:  # noqa: ANN401
+    return math.inf if value == "inf" else value
 
 
 class Explorer(anywidget.AnyWidget):
@@ -212,7 +208,9 @@ class Explorer(anywidget.AnyWidget):
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
-    temperature = _Temperature().tag(sync=True, to_json=_temperature_to_json)
+    temperature = _Temperature().tag(
+        sync=True, to_json=_temperature_to_json, from_json=_temperature_from_json
+    )
     source = Unicode(None, allow_none=True).tag(sync=True)
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
@@ -286,7 +284,7 @@ class Explorer(anywidget.AnyWidget):
     @validate("labels")
     def _one_label_for_each_logit(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
         try:
-            return validate_labels(proposal["value"], self.logits.size)
+            return labels_of(proposal["value"], self.logits.size)
         except ValueError as error:
             raise TraitError(str(error)) from error
 
@@ -320,11 +318,11 @@ class Explorer(anywidget.AnyWidget):
         try:
             size = self.logits.size
             if "logits" in sync_data:
-                size = validate_logits(_logits_from_json(sync_data["logits"], self)).size
+                size = one_row("logits", _logits_from_json(sync_data["logits"], self)).size
             if "logits" in sync_data or "labels" in sync_data:
-                validate_labels(sync_data.get("labels", self.labels), size)
+                labels_of(sync_data.get("labels", self.labels), size)
             if "temperature" in sync_data:
-                validate_temperature(sync_data["temperature"])
+                one_temperature(_temperature_from_json(sync_data["temperature"], self))
             if not isinstance(sync_data.get("source"), (str, type(None))):
                 raise TypeError("source must be a string or None")  # noqa: TRY301
             row = self.traits()["row"].validate(self, sync_data.get("row"))

@@ -1,7 +1,8 @@
-"""How the definition is computed: one module for each way, and the rule that chooses one.
+"""The kernels, one module each, and the rule that chooses one.
 
-The native kernel computes NumPy arrays where it was built and the processor has what it needs;
-else the reference kernel does, which needs NumPy alone and gives the same results to 2 ulp.
+NumPy arrays go to the native kernel where it was built and the processor supports it, else to the
+reference kernel, which needs only NumPy and gives the same results to 2 ulp. Arrays of other
+libraries go to `array_api`.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def available() -> tuple[Kernel, ...]:
 
 
 def choose() -> Any:  # noqa: ANN401 - a module or an object, with the same functions
-    """Return the kernel for NumPy arrays: the best one, or inside of `use` the one it names."""
+    """Return the kernel for NumPy arrays: the best one, or the one that `use` names."""
     name = _kernel.get()
     if name == "reference" or native.MODULE is None:
         return reference
@@ -85,7 +86,7 @@ def choose() -> Any:  # noqa: ANN401 - a module or an object, with the same func
 
 @contextmanager
 def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[None]:
-    """Compute with one kernel, or on a number of threads, inside of a ``with`` block.
+    """Compute with one kernel, or on a number of threads, inside a ``with`` block.
 
     Parameters
     ----------
@@ -118,7 +119,7 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
         _kernel.set(kernel or _kernel.get()),
         _threads.set(threads or _threads.get()),
     )
-    # The fast path has no time to look at the context: it steps aside.
+    # Reading a context variable would slow the fast path down: it is switched off instead.
     if native.MODULE:
         native.MODULE.suspend(1)
     try:
@@ -131,7 +132,7 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
 
 
 def _check(name: str) -> None:
-    """Raise an error if a kernel does not exist or does not run."""
+    """Raise an error if there is no such kernel or it does not run here."""
     known = {kernel.name: kernel for kernel in available()}
     native_runs = native.MODULE is not None
     if (name in known and known[name].runs) or (name == "native" and native_runs):

@@ -1,23 +1,24 @@
 """The definition on the arrays of other libraries, in the array API standard alone.
 
-One graph of standard operations serves PyTorch, JAX, CuPy, Dask and whatever else keeps to the
-standard: there is no branch on a value, so it can be traced and stay lazy, and every value in it
-is finite, so it can be differentiated. Lanes that must not count (masked, -inf, too far below the
-maximum for the quotient to be a number, not tied where ties share) are told apart by one
-comparison with a threshold of their slice. From there on they hold 0, so that no 0 * inf arises
-in a gradient, and no overflow on the way.
+One graph of standard operations serves PyTorch, JAX, CuPy, Dask and every other library that
+keeps to the standard. It has no branch on a value, so it can be traced and stay lazy, and every
+value in it is finite, so it can be differentiated. One comparison with a threshold for each row
+separates the live entries from the others: those that are masked, -inf, so far below the maximum
+that the quotient is not a number, or not tied where ties share. From there on the others hold 0,
+so that nothing overflows on the way and no 0 * inf arises in a gradient.
 
-The functions take what `thermoscope.definition` has checked: logits in the precision in which it
-is computed, a temperature that broadcasts against them, a mask or None; `axes` are the axes of
-the lanes, counted from the last.
+The functions take what `thermoscope.arguments` has checked: logits in the precision in which it
+is computed, a temperature that broadcasts against them, a mask or None, and the axes of the rows,
+counted from the last.
 """
 
 from __future__ import annotations
 
 import math
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from types import NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -31,28 +32,34 @@ if TYPE_CHECKING:
 __all__ = [
     "astype",
     "beside",
-    "distances",
+    "entries_last",
     "entropy",
     "foreign",
-    "lanes_last",
     "log_softmax",
     "namespace",
+    "narrowed",
+    "quiet",
+    "quotients",
     "softmax",
     "some",
     "to_numpy",
+    "widest",
 ]
+
+# exp(-VANISHING) is 0 in every float.
+VANISHING: Final = 746.0
 
 _OWN = frozenset({NoneType, bool, float, int, list, np.float64, np.ndarray, str, tuple})
 
 
 def foreign(*values: object) -> bool:
-    """Return whether any of the values is an array of another library than NumPy."""
-    # The types alone tell nearly always: a call on ten numbers must not pay for more.
+    """Whether any of the values is an array of another library than NumPy."""
+    # The types decide nearly always, and quickly: a call on ten numbers must not pay for more.
     return not _OWN.issuperset(map(type, values)) and any(map(_is_foreign, values))
 
 
 def to_numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
-    """Return an array as NumPy's, wherever it lives; bfloat16 of PyTorch as float32."""
+    """Return an array as NumPy's, from any device; bfloat16 of PyTorch becomes float32."""
     if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
         array = array.detach().cpu()
         if str(array.dtype) == "torch.bfloat16":
@@ -69,9 +76,10 @@ def _is_foreign(value: object) -> bool:
 
 
 def namespace(*values: object) -> tuple[Namespace, dict[str, Any]]:
-    """Return the standard's functions for the library of the values, and where new arrays go.
+    """Return the standard's functions for the library of the values, and the device to create on.
 
-    NumPy's arrays and plain numbers go along with any library.
+    NumPy's arrays and plain numbers can be mixed with any library. The device is a dictionary of
+    keywords for functions that create arrays.
     """
     others = [value for value in values if _is_foreign(value)]
     if not others:
@@ -85,16 +93,16 @@ def namespace(*values: object) -> tuple[Namespace, dict[str, Any]]:
         raise TypeError(
             f"the arrays must be of one library, besides NumPy's, got {' and '.join(kinds)}"
         ) from None
-    # JAX and Dask place their arrays themselves, and a tracer has no device.
+    # JAX and Dask place arrays on their own, and a tracer has no device.
     placed = not (compat.is_jax_array(others[0]) or compat.is_dask_array(others[0]))
     return xp, {"device": compat.device(others[0])} if placed else {}
 
 
 def visible(array: Array) -> bool:
-    """Return whether a look at an array's values neither computes them nor waits for a device."""
+    """Whether an array's values can be read without computing them or waiting for a device."""
     if isinstance(array, (np.ndarray, np.generic)):
         return True
-    import array_api_compat as compat  # noqa: PLC0415 - likewise
+    import array_api_compat as compat  # noqa: PLC0415 - as above
 
     if compat.is_torch_array(array):
         torch = sys.modules["torch"]
@@ -103,11 +111,11 @@ def visible(array: Array) -> bool:
 
 
 def some(condition: Array) -> bool:
-    """Return whether a condition holds anywhere, or False where there is nothing to look at."""
+    """Whether a condition holds anywhere; False where its values can't be read."""
     try:
         return visible(condition) and bool(namespace(condition)[0].any(condition))
     except (TypeError, RuntimeError):
-        # What a tracer of JAX and a batch in PyTorch's vmap answer.
+        # A tracer of JAX and a batch of PyTorch's vmap raise these.
         return False
 
 
@@ -119,9 +127,9 @@ def softmax(
     axes: tuple[int, ...],
 ) -> Array:
     """Return softmax(logits / temperature) along `axes`."""
-    lanes = _lanes(xp, logits, temperature, where, axes)
-    total = xp.sum(lanes.weight, axis=axes, keepdims=True)
-    value = lanes.weight / xp.where(lanes.defined, total, math.nan)
+    rows = _rows(xp, logits, temperature, where, axes, vanishing=False)
+    total = xp.sum(rows.exp_z, axis=axes, keepdims=True)
+    value = rows.exp_z / xp.where(rows.defined, total, math.nan)
     return value if where is None else xp.where(where, value, 0.0)
 
 
@@ -133,10 +141,10 @@ def log_softmax(
     axes: tuple[int, ...],
 ) -> Array:
     """Return log(softmax(logits / temperature)) along `axes`."""
-    lanes = _lanes(xp, logits, temperature, where, axes)
-    value = lanes.quotient - _log_total(xp, lanes, axes)
-    nothing = xp.full_like(lanes.maximum, -math.inf)
-    value = xp.where(lanes.live, value, xp.where(lanes.defined, nothing, math.nan))
+    rows = _rows(xp, logits, temperature, where, axes)
+    value = rows.quotient - _log_total(xp, rows, axes)
+    nothing = xp.full_like(rows.maximum, -math.inf)
+    value = xp.where(rows.live, value, xp.where(rows.defined, nothing, math.nan))
     return value if where is None else xp.where(where, value, -math.inf)
 
 
@@ -148,37 +156,37 @@ def entropy(
     axes: tuple[int, ...],
 ) -> Array:
     """Return the entropy in nats along `axes`, which stay with size 1."""
-    lanes = _lanes(xp, logits, temperature, where, axes)
-    total = xp.sum(lanes.weight, axis=axes, keepdims=True)
-    moment = xp.sum(lanes.weight * lanes.quotient, axis=axes, keepdims=True)
+    rows = _rows(xp, logits, temperature, where, axes, vanishing=False)
+    total = xp.sum(rows.exp_z, axis=axes, keepdims=True)
+    moment = xp.sum(rows.exp_z * rows.quotient, axis=axes, keepdims=True)
     # log total - sum of p (z - max) / T: no term is negative, so nothing cancels.
-    value = _log_total(xp, lanes, axes) - moment / xp.where(lanes.defined, total, math.nan)
+    value = _log_total(xp, rows, axes) - moment / xp.where(rows.defined, total, math.nan)
     if where is None:
         return value
-    where = xp.broadcast_to(where, lanes.live.shape)
+    where = xp.broadcast_to(where, rows.live.shape)
     return xp.where(xp.any(where, axis=axes, keepdims=True), value, 0.0)
 
 
-def distances(
+def quotients(
     xp: Namespace,
     logits: Array,
     temperature: Array | float,
     where: Array | None,
     axes: tuple[int, ...],
 ) -> Array:
-    """Return (z - max z) / T along `axes`, 0 in the lanes and slices where it says nothing."""
-    return _lanes(xp, logits, temperature, where, axes).quotient
+    """Return (z - max z) / T along `axes`, 0 for the entries and rows that have none."""
+    return _rows(xp, logits, temperature, where, axes).quotient
 
 
 def beside(xp: Namespace, temperature: Array | float, logits: Array) -> Array:
-    """Return a temperature as an array that goes with the logits."""
+    """Return a temperature as an array of the dtype, library and device of the logits."""
     if not isinstance(temperature, float):
         return temperature
     limits = xp.finfo(logits.dtype)
     if temperature > float(limits.max):
         temperature = math.inf
-    # XLA counts numbers below the smallest normal one as 0 where it computes, but not where it
-    # folds constants, and 0 / 0 comes of both.
+    # XLA counts numbers below the smallest normal one as 0 when it computes, but not when it
+    # folds constants, and the two together give 0 / 0.
     elif temperature < float(limits.smallest_normal) and _is_jax(logits):
         temperature = 0.0
     return xp.asarray(temperature, dtype=logits.dtype, **namespace(logits)[1])
@@ -189,38 +197,64 @@ def astype(xp: Namespace, array: Array, dtype: Any) -> Array:  # noqa: ANN401
     return array.astype(dtype) if xp is np else xp.astype(array, dtype)
 
 
-def lanes_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
+def quiet(xp: Namespace) -> AbstractContextManager[object]:
+    """Return a context in which no library warns of an overflow or a NaN; only NumPy does."""
+    return np.errstate(all="ignore") if xp is np else nullcontext()
+
+
+def widest(xp: Namespace, place: dict[str, Any]) -> Any:  # noqa: ANN401 - a dtype
+    """Return the widest float of a device, float64 or float32; `place` is from `namespace`."""
+    floats = xp.__array_namespace_info__().dtypes(kind="real floating", **place)
+    return floats.get("float64", floats["float32"])
+
+
+def narrowed(xp: Namespace, values: Array, dtype: Any) -> Array:  # noqa: ANN401 - a dtype
+    """Round values to a dtype, without a warning where they are beyond its range."""
+    if values.dtype == dtype:
+        return values
+    if xp is np:
+        with np.errstate(over="ignore"):
+            return values.astype(dtype)
+    largest = float(xp.finfo(dtype).max)
+    values = xp.where(values < -largest, -math.inf, values)
+    return xp.astype(xp.where(values > largest, math.inf, values), dtype)
+
+
+def entries_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
     """Move `axes` to the end and make one axis of them."""
     kept = array.ndim - len(axes)
     moved = xp.moveaxis(array, axes, tuple(range(kept, array.ndim)))
     return xp.reshape(moved, (*moved.shape[:kept], math.prod(moved.shape[kept:])))
 
 
-class _Lanes(NamedTuple):
-    """The lanes, and of each slice what its lanes have in common."""
+class _Rows(NamedTuple):
+    """The entries of rows, and what those of one row have in common."""
 
-    quotient: Array  # (z - max z) / T, 0 where a lane does not count or shares equally
-    live: Array  # which lanes have weight
-    weight: Array  # exp(quotient), 0 in lanes that are not live
-    maximum: Array
-    defined: Array  # which slices are not NaN by definition
+    quotient: Array  # (z - max z) / T, 0 for entries that are not live or share equally
+    live: Array  # which entries have a probability above 0
+    exp_z: Array  # exp(quotient), 0 for entries that are not live
+    maximum: Array  # for each row
+    defined: Array  # which rows are not NaN by definition
 
 
-def _lanes(
+def _rows(
     xp: Namespace,
     logits: Array,
     temperature: Array | float,
     where: Array | None,
     axes: tuple[int, ...],
-) -> _Lanes:
+    *,
+    vanishing: bool = True,
+) -> _Rows:
+    """Return the entries of rows; those whose exp rounds to 0 are live only if `vanishing`."""
     largest, eps = float(xp.finfo(logits.dtype).max), float(xp.finfo(logits.dtype).eps)
-    # Of a plain number nobody asks for the derivative.
+    # A plain number has no derivative.
     fixed = isinstance(temperature, float)
     t = beside(xp, temperature, logits)
     z = logits if where is None else xp.where(where, logits, -math.inf)
     if not fixed or temperature > 1:
-        # At T > 1 a difference that overflows may still count; a power of two costs no accuracy.
-        # At T <= 1 its quotient overflows as well, and the small logits keep all of their bits.
+        # At T > 1 a difference may overflow whose quotient does not: a power of two prevents it
+        # without rounding. At T <= 1 the quotient overflows too, and small logits keep their bits.
         shrink = xp.where(t > 1, xp.full_like(t, 2.0**-10), 1.0)
         z, t = z * shrink, t * shrink
     # The result does not depend on the maximum, so neither does its derivative.
@@ -232,32 +266,39 @@ def _lanes(
     top = xp.where(computed, maximum, 0.0)
     t = xp.where(computed, t, 1.0)
     divisor = _constant(t)
-    # The lanes whose quotient is a number: z >= top - reach, where nothing may overflow.
+    # Entries have a finite quotient where z >= top - reach; none of these terms may overflow.
     reach = xp.where(divisor < 1, divisor, 1.0) * (largest * (1 - 2 * eps))
     reach = xp.where(divisor < 1, reach, largest)
+    if not vanishing:
+        # Their derivatives are 0 times what may overflow: a quotient divided by T, and by T again.
+        near = xp.where(computed, divisor * VANISHING, largest)
+        reach = xp.minimum(reach, near)
     threshold = xp.maximum(top, reach - largest) - reach
+    # By rounding it may be -inf, which would let entries of -inf in.
+    threshold = xp.where(threshold > -largest, threshold, -largest)
     threshold = xp.where(winners, maximum, threshold)
     live = z >= xp.where(defined, threshold, math.nan)
     quotient = (xp.where(live & computed, z, top) - top) / divisor
     if not fixed:
-        # 1 in value: it carries the derivative by T as -quotient / T, whose quotient is finite.
-        # That of z / T is -z / T**2, where either factor may overflow, and 0 * inf is NaN.
+        # t / divisor is 1; its derivative by T gives -quotient / T, where everything is finite.
+        # The derivative of z / T is -z / T**2, where either factor may overflow, and 0 * inf is
+        # NaN.
         quotient = quotient / (t / divisor)
-    weight = xp.where(live, xp.exp(quotient), 0.0)
-    return _Lanes(quotient, live, weight, maximum, defined)
+    exp_z = xp.where(live, xp.exp(quotient), 0.0)
+    return _Rows(quotient, live, exp_z, maximum, defined)
 
 
-def _log_total(xp: Namespace, lanes: _Lanes, axes: tuple[int, ...]) -> Array:
-    """Return the logarithm of the sum of the weights.
+def _log_total(xp: Namespace, rows: _Rows, axes: tuple[int, ...]) -> Array:
+    """Return the logarithm of the sum of exp_z.
 
-    The lanes of the maximum weigh 1 each. They are counted, not summed: what the other lanes add
-    to them may be far below 1, and log1p wants it unrounded.
+    exp_z is 1 at the maximum. Those entries are counted, not summed: what the others add may be
+    far below 1, and log1p takes it unrounded.
     """
-    top = xp.astype(lanes.live & (lanes.quotient == 0), lanes.weight.dtype)
+    top = xp.astype(rows.live & (rows.quotient == 0), rows.exp_z.dtype)
     count = xp.sum(top, axis=axes, keepdims=True)
-    rest = xp.sum(lanes.weight - top, axis=axes, keepdims=True)
-    value = xp.log1p(xp.where(lanes.defined, count - 1 + rest, 0.0))
-    return xp.where(lanes.defined, value, math.nan)
+    rest = xp.sum(rows.exp_z - top, axis=axes, keepdims=True)
+    value = xp.log1p(xp.where(rows.defined, count - 1 + rest, 0.0))
+    return xp.where(rows.defined, value, math.nan)
 
 
 def _constant(array: Array) -> Array:

@@ -1,9 +1,9 @@
-"""Memory for large results: that of an earlier one, where it is free again.
+"""Memory for large results, reused from an earlier result that was freed.
 
-New memory comes from the system page by page, each of which it clears first: of a result of 200 MB
-that takes as long as to compute it. C libraries keep what is freed below some size, 32 MB with
-glibc, and give back at once what is larger. The last one of those is kept here for the next result,
-and the system is told that it may have it: it takes it when it needs memory.
+The system hands out new memory page by page and clears each page first: for a result of 200 MB
+that takes as long as the computation. C libraries keep freed memory below some size (32 MB with
+glibc) and give larger blocks back to the system at once. The last large block is kept here for
+the next result. It is marked as free, so that the system takes it when it needs memory.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 __all__ = ["LARGE", "empty"]
 
-# Results of so many bytes and more come from here.
+# The smallest result, in bytes, that comes from here.
 LARGE: Final = 1 << 25
-# In memory of up to so many times their size.
+# A block is reused for a result of at least 1 / SLACK of its size.
 SLACK: Final = 2
 
-# At most one. Its methods are atomic, and `append` drops what there was.
+# The kept block, if any. The methods of a deque are atomic, and `append` drops the old block.
 _spare: deque[mmap.mmap] = deque(maxlen=1)
 
 
 class _Lease:
-    """What an array and all views of it keep alive: memory, which the last of them leaves."""
+    """Owner of a block, kept alive by an array and its views; the last of them frees it."""
 
-    # Names of its own: those of a module may be gone when the interpreter ends.
+    # Class attributes: the names of a module may be gone when the interpreter ends.
     _spare = _spare
     _free: int = getattr(mmap, "MADV_FREE", -1)
 
@@ -49,13 +49,13 @@ class _Lease:
     def __del__(self) -> None:
         try:
             self._memory.madvise(self._free)
-        except OSError:  # a system that can't take it when it needs it gets it now
+        except OSError:  # the system can't take it back later, so it is given back now
             return
         self._spare.append(self._memory)
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Return an array of no particular numbers, as `numpy.empty` does."""
+    """Return an uninitialised array, as `numpy.empty` does."""
     size = math.prod(shape) * dtype.itemsize
     if size < LARGE or _Lease._free < 0:  # noqa: SLF001 - Windows
         return np.empty(shape, dtype)
@@ -74,6 +74,6 @@ def _new(size: int) -> mmap.mmap:
         memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     except OSError as error:
         raise MemoryError(f"there is no room for a result of {size:,} bytes") from error
-    with contextlib.suppress(AttributeError, OSError):  # of systems that don't have such pages
+    with contextlib.suppress(AttributeError, OSError):  # a system without huge pages
         memory.madvise(mmap.MADV_HUGEPAGE)
     return memory

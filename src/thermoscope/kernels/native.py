@@ -1,9 +1,9 @@
 """The native kernel, in C++17 (`native/`): one read and one write per element, SIMD, threads.
 
-It takes C-contiguous arrays of float32 and float64 in the machine's byte order as they are, all
-others and masks by a copy of some rows at a time. Rows that it marks as unsupported (T = 0 or inf,
-a maximum that is not finite, a NaN, magnitudes that would overflow on the way) fall back to the
-reference kernel, which has the rules for all edges.
+It works on C-contiguous arrays of float32 and float64 in the machine's byte order in place. Other
+arrays, and masked ones, are copied some rows at a time. Rows that it marks as unsupported (T = 0
+or inf, a maximum that is not finite, a NaN, magnitudes that would overflow on the way) fall back
+to the reference kernel, which has the rules for all edges.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODULE", "REASON", "Native", "configure"]
 
-# Elements that are copied at a time where rows need a copy: the copy stays in a cache.
+# Entries that are copied at a time where rows need a copy, so that the copy stays in a cache.
 PIECE: Final = 1 << 16
 # At least this many columns need no copy; fewer would not fill a register.
 SIDE_BY_SIDE: Final = 16
@@ -73,8 +73,8 @@ MODULE, REASON = _load()
 
 
 def configure(threads: int) -> None:
-    """Tell the module's fast path what it needs to know."""
-    assert MODULE is not None  # noqa: S101 - the caller has looked
+    """Give the module's fast path the objects and numbers that it uses."""
+    assert MODULE is not None  # noqa: S101 - the caller has checked
     MODULE.configure(
         np.ndarray,
         np.empty,
@@ -144,7 +144,7 @@ class Native(NamedTuple):
         if not out.size:
             return
         if out.shape[axis] == 1:
-            # One entry alone has exactly 1, which exp_z over a total kept unrounded may miss.
+            # The only entry has exactly 1; exp_z over the unrounded total may miss that.
             refer = reference.log_softmax if log else reference.softmax
             refer(logits, temperature, where, axis, out)
             return
@@ -178,7 +178,7 @@ class Native(NamedTuple):
             _refer(np.moveaxis(z, along, -1), t, np.moveaxis(out, along, -1), marks, log=log)
 
     def _piece(self, z: Array, t: Array, mask: Mask | None, out: Array, *, log: bool) -> None:
-        """Work rows of any layout and dtype, their entries on axis 0, by a C-contiguous copy."""
+        """Compute rows of any layout and dtype, entries on axis 0, in a C-contiguous copy."""
         entries, *rest = z.shape
         wide = out.dtype.kind == "f" and out.dtype.itemsize == 8
         rows = np.empty((math.prod(rest), entries), np.float64 if wide else np.float32)

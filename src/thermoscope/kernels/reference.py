@@ -12,7 +12,7 @@ polynomial (Tang). Sums are exact in their leading bits (ExtractVector). So a re
 
 exp_z is held times 2**512, so that what is subnormal is rounded to it once, at the end.
 
-The functions take arrays that `thermoscope.definition` has checked and broadcast: logits of any
+The functions take arrays that `thermoscope.arguments` has checked and broadcast: logits of any
 strides and byte order, a temperature of size 1 along `axis`, a mask or None. `out` may be the
 logits.
 
