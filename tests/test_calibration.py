@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from scipy import optimize, stats
 
 import thermoscope as ts
-from thermoscope import kernels, rows
+from thermoscope import kernels
 from thermoscope.kernels import reference
+from thermoscope.passes import local, rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,11 +36,11 @@ def cifar() -> tuple[np.ndarray, np.ndarray]:
 
 
 def drawn(
-    seed: int, n: int = 200, lanes: int = 5, temperature: float = 1.7
+    seed: int, n: int = 200, classes: int = 5, temperature: float = 1.7
 ) -> tuple[np.ndarray, np.ndarray]:
     """Logits, and targets drawn from their softmax at a temperature."""
     draw = np.random.default_rng(seed)
-    logits = draw.normal(0, 2, (n, lanes))
+    logits = draw.normal(0, 2, (n, classes))
     return logits, ts.sample(logits, temperature, rng=draw)
 
 
@@ -143,7 +144,7 @@ def test_exact_arithmetic_has_its_minimum_there(seed: int) -> None:
 )
 def test_scipy_finds_no_better_one_from_any_scale(seed: int, scale: float) -> None:
     """Newton's method may not diverge, nor overflow, wherever T = 1 lies."""
-    logits, targets = drawn(seed, n=40, lanes=3)
+    logits, targets = drawn(seed, n=40, classes=3)
     fit = ts.fit_temperature(logits * scale, targets)
 
     def nll(log_t: float) -> float:
@@ -199,7 +200,7 @@ def test_the_order_of_rows_and_of_classes_and_the_unit_do_not_matter(seed: int) 
 def test_the_kernel_moves_a_fit_by_no_more_than_documented(
     kernel: str, dtype: type, moved: float
 ) -> None:
-    logits, targets = drawn(6, n=1000, lanes=70)
+    logits, targets = drawn(6, n=1000, classes=70)
     narrow = logits.astype(dtype)
     with kernels.use("reference"):
         want = ts.fit_temperature(narrow.astype(np.float64), targets).temperature
@@ -244,7 +245,7 @@ def test_weights_are_repeated_rows() -> None:
     assert scores.bins.weight.tolist() == same.bins.count.tolist()
 
 
-def test_lanes_of_minus_infinity_are_no_lanes() -> None:
+def test_classes_of_minus_infinity_are_no_classes() -> None:
     logits, targets = drawn(7)
     wide = np.full((len(logits), 9), -INF)
     wide[:, 2:7] = logits
@@ -450,7 +451,7 @@ def test_ece_is_a_plain_loop_s(
 
 
 def test_edges_belong_to_the_bin_below_and_the_first_of_ties_is_predicted() -> None:
-    # Confidences 1/2 (a tie), 1, 1/4 (a tie of four, with 0 for the rest of the lanes).
+    # Confidences 1/2 (a tie), 1, 1/4 (a tie of four, with 0 for the other classes).
     logits = [[0.0, 0.0, -INF, -INF], [0.0, -INF, -INF, -INF], [0.0] * 4]
     result = ts.reliability(logits, [1, 0, 0], bins=4)
     assert result.bins.count.tolist() == [1, 1, 0, 1]
@@ -502,7 +503,8 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says() -> None:
         assert (low, high) == pytest.approx(
             (values.mean() - half, values.mean() + half), abs=0.15 * half
         )
-    assert set(result.intervals) == {"ece", "mce", "brier", "nll", "accuracy"}
+    # Of ECE and MCE, no interval holds the true value often enough: benchmarks/coverage.py.
+    assert set(result.intervals) == {"brier", "nll", "accuracy"}
 
 
 def test_the_curve_is_reliability_at_each_temperature() -> None:
@@ -522,23 +524,108 @@ def test_the_curve_is_reliability_at_each_temperature() -> None:
     assert ends.temperatures[24] == 1
 
 
-# Figures.
+# What a calibrated model would show.
 
 
-def test_the_figures_show_the_numbers() -> None:
-    logits, targets, _ = ts.samples.digits()
-    before, after = ts.reliability(logits, targets), ts.reliability(logits, targets, 2.1)
-    diagram, _, histogram, _ = before.plot(after).axes
-    bars = [patch.get_height() for patch in diagram.patches[:15]]
-    assert bars == np.nan_to_num(before.bins.accuracy).tolist()
-    ends = [patch.get_y() + patch.get_height() for patch in diagram.patches[15:]]
-    assert ends == pytest.approx(np.nan_to_num(before.bins.confidence).tolist())
-    shares = [patch.get_height() for patch in histogram.patches]
-    assert shares == pytest.approx((before.bins.count / before.n).tolist())
-    curve = ts.calibration_curve(logits, targets)
-    upper, lower = curve.plot().axes
-    assert upper.lines[0].get_ydata().tolist() == curve.nll.tolist()
-    assert lower.lines[0].get_ydata().tolist() == curve.ece.tolist()
+def plain_redrawn(p: np.ndarray, draws: int, bins: int, seed: int) -> np.ndarray:
+    """The ECE of targets that are drawn from the probabilities, row by row."""
+    rng = np.random.default_rng(seed)
+    confidence = p.max(axis=1)
+    bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    right = rng.random((draws, len(p))) < confidence
+    gaps = (confidence - right) @ np.eye(bins)[bin_of]
+    return np.abs(gaps).sum(axis=1) / len(p)
+
+
+@pytest.mark.parametrize(("n", "scale"), [(200, 1.0), (2000, 1.0), (2000, 3.0)])
+def test_the_ece_of_a_calibrated_model_is_that_of_targets_drawn_row_by_row(
+    n: int, scale: float
+) -> None:
+    logits, targets = drawn(20, n=n)
+    logits *= scale
+    result = ts.reliability(logits, targets)
+    want = plain_redrawn(ts.softmax(logits), 4000, 15, seed=1)
+    error = want.std() / math.sqrt(999)
+    assert result.ece_if_calibrated == pytest.approx(want.mean(), abs=4 * error)
+    assert result.ece_if_calibrated_upper == pytest.approx(np.quantile(want, 0.95), abs=10 * error)
+    p = (want >= result.ece).mean()
+    assert result.p_value == pytest.approx(p, abs=0.001 + 4 * math.sqrt(p * (1 - p) / 999))
+    assert result.p_value == ts.reliability(logits, targets).p_value
+    other = ts.reliability(logits, targets, rng=1).ece_if_calibrated
+    assert other != result.ece_if_calibrated
+    assert other == pytest.approx(result.ece_if_calibrated, abs=6 * error)
+
+
+def test_the_p_value_is_uniform_where_the_model_is_calibrated_and_small_where_not() -> None:
+    right = [ts.reliability(*drawn(seed, n=300, temperature=1.0)).p_value for seed in range(300)]
+    assert stats.kstest(right, "uniform").pvalue > 0.01
+    wrong = [ts.reliability(*drawn(seed, n=300, temperature=2.0)).p_value for seed in range(20)]
+    assert max(wrong) < 0.05
+    assert stats.kstest(wrong, "uniform").pvalue < 1e-6
+
+
+def test_weights_widen_what_a_calibrated_model_would_show() -> None:
+    logits, targets = drawn(21, n=1000)
+    weights = np.random.default_rng(21).exponential(size=1000) ** 2
+    plain = ts.reliability(logits, targets)
+    weighted = ts.reliability(logits, targets, sample_weight=weights)
+    p = ts.softmax(logits)
+    confidence = p.max(axis=1)
+    bin_of = np.clip(np.ceil(confidence * 15).astype(int) - 1, 0, 14)
+    right = np.random.default_rng(0).random((4000, 1000)) < confidence
+    gaps = (weights * (confidence - right)) @ np.eye(15)[bin_of]
+    want = (np.abs(gaps).sum(axis=1) / weights.sum()).mean()
+    assert weighted.ece_if_calibrated == pytest.approx(want, rel=0.03)
+    assert weighted.ece_if_calibrated > 1.5 * plain.ece_if_calibrated
+    same = ts.reliability(logits, targets, sample_weight=np.full(1000, 7.0))
+    assert same.ece_if_calibrated == pytest.approx(plain.ece_if_calibrated, rel=1e-12)
+
+
+def test_targets_that_are_probabilities_can_not_be_redrawn() -> None:
+    logits, targets = drawn(22)
+    soft = ts.reliability(logits, ts.softmax(logits, 2.0))
+    assert math.isnan(soft.ece_if_calibrated)
+    assert math.isnan(soft.ece_if_calibrated_upper)
+    assert math.isnan(soft.p_value)
+    assert "calibrated" not in str(soft)
+    one_hot = ts.reliability(logits, np.eye(5)[targets])
+    assert one_hot.p_value == ts.reliability(logits, targets).p_value
+    assert "if calibrated" in str(one_hot)
+
+
+def test_mce_says_how_many_rows_its_bin_has() -> None:
+    logits, targets = drawn(23, n=400)
+    result = ts.reliability(logits, targets)
+    bins = result.bins
+    gaps = np.nan_to_num(np.abs(bins.confidence - bins.accuracy))
+    assert result.mce == gaps.max()
+    assert result.mce_rows == bins.count[gaps.argmax()]
+
+
+def test_the_intervals_of_bins_are_wilson_s() -> None:
+    logits, targets = drawn(24, n=400)
+    bins = ts.reliability(logits, targets).bins
+    for count, accuracy, interval in zip(bins.count, bins.accuracy, bins.interval, strict=True):
+        if count == 0:
+            assert np.isnan(interval).all()
+            continue
+        want = stats.binomtest(round(count * accuracy), int(count)).proportion_ci(method="wilson")
+        assert tuple(interval) == pytest.approx((want.low, want.high), abs=1e-12)
+    doubled = ts.reliability(logits, targets, sample_weight=np.full(400, 2.0)).bins
+    np.testing.assert_allclose(doubled.interval, bins.interval)
+
+
+def test_one_temperature_has_one_ece_everywhere() -> None:
+    """Of float32 with many classes too, where the kernel computes in float32."""
+    rng = np.random.default_rng(25)
+    logits = rng.normal(0, 3, (3000, 100)).astype(np.float32)
+    targets = ts.sample(logits, 1.7, rng=rng)
+    result = ts.reliability(logits, targets, 1.3)
+    curve = ts.calibration_curve(logits, targets, [1.3])
+    swept = ts.sweep(logits, targets, [0.5, 1.3]).curve
+    assert swept is not None
+    assert (curve.ece[0], swept.ece[1]) == pytest.approx((result.ece, result.ece), rel=1e-13)
+    assert curve.nll[0] == pytest.approx(result.nll, rel=1e-15)
 
 
 # Errors.
@@ -570,15 +657,20 @@ Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
         ((7, None), {}, TypeError, r"logits without targets must be batches of .*got int"),
         (([np.array(Z)], None), {}, TypeError, "a batch must be .*got ndarray as batch 0"),
         (([(Z, [0, 1])], None), {"sample_weight": [1, 1]}, TypeError, "sample_weight must be in"),
-        (([(Z, [0, 1]), ([[1.0]], [0])],), {}, ValueError, "as many lanes as the first, 3, got 1"),
+        (
+            ([(Z, [0, 1]), ([[1.0]], [0])],),
+            {},
+            ValueError,
+            "many classes as the first, 3, got 1",
+        ),
         (([(Z, [0, 1]), (Z, [0, 5])],), {}, ValueError, "got 5 in row 3"),
         (([],), {}, ValueError, "logits must have a row, got none"),
         ((np.empty((0, 3)), []), {}, ValueError, "logits must have a row, got none"),
-        ((np.empty((2, 0)), [0, 0]), {}, ValueError, r"logits must have a lane along axis -1"),
+        ((np.empty((2, 0)), [0, 0]), {}, ValueError, r"logits must have a class along axis -1"),
         ((["a"], [0]), {}, TypeError, "logits must be real numbers"),
         (([[1.0, NAN], [0, 1]], [0, 0]), {}, ValueError, "finite or -inf, got nan in row 0"),
         (([[1.0, 0], [0, INF]], [0, 0]), {}, ValueError, "finite or -inf, got inf in row 1"),
-        (([[1.0, 0], [-INF, -INF]], [0, 0]), {}, ValueError, "a lane above -inf .* in row 1"),
+        (([[1.0, 0], [-INF, -INF]], [0, 0]), {}, ValueError, "an entry above -inf .* in row 1"),
         ((Z, [0, 1]), {"axis": 2}, ValueError, r"axis must be one of logits of shape \(2, 3\)"),
         ((Z, [0, 1]), {"sample_weight": [1, -1]}, ValueError, "sample_weight .* got -1.0 in row 1"),
         ((Z, [0, 1]), {"sample_weight": [1, NAN]}, ValueError, "sample_weight .* got nan in row 1"),
@@ -606,9 +698,8 @@ def test_errors_name_the_argument_and_the_row(
     [
         ([[0.0, 1.0], [-INF, 1.0]], [0, 0], "a class whose logit is -inf, got one in row 1"),
         ([[0.0, 1.0], [-INF, 1.0]], [[1, 0], [0.1, 0.9]], "got one in row 1"),
-        ([[1.0, 1.0], [2.0, 2.0]], [0, 1], "logits must have a row whose lanes differ, got none"),
-        ([[1.0], [2.0]], [0, 0], "logits must have a row whose lanes differ, got none"),
-        ([[1.0, -INF]], [0], "logits must have a row whose lanes differ, got none"),
+        ([[1.0, 1.0], [2.0, 2.0]], [0, 1], "logits must have a row whose entries differ, got none"),
+        ([[1.0, -INF]], [0], "logits must have a row whose entries differ, got none"),
     ],
 )
 def test_what_can_not_be_fitted(logits: object, targets: object, words: str) -> None:
@@ -670,12 +761,12 @@ def test_pages_of_a_map_are_given_back_and_nothing_is_lost(
     if mode != "r":
         mapped[7] += 1.0
     want = ts.fit_temperature(np.array(mapped), targets)
-    monkeypatch.setattr("thermoscope.rows.BLOCK", 60 * 20 * 8)
-    monkeypatch.setattr("thermoscope.rows.MAPPED", 60 * 20)
+    monkeypatch.setattr("thermoscope.passes.rows.BLOCK", 60 * 20 * 8)
+    monkeypatch.setattr("thermoscope.passes.local.MAPPED", 60 * 20)
     given_back = []
     monkeypatch.setattr(
-        "thermoscope.rows._let_go",
-        lambda array, let_go=rows._let_go: given_back.append(let_go(array)),
+        "thermoscope.passes.local._drop_pages",
+        lambda array, drop=local._drop_pages: given_back.append(drop(array)),
     )
     found = ts.fit_temperature(mapped, targets)
     assert found.temperature == pytest.approx(want.temperature, rel=1e-12)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
-from thermoscope import cli, rows
+from thermoscope import cli
 from thermoscope.files import LogitsFile
+from thermoscope.passes import on_dask
 from thermoscope.writers import write_dask, write_rows
 
 dask = pytest.importorskip("dask")
@@ -207,8 +208,8 @@ def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.Monk
         names.extend(str(key) for key in dict(whole.__dask_graph__()))
         return original(whole, *rest)
 
-    original = rows.computed
-    monkeypatch.setattr(rows, "computed", computed)
+    original = on_dask.computed
+    monkeypatch.setattr(on_dask, "computed", computed)
     file = ts.open_logits("logits.npy")
     ts.reliability(file.to_dask(), np.load("targets.npy"))
     assert sum("worked" in name for name in names) == 20

@@ -19,8 +19,8 @@ def main() -> None:
     before = ts.reliability(logits, targets)
     after = ts.reliability(logits, targets, ts.fit_temperature(logits, targets).temperature)
     figures = {
-        "reliability": before.plot(after),
-        "calibration": ts.calibration_curve(logits, targets).plot(),
+        "reliability": ts.plot([before, after]),
+        "calibration": ts.plot(ts.calibration_curve(logits, targets)),
     }
     for name, figure in figures.items():
         figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None}, facecolor="white")

@@ -27,7 +27,13 @@ from thermoscope.truncation import (
 )
 
 if TYPE_CHECKING:
-    from thermoscope.calibration import calibration_curve, fit_temperature, reliability
+    from thermoscope.calibration import (
+        calibration_curve,
+        evaluate_fit,
+        fit_temperature,
+        sweep,
+    )
+    from thermoscope.calibration.reliability import reliability
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
     from thermoscope.files import open_logits, read_logits
@@ -42,6 +48,7 @@ __all__ = [
     "entropy",
     "epsilon",
     "eta",
+    "evaluate_fit",
     "explore",
     "fit_temperature",
     "from_transformers",
@@ -58,6 +65,7 @@ __all__ = [
     "sample",
     "samples",
     "softmax",
+    "sweep",
     "temperature_derivative",
     "temperature_for",
     "top_k",
@@ -72,6 +80,7 @@ _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
+    "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",
     "from_transformers": "thermoscope.models",
@@ -79,6 +88,7 @@ _LAZY = {
     "plot": "thermoscope.figures",
     "read_logits": "thermoscope.files",
     "reliability": "thermoscope.calibration",
+    "sweep": "thermoscope.calibration",
 }
 
 

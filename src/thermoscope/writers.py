@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from thermoscope.files import FileError, replacing
+from thermoscope.passes import computed
 from thermoscope.readers import optional
 from thermoscope.readers.arrays import TENSOR_TYPES
-from thermoscope.rows import computed
 
 if TYPE_CHECKING:
     import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-    from thermoscope.rows import Progress
+    from thermoscope.passes import Progress
 
 __all__ = ["ENDINGS", "check_ending", "write_dask", "write_rows"]
 
