@@ -302,16 +302,15 @@ class Judge:
             _reliability_sums, edges=edges, width=self.width, draws=self.draws, key=self.key
         )
         table, scores, gaps_of_low, gaps, cells, soft, replicates = _over_parts(source, work, parts)
-        scale = source.weight_scale
         rows, weight, confident, right = table
         nll, brier, accuracy = scores / weight.sum()
         ece, of_bins = errors(weight, confident - right)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             squares = cells[2].reshape(len(rows), -1).sum(axis=1)
             by_bin = ReliabilityBins(
                 edges,
                 rows.astype(np.int64),
-                weight / scale,
+                source.unscaled(weight),
                 confident / weight,
                 right / weight,
                 resampling.wilson(np.clip(right / weight, 0, 1), weight**2 / squares),

@@ -83,7 +83,7 @@ class Selection(NamedTuple):
     """Which rows count in a pass, and how much."""
 
     ignore_index: int | None = None
-    weight_scale: float = 1.0
+    weight_exponent: int = 0
     part: Part | None = None
 
 
@@ -197,7 +197,7 @@ class Rows(NamedTuple):
         weights = np.ones(len(logits))
         counts = None
         if self.weights is not None:
-            weights = checks.weights(self.weights, numbers) * selection.weight_scale
+            weights = np.ldexp(checks.weights(self.weights, numbers), selection.weight_exponent)
             counts = weights > 0
         if selection.part is not None:
             held = selection.part.holds(numbers)

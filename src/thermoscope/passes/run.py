@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
 
 from thermoscope.kernels import array_api
 from thermoscope.passes.local import LocalRows
@@ -15,7 +18,6 @@ from thermoscope.passes.rows import Rows, Selection, is_dataset
 if TYPE_CHECKING:
     from typing import SupportsIndex
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from thermoscope.passes.rows import Part, Work
@@ -25,9 +27,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Counts", "Passes", "ProbabilitiesWarning", "Progress", "passes"]
 
-# Sums of weights between this and its inverse leave room for products and squares.
-ORDINARY_WEIGHT: Final = 2.0**-500
-RESCALE: Final = 2.0**600
+# Sums of weights between these leave room for products and squares.
+LEAST_WEIGHT: Final = 2.0**-30
+MOST_WEIGHT: Final = 2.0**500
 
 # Told in each pass how far it is: rows done, rows in all (None where nobody knows), and the
 # number of the pass, from 1.
@@ -52,7 +54,7 @@ class Counts(NamedTuple):
     """Sums that every pass takes."""
 
     rows: float  # that count: of a weight > 0, with a target
-    weight: float  # the sum of their weights, times `Passes.weight_scale`
+    weight: float  # the sum of their weights, as `Passes.unscaled` takes them
     ignored: float  # rows whose target is `ignore_index`
     suspicious: float  # whether the first rows look like probabilities
 
@@ -99,7 +101,7 @@ class Passes:
     ) -> None:
         self.number = 0
         self.counts = Counts(0, 0, 0, 0)  # of the last pass
-        self.weight_scale = 1.0
+        self.weight_exponent = 0  # weights are multiplied by this power of 2
         self._source = source
         self._selection = selection
         self._progress = progress
@@ -107,7 +109,7 @@ class Passes:
     def run(self, work: Work, part: Part | None = None) -> tuple[Array, ...]:
         """Return the sums of what `work` gives of each block of the rows in a part."""
         self.number += 1
-        selection = self._selection._replace(part=part, weight_scale=self.weight_scale)
+        selection = self._selection._replace(part=part, weight_exponent=self.weight_exponent)
         known = self._source.total
         sums = self._source.sums(work, selection, self._tell).result()
         self.counts = Counts(*map(float, sums[0])) if sums else Counts(0, 0, 0, 0)
@@ -124,19 +126,25 @@ class Passes:
             )
         if not self.counts.rows:
             raise ValueError(self._why_none(part))
-        if not ORDINARY_WEIGHT < self.counts.weight < 1 / ORDINARY_WEIGHT:
+        if not LEAST_WEIGHT < self.counts.weight < MOST_WEIGHT:
             return self._rescaled(work, part)
         return sums[1:]
 
+    def unscaled(self, values: Any) -> Any:  # noqa: ANN401 - a number or an array
+        """Return sums in the units of the weights as they were given."""
+        with np.errstate(over="ignore", under="ignore"):
+            return np.ldexp(values, -self.weight_exponent)
+
     def _rescaled(self, work: Work, part: Part | None) -> tuple[Array, ...]:
         """Return what `run` does, with weights of a size that no sum overflows."""
-        factor = RESCALE if self.counts.weight < 1 else 1 / RESCALE
-        if self.weight_scale != 1 or self._source.spent:
+        if self._source.spent:
             raise ValueError(
-                "sample_weight must be numbers whose sum is between 1e-150 and 1e150, got "
-                f"{self.counts.weight / self.weight_scale:.6g}: divide them by their mean"
+                "sample_weight must have a sum between 1e-9 and 1e150 where an iterator can be "
+                "used but once: divide the weights by their mean"
             )
-        self.weight_scale = factor
+        # By a power of two, which rounds nothing. What overflowed is seen in a second look.
+        overflowed = self.counts.weight == math.inf
+        self.weight_exponent -= 600 if overflowed else math.frexp(self.counts.weight)[1]
         return self.run(work, part)
 
     def _why_none(self, part: Part | None) -> str:
@@ -162,4 +170,4 @@ def _warn(message: str) -> None:
     frame, depth = sys._getframe(1), 2  # noqa: SLF001 - warnings has no better way before 3.12
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("thermoscope."):
         frame, depth = frame.f_back, depth + 1
-    warnings.warn(message, ProbabilitiesWarning, stacklevel=depth - 1)
+    warnings.warn(message, ProbabilitiesWarning, stacklevel=depth)
