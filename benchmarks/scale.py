@@ -63,7 +63,9 @@ def cost(
     # class but the lowest, only those travel, with their places, that hold something: no more
     # than the bins less one of a row.
     bins = min(2 * (BINS - 1) * min(each, rows), BINS * lanes)
-    doubles = {"fit": 8, "reliability": 4 * BINS + 3 + lanes + bins, "softmax": 0}[command]
+    # Four counts are taken in every pass, and of a reliability four sums in 16 cells of each bin.
+    reliability = 8 + (4 + 4 * 16) * BINS + lanes + bins
+    doubles = {"fit": 10, "reliability": reliability, "softmax": 0}[command]
     envelope = ENVELOPE if doubles else 0
     # The first pass of a fit is of two temperatures.
     temperatures = passes + (command == "fit")

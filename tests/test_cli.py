@@ -21,6 +21,7 @@ from thermoscope import (
     calibration_curve,
     cli,
     definition,
+    evaluate_fit,
     fit_temperature,
     measures,
     reliability,
@@ -766,10 +767,79 @@ def test_fit_says_why_the_optimum_lies_at_an_end(
     assert cli.main(["fit", "z.npy", "y.npy", "--plot", "end.svg"]) == 0
     out = capfd.readouterr().out
     assert out.startswith(f"temperature     {temperature}\nbecause ")
+    assert "Judged in 2 folds" in out
     assert reason in out
     assert f" -T {temperature} -o " in out
     assert cli.main(["fit", "z.npy", "y.npy", "--json"]) == 0
     assert json.loads(capfd.readouterr().out)["standard_error"] == "nan"
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        (["--holdout", "0.4", "--seed", "3"], {"holdout": 0.4, "rng": 3}),
+        (["--folds", "3"], {"folds": 3}),
+    ],
+)
+def test_fit_judges_by_rows_that_were_held_out(
+    capfd: pytest.CaptureFixture[str], options: list[str], same: dict[str, Any]
+) -> None:
+    want = evaluate_fit(LOGITS, TARGETS, **same)
+    assert cli.main(["fit", "z.npy", "y.npy", *options, "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    found = document["held_out"]
+    assert document["temperature"] == pytest.approx(want.fit.temperature, rel=1e-12)
+    assert document["n"] == want.fit.n
+    assert found["before"]["n"] == found["after"]["n"] == want.after.n
+    assert found["after"]["nll"] == pytest.approx(want.after.nll, rel=1e-12)
+    assert found["before"]["p_value"] == want.before.p_value
+    assert found["fold_temperatures"] == pytest.approx(list(want.fold_temperatures), rel=1e-12)
+    assert found["seed"] == same.get("rng", 0)
+    assert cli.main(["fit", "z.npy", "y.npy", *options]) == 0
+    lines = capfd.readouterr().out.splitlines()
+    (start,) = [at for at, line in enumerate(lines) if line.startswith("Judged ")]
+    assert f"{want.after.n:,} rows" in lines[start]
+    shown = [re.split("  +", line) for line in lines[start + 1 : start + 7]]
+    assert shown[0] == ["", "T = 1", "now"]
+    assert shown[1] == ["NLL", f"{want.before.nll:.6f}", f"{want.after.nll:.6f}"]
+    assert shown[5][:2] == ["ECE now", f"{want.after.ece:.6f}"]
+    assert shown[5][2].startswith(f"if calibrated {want.after.ece_if_calibrated:.4f}, up to ")
+
+
+@pytest.mark.usefixtures("rows")
+def test_the_figure_of_a_fit_is_of_rows_that_were_held_out(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope import figures
+
+    drawn: list[Any] = []
+    original = figures.plot
+    monkeypatch.setattr(figures, "plot", lambda it: drawn.append(it) or original(it))
+    assert cli.main(["fit", "z.npy", "y.npy", "--plot", "a.svg"]) == 0
+    assert cli.main(["fit", "z.npy", "y.npy", "--holdout", "0.5", "--plot", "b.svg"]) == 0
+    folds, half = drawn
+    assert (len(folds.fold_temperatures), folds.after.n, folds.curve.n) == (2, 300, 300)
+    assert folds.fit.temperature == pytest.approx(fit_temperature(LOGITS, TARGETS).temperature)
+    assert half.after.n == half.curve.n == 300 - half.fit.n
+    assert "Judged in 2 folds (seed 0)" in capfd.readouterr().out
+    assert b"held out" in Path("a.svg").read_bytes()
+
+
+@pytest.mark.usefixtures("rows")
+def test_fit_near_separable_data_says_that_it_knows_nothing(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    logits = np.tile(np.float32([8, 0]), (201, 1))
+    logits[200, 1] = np.nextafter(np.float32(8), np.float32(9))
+    np.save("z.npy", logits)
+    np.save("y.npy", np.zeros(201, int))
+    assert cli.main(["fit", "z.npy", "y.npy"]) == 0
+    out = capfd.readouterr().out
+    assert "95 % interval   0 to inf\n" in out
+    assert "but             the data do not determine T: only 1 of 201 targets is below" in out
+    assert cli.main(["fit", "z.npy", "y.npy", "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["interval"] == [0.0, "inf"]
 
 
 @pytest.mark.usefixtures("rows")
@@ -799,6 +869,9 @@ def test_reliability_is_that_of_python(capfd: pytest.CaptureFixture[str]) -> Non
     assert found["ece"] == pytest.approx(want.ece, rel=1e-12)
     assert found["intervals"]["nll"] == pytest.approx(want.intervals["nll"], rel=1e-9)
     assert found["bins"]["count"] == want.bins.count.tolist()
+    assert found["p_value"] == want.p_value
+    assert found["mce_rows"] == want.mce_rows
+    assert set(found["intervals"]) == {"nll", "brier", "accuracy"}
     assert cli.main(["reliability", "z.npy", "y.npy", *options]) == 0
     lines = capfd.readouterr().out.splitlines()
     assert [line.split()[2] for line in lines[1:8]] == [str(n) for n in want.bins.count]
@@ -806,6 +879,10 @@ def test_reliability_is_that_of_python(capfd: pytest.CaptureFixture[str]) -> Non
     assert list(shown) == ["ECE", "MCE", "classwise ECE", "Brier", "NLL", "accuracy", "rows"]
     assert shown["ECE"] == f"{want.ece:.6f}"
     assert shown["rows"] == "300 at T = 1.5"
+    text = "\n".join(lines)
+    beside = f"if calibrated {want.ece_if_calibrated:.4f}, up to {want.ece_if_calibrated_upper:.4f}"
+    assert f"{beside}; p = {want.p_value:.2g}" in text
+    assert f"in a bin of {want.mce_rows} rows" in text
 
 
 @pytest.mark.usefixtures("rows")
@@ -846,6 +923,10 @@ def test_sweep_is_the_mean_of_the_measures(capfd: pytest.CaptureFixture[str]) ->
     found = json.loads(capfd.readouterr().out)
     assert found["entropy"][1] == pytest.approx(measures.entropy(LOGITS[7].astype(float)))
     assert (found["n"], "nll" in found) == (1, False)
+    assert "best_temperature" not in found
+    assert cli.main(["sweep", "z.npy", "y.npy", "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["best_temperature"] == found["temperature"][int(np.argmin(found["nll"]))]
 
 
 def test_a_terminal_gets_a_table_of_temperatures_and_the_progress(rows: Path) -> None:
@@ -856,6 +937,10 @@ def test_a_terminal_gets_a_table_of_temperatures_and_the_progress(rows: Path) ->
     header = ["temperature", "entropy", "perplexity", "top", "probability"]
     assert header in [line[-5:] for line in lines]
     assert lines[-1] == ["means", "over", "300", "rows"]
+    lines = in_terminal("sweep", str(rows / "z.npy"), str(rows / "y.npy"), columns=120).splitlines()
+    best = calibration_curve(LOGITS, TARGETS, np.geomspace(0.01, 100, 41))
+    words = f"lowest NLL {best.nll.min():.6g} at T = {best.temperatures[best.best()]:.6g}, of these"
+    assert lines[-1].startswith(words)
     assert "fit, pass 2" in in_terminal("fit", str(rows / "z.npy"), str(rows / "y.npy"))
 
 
@@ -874,9 +959,12 @@ BAD = [
     ("fit words.csv y.npy", "words.csv: "),
     ("fit nan.npy y.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
     ("fit inf.npy y.npy", "inf.npy: logits must be finite or -inf, got inf in row 277"),
-    ("fit empty.npy y.npy", "empty.npy: logits must have a lane above -inf in each row, got -inf "),
+    (
+        "fit empty.npy y.npy",
+        "empty.npy: logits must have an entry above -inf in each row, ",
+    ),
     ("fit lacking.npy y.npy", "y.npy: targets must not be a class whose logit is -inf, got one in"),
-    ("fit flat.npy y.npy", "flat.npy: logits must have a row whose lanes differ, got none"),
+    ("fit flat.npy y.npy", "flat.npy: logits must have a row whose entries differ, got none"),
     ("fit cut.npy y.npy", "cut.npy: not a whole .npy file: cut short or damaged"),
     ("fit cut.parquet y.npy", "cut.parquet: not a whole .parquet file: cut short or damaged"),
     ("fit z.npy cut.parquet", "cut.parquet: not a whole .parquet file: cut short or damaged"),
@@ -889,6 +977,9 @@ BAD = [
     ("fit z.npy y.npy --weights minus.npy", "minus.npy: sample_weight must be finite and >= 0, "),
     ("fit z.npy y.npy --plot out.txt", "out.txt: must be a .svg, .png or .pdf file"),
     ("fit z.npy y.npy --plot none/out.svg", "none/out.svg: there is no folder "),
+    ("fit z.npy y.npy --holdout 1", "holdout must be > 0 and < 1, got 1.0"),
+    ("fit z.npy y.npy --folds 1", "folds must be >= 2, got 1"),
+    ("fit z.npy y.npy --folds 2 --holdout 0.5", "--holdout must come without --folds, got 0.5 and"),
     ("fit z.npy y.npy --labels words.txt", "words.txt: labels must be 4, one for each logit of "),
     ("reliability nan.npy y.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
     ("reliability z.npy five.npy", "five.npy: targets must be in [0, 4), got 5 in row 299"),

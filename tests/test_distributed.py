@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
-from thermoscope import cli, rows
+from thermoscope import cli
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.writing import write_dask, write_rows
+from thermoscope.passes import on_dask
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -207,8 +208,8 @@ def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.Monk
         names.extend(str(key) for key in dict(whole.__dask_graph__()))
         return original(whole, *rest)
 
-    original = rows.computed
-    monkeypatch.setattr(rows, "computed", computed)
+    original = on_dask.computed
+    monkeypatch.setattr(on_dask, "computed", computed)
     file = ts.open_logits("logits.npy")
     ts.reliability(file.to_dask(), np.load("targets.npy"))
     assert sum("worked" in name for name in names) == 20
@@ -241,7 +242,7 @@ def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None
         write_dask(path, rows.map_blocks(fail, dtype=float))
     assert list(tmp_path.iterdir()) == [path]
     np.testing.assert_array_equal(np.concatenate(list(ts.open_logits(path).blocks())), kept)
-    with pytest.raises(ValueError, match="labels must be 3, one for each lane, got 1"):
+    with pytest.raises(ValueError, match="labels must be 3, one for each entry, got 1"):
         write_dask(path, rows, labels=["a"])
     with pytest.raises(OSError, match=r"out\.npy: the rows of a Dask array must go to a \.zarr"):
         write_dask(tmp_path / "out.npy", rows)

@@ -348,3 +348,9 @@ def test_there_are_no_other_rows(row: int, tmp_path: Path) -> None:
         RowSource(LOGITS).state(row)
     with pytest.raises(FileError, match=f"logits.npy: row must be 0 to 3, got {row}"):
         RowSource(as_file(tmp_path)).state(row)
+
+
+def test_a_row_without_a_target_has_none_and_is_no_mistake() -> None:
+    rows = RowSource([[2.0, 1.0], [0.5, 3.0], [4.0, 1.0]], targets=[-100, 0, 0])
+    assert [rows.state(row).target for row in range(3)] == [None, 0, 0]
+    assert rows.order("wrong").result().tolist()[0] == 1

@@ -6,11 +6,13 @@ import sys
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+import matplotlib.style
 import numpy as np
 import pytest
 
+import thermoscope as ts
 from thermoscope.definition import softmax
-from thermoscope.figures import plot
+from thermoscope.figures import plot, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -159,6 +161,134 @@ def test_labels_stay_text_under_the_users_own_settings() -> None:
         assert not any(
             text.get_usetex() or text.get_parse_math() for text in left.get_yticklabels()
         )
+
+
+def test_a_label_that_the_users_font_lacks_comes_from_another() -> None:
+    with mpl.rc_context({"font.family": ["cmr10"], "axes.formatter.use_mathtext": True}):
+        figure = plot([1.0, 2.0], labels=["שלום", "日本語"])
+        left, _ = figure.axes
+        figure._repr_png_()  # warnings are errors: a missing glyph would warn here
+    assert names(left) == ["שלום", "日本語".encode("unicode_escape").decode()]
+    assert left.get_yticklabels()[0].get_fontfamily() == ["cmr10", style.OWN_FONT]
+
+
+def test_a_font_that_is_installed_draws_its_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Matplotlib brings STIX, which has this letter, and DejaVu, which does not.
+    monkeypatch.setattr(style, "FALLBACKS", ("No Such Font", "STIXGeneral"))
+    label = "\N{LATIN SMALL LETTER K WITH PALATAL HOOK}"
+    assert style.drawable([label]) == ([label], ["sans-serif", "STIXGeneral"])
+    monkeypatch.setattr(style, "FALLBACKS", ("No Such Font",))
+    assert style.drawable([label])[0] == [label.encode("unicode_escape").decode()]
+
+
+def test_a_data_set_of_one_row_is_drawn_with_its_labels() -> None:
+    class OneRow:
+        shape, dtype, labels = (1, 3), np.dtype(float), ("cat", "dog", "eel")
+
+        def blocks(self, start: int, stop: int) -> list[np.ndarray]:
+            return [np.array([[2.0, 1.0, 0.1]])[start:stop]]
+
+    assert names(plot(OneRow()).axes[0]) == ["cat", "dog", "eel"]
+    OneRow.shape = (2, 3)
+    with pytest.raises(ValueError, match="logits must be one row, got a data set of 2"):
+        plot(OneRow())
+
+
+# Results.
+
+LOGITS, TARGETS, _ = ts.samples.digits()
+
+
+def test_the_reliability_diagram_shows_the_numbers() -> None:
+    before, after = ts.reliability(LOGITS, TARGETS), ts.reliability(LOGITS, TARGETS, 2.1)
+    figure = plot([before, after])
+    diagram, second, histogram, _ = figure.axes
+    bars = [patch.get_height() for patch in diagram.patches[:15]]
+    assert bars == np.nan_to_num(before.bins.accuracy).tolist()
+    ends = [patch.get_y() + patch.get_height() for patch in diagram.patches[15:30]]
+    assert ends == pytest.approx(np.nan_to_num(before.bins.confidence).tolist())
+    heights = [patch.get_height() for patch in histogram.patches]
+    assert heights == pytest.approx((before.bins.count / before.n).tolist())
+    assert diagram.get_title().strip() == "T = 1: ECE 4.56 %"
+    assert second.get_title().strip() == "T = 2.1: ECE 1.16 %"
+    assert values(diagram) == ["if calibrated 0.863 %, up to 1.23 %; p = 0.001"]
+    # A bin of few rows is fainter than one of many.
+    strength = dict(zip(before.bins.count.tolist(), diagram.patches[:15], strict=False))
+    alphas = [patch.get_alpha() for _, patch in sorted(strength.items())]
+    assert alphas == sorted(alphas)
+    assert alphas[0] < alphas[-1] / 5
+    # And each carries its interval.
+    full = before.bins.count > 0
+    lines = [line[:, 1] for line in diagram.collections[0].get_segments() if line.size]
+    np.testing.assert_allclose(lines, before.bins.interval[full])
+    assert "Wilson" in " ".join(text.get_text() for text in diagram.get_legend().get_texts())
+    assert values(plot(ts.reliability(LOGITS, softmax(LOGITS))).axes[0]) == []
+
+
+def test_the_curve_shows_the_numbers() -> None:
+    curve = ts.calibration_curve(LOGITS, TARGETS)
+    upper, lower = plot(curve).axes
+    assert upper.lines[0].get_ydata().tolist() == curve.nll.tolist()
+    assert lower.lines[0].get_ydata().tolist() == curve.ece.tolist()
+    assert upper.get_title() == "lowest NLL at T = 2.098: 0.2528, ECE 1.20 %"
+    assert upper.lines[1].get_xdata().tolist() == [curve.temperatures[curve.best()]]
+
+
+def test_a_sweep_marks_the_best_temperature_and_shows_its_minimum() -> None:
+    sweep = ts.sweep(LOGITS, TARGETS)
+    axes = plot(sweep).axes
+    assert [each.get_ylabel() for each in axes] == [
+        "entropy in nats",
+        "perplexity",
+        "top probability",
+        "NLL in nats",
+        "ECE",
+    ]
+    assert axes[1].get_yscale() == "log"
+    best = sweep.temperatures[sweep.curve.best()]
+    assert "lowest NLL at T = 1.995: 0.2534" in axes[3].get_title()
+    assert all(best in [line.get_xdata()[0] for line in each.lines] for each in axes)
+    low, high = axes[3].get_ylim()
+    # The NLL at T = 0.01 is 30 times as high: the minimum would lie on the axis.
+    assert (sweep.curve.nll.min() - low) / (high - low) > 0.04
+    assert len(plot(ts.sweep(LOGITS)).axes) == 3
+    assert plot(ts.sweep([[0.0, 0.0]])).axes[1].get_yscale() == "linear"
+
+
+def test_an_evaluation_is_drawn_with_its_curve() -> None:
+    found = ts.evaluate_fit(LOGITS, TARGETS, folds=2, curve=True)
+    figure = plot(found)
+    assert len(figure.subfigs) == 2
+    titles = [axes.get_title().strip() for axes in figure.axes]
+    assert titles[0] == "held out, T = 1: ECE 4.56 %"
+    assert titles[1].startswith("held out, T = 2.0")
+    assert len(plot(ts.evaluate_fit(LOGITS, TARGETS)).axes) == 4
+
+
+def test_results_take_no_labels() -> None:
+    curve = ts.calibration_curve(LOGITS, TARGETS, [1.0, 2.0])
+    with pytest.raises(TypeError, match="labels must come with logits, not with a result"):
+        plot(curve, labels=["a"])
+    with pytest.raises(TypeError, match=r"temperature must come with logits, .* got 2.0"):
+        plot([curve], 2.0)
+
+
+def test_figures_follow_a_dark_style_sheet() -> None:
+    curve = ts.calibration_curve(LOGITS, TARGETS)
+    result = ts.reliability(LOGITS, TARGETS)
+    light = style.Ink.now()
+    with matplotlib.style.context("dark_background"):
+        dark = style.Ink.now()
+        figures = [plot([1.0, 2.0]), plot(result), plot(curve)]
+    assert {light.line, light.blue} == {"0.35", "blue"}
+    for figure in figures:
+        assert mpl.colors.to_rgb(figure.get_facecolor()) == (0, 0, 0)
+        for axes in figure.axes:
+            colors = [line.get_color() for line in axes.lines]
+            colors += [patch.get_facecolor() for patch in axes.patches]
+            seen = [mpl.colors.to_rgba(color) for color in colors]
+            assert all(max(rgba[:3]) > 0.6 for rgba in seen if rgba[3])
+    assert dark.blue != light.blue
 
 
 def test_pyplot_never_hears_of_the_figure_and_a_notebook_shows_it() -> None:

@@ -88,6 +88,7 @@ def test_the_public_names() -> None:
         "entropy",
         "epsilon",
         "eta",
+        "evaluate_fit",
         "explore",
         "fit_temperature",
         "from_transformers",
@@ -104,6 +105,7 @@ def test_the_public_names() -> None:
         "sample",
         "samples",
         "softmax",
+        "sweep",
         "temperature_derivative",
         "temperature_for",
         "top_k",
@@ -231,9 +233,9 @@ def test_and_that_scan_can_fail() -> None:
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
     ("cli", "cli_fit", "cli_input", "cli_shared", "__main__"),
-    ("explorer", "figures", "calibration", "sklearn", "sweep"),
+    ("explorer", "figures", "calibration", "sklearn"),
     ("data", "state", "present"),
-    ("rows", "truncation", "sampling", "solve", "measures"),
+    ("passes", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("arguments",),
     ("kernels",),

@@ -16,11 +16,9 @@ def main() -> None:
     # No date, and names of parts that don't change: the same figure is the same file.
     mpl.rcParams["svg.hashsalt"] = "thermoscope"
     logits, targets, _ = ts.samples.digits()
-    before = ts.reliability(logits, targets)
-    after = ts.reliability(logits, targets, ts.fit_temperature(logits, targets).temperature)
     figures = {
-        "reliability": before.plot(after),
-        "calibration": ts.calibration_curve(logits, targets).plot(),
+        "reliability": ts.plot(ts.evaluate_fit(logits, targets, holdout=0.5)),
+        "calibration": ts.plot(ts.calibration_curve(logits, targets)),
     }
     for name, figure in figures.items():
         figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None}, facecolor="white")

@@ -28,7 +28,13 @@ from thermoscope.truncation import (
 )
 
 if TYPE_CHECKING:
-    from thermoscope.calibration import calibration_curve, fit_temperature, reliability
+    from thermoscope.calibration import (
+        calibration_curve,
+        evaluate_fit,
+        fit_temperature,
+        sweep,
+    )
+    from thermoscope.calibration.reliability import reliability
     from thermoscope.data.dataset import Dataset
     from thermoscope.data.models import from_transformers
     from thermoscope.data.reading import open_logits, read_logits
@@ -46,6 +52,7 @@ __all__ = [
     "entropy",
     "epsilon",
     "eta",
+    "evaluate_fit",
     "explore",
     "fit_temperature",
     "from_transformers",
@@ -62,6 +69,7 @@ __all__ = [
     "sample",
     "samples",
     "softmax",
+    "sweep",
     "temperature_derivative",
     "temperature_for",
     "top_k",
@@ -77,6 +85,7 @@ _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
+    "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",
     "from_transformers": "thermoscope.data.models",
@@ -84,6 +93,7 @@ _LAZY = {
     "plot": "thermoscope.figures",
     "read_logits": "thermoscope.data.reading",
     "reliability": "thermoscope.calibration",
+    "sweep": "thermoscope.calibration",
 }
 
 

@@ -8,6 +8,8 @@ import json
 import math
 import os
 import shlex
+import warnings
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -16,8 +18,9 @@ import numpy as np
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.calibration import calibration_curve, fit_temperature
-from thermoscope.calibration import reliability as measure
+from thermoscope.calibration import evaluate_fit, fit_temperature
+from thermoscope.calibration import sweep as swept
+from thermoscope.calibration.reliability import reliability as measure
 from thermoscope.cli_input import Reading, RowsWithTargets
 from thermoscope.cli_shared import (
     AppliedTemperature,
@@ -35,14 +38,15 @@ from thermoscope.cli_shared import (
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError, optional
 from thermoscope.data.writing import ENDINGS
-from thermoscope.sweep import sweep as swept
+from thermoscope.passes import ProbabilitiesWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from thermoscope.calibration import Reliability, TemperatureFit
-    from thermoscope.sweep import Sweep
+    from thermoscope.calibration import FitEvaluation, Reliability, Sweep, TemperatureFit
 
 __all__ = ["fit", "reliability", "sweep"]
 
@@ -99,6 +103,26 @@ def fit(
     weights: Weights = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
+    holdout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="FRACTION",
+            help="Hold out a fraction of the rows, 0.5 for example: fit to the others, and judge "
+            "the temperature by these.",
+            show_default=False,
+        ),
+    ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            help="Fit to all rows, and judge by holding out each of K parts in turn.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The seed that decides which rows are held out.")
+    ] = 0,
     plot: Plot = None,
     as_json: AsJson = False,
     scheduler: Scheduler = None,
@@ -108,29 +132,55 @@ def fit(
     It has the lowest mean negative log-likelihood (NLL). The rows are read
     several times, a few at a time, so that they need not fit into memory;
     what is known of them (targets, weights) must. The figure shows
-    reliability before and after, beside NLL and ECE over T.
+    reliability before and after, beside NLL and ECE over T. It is of rows
+    that were held out: where neither --holdout nor --folds is given, in two
+    folds.
 
     For example:
 
     $ thermoscope fit logits.npy targets.npy
+    $ thermoscope fit logits.npy targets.npy --holdout 0.5 --seed 1
     $ thermoscope fit logits.npy targets.txt --labels names.txt --plot why.svg
     $ thermoscope fit a.parquet --target-column class
     $ thermoscope fit z.zarr targets.npy --scheduler tcp://10.0.0.1:8786
     """
     _check_figure(plot)
+    if holdout is not None and folds is not None:
+        raise ValueError(f"--holdout must come without --folds, got {holdout} and {folds}")
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = RowsWithTargets.open(logits, targets, weights, reading=reading)
     _check_targets(rows)
-    with rows.given(scheduler) as data:
-        with progress("fit", rows.count) as tell:
+    if plot is not None and holdout is None:
+        folds = folds or 2
+    held: FitEvaluation | None = None
+    with _warned(), rows.given(scheduler) as data, progress("fit", rows.count) as tell:
+        if holdout is None and folds is None:
             result = fit_temperature(**data, progress=tell)
-        if plot is not None:
-            _write_figure(plot, _fit_figure(data, result, rows.count))
+        else:
+            part: dict[str, Any] = {"folds": folds} if holdout is None else {"holdout": holdout}
+            held = evaluate_fit(**data, **part, rng=seed, curve=plot is not None, progress=tell)
+            result = held.fit
+    if plot is not None and held is not None:
+        from thermoscope.figures import plot as draw
+
+        _write_figure(plot, draw(held))
     if as_json:
-        _print_json(asdict(result))
-    else:
-        typer.echo(_words_of(result))
-        typer.echo(f"\nTo apply it: {_apply(rows, result.temperature, reading, scheduler)}")
+        document = asdict(result)
+        if held is not None:
+            document["held_out"] = {
+                "holdout": holdout,
+                "folds": folds,
+                "seed": seed,
+                "fold_temperatures": held.fold_temperatures,
+                "before": asdict(held.before),
+                "after": asdict(held.after),
+            }
+        _print_json(document)
+        return
+    typer.echo(_words_of(result))
+    if held is not None:
+        typer.echo(f"\n{_judged(held, seed)}")
+    typer.echo(f"\nTo apply it: {_apply(rows, result.temperature, reading, scheduler)}")
 
 
 def reliability(
@@ -146,11 +196,14 @@ def reliability(
         int | None,
         typer.Option(
             metavar="N",
-            help="Give 95 % intervals from so many replicates, 1000 for example.",
+            help="Give 95 % intervals of Brier, NLL and accuracy from so many replicates, 1000 for "
+            "example.",
             show_default=False,
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the replicates.")] = 0,
+    seed: Annotated[
+        int, typer.Option(metavar="N", help="The seed of what is redrawn and of the replicates.")
+    ] = 0,
     labels: LabelsFile = None,
     columns: Columns = None,
     target_column: TargetColumn = None,
@@ -166,7 +219,9 @@ def reliability(
     Where a classifier says 80 %, it should be right in 80 of 100 cases. Rows
     are put in bins by the probability of their likeliest class, the
     confidence. The gap of a bin is its mean confidence less its accuracy,
-    and > 0 where the classifier is too sure.
+    and > 0 where the classifier is too sure. Beside the ECE stands what it
+    would be on these rows if the probabilities were right: the mean, the
+    value that 95 % do not exceed, and how probable an ECE as high is.
 
     For example:
 
@@ -180,7 +235,7 @@ def reliability(
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = RowsWithTargets.open(logits, targets, weights, reading=reading)
     _check_targets(rows)
-    with rows.given(scheduler) as data, progress("reliability", rows.count) as tell:
+    with _warned(), rows.given(scheduler) as data, progress("reliability", rows.count) as tell:
         result = measure(
             **data,
             temperature=number,
@@ -191,7 +246,9 @@ def reliability(
             progress=tell,
         )
     if plot is not None:
-        _write_figure(plot, result.plot())
+        from thermoscope.figures import plot as draw
+
+        _write_figure(plot, draw(result))
     if as_json:
         _print_json(asdict(result))
     else:
@@ -253,21 +310,23 @@ def sweep(
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = RowsWithTargets.open(logits, targets, reading=reading)
     one = None if row is None else rows.data.only(row).values[None]
-    with rows.blamed(), progress("sweep", rows.count) as tell:
+    with _warned(), rows.blamed(), progress("sweep", rows.count) as tell:
         result = swept(
-            rows.batches() if one is None else [(one, None)],
-            np.geomspace(first, last, steps),
+            rows.batches() if one is None else one,
+            temperatures=np.geomspace(first, last, steps),
             progress=tell,
         )
     table = result.columns()
     if output is not None and ending(output) == ".csv":
         write_whole(output, _csv(table).encode())
     elif output is not None:
-        from thermoscope.figures import sweep_figure
+        from thermoscope.figures import plot as draw
 
-        _write_figure(output, sweep_figure(result))
+        _write_figure(output, draw(result))
     if as_json:
-        _print_json({**table, "n": result.n})
+        curve = result.curve
+        best = {} if curve is None else {"best_temperature": curve.temperatures[curve.best()]}
+        _print_json({**table, **best, "n": result.n})
     elif output is None and os.isatty(1):
         _print_sweep(result)
     elif output is None:
@@ -294,19 +353,12 @@ def _write_figure(path: Path, figure: Figure) -> None:
         write_whole(path, buffer.getvalue())
 
 
-def _fit_figure(data: dict[str, Any], result: TemperatureFit, rows: int) -> Figure:
-    from thermoscope.figures import fit_figure
-
-    results = []
-    for temperature in (1.0, result.temperature):
-        with progress(f"reliability at T = {temperature:.6g}", rows) as tell:
-            results.append(measure(**data, temperature=temperature, progress=tell))
-    middle = result.temperature if result.limit is None else 1.0
-    with progress("NLL and ECE over T", rows) as tell:
-        curve = calibration_curve(
-            **data, temperatures=middle * np.exp2(np.linspace(-2, 2, 49)), progress=tell
-        )
-    return fit_figure(results, curve)
+@contextmanager
+def _warned() -> Iterator[None]:
+    """Leave out the warning of Python where the command has given its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProbabilitiesWarning)
+        yield
 
 
 def _print_json(document: dict[str, Any]) -> None:
@@ -315,13 +367,14 @@ def _print_json(document: dict[str, Any]) -> None:
 
 def _words_of(result: TemperatureFit) -> str:
     low, high = result.interval
+    known = []
     if result.limit is None:
-        known = [
+        known += [
             ("standard error", f"{result.standard_error:.6g}"),
             ("95 % interval", f"{low:.6g} to {high:.6g}"),
         ]
-    else:
-        known = [("because", result.reason)]
+    if result.reason:
+        known.append(("because" if result.limit else "but", result.reason))
     lines = [
         ("temperature", f"{result.temperature:.6g}"),
         *known,
@@ -329,7 +382,34 @@ def _words_of(result: TemperatureFit) -> str:
         ("NLL now", f"{result.nll:.6f} nats"),
         ("rows", f"{result.n:,}, read {result.iterations} times"),
     ]
+    if result.n_ignored:
+        lines.append(("left out", f"{result.n_ignored:,} rows without a target"))
     return "\n".join(f"{name:<16}{text}" for name, text in lines)
+
+
+def _judged(held: FitEvaluation, seed: int) -> str:
+    """Return what the temperature does to rows that it was not fitted to."""
+    if held.fold_temperatures:
+        low, high = min(held.fold_temperatures), max(held.fold_temperatures)
+        rows = (
+            f"Judged in {len(held.fold_temperatures)} folds (seed {seed}): each of "
+            f"{held.after.n:,} rows at the temperature of the other folds, {low:.6g} to {high:.6g}"
+        )
+    else:
+        rows = f"Judged by the {held.after.n:,} rows that were held out (seed {seed})"
+    lines = [rows, f"{'':<16}{'T = 1':<12}now"]
+    for name, label in (("nll", "NLL"), ("brier", "Brier"), ("accuracy", "accuracy")):
+        before, after = (getattr(each, name) for each in (held.before, held.after))
+        lines.append(f"{label:<16}{before:<12.6f}{after:.6f}")
+    for each, label in ((held.before, "ECE at T = 1"), (held.after, "ECE now")):
+        lines.append(f"{label:<16}{_ece_of(each)}")
+    return "\n".join(lines)
+
+
+def _ece_of(result: Reliability) -> str:
+    """Return the ECE beside what it would be if the probabilities were right."""
+    beside = "" if math.isnan(result.p_value) else f"   {result.ece_in_words()}"
+    return f"{result.ece:.6f}{beside}"
 
 
 def _apply(
@@ -387,11 +467,18 @@ def _print_reliability(result: Reliability) -> None:
         ("accuracy", "accuracy"),
     ):
         text = f"{label:<16}{getattr(result, name):.6f}"
+        if name == "ece":
+            text = f"{label:<16}{_ece_of(result)}"
+        if name == "mce":
+            rows = f"{result.mce_rows:,} row" + ("s" if result.mce_rows != 1 else "")
+            text += f"   in a bin of {rows}"
         if name in result.intervals:
             low, high = result.intervals[name]
             text += f"   95 % interval {low:.6f} to {high:.6f}"
         console.print(text)
     console.print(f"{'rows':<16}{result.n:,} at T = {result.temperature:.12g}")
+    if result.n_ignored:
+        console.print(f"{'left out':<16}{result.n_ignored:,} rows without a target")
 
 
 def _csv(columns: dict[str, NDArray[np.float64]]) -> str:
@@ -411,8 +498,15 @@ def _print_sweep(result: Sweep) -> None:
     for name in columns:
         table.add_column(name.replace("_", " "), justify="right", no_wrap=True)
     for values in zip(*columns.values(), strict=True):
-        table.add_row(*(f"{value:.6g}" for value in values))
+        lowest = result.curve is not None and values[0] == result.temperatures[result.curve.best()]
+        table.add_row(*(f"{value:.6g}" for value in values), style="bold" if lowest else None)
     console = Console(highlight=False)
     console.print(table)
     if result.n > 1:
         console.print(f"means over {result.n:,} rows")
+    if result.curve is not None:
+        best = result.curve.best()
+        console.print(
+            f"lowest NLL {result.curve.nll[best]:.6g} at T = {result.temperatures[best]:.6g}, of "
+            "these; thermoscope fit finds the exact one"
+        )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import typer
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.cli_shared import cluster, printable
 from thermoscope.data.errors import FileError, naming, optional
 from thermoscope.data.reading import (
@@ -234,10 +235,8 @@ class RowsWithTargets:
         """Name the file in an error that names an argument."""
         try:
             yield
-        except FileError:
-            raise
-        except (TypeError, ValueError) as error:
-            path = self.paths.get(str(error).partition(" ")[0])
+        except ArgumentError as error:
+            path = self.paths.get(error.argument)
             if path is None:
                 raise
             raise FileError(f"{path}: {error}") from error

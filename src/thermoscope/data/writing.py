@@ -23,7 +23,7 @@ from thermoscope.data.formats import (
     safetensors,
     zarr,
 )
-from thermoscope.rows import computed
+from thermoscope.passes import computed
 
 if TYPE_CHECKING:
     import os
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import DTypeLike, NDArray
 
-    from thermoscope.rows import Progress
+    from thermoscope.passes import Progress
 
 __all__ = ["ENDINGS", "Rows", "check_ending", "write_dask", "write_rows"]
 

@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, labels_of, one_row, one_temperature, writable
+from thermoscope.arguments import (
+    ArgumentError,
+    ArgumentTypeError,
+    labels_of,
+    one_row,
+    one_temperature,
+    writable,
+)
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
+from thermoscope.data.reading import NO_TARGET
 from thermoscope.definition import softmax
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
@@ -68,7 +76,7 @@ class RowSource:
     labels : sequence of str, optional
         One for each entry, the same in all rows; by default those of `data`, if it has any.
     targets : array_like, shape (N,) or (N, n), optional
-        The true classes, counted from 0; or soft targets, of which the largest counts.
+        The true classes, counted from 0, -100 where there is none; or soft targets, of which the largest counts.
     source : str, optional
         Where the rows came from.
 
@@ -158,6 +166,7 @@ row=1, target=0)
         else:
             raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
         target = None if self._targets is None else int(self._targets[row])
+        target = None if target == NO_TARGET else target
         # The labels which all rows share may be many: they are not looked through for each.
         return State(logits, labels, value, self.source, row, target)
 
@@ -370,11 +379,16 @@ def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:  # noqa:
     if array.shape == (count, size) and array.ndim == 2:
         array = array.argmax(axis=1)
     if array.shape != (count,):
-        raise ValueError(f"targets must be {count}, one for each row, got shape {array.shape}")
+        raise ArgumentError(
+            "targets", f"must be {count}, one for each row, got shape {array.shape}"
+        )
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"targets must be classes, whole numbers, got {array.dtype}")
-    wrong = ~((array >= 0) & (array < size) & (array == np.floor(array)))
+        raise ArgumentTypeError("targets", f"must be classes, whole numbers, got {array.dtype}")
+    inside = (array >= 0) & (array < size) & (array == np.floor(array))
+    wrong = ~(inside | (array == NO_TARGET))
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(f"targets must be classes in [0, {size}), got {array[row]} in row {row}")
+        raise ArgumentError(
+            "targets", f"must be classes in [0, {size}), got {array[row]} in row {row}", row
+        )
     return array.astype(np.int64)

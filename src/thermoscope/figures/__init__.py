@@ -1,0 +1,101 @@
+"""Matplotlib figures: one verb, `plot`, for logits and for every result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from thermoscope.figures.logits import logits_figure
+from thermoscope.figures.results import Result, results_figure
+from thermoscope.figures.style import with_own_font
+from thermoscope.passes.rows import is_dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike
+
+__all__ = ["plot"]
+
+
+def plot(
+    what: ArrayLike | Result | Sequence[Result],
+    temperature: float | None = None,
+    *,
+    labels: Sequence[str] | None = None,
+) -> Figure:
+    """Draw logits and their softmax, or a result of calibration.
+
+    Of logits: two panels side by side, the same row for the same item. Up to 50 items are drawn
+    in the order given. Of more, the 20 with the highest logits are drawn, and one last row says
+    what all of the others hold together.
+
+    Of what `reliability` gives: accuracy against confidence. A bar is the accuracy of a bin with
+    Wilson's 95 % interval, fainter the fewer rows it has; the hatching is its gap to the mean
+    confidence. Below is how many rows there are. Of what `calibration_curve` and `sweep` give:
+    curves over log T, with the lowest NLL marked. Of what `evaluate_fit` gives: reliability before
+    and after, and the curve if there is one. A list of results is drawn side by side.
+
+    Parameters
+    ----------
+    what : array_like, shape (n,), or a result or a sequence of them
+        Real numbers of any array library, ±inf and NaN included; a data set of one row; or results
+        of `reliability`, `calibration_curve`, `sweep` and `evaluate_fit`.
+    temperature : float, optional
+        Of logits: in [0, inf]. The default is 1.
+    labels : sequence of str, optional
+        Of logits: one for each, taken as plain text; by default the index, counted from 0. What
+        no font that is installed can draw is written as its code.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not one of pyplot's: a notebook shows it as the value of a cell, ``savefig`` writes it, and
+        nothing needs to be closed. Its colours suit the style sheet in use, light or dark.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `logits` are not one row of real numbers, `labels` are not one for each of them, or
+        `temperature` is negative or NaN, or comes with a result.
+    ImportError
+        If matplotlib is missing: ``pip install "thermoscope[plot]"``.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> figure = ts.plot([2.0, 1.0, 0.1], temperature=0.5, labels=["cat", "dog", "eel"])
+    >>> [axes.get_title() for axes in figure.axes]
+    ['Logits', 'Softmax at T = 0.5']
+    >>> logits, targets, _ = ts.samples.digits()
+    >>> both = [ts.reliability(logits, targets, temperature) for temperature in (1.0, 2.1)]
+    >>> [axes.get_title().strip() for axes in ts.plot(both).axes[:2]]
+    ['T = 1: ECE 4.56 %', 'T = 2.1: ECE 1.16 %']
+    """
+    with with_own_font():
+        results = _results(what)
+        if results is None:
+            return _of_logits(what, temperature, labels)
+        for name, value in (("temperature", temperature), ("labels", labels)):
+            if value is not None:
+                raise TypeError(f"{name} must come with logits, not with a result, got {value!r}")
+        return results_figure(results)
+
+
+def _results(what: object) -> list[Result] | None:
+    if isinstance(what, Result):
+        return [what]
+    if isinstance(what, (list, tuple)) and what and all(isinstance(it, Result) for it in what):
+        return list(what)
+    return None
+
+
+def _of_logits(what: Any, temperature: float | None, labels: Sequence[str] | None) -> Figure:  # noqa: ANN401
+    if is_dataset(what):
+        if what.shape[0] != 1:
+            raise ValueError(f"logits must be one row, got a data set of {what.shape[0]:,}")
+        labels = getattr(what, "labels", None) if labels is None else labels
+        what = np.concatenate(list(what.blocks(0, 1)))[0]
+    return logits_figure(what, 1.0 if temperature is None else temperature, labels)

@@ -1,0 +1,104 @@
+"""The lesson's two panels: logits and their softmax side by side."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from thermoscope.definition import softmax
+from thermoscope.figures.style import PLAIN, Canvas, Ink, drawable, number, percent
+from thermoscope.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["logits_figure"]
+
+MOST_IN_ORDER: Final = 50
+TOP_ROWS: Final = 20
+
+
+def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] | None) -> Figure:
+    """Draw logits and their softmax side by side, the same row for the same item."""
+    state = State.of(logits, labels, temperature=temperature)
+    values = state.logits
+    probabilities = softmax(values, state.temperature)
+
+    if values.size <= MOST_IN_ORDER:
+        items = np.arange(values.size)
+    else:
+        items = np.argsort(-values, kind="stable")[:TOP_ROWS]
+    names, families = drawable(str(i) if state.labels is None else state.labels[i] for i in items)
+    shown, p = values[items], probabilities[items]
+    others = values.size - items.size
+    if others:
+        rest = np.delete(probabilities, items).sum()
+        names.append(f"other {others:,} item{'s' if others > 1 else ''}")
+        p = np.append(p, rest)
+
+    ink = Ink.now()
+    figure = Canvas(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.set_yticks(range(len(names)), names, fontfamily=families, **PLAIN)
+    left.set_ylim(len(names) - 0.4, -0.6)
+
+    _bars(left, shown, ink.blue, ink.alpha, [number(value) for value in shown])
+    left.set(title="Logits", xlabel="logit")
+    _bars(right, p, ink.green, ink.alpha, [percent(value) for value in p])
+    right.set(title=f"Softmax at T = {number(state.temperature)}", xlabel="probability")
+    right.set_xlim(0, 1)
+    right.tick_params(left=False)
+    if np.isnan(p).all():
+        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {number(-np.inf)}"
+        right.text(
+            0.5,
+            0.5,
+            f"no probabilities: {reason}",
+            ha="center",
+            va="center",
+            transform=right.transAxes,
+        )
+    return figure
+
+
+def _bars(
+    axes: Axes, values: NDArray[np.float64], color: str, alpha: float, texts: list[str]
+) -> None:
+    """Draw one bar a row, the infinite ones to the edge, and the values beside the right edge."""
+    finite = values[np.isfinite(values)]
+    low, high = min(0.0, finite.min(initial=0.0)), max(0.0, finite.max(initial=0.0))
+    largest = max(-low, high)
+    # Past these, matplotlib's own sums of limits overflow or sink to 0.
+    exponent = 0 if largest == 0 or 1e-290 < largest < 1e290 else math.floor(math.log10(largest))
+    scale = 10.0 ** max(exponent, -307)
+    low, high = low / scale, high / scale
+    span = high - low or 1.0
+    # An infinite bar must reach past every finite one.
+    low -= 0.2 * span * np.isneginf(values).any()
+    high += 0.2 * span * np.isposinf(values).any()
+    low, high = low - 0.05 * span * (low < 0), high + 0.05 * span * (high > 0 or low == 0)
+    widths = np.clip(values / scale, low, high)
+    axes.barh(range(len(values)), widths, color=color, alpha=alpha)
+    axes.set_xlim(low, high)
+    if exponent:
+        ticks = axes.get_xticks()
+        axes.set_xticks(ticks, [f"{number(tick)}e{exponent:+d}" if tick else "0" for tick in ticks])
+        axes.set_xlim(low, high)
+    for row, text in enumerate(texts):
+        axes.annotate(
+            text,
+            (1, row),
+            xycoords=axes.get_yaxis_transform(),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize="small",
+            **PLAIN,
+        )
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,219 @@
+"""Figures of results: reliability diagrams, and what is over temperatures."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, NullFormatter
+
+from thermoscope.calibration import CalibrationCurve, FitEvaluation, Reliability, Sweep
+from thermoscope.figures.style import Canvas, Ink, number, percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, FigureBase
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+__all__ = ["Result", "results_figure"]
+
+Result = Reliability | CalibrationCurve | Sweep | FitEvaluation
+
+# The bars of a bin with so many rows are half as strong as those of one with many.
+FEW: int = 20
+
+
+def results_figure(results: Sequence[Result]) -> Figure:
+    """Draw results side by side: all reliability diagrams first, then what is over temperatures."""
+    diagrams: list[tuple[str, Reliability]] = []
+    others: list[CalibrationCurve | Sweep] = []
+    for each in results:
+        if isinstance(each, Reliability):
+            diagrams.append((f"T = {number(each.temperature)}", each))
+        elif isinstance(each, FitEvaluation):
+            diagrams += _of_evaluation(each)
+            others += [] if each.curve is None else [each.curve]
+        else:
+            others.append(each)
+    drawings: list[tuple[Callable[[FigureBase], None], float, float]] = []
+    if diagrams:
+        width = 0.6 + 3.7 * len(diagrams)
+        drawings.append((lambda where: _draw_reliability(where, diagrams), width, 5.6))
+    for each in others:
+        if isinstance(each, Sweep):
+            height = 0.8 + 1.6 * (3 if each.curve is None else 5)
+            drawings.append((lambda where, it=each: _draw_sweep(where, it), 6.0, height))  # type: ignore[misc]
+        else:
+            drawings.append((lambda where, it=each: _draw_curve(where, it), 5.6, 5.0))  # type: ignore[misc]
+    widths = [width for _, width, _ in drawings]
+    size = (sum(widths), max(height for _, _, height in drawings))
+    figure = Canvas(figsize=size, layout="constrained")
+    if len(drawings) == 1:
+        drawings[0][0](figure)
+        return figure
+    parts = figure.subfigures(1, len(drawings), squeeze=False, width_ratios=widths)[0]
+    for (draw, _, _), part in zip(drawings, parts, strict=True):
+        draw(part)
+    return figure
+
+
+def _of_evaluation(result: FitEvaluation) -> list[tuple[str, Reliability]]:
+    """Return its diagrams with their titles."""
+    after = number(result.after.temperature)
+    if result.fold_temperatures:
+        low, high = min(result.fold_temperatures), max(result.fold_temperatures)
+        after = f"{number(low)} to {number(high)}"
+    return [("held out, T = 1", result.before), (f"held out, T = {after}", result.after)]
+
+
+def _draw_reliability(figure: FigureBase, results: Sequence[tuple[str, Reliability]]) -> None:
+    ink = Ink.now()
+    grid = figure.subplots(
+        2, len(results), sharex=True, sharey="row", squeeze=False, height_ratios=(3, 1)
+    )
+    for (diagram, histogram), (title, result) in zip(grid.T, results, strict=True):
+        bins = result.bins
+        confidence, accuracy = bins.confidence, bins.accuracy
+        where: dict[str, Any] = {
+            "x": bins.edges[:-1],
+            "width": np.diff(bins.edges),
+            "align": "edge",
+        }
+        bars = diagram.bar(height=np.nan_to_num(accuracy), color=ink.green, **where)
+        gap = np.nan_to_num(confidence - accuracy)
+        gaps = diagram.bar(
+            height=gap,
+            bottom=np.nan_to_num(accuracy),
+            color="none",
+            edgecolor=ink.gap,
+            hatch="////",
+            lw=0.8,
+            **where,
+        )
+        strength = (bins.count + 1) / (bins.count + FEW + 1)
+        for bar, hatching, alpha in zip(bars, gaps, strength.tolist(), strict=True):
+            bar.set_alpha(ink.alpha * alpha)
+            hatching.set_alpha(alpha)
+        middle = (bins.edges[:-1] + bins.edges[1:]) / 2
+        faded = [(ink.line, alpha) for alpha in strength.tolist()]
+        diagram.vlines(middle, *bins.interval.T, color=faded, lw=1)
+        (diagonal,) = diagram.plot([0, 1], [0, 1], color=ink.line, ls="--", lw=1)
+        diagram.set(ylim=(0, 1))
+        diagram.set_title(f"{title}: ECE {percent(result.ece)}")
+        if not math.isnan(result.p_value):
+            diagram.set_title(diagram.get_title() + "\n")
+            diagram.text(
+                0.5,
+                1.02,
+                f"if calibrated {percent(result.ece_if_calibrated)}, up to "
+                f"{percent(result.ece_if_calibrated_upper)}; p = {result.p_value:.2g}",
+                ha="center",
+                va="bottom",
+                fontsize="small",
+                transform=diagram.transAxes,
+            )
+        weight = bins.weight / bins.weight.sum()
+        histogram.bar(height=weight, color=ink.blue, alpha=ink.alpha, **where)
+        histogram.set(xlabel="confidence", xlim=(0, 1))
+        # The means of all rows: what they are apart, the classifier is too sure, or not enough.
+        sure, right = np.nansum(weight * confidence), np.nansum(weight * accuracy)
+        means = (
+            histogram.axvline(sure, color=ink.line, ls=":", lw=1.2),
+            histogram.axvline(right, color=ink.green, lw=1.2),
+        )
+        for axes in (diagram, histogram):
+            axes.spines[["top", "right"]].set_visible(False)
+    grid[0, 0].set_ylabel("accuracy")
+    grid[1, 0].set_ylabel("fraction of rows")
+    # Drawn apart from the bars, which fade.
+    intervals = grid[0, 0].vlines([0], 0, 0, color=ink.line, lw=1)
+    strong = grid[0, 0].bar([0], [0], color=ink.green, alpha=ink.alpha)
+    hatched = grid[0, 0].bar([0], [0], color="none", edgecolor=ink.gap, hatch="////", lw=0.8)
+    grid[0, 0].legend(
+        [strong, intervals, hatched, diagonal],
+        ["accuracy, fainter of few rows", "its 95 % interval (Wilson)", "gap", "calibrated"],
+        frameon=False,
+        fontsize="small",
+        loc="upper left",
+    )
+    grid[1, 0].legend(
+        means, ["mean confidence", "accuracy"], frameon=False, fontsize="small", loc="upper left"
+    )
+
+
+def _draw_curve(figure: FigureBase, curve: CalibrationCurve) -> None:
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    _draw_nll_and_ece(upper, lower, curve)
+    upper.set_title(_best_in_words(curve))
+    lower.set_xlabel("temperature")
+
+
+def _draw_sweep(figure: FigureBase, sweep: Sweep) -> None:
+    ink, curve = Ink.now(), sweep.curve
+    grid = figure.subplots(3 if curve is None else 5, 1, sharex=True)
+    for axes, values, color, name in (
+        (grid[0], sweep.entropy, ink.blue, "entropy in nats"),
+        (grid[1], sweep.perplexity, ink.blue, "perplexity"),
+        (grid[2], sweep.top_probability, ink.green, "top probability"),
+    ):
+        _over_temperature(axes, sweep.temperatures, values, color, name)
+        axes.axvline(1, color=ink.line, lw=1, ls=":")
+    lowest, highest = sweep.perplexity.min(), sweep.perplexity.max()
+    # Of less than a doubling, a logarithmic axis has no tick to read.
+    if highest > 2 * lowest:
+        grid[1].set_yscale("log", base=2 if highest <= 64 * lowest else 10)
+        _plain_ticks(grid[1].yaxis)
+    grid[0].set_title("one row" if sweep.n == 1 else f"means over {sweep.n:,} rows")
+    if curve is not None:
+        _draw_nll_and_ece(grid[3], grid[4], curve)
+        for axes in grid[:3]:
+            axes.axvline(curve.temperatures[curve.best()], color=ink.line, lw=1)
+        grid[3].set_title(_best_in_words(curve), fontsize="medium")
+    grid[-1].set_xlabel("temperature")
+
+
+def _best_in_words(curve: CalibrationCurve) -> str:
+    best = curve.best()
+    return (
+        f"lowest NLL at T = {number(curve.temperatures[best])}: "
+        f"{number(curve.nll[best])}, ECE {percent(curve.ece[best])}"
+    )
+
+
+def _draw_nll_and_ece(upper: Axes, lower: Axes, curve: CalibrationCurve) -> None:
+    ink, best = Ink.now(), curve.best()
+    for axes, values, color, name in (
+        (upper, curve.nll, ink.blue, "NLL in nats"),
+        (lower, curve.ece, ink.green, "ECE"),
+    ):
+        _over_temperature(axes, curve.temperatures, values, color, name)
+        axes.plot(curve.temperatures[best], values[best], "o", color=color)
+        axes.axvline(curve.temperatures[best], color=ink.line, lw=1)
+        axes.axvline(1, color=ink.line, lw=1, ls=":")
+        axes.set_ylim(0, None)
+    # At low T the NLL grows without bound, and would press the minimum onto the axis.
+    finite = curve.nll[np.isfinite(curve.nll)]
+    top = 2.5 * max(curve.nll[-1], 2 * curve.nll[best])
+    if finite.size and 0 < top < finite.max():
+        upper.set_ylim(0, top)
+
+
+def _over_temperature(
+    axes: Axes, temperatures: Array, values: Array, color: str, name: str
+) -> None:
+    axes.plot(temperatures, values, color=color, alpha=Ink.now().alpha + 0.2, lw=2)
+    axes.set_ylabel(name)
+    # Powers of 2 for a few doublings, of 10 for more: the ticks must not crowd.
+    axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: number(tick)))
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _plain_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: number(tick)))
+    axis.set_minor_formatter(NullFormatter())

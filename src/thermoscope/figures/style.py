@@ -1,0 +1,120 @@
+"""What all figures share: the canvas, colours, numbers and percentages as text, fonts."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+try:
+    import matplotlib as mpl
+    from matplotlib.colors import to_rgba
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
+except ImportError as error:
+    raise ImportError('figures need matplotlib: pip install "thermoscope[plot]"') from error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+__all__ = ["PLAIN", "Canvas", "Ink", "drawable", "number", "percent", "with_own_font"]
+
+# A label is text, "%" is a percent sign, whatever the user's settings say.
+PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
+MINUS: Final = "\N{MINUS SIGN}"
+LONGEST_LABEL: Final = 28
+# It comes with matplotlib and has the signs that are written here.
+OWN_FONT: Final = "DejaVu Sans"
+# Where the user's font lacks a character, the first of these that is installed and has it draws it.
+FALLBACKS: Final = (
+    OWN_FONT,
+    *("Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC"),
+    *("Source Han Sans", "IPAexGothic", "WenQuanYi Zen Hei", "Droid Sans Fallback"),
+    *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Arial Unicode MS"),
+    *("Yu Gothic", "Meiryo", "Microsoft YaHei", "SimHei", "Malgun Gothic", "Nirmala UI"),
+    *("Noto Sans Thai", "Noto Sans Armenian", "Noto Sans Georgian", "Noto Sans Ethiopic"),
+    *("Segoe UI Symbol", "Noto Sans Symbols2", "Noto Emoji", "Unifont"),
+)
+
+
+class Canvas(Figure):
+    """A figure which a notebook shows although pyplot, which would keep it, never knew of it."""
+
+    def _repr_png_(self) -> bytes:
+        with io.BytesIO() as file:
+            self.savefig(file, format="png")
+            return file.getvalue()
+
+
+class Ink(NamedTuple):
+    """Colours that can be seen on the background of the user's style sheet."""
+
+    blue: str
+    green: str
+    # Vermilion, which everybody can tell from blue and green; its hatching helps in print.
+    gap: str
+    line: str
+    alpha: float
+
+    @classmethod
+    def now(cls) -> Ink:
+        """Return the colours for the style sheet in use."""
+        backgrounds = (mpl.rcParams["axes.facecolor"], mpl.rcParams["figure.facecolor"], "white")
+        red, green, blue, _ = next(found for each in backgrounds if (found := to_rgba(each))[3])
+        if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.4:
+            return cls("#6ea8fe", "#5fd068", "#ff8a4c", "0.75", 0.65)
+        return cls("blue", "green", "#d55e00", "0.35", 0.4)
+
+
+def number(value: float) -> str:
+    """Write a number short, with a true minus, ∞ by its sign."""
+    return f"{value + 0.0:.4g}".replace("inf", "∞").replace("nan", "NaN").replace("-", MINUS)
+
+
+def percent(probability: float) -> str:
+    """Write a probability in percent: 0 and 100 are said only of what is exactly 0 or 1."""
+    if probability in (0, 1):
+        return f"{100 * probability:.0f} %"
+    text = f"{100 * probability:#.3g}"
+    if text == "100.":
+        return "> 99.9 %"
+    return f"{text} %".replace("nan %", "NaN").replace("-", MINUS)
+
+
+def with_own_font() -> AbstractContextManager[None]:
+    """Put behind the user's fonts one that has all signs which are written here."""
+    return mpl.rc_context({"font.family": [*mpl.rcParams["font.family"], OWN_FONT]})
+
+
+def drawable(labels: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return labels that can be drawn, and the fonts for them.
+
+    Long labels are cut. What is invisible, or in no font that is installed, becomes its code.
+    """
+    # Cut before the rest is looked at: a label may be megabytes long.
+    cut = [label[: LONGEST_LABEL + 1] for label in labels]
+    wanted = {ord(character) for label in cut for character in label if character.isprintable()}
+    families = FontProperties().get_family()
+    known: set[int] = set()
+    for family in families:
+        known.update(get_font(findfont(FontProperties(family=[family]))).get_charmap())
+    installed = {font.name for font in fontManager.ttflist}
+    for family in FALLBACKS:
+        if wanted <= known:
+            break
+        if family in installed:
+            found = get_font(findfont(FontProperties(family=[family]))).get_charmap().keys()
+            if (wanted - known) & found:
+                families = [*families, family]
+                known |= found
+
+    def written(character: str) -> str:
+        if character.isprintable() and ord(character) in known:
+            return character
+        return character.encode("unicode_escape").decode()
+
+    texts = ["".join(map(written, label)) for label in cut]
+    short = [
+        text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…" for text in texts
+    ]
+    return short, families
