@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from thermoscope.arguments import real
+from thermoscope.arguments import plain, real
 from thermoscope.kernels import array_api, thread_count
 
 if TYPE_CHECKING:
@@ -348,7 +348,7 @@ class _Rows(NamedTuple):
         logits = real("logits", self.logits)
         numbers = np.arange(self.start, self.stop)
         weights = np.ones(len(logits))
-        targets = np.asarray(self.targets)
+        targets = plain("targets", self.targets)
         if self.weights is not None:
             weights = real("sample_weight", self.weights).astype(np.float64)
             _refuse("sample_weight must be finite and >= 0", weights, ~(weights >= 0), numbers)
@@ -380,7 +380,7 @@ def _rows(
 ) -> _Rows:
     """Check shapes, and bring the lanes to the last axis."""
     z = logits if array_api.foreign(logits) else real("logits", logits)
-    y = targets if array_api.foreign(targets) else np.asarray(targets)
+    y = targets if array_api.foreign(targets) else plain("targets", targets)
     w = weights if weights is None or array_api.foreign(weights) else real("sample_weight", weights)
     index = operator.index(axis)
     if any(np.isnan(size) for size in z.shape):
