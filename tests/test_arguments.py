@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
-from thermoscope import arguments, kernels
+from thermoscope import arguments, cli, kernels
 from thermoscope.arguments import ArgumentError, ArgumentTypeError
 
 if TYPE_CHECKING:
@@ -169,6 +169,17 @@ def test_the_command_line_reads_a_temperature_as_python_does(text: str, counts_a
     assert arguments.temperature_of_text(text) == counts_as
 
 
+@pytest.mark.parametrize(("text", "same_as"), [("1e400", "inf"), ("1" + 400 * "0", "inf")])
+def test_the_command_line_agrees(
+    capsys: pytest.CaptureFixture[str], text: str, same_as: str
+) -> None:
+    said = []
+    for t in (text, same_as):
+        assert cli.main(["softmax", "2", "1", "-T", t]) == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+
+
 @pytest.mark.parametrize("text", ["hot", "", "-1", "nan", "1j", "True", "1/2", "-1e400"])
 def test_and_refuses_what_is_none(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"^temperature must be (a number )?>= 0, got "):
@@ -181,6 +192,12 @@ def test_integers_of_more_than_64_bits_are_logits_too() -> None:
     np.testing.assert_array_equal(ts.softmax([Fraction(1, 2), 1]), ts.softmax([0.5, 1.0]))
     np.testing.assert_array_equal(ts.softmax([10**400, 1.0]), [1.0, 0.0])
     np.testing.assert_array_equal(ts.softmax([-(10**400), 1]), ts.softmax([-INF, 1.0]))
+
+
+def fitted() -> ts.TemperatureScaler:
+    return ts.TemperatureScaler().fit(
+        [[2.0, 1.0, 0.0], [0.0, 2.0, 1.0], [1.0, 1.2, 1.5]], [0, 1, 2]
+    )
 
 
 MASKED = np.ma.array([[2.0, 1.0, 9.0]], mask=[[False, False, True]])
@@ -208,6 +225,10 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "temperature of entropy": lambda a: ts.entropy([[1.0, 2.0, 3.0]], a, axis=0),
     "targets of cross_entropy": lambda a: ts.cross_entropy([[1.0, 2.0, 3.0]], a),
     "other of kl_divergence": lambda a: ts.kl_divergence([[1.0, 2.0, 3.0]], a),
+    "targets of fit_temperature": lambda a: ts.fit_temperature([[1.0, 2.0, 3.0]], a),
+    "X of TemperatureScaler": lambda a: ts.TemperatureScaler().fit(a, [0]),
+    "X of a fitted TemperatureScaler": lambda a: fitted().predict_proba(a),
+    "y of TemperatureScaler": lambda a: ts.TemperatureScaler().fit(np.eye(3), a.ravel()),
     "where of softmax": lambda a: ts.softmax([1.0, 2.0, 3.0], where=a > 5),
     "out of softmax": lambda a: ts.softmax([[1.0, 2.0, 3.0]], out=a),
     "entropy of temperature_for": lambda a: ts.temperature_for(np.ones((3, 2)), entropy=a),

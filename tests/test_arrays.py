@@ -416,8 +416,8 @@ LOGITS = {
     "ties": [1.0, 1.0, -0.5, 1.0],
     "wide": [30.0, -40.0, 29.0, 5.0],
     "far beyond": [1.0, -1e300, 0.5, -1e30],
-    "lanes of -inf": [0.3, -INF, 1.5, -INF],
-    "one lane": [0.7, -INF, -INF, -INF],
+    "entries of -inf": [0.3, -INF, 1.5, -INF],
+    "one entry": [0.7, -INF, -INF, -INF],
 }
 MASKED = {
     "a masked NaN": [0.3, NAN, 1.5, 0.2],
@@ -443,10 +443,10 @@ def test_gradients(gradients: Callable[..., Any], name: str, temperature: float)
     }
     for function in functions.values():
         value = function(logits, t)
-        share = weights[tuple(slice(n) for n in value.shape)]
+        scale = weights[tuple(slice(n) for n in value.shape)]
         if value.ndim < 2:
-            share = weights[0, : value.size]
-        total = weighed(function, np.where(np.isfinite(value) & (np.abs(value) < 1e5), share, 0))
+            scale = weights[0, : value.size]
+        total = weighed(function, np.where(np.isfinite(value) & (np.abs(value) < 1e5), scale, 0))
         got = gradients(total, logits, t)
         # The logits and the temperature count by the ratio: a step of 1e-4 in that.
         want = [
@@ -547,7 +547,7 @@ EDGES = st.one_of(
 def test_no_gradient_is_nan(
     gradients: Callable[..., Any], logits: np.ndarray, temperature: float, where: np.ndarray
 ) -> None:
-    """Whatever is masked, infinite, beyond the range or NaN in the slice."""
+    """Whatever is masked, infinite, beyond the range or NaN in the row."""
     t = np.array([temperature], np.float32)
     for function in (ts.softmax, ts.log_softmax, ts.entropy):
         # One element each: what is infinite elsewhere must not enter.

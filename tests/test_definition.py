@@ -116,7 +116,7 @@ def test_the_table(
 
 @pytest.mark.parametrize("shape", [(1, 7), (5, 40), (3, 4, 5), (2, 3, 20000), (70000, 3), (40001,)])
 def test_blocks_do_not_show(shape: tuple[int, ...]) -> None:
-    """Every slice of a large array is what it is alone, on every axis and in every layout."""
+    """Every row of a large array is what it is alone, on every axis and in every layout."""
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 10, shape)
     mask = rng.random(shape) < 0.7
@@ -128,14 +128,14 @@ def test_blocks_do_not_show(shape: tuple[int, ...]) -> None:
             for function in (ts.softmax, ts.log_softmax):
                 got = function(array, temperature, axis=axis, where=mask)
                 for pick in picks:
-                    lanes = tuple(slice(None) if k == axis else i for k, i in enumerate(pick))
-                    alone = function(array[lanes], temperature[pick], where=mask[lanes])
+                    along = tuple(slice(None) if k == axis else i for k, i in enumerate(pick))
+                    alone = function(array[along], temperature[pick], where=mask[along])
                     # Blocks of other sizes add in another order; no more than that differs.
-                    np.testing.assert_allclose(got[lanes], alone, rtol=5e-16, atol=0)
+                    np.testing.assert_allclose(got[along], alone, rtol=5e-16, atol=0)
             entropies = ts.entropy(array, temperature, axis=axis, where=mask)
             for pick in picks:
-                lanes = tuple(slice(None) if k == axis else i for k, i in enumerate(pick))
-                alone = ts.entropy(array[lanes], temperature[pick], where=mask[lanes])
+                along = tuple(slice(None) if k == axis else i for k, i in enumerate(pick))
+                alone = ts.entropy(array[along], temperature[pick], where=mask[along])
                 assert entropies[tuple(np.delete(pick, axis))] == pytest.approx(alone, rel=1e-14)
 
 
@@ -235,7 +235,7 @@ def test_bfloat16() -> None:
     assert got.tolist() == want.tolist()
 
 
-def test_one_temperature_for_each_slice() -> None:
+def test_one_temperature_for_each_row() -> None:
     logits = np.random.default_rng(3).normal(size=(4, 3, 5))
     each = np.array([[[0.0], [0.5], [2.0]]])
     got = ts.softmax(logits, each)

@@ -118,10 +118,10 @@ def test_rows_of_several_blocks_agree_wherever_their_maxima_stand(
         "far above": np.full(entries, 2e4),
         "far below": np.full(entries, -3e4),
         "farther and farther": 9e3 * block,
-        "first block without weight": np.where(block > 0, 0.0, -INF),
+        "first block of -inf": np.where(block > 0, 0.0, -INF),
         "an infinite one": np.where(np.arange(entries) == entries - 1, INF, 0),
         "NaN": np.where(np.arange(entries) == entries // 2, NAN, 0),
-        "nothing has weight": np.full(entries, -INF),
+        "every entry -inf": np.full(entries, -INF),
     }
     z = (np.stack([*rows.values()]) + rng.normal(0, 1, (len(rows), entries))).astype(dtype)
     with kernels.use("reference"):
@@ -210,9 +210,9 @@ def exact(row: np.ndarray, temperature: float) -> tuple[list[Any], list[Any]]:
     with mpmath.workdps(400):
         z = [mpmath.mpf(float(logit)) for logit in row]
         shifted = [(logit - max(z)) / mpmath.mpf(temperature) for logit in z]
-        weights = [mpmath.exp(q) for q in shifted]
-        total = mpmath.fsum(weights)
-        return [w / total for w in weights], [q - mpmath.log(total) for q in shifted]
+        exp_z = [mpmath.exp(q) for q in shifted]
+        total = mpmath.fsum(exp_z)
+        return [e / total for e in exp_z], [q - mpmath.log(total) for q in shifted]
 
 
 def adversarial(dtype: type) -> dict[str, np.ndarray]:

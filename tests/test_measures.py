@@ -30,16 +30,16 @@ def rows() -> dict[str, np.ndarray]:
         "a wide spread": draw.uniform(-500, 500, 12),
         "a large common offset": 1e8 + draw.random(12),
         "near ties": 1.0 + np.arange(8) * EPS,
-        "a confident lane": np.array([50.0, 0.1, 0.2, -3.0]),
+        "a confident entry": np.array([50.0, 0.1, 0.2, -3.0]),
         "the whole range": np.array([1e308, -1e308, 5e307, 0.0]),
-        "one lane": np.array([3.0]),
+        "one entry": np.array([3.0]),
     }
 
 
 def exact(logits: Any, temperature: Any) -> list[Any]:
-    weights = [mp.exp(mpf(z) / mpf(temperature)) for z in logits]
-    total = mp.fsum(weights)
-    return [weight / total for weight in weights]
+    exp_z = [mp.exp(mpf(z) / mpf(temperature)) for z in logits]
+    total = mp.fsum(exp_z)
+    return [one / total for one in exp_z]
 
 
 def doubles(values: Any) -> np.ndarray:
@@ -59,12 +59,12 @@ def test_cross_entropy_of_exact_arithmetic(name: str, temperature: float) -> Non
     p = exact(logits, temperature)
     classes = np.arange(len(logits))
     got = ts.cross_entropy(np.tile(logits, (len(logits), 1)), classes, temperature)
-    np.testing.assert_allclose(got, doubles(-mp.log(share) for share in p), rtol=2 * EPS)
-    weights = np.random.default_rng(13).dirichlet(np.ones(len(logits)))
-    want = -mp.fsum(mpf(w) * mp.log(share) for w, share in zip(weights, p, strict=True))
-    if max(-mp.log(share) for share in p) > np.finfo(float).max:
+    np.testing.assert_allclose(got, doubles(-mp.log(one) for one in p), rtol=2 * EPS)
+    soft = np.random.default_rng(13).dirichlet(np.ones(len(logits)))
+    want = -mp.fsum(mpf(w) * mp.log(one) for w, one in zip(soft, p, strict=True))
+    if max(-mp.log(one) for one in p) > np.finfo(float).max:
         want = INF  # as is then one of the logarithms of which this is the mean
-    got = ts.cross_entropy(logits, weights, temperature)
+    got = ts.cross_entropy(logits, soft, temperature)
     np.testing.assert_allclose(got, float(want), rtol=20 * EPS)
 
 
@@ -108,7 +108,7 @@ def test_derivatives_are_differences(name: str, temperature: float) -> None:
     np.testing.assert_allclose(got, want, rtol=8 * EPS, atol=5e-324)
     want = slope(exact(z, t + step), exact(z, t - step))
     got = ts.temperature_derivative(logits, temperature)
-    # A lane at the mean changes by a difference of two numbers, which can't be closer than they.
+    # An entry at the mean changes by a difference of two numbers, which can't be closer than they.
     p = ts.softmax(logits, temperature)
     with np.errstate(over="ignore"):
         distance = np.abs((logits / 4 - logits.max() / 4) / temperature) * 4
@@ -186,7 +186,7 @@ def test_cross_entropy_at_the_edges(
         ([2.0, 1.0], [1.0, 1.0], (0, 1), None, np.log(2)),
         ([2.0, 1.0], [0.0, 7.0], (INF, None), None, 0),
         ([2.0, 1.0], [0.0, -INF], (1, None), None, INF),
-        # As rounded to doubles, p is 0 in the second lane; as defined, it is not.
+        # As rounded to doubles, p is 0 in the second entry; as defined, it is not.
         ([2e3, 1.0], [0.0, -INF], (1, None), None, INF),
         ([2.0, -INF], [0.0, -INF], (1, None), None, 0),
         ([2.0, -INF], [0.0, 0.0], (1, None), None, np.log(2)),

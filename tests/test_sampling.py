@@ -1,4 +1,4 @@
-"""Draws have the chances that softmax says, however many lanes there are."""
+"""Draws have the chances that softmax says, however many entries there are."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ def p_value(counts: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 7.0, INF])
-@pytest.mark.parametrize("lanes", [3, 10, 50])
-def test_a_million_draws_have_the_frequencies_of_softmax(lanes: int, temperature: float) -> None:
-    logits = np.linspace(0, 2, lanes)
+@pytest.mark.parametrize("entries", [3, 10, 50])
+def test_a_million_draws_have_the_frequencies_of_softmax(entries: int, temperature: float) -> None:
+    logits = np.linspace(0, 2, entries)
     draws = ts.sample(logits, temperature, size=1_000_000, rng=5)
     assert draws.dtype == np.int64
-    counts = np.bincount(draws, minlength=lanes)
+    counts = np.bincount(draws, minlength=entries)
     probabilities = ts.softmax(logits, temperature)
     assert p_value(counts, probabilities) > 1e-3
-    # The test can fail: one lane in two that is 5 % too likely is found out.
-    wrong = probabilities * np.resize([1.0, 1.05], lanes)
+    # The test can fail: one entry in two that is 5 % too likely is found out.
+    wrong = probabilities * np.resize([1.0, 1.05], entries)
     assert p_value(counts, wrong / wrong.sum()) < 1e-9
 
 
-def test_blocks_of_lanes_rows_and_draws_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_of_entries_rows_and_draws_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "BLOCK", 8)
     logits = np.random.default_rng(1).normal(size=(3, 37))
     draws = ts.sample(logits, size=20_000, rng=6)
@@ -52,7 +52,7 @@ def test_blocks_of_lanes_rows_and_draws_do_not_show(monkeypatch: pytest.MonkeyPa
         assert p_value(np.bincount(drawn, minlength=3), ts.softmax(row)) > 1e-3
 
 
-def test_slices_and_draws_are_independent() -> None:
+def test_rows_and_draws_are_independent() -> None:
     logits = np.array([[0.0, 1.0, 0.5], [1.0, 0.0, 2.0]])
     draws = ts.sample(logits, size=200_000, rng=7)
     p, q = ts.softmax(logits)
@@ -63,28 +63,28 @@ def test_slices_and_draws_are_independent() -> None:
 
 
 def chances(tree: np.ndarray) -> list[Fraction]:
-    """Return the exact chance of each lane of a tree, as the shares along its way have it."""
+    """Return the exact chance of each entry of a tree, as the fractions along its way have it."""
     result = []
-    for lane in range(len(tree)):
+    for entry in range(len(tree)):
         chance, at, step = Fraction(1), 0, 1 << len(tree).bit_length()
         while step := step // 2:
             if at + step < len(tree):
-                share = tree[at + step]
-                to_right = Fraction(abs(share))
-                if np.signbit(share):
+                fraction = tree[at + step]
+                to_right = Fraction(abs(fraction))
+                if np.signbit(fraction):
                     to_right = 1 - to_right
-                chance *= to_right if lane >= at + step else 1 - to_right
-                at += step * (lane >= at + step)
+                chance *= to_right if entry >= at + step else 1 - to_right
+                at += step * (entry >= at + step)
         result.append(chance)
     return result
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3, 37, 300])
-def test_a_lane_s_chance_is_exact_however_small_it_is(
-    monkeypatch: pytest.MonkeyPatch, lanes: int
+@pytest.mark.parametrize("entries", [1, 2, 3, 37, 300])
+def test_an_entry_s_chance_is_exact_however_small_it_is(
+    monkeypatch: pytest.MonkeyPatch, entries: int
 ) -> None:
     monkeypatch.setattr(sampling, "BLOCK", 16)
-    logits = np.random.default_rng(2).permutation(np.linspace(0, -690, lanes))
+    logits = np.random.default_rng(2).permutation(np.linspace(0, -690, entries))
     trees = []
     walk = sampling._walk
     monkeypatch.setattr(
@@ -92,14 +92,14 @@ def test_a_lane_s_chance_is_exact_however_small_it_is(
     )
     ts.sample(logits, rng=0)
     with mpmath.workdps(40):
-        weights = [mpmath.exp(mpmath.mpf(float(z))) for z in logits]
-        total = sum(weights)
-        for weight, chance in zip(weights, chances(trees[0][0]), strict=True):
+        exp_z = [mpmath.exp(mpmath.mpf(float(z))) for z in logits]
+        total = sum(exp_z)
+        for one, chance in zip(exp_z, chances(trees[0][0]), strict=True):
             got = mpmath.mpf(chance.numerator) / chance.denominator
-            assert abs(got / (weight / total) - 1) <= 1e-13
-    if lanes >= 37:
-        # Running sums, which most samplers invert, never get to such lanes.
-        assert np.count_nonzero(np.diff(np.cumsum(ts.softmax(logits))) == 0) > lanes / 2
+            assert abs(got / (one / total) - 1) <= 1e-13
+    if entries >= 37:
+        # Running sums, which most samplers invert, never get to such entries.
+        assert np.count_nonzero(np.diff(np.cumsum(ts.softmax(logits))) == 0) > entries / 2
 
 
 def test_small_uniform_numbers_have_all_of_their_digits() -> None:
@@ -129,12 +129,12 @@ def test_a_uniform_number_of_0_goes_on() -> None:
 
 
 def test_more_categories_than_a_float32_can_count() -> None:
-    lanes = 1 << 25
-    logits = np.zeros(lanes, np.float32)
-    logits[-1] = math.log(lanes - 1)  # half of all weight
+    entries = 1 << 25
+    logits = np.zeros(entries, np.float32)
+    logits[-1] = math.log(entries - 1)  # half of the probability
     draws = ts.sample(logits, size=200_000, rng=7)
-    assert abs(np.count_nonzero(draws == lanes - 1) - 100_000) < 1000
-    others = draws[draws < lanes - 1]
+    assert abs(np.count_nonzero(draws == entries - 1) - 100_000) < 1000
+    others = draws[draws < entries - 1]
     # The eighths of the row alike, and at its far end every remainder of 8.
     assert p_value(np.bincount(others >> 22, minlength=8), np.full(8, 1 / 8)) > 1e-3
     far = others[others >= 1 << 24]
@@ -164,15 +164,15 @@ def test_the_ends() -> None:
     assert set(ts.sample([0.0, INF, 5.0, INF], size=100, rng=8).tolist()) == {1, 3}
 
 
-@pytest.mark.parametrize("lanes", [5, 6, 9])
-def test_a_lane_without_weight_is_never_drawn(lanes: int) -> None:
-    for kept in range(1, 1 << lanes):
-        mask = np.array([kept >> lane & 1 for lane in range(lanes)], bool)
+@pytest.mark.parametrize("entries", [5, 6, 9])
+def test_an_entry_of_probability_0_is_never_drawn(entries: int) -> None:
+    for kept in range(1, 1 << entries):
+        mask = np.array([kept >> entry & 1 for entry in range(entries)], bool)
         logits = np.where(mask, 0.0, -INF)
         want = set(np.flatnonzero(mask))
         assert set(ts.sample(logits, size=200, rng=9)) == want
-        assert set(ts.sample(np.zeros(lanes), size=200, rng=9, where=mask)) == want
-    # What a masked lane holds does not matter.
+        assert set(ts.sample(np.zeros(entries), size=200, rng=9, where=mask)) == want
+    # What a masked entry holds does not matter.
     assert ts.sample([NAN, 1.0, INF], where=[False, True, False]) == 1
 
 

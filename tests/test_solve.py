@@ -46,12 +46,12 @@ def exact(logits: np.ndarray, temperature: float, name: str) -> tuple[Any, Any]:
     """Return a measure in nats and its derivative by log T, both of many digits."""
     top = mpmath.mpf(float(logits.max()))
     quotients = [(mpmath.mpf(float(z)) - top) / mpmath.mpf(temperature) for z in logits]
-    weights = [mpmath.exp(quotient) for quotient in quotients]
-    total = sum(weights)
-    mean = sum(w * q for w, q in zip(weights, quotients, strict=True)) / total
+    exp_z = [mpmath.exp(quotient) for quotient in quotients]
+    total = sum(exp_z)
+    mean = sum(e * q for e, q in zip(exp_z, quotients, strict=True)) / total
     if name == "top_probability":
         return mpmath.log(total), -mean
-    variance = sum(w * (q - mean) ** 2 for w, q in zip(weights, quotients, strict=True)) / total
+    variance = sum(e * (q - mean) ** 2 for e, q in zip(exp_z, quotients, strict=True)) / total
     return mpmath.log(total) - mean, variance
 
 
@@ -110,7 +110,7 @@ def test_and_that_bound_can_fail() -> None:
 
 @pytest.mark.parametrize("p", [1 - 2.0**-53, 0.999, 0.75, 0.51, 0.5000001])
 @pytest.mark.parametrize("gap", [1e-300, 0.37, 1.0, 1e300])
-def test_two_lanes_have_a_closed_form(p: float, gap: float) -> None:
+def test_two_entries_have_a_closed_form(p: float, gap: float) -> None:
     with mpmath.workdps(40):
         want = gap / mpmath.log(mpmath.mpf(p) / (1 - mpmath.mpf(p)))
         # How much T changes for a relative change of p.
@@ -166,10 +166,10 @@ def test_temperature_scales_with_the_logits(
 
 @names
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-@pytest.mark.parametrize("lanes", [2, 3, 7, 10, 1000])
+@pytest.mark.parametrize("entries", [2, 3, 7, 10, 1000])
 @pytest.mark.parametrize("ties", [1, 3])
-def test_the_value_at_an_end_is_that_end(name: str, dtype: type, lanes: int, ties: int) -> None:
-    logits = np.zeros(lanes + ties, dtype)
+def test_the_value_at_an_end_is_that_end(name: str, dtype: type, entries: int, ties: int) -> None:
+    logits = np.zeros(entries + ties, dtype)
     logits[:ties] = 2
     for temperature in (0.0, INF):
         value = MEASURES[name](logits, temperature)
@@ -275,8 +275,8 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(solve, "BLOCK", 20)
     got = ts.temperature_for(logits, perplexity=1.7, where=mask)
     alone = [
-        ts.temperature_for(row[lanes], perplexity=1.7)
-        for row, lanes in zip(logits, mask, strict=True)
+        ts.temperature_for(row[entries], perplexity=1.7)
+        for row, entries in zip(logits, mask, strict=True)
     ]
     np.testing.assert_allclose(got, alone, rtol=1e-14)
 

@@ -35,8 +35,10 @@ __all__ = [
     "log_base",
     "one_row",
     "one_temperature",
+    "plain",
     "real",
     "real_any",
+    "refuse_subclasses",
     "size_of",
     "temperature_of_text",
     "temperatures_of",
@@ -200,6 +202,21 @@ def check_any(
     return ArrayArguments(xp, z, t, mask, axes, dtype)
 
 
+def plain(name: str, value: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
+    """Return a value as NumPy's array, unless it is a masked array or a matrix."""
+    if isinstance(value, np.ndarray):
+        if type(value) is np.ndarray:
+            return value
+        refuse_subclasses(name, value)
+    elif isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
+        for item in value:
+            refuse_subclasses(name, item)
+    try:
+        return array_api.to_numpy(value)
+    except ValueError as error:
+        raise ArgumentError(name, f"must be an array: {error}") from error
+
+
 def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     """Return an array of real numbers of at most float64.
 
@@ -350,7 +367,7 @@ def destination(out: Result, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Re
     """Return the array for a result, of its shape and dtype."""
     if not isinstance(out, np.ndarray):
         raise ArgumentTypeError("out", f"must be a NumPy array, got {type(out).__name__}")
-    _refuse_subclasses("out", out)
+    refuse_subclasses("out", out)
     if out.shape != shape or out.dtype != dtype:
         raise ArgumentError(
             "out", f"must have shape {shape} and dtype {dtype}, got {out.shape} and {out.dtype}"
@@ -399,21 +416,10 @@ def _temperature(name: str, value: ArrayLike) -> float | NDArray[np.float64]:
 
 def _numbers(name: str, value: ArrayLike) -> NDArray[np.generic]:
     """Return an array of real numbers of any width."""
-    if isinstance(value, np.ndarray):
-        array = value
-        if type(value) is not np.ndarray:
-            _refuse_subclasses(name, value)
-            array = np.asarray(value)
-    else:
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
-            for item in value:
-                _refuse_subclasses(name, item)
-        try:
-            array = array_api.to_numpy(value)
-        except OverflowError:  # an integer beyond the range of float64 among floats
-            array = np.asarray(value, object)
-        except ValueError as error:
-            raise ArgumentError(name, f"must be an array: {error}") from error
+    try:
+        array = plain(name, value)
+    except OverflowError:  # an integer beyond the range of float64 among floats
+        array = np.asarray(value, object)
     kind = array.dtype.kind
     if kind == "O":
         return _numbers_of_objects(name, array)
@@ -440,8 +446,8 @@ def _rounded(number: Any) -> float:  # noqa: ANN401 - a real number of any type
         return math.inf if number > 0 else -math.inf
 
 
-def _refuse_subclasses(name: str, array: NDArray[Any]) -> None:
-    """Raise an error for the arrays of NumPy that mean more than their numbers."""
+def refuse_subclasses(name: str, array: object) -> None:
+    """Raise an error for a masked array and a matrix, which mean more than their numbers."""
     masked = sys.modules.get("numpy.ma")  # not loaded, there is no masked array
     if masked and isinstance(array, masked.MaskedArray):
         remedy = "use a.data and where=~a.mask" if name == "logits" else "use a.filled(value)"
@@ -451,9 +457,7 @@ def _refuse_subclasses(name: str, array: NDArray[Any]) -> None:
 
 
 def _mask(where: ArrayLike) -> NDArray[np.bool_]:
-    if isinstance(where, np.ndarray) and type(where) is not np.ndarray:
-        _refuse_subclasses("where", where)
-    mask = np.asarray(where)
+    mask = plain("where", where)
     if mask.dtype != np.bool_:
         raise ArgumentTypeError("where", f"must be an array of bool, got {mask.dtype}")
     return mask

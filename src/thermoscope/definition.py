@@ -78,13 +78,14 @@ def softmax(
     floats in float32, as is everything on a device without float64. Derivatives by `logits` and
     `temperature` follow the formula wherever nothing is infinite. Masked entries and entries of
     -inf have derivative 0, and rows that are counted or NaN (T = 0, T = inf, a maximum of +inf)
-    are constant. Second derivatives divide by T squared: where that is below the smallest number
-    of the dtype (T < 1e-19 in float32, 1e-154 in float64), they are NaN or infinite.
+    are constant. Second derivatives of `log_softmax` are NaN or infinite where T squared is below
+    the smallest number of the dtype (T < 1e-19 in float32, 1e-154 in float64).
 
     A temperature whose values can't be read (JAX under ``jit``, Dask, PyTorch's ``vmap`` and
     ``torch.compile``, a device other than the CPU, which would have to be waited for) raises no
     error: where it is negative or NaN, the row is NaN. JAX counts numbers below the smallest
-    normal one as 0, here too. ``torch.compile(fullgraph=True)`` traces every function of a row.
+    normal one as 0, here too. ``torch.compile(fullgraph=True)`` traces `softmax`,
+    `log_softmax` and the measures.
 
     References
     ----------

@@ -7,6 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermoscope.arguments import refuse_subclasses
 from thermoscope.calibration import TemperatureFit, fit_temperature
 from thermoscope.definition import softmax
 
@@ -111,6 +112,8 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             If there is not a column for each class, a class in `y` is none of `classes`, or as
             `fit_temperature` does.
         """
+        refuse_subclasses("X", X)  # scikit-learn would drop a mask
+        refuse_subclasses("y", y)
         logits, classes = validate_data(self, X, y, dtype=FLOATS)
         check_classification_targets(classes)
         self.classes_, targets = self._columns_of(classes, logits.shape[1])
@@ -153,6 +156,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def _seen(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
         """Return the logits of X as those that were fitted."""
         check_is_fitted(self)
+        refuse_subclasses("X", X)
         return self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
 
     def _columns_of(self, y: NDArray[Any], columns: int) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -76,7 +76,8 @@ class RowSource:
     labels : sequence of str, optional
         One for each entry, the same in all rows; by default those of `data`, if it has any.
     targets : array_like, shape (N,) or (N, n), optional
-        The true classes, counted from 0, -100 where there is none; or soft targets, of which the largest counts.
+        The true classes, counted from 0, -100 where there is none; or soft targets, of which the
+        largest counts.
     source : str, optional
         Where the rows came from.
 
@@ -302,6 +303,8 @@ row=1, target=0)
             probabilities = softmax(logits)
             # A row of NaN is neither wrong nor right.
             undefined = np.isnan(probabilities[:, 0])
+            # Nor is one without a target.
+            undefined |= targets[some] == NO_TARGET
             group[some] = np.where(undefined, 2, top == targets[some])
             probabilities[np.arange(len(probabilities)), top] = 0
             doubt[some] = probabilities.sum(axis=1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, real
+from thermoscope.arguments import ArgumentError, plain, real
 from thermoscope.kernels import array_api
 from thermoscope.passes import checks
 from thermoscope.passes.sums import Parts
@@ -192,7 +192,7 @@ class Rows(NamedTuple):
         """Return the rows that count, and how many were ignored for their target."""
         logits, targets = real("logits", self.logits), self.targets
         labelled = targets is not None
-        targets = np.asarray(targets) if labelled else np.zeros(len(logits), np.int64)
+        targets = plain("targets", targets) if labelled else np.zeros(len(logits), np.int64)
         numbers = np.arange(self.start, self.stop)
         weights = np.ones(len(logits))
         counts = None
@@ -238,7 +238,9 @@ def is_dataset(value: object) -> bool:
 def _arrays(logits: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
     as_given = array_api.foreign(logits) or is_dataset(logits)
     z = logits if as_given else real("logits", logits)
-    y = targets if targets is None or array_api.foreign(targets) else np.asarray(targets)
+    y = targets
+    if targets is not None and not array_api.foreign(targets):
+        y = plain("targets", targets)
     as_given = weights is None or array_api.foreign(weights)
     return z, y, weights if as_given else real("sample_weight", weights)
 
