@@ -833,6 +833,8 @@ def test_there_are_not_more_notes_than_one_reads() -> None:
         '{"content": "Hi", "stop": true}',
         '{"candidates": [{"content": {"parts": [{"text": "Hi"}]}}], "usageMetadata": {}}',
         '{"generated_text": "Hi"}',
+        'data: {"type": "response.output_text.delta", "delta": "Hi", "logprobs": []}',
+        'data: {"type": "response.completed", "response": {"output": []}}\n\n',
         '{"type": "message", "model": "claude", "content": [{"type": "text", "text": "Hi"}]}',
         '{"logprobs": []}',
     ],
@@ -974,8 +976,11 @@ def test_the_rest_is_what_lacks_to_one(weights: list[float]) -> None:
 
 
 def test_a_confident_token_leaves_an_exact_rest() -> None:
-    # log1p(-sum) of rounded probabilities would say 0: 1 - 1e-20 rounds to 1.
-    (position,) = read(json.dumps({"logprobs": [{"token": "a", "logprob": -1e-20}]})).positions
+    # log1p(-sum) of rounded probabilities would say 0: 1 - 1e-20 rounds to 1. One token is no
+    # vocabulary, whatever its number.
+    (position,) = read(
+        json.dumps({"logprobs": [{"id": 0, "token": "a", "logprob": -1e-20}]})
+    ).positions
     assert position.rest == pytest.approx(math.log(1e-20))
 
 

@@ -337,8 +337,8 @@ class _Answers:
         """Return the parts that the first format finds which finds any."""
         for form in FORMATS:
             if parts := [part for part in form.read(document) if part.entries]:
-                if form.server == "text-generation-webui":
-                    self.notes.append(f'{where}: "logits" are taken for probabilities')
+                if form.note:
+                    self.notes.append(f"{where}: {form.note}")
                 return parts
         return []
 
@@ -403,7 +403,8 @@ def _is_rounding(
     It is not if so much may be left by tokens that are less likely than those reported: the tail of
     a confident position grows with the temperature, and must not vanish.
     """
-    if left < FLOAT32_SUM and {token.id for token in tokens} == set(range(len(tokens))):
+    numbers = {token.id for token in tokens}
+    if left < FLOAT32_SUM and len(numbers) > 1 and numbers == set(range(len(tokens))):
         return True
     pairs = [(math.exp(logprob), logprob) for logprob in logprobs if logprob > -math.inf]
     error = FLOAT32

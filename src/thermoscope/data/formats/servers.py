@@ -93,11 +93,12 @@ PROMPT_ALONE, PROMPT, REASONING, CONTENT, REFUSAL = range(5)
 
 
 class Format(NamedTuple):
-    """How a server is asked for log-probabilities, and how its answer is read."""
+    """How a server is asked for log-probabilities, how its answer is read, and what to tell."""
 
     server: str
     ask: str
     read: Callable[[dict[str, Any]], Iterable[Part]]
+    note: str = ""
 
 
 CHAT: Final = ((REASONING, "reasoning_content"), (CONTENT, "content"), (REFUSAL, "refusal"))
@@ -149,6 +150,8 @@ def is_answer(document: dict[str, Any]) -> bool:
     """
     if "logits" in document:
         return False
+    if isinstance(document.get("type"), str) and ("delta" in document or "response" in document):
+        return True  # an event
     held = [document[key] for key in (*LISTS, *OBJECTS) if isinstance(document.get(key), list)]
     if any(all(each is None or isinstance(each, dict) for each in items) for items in held):
         return True
@@ -426,7 +429,12 @@ FORMATS: Final = (
     Format("SGLang's /generate", '"return_logprob": true, "top_logprobs_num": 20', _sglang),
     Format("Text Generation Inference", '"details": true, "top_n_tokens": 5', _tgi),
     Format("llama.cpp's /completion", '"n_probs": 20', _llama_cpp),
-    Format("text-generation-webui", "/v1/internal/logits", _webui),
+    Format(
+        "text-generation-webui",
+        "/v1/internal/logits",
+        _webui,
+        '"logits" are taken for probabilities',
+    ),
     Format("Ollama and Cohere", '"logprobs": true (Ollama: "top_logprobs": 20)', _alone),
 )
 ASK: Final = "ask " + "; ".join(f"{form.server} with {form.ask}" for form in FORMATS)
