@@ -13,6 +13,7 @@ import numpy as np
 import typer
 
 from thermoscope.files import FileError, LogitsFile, are_distributions, open_logits
+from thermoscope.present import printable
 from thermoscope.readers import optional
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ __all__ = [
     "check_labels",
     "cluster",
     "ending",
-    "printable",
     "progress",
     "strict",
     "warn_of_probabilities",
@@ -231,11 +231,3 @@ def strict(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, (list, tuple)):
         return [strict(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, with escapes for what would act on a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

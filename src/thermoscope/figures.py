@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from thermoscope import present
 from thermoscope.definition import softmax
 from thermoscope.state import State
 
@@ -29,12 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration_figure", "fit_figure", "plot", "reliability_diagram", "sweep_figure"]
 
-MOST_IN_ORDER: Final = 50
-TOP_ROWS: Final = 20
 LONGEST_LABEL: Final = 28
 # A label is text, "%" is a percent sign, whatever the user's settings say.
 PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
-MINUS: Final = "\N{MINUS SIGN}"
 # Vermilion, which everybody can tell from the lesson's blue and green; its hatching helps in print.
 GAP: Final[dict[str, Any]] = {"color": "none", "edgecolor": "#d55e00", "hatch": "////", "lw": 0.8}
 
@@ -90,31 +88,26 @@ def plot(
     values = state.logits
     probabilities = softmax(values, state.temperature)
 
-    if values.size <= MOST_IN_ORDER:
-        items = np.arange(values.size)
-    else:
-        items = np.argsort(-values, kind="stable")[:TOP_ROWS]
-    names = _drawable(str(i) if state.labels is None else state.labels[i] for i in items)
-    shown, shares = values[items], probabilities[items]
-    others = values.size - items.size
-    if others:
-        rest = np.delete(probabilities, items).sum()
-        names.append(f"other {others:,} item{'s' if others > 1 else ''}")
-        shares = np.append(shares, rest)
+    found = present.shown(values, state.temperature, probabilities)
+    names = _drawable(str(i) if state.labels is None else state.labels[i] for i in found.entries)
+    shown, shares = values[found.entries], probabilities[found.entries]
+    if found.others:
+        names.append(f"other {found.others:,} item{'s' if found.others > 1 else ''}")
+        shares = np.append(shares, found.rest)
 
     figure = SoftmaxFigure(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     left.set_yticks(range(len(names)), names, **PLAIN)
     left.set_ylim(len(names) - 0.4, -0.6)
 
-    _bars(left, shown, "blue", [_number(value) for value in shown])
+    _bars(left, shown, "blue", [present.brief(value) for value in shown])
     left.set(title="Logits", xlabel="logit")
-    _bars(right, shares, "green", [_percent(share) for share in shares])
-    right.set(title=f"Softmax at T = {_number(state.temperature)}", xlabel="probability")
+    _bars(right, shares, "green", found.percents)
+    right.set(title=f"Softmax at T = {present.brief(state.temperature)}", xlabel="probability")
     right.set_xlim(0, 1)
     right.tick_params(left=False)
     if np.isnan(shares).all():
-        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {_number(-np.inf)}"
+        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {present.brief(-np.inf)}"
         right.text(
             0.5,
             0.5,
@@ -172,7 +165,7 @@ def _draw_reliability(figure: FigureBase, results: Sequence[Reliability]) -> Non
         diagram.bar(height=gap, bottom=np.nan_to_num(accuracy), label="gap", **where, **GAP)
         diagram.plot([0, 1], [0, 1], color="0.35", ls="--", lw=1, label="confidence = accuracy")
         diagram.set(
-            title=f"T = {_number(result.temperature)}: ECE {_percent(result.ece)}",
+            title=f"T = {present.brief(result.temperature)}: ECE {present.percent(result.ece)}",
             ylim=(0, 1),
         )
         shares = bins.weight / bins.weight.sum()
@@ -230,8 +223,8 @@ def _draw_calibration(figure: FigureBase, curve: CalibrationCurve) -> None:
         axes.axvline(1, color="0.35", lw=1, ls=":")
         axes.set_ylim(0, None)
     upper.set_title(
-        f"lowest NLL at T = {_number(curve.temperatures[best])}: "
-        f"{_number(curve.nll[best])}, ECE {_percent(curve.ece[best])}"
+        f"lowest NLL at T = {present.brief(curve.temperatures[best])}: "
+        f"{present.brief(curve.nll[best])}, ECE {present.percent(curve.ece[best])}"
     )
     lower.set_xlabel("temperature")
 
@@ -318,7 +311,7 @@ def _over_temperature(
     axes.set_ylabel(name)
     # Powers of 2 for a few doublings, of 10 for more: the ticks must not crowd.
     axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)
-    axes.xaxis.set_major_formatter(lambda tick, _: _number(tick))
+    axes.xaxis.set_major_formatter(lambda tick, _: present.brief(tick))
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -342,7 +335,7 @@ def _bars(axes: Axes, values: NDArray[np.float64], color: str, texts: list[str])
     if exponent:
         ticks = axes.get_xticks()
         axes.set_xticks(
-            ticks, [f"{_number(tick)}e{exponent:+d}" if tick else "0" for tick in ticks]
+            ticks, [f"{present.brief(tick)}e{exponent:+d}" if tick else "0" for tick in ticks]
         )
         axes.set_xlim(low, high)
     for row, text in enumerate(texts):
@@ -359,21 +352,6 @@ def _bars(axes: Axes, values: NDArray[np.float64], color: str, texts: list[str])
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _number(value: float) -> str:
-    """Write a number short, with a true minus, ∞ by its sign."""
-    return f"{value + 0.0:.4g}".replace("inf", "∞").replace("nan", "NaN").replace("-", MINUS)
-
-
-def _percent(share: float) -> str:
-    """Write a probability in percent: 0 and 100 are said only of what is exactly 0 or 1."""
-    if share in (0, 1):
-        return f"{100 * share:.0f} %"
-    text = f"{100 * share:#.3g}"
-    if text == "100.":
-        return "> 99.9 %"
-    return f"{text} %".replace("nan %", "NaN").replace("-", MINUS)
-
-
 def _drawable(labels: Iterable[str]) -> list[str]:
     """Shorten labels, and write what is invisible or in none of the user's fonts as its code."""
     glyphs: set[int] = set()
@@ -381,7 +359,7 @@ def _drawable(labels: Iterable[str]) -> list[str]:
         glyphs.update(get_font(findfont(FontProperties(family=[family]))).get_charmap())
 
     def written(character: str) -> str:
-        if character.isprintable() and ord(character) in glyphs:
+        if present.printable(character) == character and ord(character) in glyphs:
             return character
         return character.encode("unicode_escape").decode()
 
