@@ -93,7 +93,7 @@ def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
 @pytest.mark.parametrize(
     ("logits", "shares"),
     [
-        # exp(-1000) is 0 in float64, 1 - 1e-304 is 1.
+        # A float64 holds 0 and 1 here, and neither is what it stands for.
         ([0.0, -1e3], ["> 99.99 %", "< 1e\N{MINUS SIGN}321 %"]),
         ([0.0, -700.0], ["> 99.99 %", "9.9e\N{MINUS SIGN}303 %"]),
         ([0.0, -10.0], ["> 99.99 %", "0.00454 %"]),

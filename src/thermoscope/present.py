@@ -2,7 +2,8 @@
 """Which entries of a row are shown, in which order, and every number and label as text.
 
 The twin of ``web/src/text/format.ts`` and of the order in ``web/src/model/instrument.ts``: a page,
-a table in a terminal and a figure show the same entries, and round a number in the same way. ``tests/vectors/texts.json`` and ``tests/vectors/shown.json`` hold both to it.
+a table in a terminal and a figure show the same entries, and round a number in the same way.
+``tests/vectors/texts.json`` and ``tests/vectors/shown.json`` hold both to it.
 """
 
 from __future__ import annotations
