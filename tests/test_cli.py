@@ -240,22 +240,6 @@ def test_a_label_does_nothing_to_a_terminal(tmp_path: Path) -> None:
     assert len(text.splitlines()) == 8
 
 
-@pytest.mark.parametrize(
-    ("probability", "text"),
-    [
-        (0.0, "0"),
-        (1.0, "1"),
-        (0.5, "0.500000"),
-        (5e-324, "4.94066e-324"),
-        (0.9999996, "0.9999996"),
-        (1 - 2**-53, "0.9999999999999999"),
-        (float("nan"), "nan"),
-    ],
-)
-def test_a_probability_is_never_rounded_to_0_or_1(probability: float, text: str) -> None:
-    assert cli._digits(probability) == text
-
-
 ERRORS = [
     ("softmax 1 2 -T -1", "temperature must be >= 0, got -1.0"),
     ("softmax 1 2 -T nan", "temperature must be >= 0, got nan"),

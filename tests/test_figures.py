@@ -66,8 +66,8 @@ def test_the_first_item_is_at_the_top_and_unlabelled_items_count_from_0() -> Non
 @pytest.mark.parametrize(
     ("temperature", "shares", "title"),
     [
-        (0, ["50.0 %", "50.0 %", "0 %"], "Softmax at T = 0"),
-        (math.inf, ["33.3 %", "33.3 %", "33.3 %"], "Softmax at T = ∞"),
+        (0, ["50.00 %", "50.00 %", "0 %"], "Softmax at T = 0"),
+        (math.inf, ["33.33 %", "33.33 %", "33.33 %"], "Softmax at T = ∞"),
     ],
 )
 def test_both_ends_of_the_temperature(temperature: float, shares: list[str], title: str) -> None:
@@ -95,10 +95,11 @@ def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
 @pytest.mark.parametrize(
     ("logits", "shares"),
     [
-        ([0.0, -1e3], ["100 %", "0 %"]),  # exp(-1000) is 0 in float64
-        ([0.0, -700.0], ["100 %", "9.86e\N{MINUS SIGN}303 %"]),  # 1 - 1e-304 is 1 in float64
-        ([0.0, -10.0], ["> 99.9 %", "0.00454 %"]),
-        ([0.0, -5.0], ["99.3 %", "0.669 %"]),
+        # A float64 holds 0 and 1 here, and neither is what it stands for.
+        ([0.0, -1e3], ["> 99.99 %", "< 1e\N{MINUS SIGN}321 %"]),
+        ([0.0, -700.0], ["> 99.99 %", "9.9e\N{MINUS SIGN}303 %"]),
+        ([0.0, -10.0], ["> 99.99 %", "0.00454 %"]),
+        ([0.0, -5.0], ["99.33 %", "0.669 %"]),
     ],
 )
 def test_no_share_is_rounded_to_nothing_or_to_everything(
@@ -114,8 +115,12 @@ def test_no_share_is_rounded_to_nothing_or_to_everything(
         ([1.0, math.nan], ["1", "NaN"], ["NaN", "NaN"]),
         ([-math.inf, -math.inf], ["\N{MINUS SIGN}∞"] * 2, ["NaN", "NaN"]),
         ([-0.0], ["0"], ["100 %"]),
-        ([1.7e308, -1.7e308], ["1.7e+308", "\N{MINUS SIGN}1.7e+308"], ["100 %", "0 %"]),
-        ([5e-324], ["4.941e\N{MINUS SIGN}324"], ["100 %"]),
+        (
+            [1.7e308, -1.7e308],
+            ["1.7e+308", "\N{MINUS SIGN}1.7e+308"],
+            ["> 99.99 %", "< 1e\N{MINUS SIGN}321 %"],
+        ),
+        ([5e-324], ["5e\N{MINUS SIGN}324"], ["100 %"]),
     ],
 )
 def test_values_at_the_edge_are_drawn_and_written(

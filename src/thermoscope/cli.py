@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import os
 import signal
 import sys
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import numpy as np
 import typer
 
-from thermoscope import cli_fit
+from thermoscope import cli_fit, present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli_input import Reading, RowsWithTargets, parse_numbers
 from thermoscope.cli_shared import (
@@ -31,7 +30,6 @@ from thermoscope.cli_shared import (
     Temperature,
     cluster,
     ending,
-    printable,
     progress,
     strict,
 )
@@ -44,6 +42,7 @@ from thermoscope.data.writing import ENDINGS, write_dask, write_rows
 from thermoscope.definition import softmax
 from thermoscope.explorer.rows import RowSource
 from thermoscope.measures import entropy, perplexity
+from thermoscope.present import printable
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
 
@@ -55,9 +54,6 @@ if TYPE_CHECKING:
 
 __all__ = ["app", "main"]
 
-ALL_ROWS: Final = 50
-"""As on the page: up to so many items, a table has them all, in the order given."""
-TOP_ROWS: Final = 20
 BLOCK: Final = 1 << 16
 """So many numbers are turned into text at a time, for text takes far more memory."""
 
@@ -502,41 +498,29 @@ def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    count = probabilities.size
-    order = np.arange(count)
-    if count > ALL_ROWS:
-        order = np.argsort(-state.logits, kind="stable")
-    shown = order[: ALL_ROWS if count <= ALL_ROWS else TOP_ROWS]
-    top = float(probabilities[shown].max())
+    shown = present.shown(state.logits, state.temperature, probabilities)
+    top = float(probabilities[shown.entries].max())
     table = Table(box=None, expand=True, header_style="bold")
     table.add_column("label", overflow="ellipsis", no_wrap=True, max_width=40)
     table.add_column("logit", justify="right", no_wrap=True, style="blue")
     table.add_column("probability", justify="right", no_wrap=True, style="green")
     table.add_column(ratio=1)
-    for item in shown.tolist():
+    for item in shown.entries.tolist():
         label = str(item) if state.labels is None else state.labels[item]
         probability = float(probabilities[item])
         table.add_row(
             Text(printable(label)),
-            f"{state.logits[item]:.6g}",
-            _digits(probability),
+            present.plain(float(state.logits[item]), 6),
+            present.digits(probability, 6),
             Bar(top, 0, probability, color="green") if probability > 0 else None,
         )
-    if count > shown.size:
-        rest = math.fsum(probabilities[order[shown.size :]].tolist())
-        table.add_row(f"other {count - shown.size:,} items", None, _digits(rest))
+    if shown.others:
+        table.add_row(f"other {shown.others:,} items", None, present.digits(shown.rest, 6))
     console = Console(highlight=False)
     console.print(table)
     nats = float(entropy(state.logits, state.temperature))
     choices = float(perplexity(state.logits, state.temperature))
     console.print(
-        f"T = {state.temperature:.12g}   entropy = {nats:.6g} nats   perplexity = {choices:.6g}"
+        f"T = {present.plain(state.temperature, 12)}   entropy = {present.plain(nats, 6)} nats   "
+        f"perplexity = {present.plain(choices, 6)}"
     )
-
-
-def _digits(probability: float) -> str:
-    """Return six digits of a probability, and more where six would round it to 1."""
-    if probability in {0, 1}:
-        return f"{probability:.0f}"
-    texts = (f"{probability:#.{digits}g}" for digits in range(6, 17))
-    return next((text for text in texts if float(text) < 1), repr(probability))

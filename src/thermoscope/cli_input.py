@@ -12,7 +12,7 @@ import numpy as np
 import typer
 
 from thermoscope.arguments import ArgumentError
-from thermoscope.cli_shared import cluster, printable
+from thermoscope.cli_shared import cluster
 from thermoscope.data.errors import FileError, naming, optional
 from thermoscope.data.reading import (
     NO_TARGET,
@@ -22,6 +22,7 @@ from thermoscope.data.reading import (
     read_labels,
     read_targets,
 )
+from thermoscope.present import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

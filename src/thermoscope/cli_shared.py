@@ -29,7 +29,6 @@ __all__ = [
     "Temperature",
     "cluster",
     "ending",
-    "printable",
     "progress",
     "strict",
 ]
@@ -193,11 +192,3 @@ def strict(value: Any) -> Any:  # noqa: ANN401 - JSON
     if isinstance(value, (list, tuple)):
         return [strict(item) for item in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def printable(text: str) -> str:
-    """Return `text` on one line, with escapes for what would act on a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )

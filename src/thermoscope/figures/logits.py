@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thermoscope import present
 from thermoscope.definition import softmax
-from thermoscope.figures.style import PLAIN, Canvas, Ink, drawable, number, percent
+from thermoscope.figures.style import PLAIN, Canvas, Ink, drawable
+from thermoscope.present import brief
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -20,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["logits_figure"]
 
-MOST_IN_ORDER: Final = 50
-TOP_ROWS: Final = 20
-
 
 def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] | None) -> Figure:
     """Draw logits and their softmax side by side, the same row for the same item."""
@@ -30,17 +29,14 @@ def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] |
     values = state.logits
     probabilities = softmax(values, state.temperature)
 
-    if values.size <= MOST_IN_ORDER:
-        items = np.arange(values.size)
-    else:
-        items = np.argsort(-values, kind="stable")[:TOP_ROWS]
-    names, families = drawable(str(i) if state.labels is None else state.labels[i] for i in items)
-    shown, p = values[items], probabilities[items]
-    others = values.size - items.size
-    if others:
-        rest = np.delete(probabilities, items).sum()
-        names.append(f"other {others:,} item{'s' if others > 1 else ''}")
-        p = np.append(p, rest)
+    found = present.shown(values, state.temperature, probabilities)
+    names, families = drawable(
+        str(item) if state.labels is None else state.labels[item] for item in found.entries
+    )
+    shown, p = values[found.entries], probabilities[found.entries]
+    if found.others:
+        names.append(f"other {found.others:,} item{'s' if found.others > 1 else ''}")
+        p = np.append(p, found.rest)
 
     ink = Ink.now()
     figure = Canvas(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
@@ -48,14 +44,14 @@ def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] |
     left.set_yticks(range(len(names)), names, fontfamily=families, **PLAIN)
     left.set_ylim(len(names) - 0.4, -0.6)
 
-    _bars(left, shown, ink.blue, ink.alpha, [number(value) for value in shown])
+    _bars(left, shown, ink.blue, ink.alpha, [brief(value) for value in shown])
     left.set(title="Logits", xlabel="logit")
-    _bars(right, p, ink.green, ink.alpha, [percent(value) for value in p])
-    right.set(title=f"Softmax at T = {number(state.temperature)}", xlabel="probability")
+    _bars(right, p, ink.green, ink.alpha, found.percents)
+    right.set(title=f"Softmax at T = {brief(state.temperature)}", xlabel="probability")
     right.set_xlim(0, 1)
     right.tick_params(left=False)
     if np.isnan(p).all():
-        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {number(-np.inf)}"
+        reason = "a logit is NaN" if np.isnan(values).any() else f"all are {brief(-np.inf)}"
         right.text(
             0.5,
             0.5,
@@ -88,7 +84,7 @@ def _bars(
     axes.set_xlim(low, high)
     if exponent:
         ticks = axes.get_xticks()
-        axes.set_xticks(ticks, [f"{number(tick)}e{exponent:+d}" if tick else "0" for tick in ticks])
+        axes.set_xticks(ticks, [f"{brief(tick)}e{exponent:+d}" if tick else "0" for tick in ticks])
         axes.set_xlim(low, high)
     for row, text in enumerate(texts):
         axes.annotate(

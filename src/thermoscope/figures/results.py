@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thermoscope.calibration import CalibrationCurve, FitEvaluation, Reliability, Sweep
-from thermoscope.figures.style import Canvas, Ink, number, percent
+from thermoscope.figures.style import Canvas, Ink
+from thermoscope.present import brief, percent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +35,7 @@ def results_figure(results: Sequence[Result]) -> Figure:
     others: list[CalibrationCurve | Sweep] = []
     for each in results:
         if isinstance(each, Reliability):
-            diagrams.append((f"T = {number(each.temperature)}", each))
+            diagrams.append((f"T = {brief(each.temperature)}", each))
         elif isinstance(each, FitEvaluation):
             diagrams += _of_evaluation(each)
             others += [] if each.curve is None else [each.curve]
@@ -64,10 +65,10 @@ def results_figure(results: Sequence[Result]) -> Figure:
 
 def _of_evaluation(result: FitEvaluation) -> list[tuple[str, Reliability]]:
     """Return its diagrams with their titles."""
-    after = number(result.after.temperature)
+    after = brief(result.after.temperature)
     if result.fold_temperatures:
         low, high = min(result.fold_temperatures), max(result.fold_temperatures)
-        after = f"{number(low)} to {number(high)}"
+        after = f"{brief(low)} to {brief(high)}"
     return [("held out, T = 1", result.before), (f"held out, T = {after}", result.after)]
 
 
@@ -180,8 +181,8 @@ def _draw_sweep(figure: FigureBase, sweep: Sweep) -> None:
 def _best_in_words(curve: CalibrationCurve) -> str:
     best = curve.best()
     return (
-        f"lowest NLL at T = {number(curve.temperatures[best])}: "
-        f"{number(curve.nll[best])}, ECE {percent(curve.ece[best])}"
+        f"lowest NLL at T = {brief(curve.temperatures[best])}: "
+        f"{brief(curve.nll[best])}, ECE {percent(curve.ece[best])}"
     )
 
 
@@ -210,10 +211,10 @@ def _over_temperature(
     axes.set_ylabel(name)
     # Powers of 2 for a few doublings, of 10 for more: the ticks must not crowd.
     axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: number(tick)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: brief(tick)))
     axes.spines[["top", "right"]].set_visible(False)
 
 
 def _plain_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
-    axis.set_major_formatter(FuncFormatter(lambda tick, _: number(tick)))
+    axis.set_major_formatter(FuncFormatter(lambda tick, _: brief(tick)))
     axis.set_minor_formatter(NullFormatter())

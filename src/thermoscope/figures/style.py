@@ -1,9 +1,11 @@
-"""What all figures share: the canvas, colours, numbers and percentages as text, fonts."""
+"""What all figures share: the canvas, colours, fonts."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from thermoscope.present import printable
 
 try:
     import matplotlib as mpl
@@ -17,11 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-__all__ = ["PLAIN", "Canvas", "Ink", "drawable", "number", "percent", "with_own_font"]
+__all__ = ["PLAIN", "Canvas", "Ink", "drawable", "with_own_font"]
 
 # A label is text, "%" is a percent sign, whatever the user's settings say.
 PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
-MINUS: Final = "\N{MINUS SIGN}"
 LONGEST_LABEL: Final = 28
 # It comes with matplotlib and has the signs that are written here.
 OWN_FONT: Final = "DejaVu Sans"
@@ -66,21 +67,6 @@ class Ink(NamedTuple):
         return cls("blue", "green", "#d55e00", "0.35", 0.4)
 
 
-def number(value: float) -> str:
-    """Write a number short, with a true minus, ∞ by its sign."""
-    return f"{value + 0.0:.4g}".replace("inf", "∞").replace("nan", "NaN").replace("-", MINUS)
-
-
-def percent(probability: float) -> str:
-    """Write a probability in percent: 0 and 100 are said only of what is exactly 0 or 1."""
-    if probability in (0, 1):
-        return f"{100 * probability:.0f} %"
-    text = f"{100 * probability:#.3g}"
-    if text == "100.":
-        return "> 99.9 %"
-    return f"{text} %".replace("nan %", "NaN").replace("-", MINUS)
-
-
 def with_own_font() -> AbstractContextManager[None]:
     """Put behind the user's fonts one that has all signs which are written here."""
     return mpl.rc_context({"font.family": [*mpl.rcParams["font.family"], OWN_FONT]})
@@ -93,7 +79,9 @@ def drawable(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     """
     # Cut before the rest is looked at: a label may be megabytes long.
     cut = [label[: LONGEST_LABEL + 1] for label in labels]
-    wanted = {ord(character) for label in cut for character in label if character.isprintable()}
+    wanted = {
+        ord(character) for label in cut for character in label if printable(character) == character
+    }
     families = FontProperties().get_family()
     known: set[int] = set()
     for family in families:
@@ -109,7 +97,7 @@ def drawable(labels: Iterable[str]) -> tuple[list[str], list[str]]:
                 known |= found
 
     def written(character: str) -> str:
-        if character.isprintable() and ord(character) in known:
+        if printable(character) == character and ord(character) in known:
             return character
         return character.encode("unicode_escape").decode()
 

@@ -1,35 +1,39 @@
-/** Numbers and labels as text. No number is rounded to a lie: 0 %, 100 % and 1 mean just that. */
+/**
+ * Numbers and labels as text, the twin of `thermoscope/present.py`; `tests/vectors/texts.json` holds
+ * both to it. No number is rounded to a lie: 0 %, 100 % and 1 mean just that.
+ */
 
 // Made once: to make one takes longer than all else that a frame writes.
 const ONE_DECIMAL = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const WHOLE = new Intl.NumberFormat("en");
 
 /**
- * A share of the whole as a percentage, short enough for a bar.
+ * A probability in percent, short enough for a bar.
  *
- * @param exact - false where a share of 0 or 1 is only the nearest float64 to what it should be
+ * @param exact - false if a probability of 0 or 1 is only the nearest float64 to what it stands for
  */
-export function percent(share: number, exact = true): string {
-  if (Number.isNaN(share)) return "NaN";
-  if (share === 0) return exact ? "0 %" : "< 1e−321 %";
-  if (share >= 1 && exact) return "100 %";
-  const value = 100 * share;
+export function percent(probability: number, exact = true): string {
+  if (Number.isNaN(probability)) return "NaN";
+  if (probability === 0) return exact ? "0 %" : "< 1e−321 %";
+  if (probability >= 1 && exact) return "100 %";
+  const value = 100 * probability;
   if (value > 99.99) return "> 99.99 %";
   if (value >= 1) return `${value.toFixed(2)} %`;
   if (value >= 0.001) return `${value.toPrecision(3)} %`;
   return `${typographic(value.toExponential(1))} %`;
 }
 
-/** A float64 with ten significant digits, or with all of its digits where ten would say 1. */
-export function digits(value: number): string {
+/** A float64 with so many significant digits, or with all of them where fewer would say 1. */
+export function digits(value: number, significant = 10): string {
   if (Number.isInteger(value) || !Number.isFinite(value)) return infinity(value);
-  const rounded = Math.abs(value) < 1e-3 ? value.toExponential(9) : value.toPrecision(10);
+  const small = Math.abs(value) < 1e-3;
+  const rounded = small ? value.toExponential(significant - 1) : value.toPrecision(significant);
   return Number(rounded) === 1 ? String(value) : rounded;
 }
 
-/** A logit as in Python, of at most ten significant digits. */
-export function plain(value: number): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(10))) : infinity(value);
+/** A number with at most so many significant digits, as short as can be. */
+export function plain(value: number, significant = 10): string {
+  return Number.isFinite(value) ? String(Number(value.toPrecision(significant))) : infinity(value);
 }
 
 function infinity(value: number): string {
@@ -60,9 +64,7 @@ export function aligned(value: number, decimals: number): string {
 
 /** A number in running text, of at most four significant digits. */
 export function brief(value: number): string {
-  return typographic(
-    Number.isFinite(value) ? String(Number(value.toPrecision(4))) : infinity(value),
-  );
+  return typographic(plain(value, 4));
 }
 
 function typographic(text: string): string {
@@ -107,7 +109,9 @@ export interface Piece {
 /** A bar has no room for more, and a browser shapes every character of a text it clips. */
 const LONGEST = 200;
 
-const INVISIBLE = /[\p{Cc}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/u;
+/** The same characters as in `present.py`, which says why these. */
+const INVISIBLE =
+  /[\p{Cc}\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Cs}\ufeff\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 /** A label in pieces, so that a space at its ends and what has no shape of its own can be seen. */
 export function pieces(label: string): Piece[] {
@@ -125,8 +129,9 @@ export function pieces(label: string): Piece[] {
     const at = rest.search(INVISIBLE);
     const end = at < 0 ? rest.length : at;
     if (end > 0) found.push({ kind: "text", text: rest.slice(0, end) });
-    if (at >= 0) found.push({ kind: "mark", text: mark(rest.charCodeAt(at)) });
-    rest = rest.slice(end + 1);
+    const code = at < 0 ? 0 : rest.codePointAt(at)!;
+    if (at >= 0) found.push({ kind: "mark", text: mark(code) });
+    rest = rest.slice(end + (code > 0xffff ? 2 : 1));
   }
   spaces(trailing);
   return found;
@@ -145,9 +150,9 @@ export function spoken(label: string): string {
 function mark(code: number): string {
   const short: Record<number, string> = { 9: "\\t", 10: "\\n", 13: "\\r" };
   const hex = code.toString(16);
-  return (
-    short[code] ?? (code < 0x100 ? `\\x${hex.padStart(2, "0")}` : `\\u${hex.padStart(4, "0")}`)
-  );
+  if (code in short) return short[code]!;
+  if (code < 0x100) return `\\x${hex.padStart(2, "0")}`;
+  return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
 }
 
 function clip(text: string, longest: number): string {

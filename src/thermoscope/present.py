@@ -1,0 +1,220 @@
+# ruff: noqa: RUF001, RUF002 - a true minus
+"""Which entries of a row are shown, in which order, and every number and label as text.
+
+The twin of ``web/src/text/format.ts`` and of the order in ``web/src/model/instrument.ts``: a page,
+a table in a terminal and a figure show the same entries, and round a number in the same way.
+``tests/vectors/texts.json`` and ``tests/vectors/shown.json`` hold both to it.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Shown", "brief", "digits", "percent", "plain", "printable", "shown"]
+
+FEW: Final = 50
+"""Up to so many entries are all shown, in the order given; of more, the highest."""
+TOP: Final = 20
+"""So many of the highest."""
+
+
+class Shown(NamedTuple):
+    """The entries of a row that are shown.
+
+    Attributes
+    ----------
+    entries : ndarray of int
+        Indices into the row, in the order in which they are shown.
+    others : int
+        How many entries are not among them.
+    rest : float
+        The probability of the others together.
+    percents : list of str
+        The probabilities of `entries` as text, and at the end `rest`, if there are others.
+    """
+
+    entries: NDArray[np.intp]
+    others: int
+    rest: float
+    percents: list[str]
+
+
+def shown(
+    logits: NDArray[np.float64], temperature: float, probabilities: NDArray[np.float64]
+) -> Shown:
+    """Return what to show of a row: up to 50 entries as given, of more the 20 highest and a rest.
+
+    Ties stay in the order given. A NaN comes before all numbers, for it is why every probability
+    of the row is NaN.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n,)
+    temperature : float
+        In [0, inf].
+    probabilities : ndarray, shape (n,)
+        Their softmax at that temperature.
+
+    Examples
+    --------
+    >>> from thermoscope import softmax
+    >>> row = np.array([2.0, -1000.0, 2.0])
+    >>> shown(row, 1.0, softmax(row)).percents
+    ['50.00 %', '< 1e−321 %', '50.00 %']
+    >>> row = np.arange(51.0)
+    >>> found = shown(row, 1.0, softmax(row))
+    >>> found.entries[:3].tolist(), found.others, found.percents[-1]
+    ([50, 49, 48], 31, '2.1e−7 %')
+    """
+    count = logits.size
+    order: NDArray[np.intp] = np.arange(count)
+    if count > FEW:
+        # Sorted backwards, so that ties and NaN come out right when it is turned round.
+        order = (count - 1 - np.argsort(logits[::-1], kind="stable"))[::-1]
+    entries, others = (order, order[:0]) if count <= FEW else (order[:TOP], order[TOP:])
+    rest = math.fsum(probabilities[others].tolist())
+
+    second, highest = np.partition(np.append(logits, -np.inf), -2)[-2:].tolist()
+
+    def exactly_zero(logit: float) -> bool:
+        """Whether a probability of 0 is just that, and not less than the smallest float64."""
+        return temperature == 0 or highest == math.inf or logit == -math.inf
+
+    def text(probability: float, logit: float) -> str:
+        return percent(probability, exact=exactly_zero(second if probability == 1 else logit))
+
+    items = entries.tolist()
+    percents = [text(float(probabilities[item]), float(logits[item])) for item in items]
+    if others.size:
+        percents.append(text(rest, float(logits[others[0]])))
+    return Shown(entries, others.size, rest, percents)
+
+
+def percent(probability: float, *, exact: bool = True) -> str:  # noqa: PLR0911 - a table
+    """Return a probability in percent, short enough for a bar.
+
+    Parameters
+    ----------
+    probability : float
+    exact : bool, default True
+        False if a probability of 0 or 1 is only the nearest float64 to what it stands for.
+
+    Examples
+    --------
+    >>> percent(0.03125), percent(0.99999), percent(1.2e-9), percent(0.0), percent(0.0, exact=False)
+    ('3.13 %', '> 99.99 %', '1.2e−7 %', '0 %', '< 1e−321 %')
+    """
+    if math.isnan(probability):
+        return "NaN"
+    if probability == 0:
+        return "0 %" if exact else "< 1e−321 %"
+    if probability >= 1 and exact:
+        return "100 %"
+    value = 100 * float(probability)
+    if value > 99.99:
+        return "> 99.99 %"
+    if value >= 1:
+        return f"{_rounded(value, '.2f')} %"
+    if value >= 0.001:
+        return f"{_precision(value, 3)} %"
+    return f"{_typographic(_rounded(value, '.1e'))} %"
+
+
+def digits(value: float, significant: int = 10) -> str:
+    """Return a float64 with so many significant digits, or with all where fewer would say 1.
+
+    Examples
+    --------
+    >>> digits(0.25), digits(0.25, 6), digits(1.0), digits(1 - 2**-53), digits(1e-5, 6)
+    ('0.2500000000', '0.250000', '1', '0.9999999999999999', '1.00000e-5')
+    """
+    if not math.isfinite(value) or value == int(value):
+        return _shortest(value)
+    small = abs(value) < 1e-3
+    text = _rounded(value, f".{significant - 1}e") if small else _precision(value, significant)
+    return _shortest(value) if float(text) == 1 else text
+
+
+def plain(value: float, significant: int = 10) -> str:
+    """Return a number with at most so many significant digits, as short as can be.
+
+    Examples
+    --------
+    >>> plain(2.0), plain(-135.9131622314453), plain(1e-9), plain(float("-inf"))
+    ('2', '-135.9131622', '1e-9', '-inf')
+    """
+    if not math.isfinite(value) or value == 0:
+        return _shortest(value)
+    return _shortest(float(_precision(value, significant)))
+
+
+def brief(value: float) -> str:
+    """Return a number for running text, with at most four significant digits.
+
+    Examples
+    --------
+    >>> brief(0.1 + 0.2), brief(-12345.0), brief(float("inf"))
+    ('0.3', '−12350', '∞')
+    """
+    return _typographic(plain(value, 4))
+
+
+def _shortest(value: float) -> str:
+    """Return the fewest digits that give the float64, as JavaScript and JSON write them."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "inf" if value > 0 else "-inf"
+    number = Decimal(repr(float(value) + 0.0)).normalize()
+    return format(number, "f" if 1e-6 <= abs(value) < 1e21 or value == 0 else "e")
+
+
+def _precision(value: float, significant: int) -> str:
+    """Return a number with just so many significant digits."""
+    rounded = Context(prec=significant, rounding=ROUND_HALF_UP).create_decimal(
+        Decimal(float(value))
+    )
+    exponent = rounded.adjusted()
+    fixed = -6 <= exponent < significant
+    return format(rounded, f".{significant - 1 - exponent}f" if fixed else f".{significant - 1}e")
+
+
+def _rounded(value: float, form: str) -> str:
+    """Format the exact value, halves away from 0, as JavaScript does (Python's own: to even)."""
+    with localcontext(rounding=ROUND_HALF_UP):
+        return format(Decimal(float(value)), form)
+
+
+def _typographic(text: str) -> str:
+    return text.replace("-", "−", 1).replace("inf", "∞")
+
+
+# Unicode's control characters, line and paragraph separators, surrogates, and what it calls
+# default ignorable, but for the joiners and the variation selectors that emoji and scripts need.
+# Spelt out, so that Python and every browser agree.
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufff8"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return `text` on one line, with the escape of each character that cannot be seen.
+
+    Among them are those that act on a terminal or turn the direction of text.
+
+    Examples
+    --------
+    >>> print(printable("a\nb\u202ec"))
+    a\nb\u202ec
+    """
+    return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
