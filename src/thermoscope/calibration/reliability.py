@@ -14,6 +14,7 @@ from thermoscope.calibration.sums import (
     bins_of,
     confidence_and_nll,
     errors,
+    generator,
     one_temperature,
     positive,
     right_of,
@@ -287,8 +288,7 @@ class Judge:
         self.width = np.linspace(0, 1, positive("bins", bins) + 1)
         self.mass = strategy == "mass"
         self.draws = 0 if bootstrap is None else positive("bootstrap", bootstrap)
-        self.rng = np.random.default_rng(rng)
-        self.key = int(self.rng.integers(1 << 63))
+        self.key = int(generator(rng).integers(1 << 63))
 
     def __call__(
         self,

@@ -22,6 +22,7 @@ __all__ = [
     "bins_of",
     "confidence_and_nll",
     "errors",
+    "generator",
     "moments",
     "one_temperature",
     "positive",
@@ -111,6 +112,16 @@ def temperatures_of(values: ArrayLike) -> Array:
     if wrong.any():
         raise ValueError(f"temperatures must be finite and > 0, got {t[wrong][0]}")
     return t
+
+
+def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+    """Check a seed or a generator, and return a generator."""
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"rng must be a seed >= 0 or a numpy.random.Generator, got {rng!r}"
+        ) from None
 
 
 def positive(name: str, value: int) -> int:
