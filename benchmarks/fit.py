@@ -78,11 +78,11 @@ def netcal(z: Array, y: Array) -> Callable[[], float]:
     """`netcal.scaling.TemperatureScaling`, which takes probabilities; in float32 it stays at 1."""
     from netcal.scaling import TemperatureScaling  # noqa: PLC0415
 
-    shares = ts.softmax(z.astype(np.float64))
+    p = ts.softmax(z.astype(np.float64))
 
     def fit() -> float:
         scaling = TemperatureScaling()
-        scaling.fit(shares, y)
+        scaling.fit(p, y)
         return float(1 / scaling.weights[0])
 
     return fit
@@ -205,8 +205,8 @@ def main() -> None:
     parser.add_argument("--map", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        name, rows, lanes = options.child
-        child(name, (int(rows), int(lanes)), options.repeats)
+        name, rows, classes = options.child
+        child(name, (int(rows), int(classes)), options.repeats)
         return
     if options.map:
         large(options.map)

@@ -63,8 +63,8 @@ def cost(
     # class but the lowest, only those travel, with their places, that hold something: no more
     # than the bins less one of a row.
     bins = min(2 * (BINS - 1) * min(each, rows), BINS * lanes)
-    # Four counts are taken in every pass, and of a reliability four sums in 16 cells of each bin.
-    reliability = 8 + (4 + 4 * 16) * BINS + lanes + bins
+    # Four counts are taken in every pass, and of a reliability five sums in 4 cells of each bin.
+    reliability = 8 + (4 + 5 * 4) * BINS + lanes + bins
     doubles = {"fit": 10, "reliability": reliability, "softmax": 0}[command]
     envelope = ENVELOPE if doubles else 0
     # The first pass of a fit is of two temperatures.

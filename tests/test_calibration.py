@@ -1093,6 +1093,8 @@ def test_what_can_not_be_fitted(logits: object, targets: object, words: str) -> 
         ({"bins": 1.5}, TypeError, "bins must be a whole number, got 1.5"),
         ({"strategy": "count"}, ValueError, "strategy must be 'width' or 'mass', got 'count'"),
         ({"bootstrap": 0}, ValueError, "bootstrap must be >= 1, got 0"),
+        ({"rng": -1}, ValueError, r"rng must be a seed >= 0 or a numpy.random.Generator, got -1"),
+        ({"rng": "x"}, TypeError, r"rng must be a seed >= 0 or a numpy.random.Generator, got 'x'"),
         ({"temperature": -1}, ValueError, "temperature must be >= 0, got -1"),
         ({"temperature": NAN}, ValueError, "temperature must be >= 0, got nan"),
         ({"temperature": [1, 2]}, TypeError, r"temperature must be one number, got shape \(2,\)"),

@@ -19,7 +19,7 @@ import thermoscope as ts
 from thermoscope import cli
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.writing import write_dask, write_rows
-from thermoscope.passes import on_dask
+from thermoscope.passes import ProbabilitiesWarning, on_dask
 
 dask = pytest.importorskip("dask")
 da = pytest.importorskip("dask.array")
@@ -81,6 +81,41 @@ def test_any_axis_and_soft_targets(data: tuple[np.ndarray, ...]) -> None:
     assert_same(ts.fit_temperature(lazy, soft), want)
     assert_same(ts.fit_temperature(lazy, da.from_array(soft, chunks=(77, 3))), want)
     assert_same(ts.fit_temperature(logits, da.from_array(targets, chunks=77)), want)
+
+
+def test_targets_of_every_kind_and_none(data: tuple[np.ndarray, ...]) -> None:
+    logits, targets, weights = data
+    lazy = da.from_array(logits, chunks=(700, 8))
+    some = np.where(np.arange(3000) % 5 == 0, -100, targets)
+    want = ts.fit_temperature(logits, some)
+    for given_as in (some, some[:, None], da.from_array(some[:, None], chunks=(411, 1))):
+        got = ts.fit_temperature(lazy, given_as)
+        assert_same(got, want)
+        assert got.n_ignored == want.n_ignored == 600
+    binary, two = logits[:, 0], targets % 2
+    want = ts.fit_temperature(binary, two)
+    assert_same(ts.fit_temperature(da.from_array(binary, chunks=500), two), want)
+    assert_same(ts.fit_temperature(da.from_array(binary[:, None], chunks=(500, 1)), two), want)
+    swept = ts.sweep(lazy)
+    assert swept.curve is None
+    np.testing.assert_allclose(swept.entropy, ts.sweep(logits).entropy, rtol=1e-12)
+    held, same = (
+        ts.evaluate_fit(each, targets, folds=2, sample_weight=weights) for each in (lazy, logits)
+    )
+    assert held.fold_temperatures == pytest.approx(same.fold_temperatures, rel=1e-12)
+    assert_same(held.after, same.after)
+    assert held.after.p_value == same.after.p_value
+    with pytest.warns(ProbabilitiesWarning):
+        ts.fit_temperature(da.from_array(ts.softmax(logits), chunks=(700, 8)), targets)
+
+
+def test_the_unit_of_weights_does_not_matter(data: tuple[np.ndarray, ...]) -> None:
+    logits, targets, weights = data
+    lazy = da.from_array(logits, chunks=(700, 8))
+    want = ts.fit_temperature(logits, targets, sample_weight=weights)
+    huge = da.from_array(weights * 8e307, chunks=500)
+    got = ts.fit_temperature(lazy, targets, sample_weight=huge)
+    assert got.temperature == pytest.approx(want.temperature, rel=1e-12)
 
 
 def test_errors_name_the_row_of_the_whole(data: tuple[np.ndarray, ...]) -> None:

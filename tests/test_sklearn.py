@@ -92,3 +92,15 @@ def test_classes_that_are_not_in_y_have_columns_too() -> None:
         ts.TemperatureScaler(classes=["a"] * 10).fit(logits, words)
     with pytest.raises(ValueError, match="of 1 classes, got 10"):
         ts.TemperatureScaler().fit(logits[targets == 1], targets[targets == 1])
+
+
+def test_data_that_hardly_determine_the_temperature_can_be_fitted() -> None:
+    logits = np.tile(np.float32([8, 0]), (201, 1))
+    logits[200, 1] = np.nextafter(np.float32(8), np.float32(9))
+    scaler = ts.TemperatureScaler(classes=["a", "b"]).fit(logits, ["a"] * 201)
+    assert scaler.fit_.interval == (0.0, np.inf)
+    assert "do not determine T" in scaler.fit_.reason
+    assert np.isfinite(scaler.predict_proba(logits)).all()
+    # A class may have any number: none of them says that there is no target.
+    named = ts.TemperatureScaler().fit([[2.0, 1.0], [1.0, 3.0], [1.0, 0.5]], [-100, 7, 7])
+    assert (named.fit_.n, named.fit_.n_ignored) == (3, 0)

@@ -26,7 +26,7 @@ POISSON: Final = np.searchsorted(
     (np.arange(1 << 16) + 0.5) / (1 << 16),
 ).astype(np.float64)
 # Targets are redrawn together for the rows of a bin whose confidence is in the same cell.
-CELLS: Final = 16
+CELLS: Final = 4
 
 
 def resampled(values: Array, numbers: NDArray[np.int64], draws: int, key: int) -> Array:
@@ -73,7 +73,10 @@ def intervals(values: dict[str, float], replicates: Array) -> dict[str, tuple[fl
 
 
 def cell_sums(confidence: Array, weights: Array, edges: Array) -> Array:
-    """Return sums (4, bins * CELLS) over cells: rows, weights, their squares, and confidence."""
+    """Return sums (5, bins * CELLS) over cells, the last being the variance of right rows.
+
+    The others are rows, weights, squares of weights, and confidences.
+    """
     bins = len(edges) - 1
     fine = np.interp(np.linspace(0, bins, bins * CELLS + 1), np.arange(bins + 1), edges)
     # By the edges of the bins themselves: those in between are but convenient.
@@ -82,7 +85,13 @@ def cell_sums(confidence: Array, weights: Array, edges: Array) -> Array:
     return np.array(
         [
             totals(cell_of, values, bins * CELLS)
-            for values in (np.ones(len(weights)), weights, weights**2, confidence)
+            for values in (
+                np.ones(len(weights)),
+                weights,
+                weights**2,
+                confidence,
+                weights**2 * confidence * (1 - confidence),
+            )
         ]
     )
 
@@ -91,10 +100,10 @@ def redrawn_gaps(cells: Array, draws: int, rng: np.random.Generator) -> Array:
     """Return gaps (draws, bins) where the targets are redrawn from the probabilities.
 
     The likeliest class of a row is then right with a probability that is its confidence, so that
-    the rows of a cell which are right are a binomial number. Its deviation from the mean is
-    scaled to what weights make of it.
+    the rows of a cell which are right are a binomial number, if they are equally confident. Its
+    deviation from the mean is scaled to the variance that confidences and weights give.
     """
-    rows, weight, squares, confidence = cells
+    rows, weight, squares, confidence, variance = cells
     bins = rows.size // CELLS
     result = np.zeros((bins, draws))
     (full,) = np.nonzero(rows)
@@ -105,7 +114,9 @@ def redrawn_gaps(cells: Array, draws: int, rng: np.random.Generator) -> Array:
     # Each row of numbers has one distribution: NumPy prepares it once.
     right = rng.binomial(effective[:, None], mean[:, None], (len(full), draws))
     deviation = (effective * mean)[:, None] - right
-    deviation *= np.sqrt(squares[full] / effective)[:, None]
+    binomial = effective * mean * (1 - mean)
+    scale = np.divide(variance[full], binomial, out=np.zeros_like(binomial), where=binomial > 0)
+    deviation *= np.sqrt(scale)[:, None]
     np.add.at(result, full // CELLS, deviation)
     return result.T
 

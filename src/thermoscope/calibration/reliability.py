@@ -215,10 +215,11 @@ def reliability(
     ECE is biased: in each bin the accuracy is that of few rows, and a gap of either sign counts.
     So its value alone says little. What the same rows would show if the probabilities were right
     is found by redrawing the targets from them, 999 times [3]_, and `p_value` is how often, of
-    these and the data, the ECE is as high as that of the data [4]_. Rows of a bin whose
-    confidences differ by less than a 16th of its width are redrawn together, as a binomial number
-    of right ones. An interval would be worse than none: those of the bootstrap miss the true ECE
-    of calibrated probabilities in about half of all data sets (``python -m benchmarks.coverage``).
+    these and the data, the ECE is as high as that of the data [4]_. Rows whose confidences are in
+    the same quarter of a bin are redrawn together, as a binomial number with the variance that
+    they have. The ECE has no interval, since none is right often enough: those of the bootstrap
+    miss the true ECE of calibrated probabilities in half of all data sets or more
+    (``python -m benchmarks.coverage``).
 
     The replicates of the other scores are a Poisson bootstrap [5]_: in each, every row counts as
     often as a draw from the Poisson distribution of mean 1 says, so that no row has to be kept. A
@@ -285,8 +286,7 @@ class Judge:
         self.width = np.linspace(0, 1, whole("bins", bins) + 1)
         self.mass = strategy == "mass"
         self.draws = 0 if bootstrap is None else whole("bootstrap", bootstrap)
-        self.rng = generator(rng)
-        self.key = int(self.rng.integers(1 << 63))
+        self.key = int(generator(rng).integers(1 << 63))
 
     def __call__(
         self,
