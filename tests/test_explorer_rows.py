@@ -2,9 +2,11 @@
 from __future__ import annotations
 
 import base64
+import json
 import math
 import re
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +23,6 @@ from thermoscope.explorer.rows import RowError, RowSource, has_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 LOGITS = np.array([[2.0, 1.0, 0.0], [0.0, 0.1, 0.2], [0.0, 9.0, 1.0], [5.0, 0.0, 4.0]])
 TARGETS = [0, 2, 0, 2]
@@ -222,6 +223,23 @@ def test_an_order_that_fails_says_why_and_begins_anew(tmp_path: Path) -> None:
         rows.answer({"order": "uncertain"})
     (tmp_path / "logits.npy").write_bytes(whole)
     assert stepped(rows, "uncertain") == [1, 0, 3, 2]
+
+
+def test_every_question_of_a_page_has_the_answer_that_the_page_reads() -> None:
+    path = Path(__file__).parent / "vectors" / "rows.json"
+    protocol = json.loads(path.read_text(encoding="utf-8"))
+    logits = np.array([[float(logit) for logit in row] for row in protocol["logits"]])
+    rows = RowSource(
+        logits, protocol["labels"], targets=protocol["targets"], source=protocol["source"]
+    )
+    assert rows.about() == protocol["about"]
+    for kind, order in protocol["orders"].items():
+        assert stepped(rows, kind) == order
+    for exchange in protocol["exchanges"]:
+        assert rows.answer(exchange["query"]) == exchange["answer"]
+        # From a page the numbers come as text.
+        texts = {name: str(value) for name, value in exchange["query"].items()}
+        assert rows.answer(texts) == exchange["answer"]
 
 
 class Wordless(Exception):  # noqa: N818

@@ -144,7 +144,7 @@ def digits(value: float, significant: int = 10) -> str:
 
 
 def plain(value: float, significant: int = 10) -> str:
-    """Return a number with at most so many significant digits, as short as can be.
+    """Return a number with at most so many significant digits, or all where fewer would say inf.
 
     Examples
     --------
@@ -153,7 +153,8 @@ def plain(value: float, significant: int = 10) -> str:
     """
     if not math.isfinite(value) or value == 0:
         return _shortest(value)
-    return _shortest(float(_precision(value, significant)))
+    rounded = float(_precision(value, significant))
+    return _shortest(rounded if math.isfinite(rounded) else value)
 
 
 def brief(value: float) -> str:

@@ -1,18 +1,24 @@
+# ruff: noqa: RUF001 - a true minus
 """Make the vectors that pytest and vitest share, from mpmath alone: nothing here is ours.
 
-``python tests/vectors/make.py`` writes softmax.json (whole rows) and masks.json (rows with
-masked lanes, which only Python has). A test runs it again and compares.
+``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
+masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
+entries are shown, in which order), states.json (the written form of a state) and rows.json (what
+a page asks of its rows, and the answers). A test runs it again and compares.
 
-Each case is {"name", "logits", "temperature", "softmax", "log_softmax", "entropy"}, and "where"
-in masks.json; numbers are doubles that round-trip, "inf", "-inf" or "nan". The logits and the
-temperature are exact; the results are rounded once, to the nearest double.
+Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
+"entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
+"nan". The logits and the temperature are exact; the results are rounded once, to the nearest
+double.
 """
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import random
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -155,12 +161,251 @@ def masks() -> Iterator[Case]:
         yield case("one lane unmasked", [-5.0, 1.0, 7.0], temperature, [True, False, False])
 
 
+# What is right by the rules of each function, worked out by hand.
+TEXTS: dict[str, list[tuple[list[object], str]]] = {
+    "percent": [
+        ([0.0], "0 %"),
+        ([0.0, False], "< 1e−321 %"),
+        ([1.0], "100 %"),
+        ([1.0, False], "> 99.99 %"),
+        ([NAN], "NaN"),
+        ([5e-324], "4.9e−322 %"),
+        ([1.2e-9], "1.2e−7 %"),
+        ([0.0000123], "0.00123 %"),
+        ([0.00984], "0.984 %"),
+        ([0.00999999], "1.00 %"),
+        ([0.5], "50.00 %"),
+        # Halves go up: 1/32 is 3.125 %, 3/32 is 9.375 %, 1/2048 is 0.048828125 %.
+        ([1 / 32], "3.13 %"),
+        ([3 / 32], "9.38 %"),
+        ([1 / 2048], "0.0488 %"),
+        ([0.9999], "99.99 %"),
+        ([0.99991], "> 99.99 %"),
+        ([1 - 2**-53], "> 99.99 %"),
+    ],
+    "digits": [
+        ([0.0], "0"),
+        ([1.0], "1"),
+        ([3.0, 6], "3"),
+        ([0.25], "0.2500000000"),
+        ([0.25, 6], "0.250000"),
+        ([0.1578424561], "0.1578424561"),
+        ([0.00012345678912], "1.234567891e-4"),
+        ([0.00012345678912, 6], "1.23457e-4"),
+        ([5e-324, 6], "4.94066e-324"),
+        ([0.9999996, 6], "0.9999996"),
+        ([1 - 2**-53], "0.9999999999999999"),
+        ([1.0000000000001], "1.0000000000001"),
+        ([0.0009765625, 4], "9.766e-4"),
+        ([1234567.5, 6], "1.23457e+6"),
+        ([NAN], "NaN"),
+        ([INF], "inf"),
+    ],
+    "plain": [
+        ([0.0], "0"),
+        ([-0.0], "0"),
+        ([2.0], "2"),
+        ([-135.9131622314453], "-135.9131622"),
+        ([0.1 + 0.2], "0.3"),
+        ([1e-6], "0.000001"),
+        ([1e-7], "1e-7"),
+        ([1e20], "100000000000000000000"),
+        ([1e21], "1e+21"),
+        ([1234567.5, 6], "1234570"),
+        ([2.5, 1], "3"),
+        ([-2.5, 1], "-3"),
+        ([5e-324], "5e-324"),
+        ([1.79769e308, 4], "1.79769e+308"),
+        # Rounded up, it would say inf.
+        ([1.7976931348623157e308], "1.7976931348623157e+308"),
+        ([INF], "inf"),
+        ([-INF], "-inf"),
+        ([NAN], "NaN"),
+    ],
+    "brief": [
+        ([0.1 + 0.2], "0.3"),
+        ([-12345.0], "−12350"),
+        ([0.5], "0.5"),
+        ([1e-9], "1e−9"),
+        ([INF], "∞"),
+        ([-INF], "−∞"),
+        ([NAN], "NaN"),
+    ],
+    "printable": [
+        (["cat"], "cat"),
+        ([" cat "], " cat "),
+        ([""], ""),
+        (["a\nb\r\t"], "a\\nb\\r\\t"),
+        (["\x00\x1b]0;\x7f\x85"], "\\x00\\x1b]0;\\x7f\\x85"),
+        (["a\u202eb\u2028\u00ad\ufeff"], "a\\u202eb\\u2028\\xad\\ufeff"),
+        (["x\U000e0041y"], "x\\U000e0041y"),
+        # Joiners and variation selectors hold emoji and scripts together.
+        (["\U0001f468\u200d\U0001f469 \u2764\ufe0f"], "\U0001f468\u200d\U0001f469 \u2764\ufe0f"),
+        (["שלום 日本語"], "שלום 日本語"),
+    ],
+}
+
+# By Unicode: control characters, separators of lines and paragraphs, surrogates, and what is
+# default ignorable, but for joiners and variation selectors.
+INVISIBLE = [
+    *((0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C)),
+    *((0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200B)),
+    *((0x200E, 0x200F), (0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164)),
+    *((0xD800, 0xDFFF), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFF8)),
+    *((0x1BCA0, 0x1BCA3), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
+]
+
+
+def texts() -> Iterator[Case]:
+    for function, cases in TEXTS.items():
+        for arguments, text in cases:
+            written = [number(a) if isinstance(a, float) else a for a in arguments]
+            yield {"function": function, "arguments": written, "text": text}
+    yield {"function": "invisible", "ranges": INVISIBLE}
+
+
+def shown() -> Iterator[Case]:
+    """Few entries as given, many by their logits; what is exactly 0 or 1, and what is not."""
+    none, all_but = "< 1e−321 %", "> 99.99 %"
+    few: list[tuple[str, Row, float, list[str]]] = [
+        ("underflow", [2.0, -1000.0, 2.0], 1.0, ["50.00 %", none, "50.00 %"]),
+        ("next to certain", [0.0, -1000.0], 1.0, [all_but, none]),
+        ("certain at T = 0", [0.0, -1000.0], 0.0, ["100 %", "0 %"]),
+        ("nothing beside -inf", [0.0, -INF], 1.0, ["100 %", "0 %"]),
+        ("infinities share", [INF, 0.0, INF], 1.0, ["50.00 %", "0 %", "50.00 %"]),
+        ("uniform", [1.0, 2.0, -INF], INF, ["50.00 %", "50.00 %", "0 %"]),
+        ("a NaN", [1.0, NAN], 1.0, ["NaN", "NaN"]),
+        ("one entry", [3.0], 1.0, ["100 %"]),
+        ("fifty entries", [0.0] * 50, 1.0, ["2.00 %"] * 50),
+    ]
+    for name, logits, temperature, percents in few:
+        yield {
+            "name": name,
+            "logits": [number(z) for z in logits],
+            "temperature": number(temperature),
+            "order": list(range(len(logits))),
+            "percents": percents,
+            "rest": {},
+        }
+    mixed = [float(i % 7) for i in range(55)] + [INF, NAN, -0.0, 0.0, -INF, NAN, -1.5]
+    many: list[tuple[str, Row, float, str, str, list[str]]] = [
+        ("ties", [0.0] * 60, 1.0, "75.00 %", "66.67 %", ["1.67 %"] * 60),
+        ("one of many", [-1000.0] * 59 + [0.0], 1.0, none, none, [all_but] + [none] * 59),
+        ("one of many, T = 0", [-1.0] * 59 + [0.0], 0.0, "0 %", "0 %", ["100 %"] + ["0 %"] * 59),
+        ("NaN first, zeros tie", mixed, 1.0, "NaN", "NaN", ["NaN"] * 62),
+        (
+            "infinity wins",
+            [INF, *map(float, range(59))],
+            1.0,
+            "0 %",
+            "0 %",
+            ["100 %"] + ["0 %"] * 59,
+        ),
+    ]
+    for name, logits, temperature, after_15, after_20, percents in many:
+        ranks = [(not math.isnan(z), 0.0 if math.isnan(z) else -z) for z in logits]
+        yield {
+            "name": name,
+            "logits": [number(z) for z in logits],
+            "temperature": number(temperature),
+            "order": sorted(range(len(logits)), key=ranks.__getitem__),
+            "percents": percents,
+            "rest": {"15": after_15, "20": after_20},
+        }
+
+
+def written_state(logits: Row, **parts: object) -> Case:
+    packed = base64.b64encode(struct.pack(f"<{len(logits)}d", *logits)).decode("ascii")
+    whole = {"version": 1, "logits": packed, "labels": None, "temperature": 1.0, "source": None}
+    return whole | parts
+
+
+def states() -> Iterator[Case]:
+    cases: list[tuple[str, Row, Case]] = [
+        ("random logits", [0.25, 0.5, 0.125], {}),
+        ("every kind of number", [INF, -INF, NAN, -0.0, 5e-324, 1.7e308], {"temperature": 0.5}),
+        ("both ends: 0", [1.0], {"temperature": 0.0, "source": "given"}),
+        ("both ends: inf", [1.0], {"temperature": INF, "source": "given"}),
+        ("any label", [1.0, 2.0], {"labels": ["</script>", "\u202e\u0000\U0001f600 "]}),
+        ("a row", [1.0, 2.0], {"source": "many.npy", "row": 7, "target": 1}),
+    ]
+    for name, logits, parts in cases:
+        sent = {part: number(v) if isinstance(v, float) else v for part, v in parts.items()}
+        state = {"labels": None, "temperature": 1.0, "source": None, "row": None, "target": None}
+        yield {
+            "name": name,
+            "state": {"logits": [number(z) for z in logits], **state, **sent},
+            "written": written_state(logits, **sent),
+        }
+
+
+def row_protocol() -> Case:
+    """Every question that a page can ask of six rows, two of them without a softmax."""
+    logits = [
+        [2.0, 1.0, 0.0],
+        [0.0, 0.1, 0.2],
+        [NAN, 9.0, 1.0],
+        [0.0, 9.0, 1.0],
+        [5.0, 0.0, 4.0],
+        [-INF, -INF, -INF],
+    ]
+    targets, labels, source = [0, 2, 0, 0, 2, 1], ["cat", "dog", "eel"], "pets"
+    answers = [exact(row, 1.0, [True] * 3) for row in logits]
+    numbers = range(len(logits))
+
+    def by_entropy(row: int) -> tuple[bool, float]:
+        entropy = answers[row][2]
+        return math.isnan(entropy), 0.0 if math.isnan(entropy) else -entropy
+
+    def by_mistake(row: int) -> tuple[int, float]:
+        probability = answers[row][0]
+        if math.isnan(probability[0]):
+            return 2, 0.0
+        top = max(probability)
+        right = probability.index(top) == targets[row]
+        return int(right), top if right else -top
+
+    orders = {
+        "given": list(numbers),
+        "uncertain": sorted(numbers, key=by_entropy),
+        "wrong": sorted(numbers, key=by_mistake),
+    }
+    exchanges: list[Case] = []
+    for kind, order in orders.items():
+        exchanges.append({"query": {"order": kind}, "answer": {"done": len(order)}})
+        for place, row in enumerate(order):
+            answer = written_state(logits[row], source=source, row=row, target=targets[row])
+            answer |= {"place": place}
+            bare = {part: value for part, value in answer.items() if part != "labels"}
+            for asked in ({"order": kind, "place": place}, {"order": kind, "row": row}):
+                exchanges.append({"query": asked, "answer": bare})
+                exchanges.append(
+                    {"query": {**asked, "labels": "all"}, "answer": {**answer, "labels": labels}}
+                )
+    return {
+        "logits": [[number(z) for z in row] for row in logits],
+        "targets": targets,
+        "labels": labels,
+        "source": source,
+        "about": {"count": len(logits), "orders": list(orders)},
+        "orders": orders,
+        "exchanges": exchanges,
+    }
+
+
 def render(cases: Iterable[Case]) -> str:
     return "[\n" + ",\n".join(json.dumps(made, allow_nan=False) for made in cases) + "\n]\n"
 
 
 def files() -> dict[str, str]:
-    return {"softmax.json": render(rows()), "masks.json": render(masks())}
+    return {
+        "softmax.json": render(rows()),
+        "masks.json": render(masks()),
+        "texts.json": render(texts()),
+        "shown.json": render(shown()),
+        "states.json": render(states()),
+        "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
+    }
 
 
 if __name__ == "__main__":

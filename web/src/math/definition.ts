@@ -170,6 +170,10 @@ function descending(values: Float64Array): Uint32Array {
   // Zeros of both signs tie: 0 + -0 is 0.
   const keys = values.map((z) => (Number.isNaN(z) ? Infinity : z + 0));
   const words = new Uint16Array(keys.buffer);
+  // Bits just above those of infinity, whatever the NaN's own.
+  for (let i = 0; i < size; i++) {
+    if (Number.isNaN(values[i])) words[4 * i + (LITTLE_ENDIAN ? 0 : 3)] = 1;
+  }
   const digits = new Uint16Array(size);
   const starts = new Uint32Array(0x10000);
   let order = new Uint32Array(size).map((_, i) => i);

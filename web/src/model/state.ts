@@ -81,7 +81,7 @@ export function readState(written: WrittenState): State {
     );
   }
   const { row = null, target = null } = written;
-  if (target !== null && target >= logits.length) {
+  if (target !== null && !(target >= 0 && target < logits.length)) {
     throw new RangeError(`target must be 0 to ${logits.length - 1}, got ${target}`);
   }
   return {

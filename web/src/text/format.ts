@@ -31,9 +31,11 @@ export function digits(value: number, significant = 10): string {
   return Number(rounded) === 1 ? String(value) : rounded;
 }
 
-/** A number with at most so many significant digits, as short as can be. */
+/** A number with at most so many significant digits, or with all where fewer would say inf. */
 export function plain(value: number, significant = 10): string {
-  return Number.isFinite(value) ? String(Number(value.toPrecision(significant))) : infinity(value);
+  if (!Number.isFinite(value)) return infinity(value);
+  const rounded = Number(value.toPrecision(significant));
+  return String(Number.isFinite(rounded) ? rounded : value);
 }
 
 function infinity(value: number): string {
@@ -111,7 +113,8 @@ const LONGEST = 200;
 
 /** The same characters as in `present.py`, which says why these. */
 const INVISIBLE =
-  /[\p{Cc}\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Cs}\ufeff\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
+  // biome-ignore lint/suspicious/noMisleadingCharacterClass: each stands for itself
+  /[\u034f\p{Cc}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Cs}\ufeff\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 /** A label in pieces, so that a space at its ends and what has no shape of its own can be seen. */
 export function pieces(label: string): Piece[] {

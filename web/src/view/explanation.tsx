@@ -6,7 +6,7 @@ export function Explanation() {
     <section class="explanation">
       <h2>Softmax with temperature</h2>
       <p>
-        Softmax turns logits <Z />, any numbers, into probabilities which sum to 1:
+        Softmax turns logits <Variable name="z" />, any numbers, into probabilities which sum to 1:
       </p>
       <math display="block">
         <Softmax />
@@ -23,11 +23,7 @@ export function Explanation() {
         </mfrac>
       </math>
       <p>
-        A temperature{" "}
-        <math>
-          <mi>T</mi>
-        </math>{" "}
-        divides the logits first:
+        A temperature <Variable name="T" /> divides the logits first:
       </p>
       <math display="block">
         <Softmax temperature />
@@ -75,10 +71,10 @@ export function Explanation() {
   );
 }
 
-function Z() {
+function Variable({ name }: { readonly name: string }) {
   return (
     <math>
-      <mi>z</mi>
+      <mi>{name}</mi>
     </math>
   );
 }

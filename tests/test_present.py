@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from thermoscope import present, softmax
+from thermoscope.state import State
+
+VECTORS = Path(__file__).parent / "vectors"
+
+
+def vectors(name: str) -> list[Any]:
+    return json.loads((VECTORS / name).read_text(encoding="utf-8"))
+
+
+*TEXTS, INVISIBLE = vectors("texts.json")
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_a_text_is_that_of_the_page(case: dict[str, Any]) -> None:
+    function, arguments = case["function"], case["arguments"]
+    if function == "percent":
+        value, *exact = arguments
+        text = present.percent(float(value), exact=(exact or [True])[0])
+    elif function == "printable":
+        text = present.printable(*arguments)
+    else:
+        value, *significant = arguments
+        text = getattr(present, function)(float(value), *significant)
+    assert text == case["text"]
+
+
+def test_every_invisible_character_is_written_as_its_escape() -> None:
+    invisible = {code for low, high in INVISIBLE["ranges"] for code in range(low, high + 1)}
+    found = {code for code in range(0x110000) if present.printable(chr(code)) != chr(code)}
+    assert found == invisible
+
+
+@pytest.mark.parametrize("case", vectors("shown.json"), ids=lambda case: case["name"])
+def test_what_is_shown_is_what_the_page_shows(case: dict[str, Any]) -> None:
+    logits = np.array([float(logit) for logit in case["logits"]])
+    temperature = float(case["temperature"])
+    found = present.shown(logits, temperature, softmax(logits, temperature))
+    most = 20 if case["rest"] else logits.size
+    assert found.entries.tolist() == case["order"][:most]
+    assert found.others == logits.size - most
+    assert found.percents == case["percents"][:most] + (
+        [case["rest"]["20"]] if case["rest"] else []
+    )
+    if not math.isnan(found.rest):
+        assert found.rest == pytest.approx(softmax(logits, temperature)[case["order"][most:]].sum())
+
+
+@pytest.mark.parametrize("case", vectors("states.json"), ids=lambda case: case["name"])
+def test_a_state_has_the_written_form_that_the_page_reads(case: dict[str, Any]) -> None:
+    parts = dict(case["state"])
+    logits = [float(logit) for logit in parts.pop("logits")]
+    temperature = float(parts.pop("temperature"))
+    state = State.of(logits, parts.pop("labels"), temperature=temperature, **parts)
+    assert state.to_json() == case["written"]

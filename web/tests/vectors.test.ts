@@ -1,0 +1,146 @@
+/** What Python and the page both know: texts, what is shown, states and rows. */
+import { describe, expect, test } from "vitest";
+import protocol from "../../tests/vectors/rows.json";
+import shown from "../../tests/vectors/shown.json";
+import states from "../../tests/vectors/states.json";
+import texts from "../../tests/vectors/texts.json";
+import { memoryHost } from "../src/hosts/memory";
+import { Instrument } from "../src/model/instrument";
+import type { Order, Query, Rows } from "../src/model/rows";
+import { logitsFromBytes, logitsToBytes, readState, type WrittenState } from "../src/model/state";
+import { brief, digits, percent, pieces, plain } from "../src/text/format";
+
+const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
+const number = (written: number | string): number =>
+  typeof written === "string" ? NAMES[written]! : written;
+
+const printable = (label: string): string =>
+  pieces(label)
+    .map(({ text }) => text)
+    .join("");
+const FUNCTIONS: Record<string, (...values: never[]) => string> = {
+  percent,
+  digits,
+  plain,
+  brief,
+  printable,
+};
+
+describe("texts", () => {
+  const cases = texts.filter((one) => one.function !== "invisible");
+  test.each(cases)(
+    "$function of $arguments is $text",
+    ({ function: name, arguments: given, text }) => {
+      const values =
+        name === "printable"
+          ? given
+          : given!.map((value) => (typeof value === "boolean" ? value : number(value)));
+      expect(FUNCTIONS[name]!(...(values as never[]))).toBe(text);
+    },
+  );
+
+  test("every invisible character is marked, and no other", () => {
+    const ranges = texts.find((one) => one.function === "invisible")!.ranges!;
+    const invisible = new Set<number>();
+    for (const [low, high] of ranges)
+      for (let code = low!; code <= high!; code++) invisible.add(code);
+    const wrong: number[] = [];
+    for (let code = 0; code < 0x110000; code++) {
+      const marked = pieces(String.fromCodePoint(code))[0]!.kind === "mark";
+      if (marked !== invisible.has(code)) wrong.push(code);
+    }
+    expect(wrong).toEqual([]);
+  });
+});
+
+describe("what is shown", () => {
+  test.each(shown)("$name", ({ logits, temperature, order, percents, rest }) => {
+    const instrument = new Instrument(
+      memoryHost({
+        logits: Float64Array.from(logits, number),
+        labels: null,
+        temperature: number(temperature),
+        source: null,
+        row: null,
+        target: null,
+      }),
+    );
+    expect(order.map((_, position) => instrument.itemAt(position))).toEqual(order);
+    const rows = instrument.rows.value.map((row) => row.shareText.value);
+    expect(rows).toEqual(percents.slice(0, rows.length));
+    if (rest["15"] === undefined) expect(rows.length).toBe(order.length);
+    else expect([rows.length, instrument.restText.value]).toEqual([15, rest["15"]]);
+  });
+});
+
+describe("a written state", () => {
+  test.each(states)("$name", ({ state, written }) => {
+    const { logits, temperature, ...parts } = state;
+    const read = readState(written as WrittenState);
+    expect(read).toEqual({
+      ...parts,
+      logits: Float64Array.from(logits, number),
+      temperature: number(temperature),
+    });
+    expect(logitsFromBytes(logitsToBytes(read.logits))).toEqual(read.logits);
+  });
+
+  test.each([
+    ["a version to come", { version: 2 }, "version"],
+    ["a negative temperature", { temperature: -1 }, "temperature"],
+    ["too few labels", { labels: ["a"] }, "labels"],
+    ["a target past the end", { target: 2 }, "target"],
+    ["a target before the start", { target: -1 }, "target"],
+    ["half a number", { logits: "AAAA" }, "logits"],
+  ])("with %s is refused by name", (_, change, name) => {
+    const { written } = states.find((one) => one.name === "a row")!;
+    expect(() => readState({ ...(written as WrittenState), ...change })).toThrow(name);
+  });
+});
+
+describe("rows", () => {
+  const answers = new Map(protocol.exchanges.map(({ query, answer }) => [key(query), answer]));
+  function key(query: object): string {
+    return JSON.stringify(Object.entries(query).sort());
+  }
+  const rows: Rows = {
+    count: protocol.about.count,
+    orders: protocol.about.orders as Order[],
+    async ask(query: Query) {
+      const answer = answers.get(key(query));
+      if (answer === undefined) throw new Error(`not in the protocol: ${key(query)}`);
+      return answer;
+    },
+  };
+  const rest = () => new Promise((resolve) => setTimeout(resolve));
+
+  test.each(Object.entries(protocol.orders))("in the order %s", async (order, numbers) => {
+    const first = answers.get(key({ order: "given", place: 0, labels: "all" }));
+    const instrument = new Instrument(memoryHost(readState(first as WrittenState), rows));
+    const cursor = instrument.cursor!;
+    cursor.choose(order as Order);
+    await rest();
+    const seen: unknown[] = [];
+    for (let place = 0; place < rows.count; place++) {
+      const { row, logits, labels, target } = instrument.items.value;
+      seen.push(row);
+      expect(logits).toEqual(Float64Array.from(protocol.logits[row!]!, number));
+      expect([labels, target]).toEqual([protocol.labels, protocol.targets[row!]]);
+      cursor.step(1);
+      await rest();
+    }
+    expect(seen).toEqual(numbers);
+    cursor.go("3");
+    await rest();
+    expect([cursor.place.value, cursor.error.value]).toEqual([numbers.indexOf(3), ""]);
+  });
+
+  test("are asked for with their labels where those are not known", async () => {
+    const state = { logits: Float64Array.of(1), labels: null, temperature: 1, source: null };
+    const instrument = new Instrument(memoryHost({ ...state, row: null, target: null }, rows));
+    instrument.cursor!.go("4");
+    await rest();
+    expect(instrument.cursor!.error.value).toBe("");
+    expect(instrument.items.value.labels).toEqual(protocol.labels);
+  });
+});
