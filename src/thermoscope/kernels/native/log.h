@@ -47,14 +47,27 @@ INLINE DoubleWord<Pack<double, registers>> log_total(Pack<double, registers> cou
   return log1p<registers>({s.high, s.low + rest.low});
 }
 
-// (z - max) / T - log_total. In float, doubles leave one rounding; in double, what rounding takes from z - max and from the
-// product goes in. Less than 1.1 units in the last place.
+INLINE DoubleWord<Pack<float>> rounded_pairs(Doubles v) {
+  const Pack<float> high = narrow(v);
+  return {high, narrow(v - widen(high))};
+}
+
+// (z - max) / T - log_total. Both have one sign: in float, the rounding of z - max counts at most once, so that the result is good
+// to 1.6 units in the last place. In double, what rounding takes from z - max and from the product goes in: less than 1.1 units.
 template <class T> struct Logarithms;
 template <> struct Logarithms<float> {
-  Doubles maximum, inverse, log;
-  template <class Maxima, class Inverses> INLINE Logarithms(Maxima maxima, DoubleWord<Inverses> inverses, DoubleWord<Doubles> logs)
-      : maximum(widen(maxima)), inverse(inverses.high), log(logs.high) {}
-  INLINE Pack<float> operator()(Pack<float> z) const { return narrow(mul_add(widen(z) - maximum, inverse, -log)); }
+  using V = Pack<float>;
+  V maximum, lowest;
+  DoubleWord<V> inverse, log;
+  INLINE Logarithms(V maxima, DoubleWord<Doubles> inverses, DoubleWord<Doubles> logs)
+      : maximum(maxima), inverse(rounded_pairs(inverses.high)), log(rounded_pairs(logs.high)) {
+    // Below it the result is -inf, of which a low part would make NaN.
+    lowest = V(std::numeric_limits<float>::lowest()) / max(inverse.high, V(1.0f));
+  }
+  INLINE V operator()(V z) const {
+    const V difference = z - maximum;
+    return mul_add(difference, inverse.high, mul_add(max(lowest, difference), inverse.low, -log.low) - log.high);
+  }
 };
 template <> struct Logarithms<double> {
   using V = Pack<double>;
@@ -77,8 +90,9 @@ INLINE DoubleWord<double> inverse_of(double temperature) {  // 1 / T
 // ---- Rows side by side: columns, and short rows as the columns of a tile ----
 
 // `count` rows at once, whose entries are `stride` apart; numbers that are NaN where a row is unsupported. Such rows are not
-// written.
-template <class T> INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales) {
+// written. `in_passing(k)` is called for each entry.
+template <class T, class InPassing>
+INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales, InPassing in_passing) {
   using C = Constants<T>;
   using V = Pack<T>;
   using W = Wide<T>;
@@ -89,7 +103,7 @@ template <class T> INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out
   for (long k = 0; k < job.entries; ++k) maximum = max(entries(k), maximum);
   LogSum<T> sum(maximum, scales.get());
   for (long begin = 0; begin < job.entries; begin += kFoldEntries, sum.fold())
-    for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k));
+    for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k)), in_passing(k);
   const DoubleWord<V> unit = sum.exp_maximum();
   const DoubleWord<W> rest = divide(DoubleWord<W>{widen(sum.rest.high), widen(sum.rest.low)}, {widen(unit.high), widen(unit.low)});
   const DoubleWord<W> log = log_total(widen(sum.count), rest);
@@ -119,8 +133,8 @@ template <class T> INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out
 }
 template <class T> void log_short_rows(const Job<T>& job, long begin, long end) {
   constexpr long width = Pack<T>::kSize;
-  by_tiles(job, begin, end, [&](T* tile, long row, long rows, const Scales<T>& scales, const T*, const T*) INLINE_LAMBDA {
-    return log_tile<T>(job, tile, tile, width, row, rows, scales);
+  by_tiles(job, begin, end, [&](T* tile, long row, long rows, const Scales<T>& scales, const T* next_z, const T* target) INLINE_LAMBDA {
+    return log_tile<T>(job, tile, tile, width, row, rows, scales, [&](long k) INLINE_LAMBDA { prefetch<2>(next_z + k * width), prefetch<2>(target + k * width); });
   });
 }
 
@@ -162,10 +176,12 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
 }
 
 // A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
-constexpr double kLeastLogTotal = 0.25;         // an error of the total counts at most four times
+constexpr double kLeastLogTotal = 0.125;        // an error of the total counts at most eight times
 constexpr double kLeastTemperature = 0x1p-20;   // z / T's low part stays finite
-constexpr long kLogGroup = 8;                   // rows whose logarithms are taken together,
-constexpr long kLogGroupBytes = 1 << 15;        // if they stay in a first-level cache
+// Rows whose logarithms are taken together, if they stay in a first-level cache, since double words are slow. In float, a row
+// at a time: a group that is read and then written waits for memory.
+template <class T> constexpr long kLogGroup = sizeof(T) == 4 ? 1 : 8;
+constexpr long kLogGroupBytes = 1 << 15;
 
 // Rows of fewer entries are computed the other way in every layout: some entry mostly dominates, and all give the same digits.
 template <class T> constexpr long kLineEntries = kShortRowBytes / sizeof(T);
@@ -181,6 +197,18 @@ INLINE DoubleWord<Pack<double, registers>> log_sum_exp(DoubleWord<Pack<double, r
   const V product = exponent * V(kLn2), low = mul_add(exponent, V(kLn2), -product) + exponent * V(kLn2Low);
   const DoubleWord<V> sum = two_sum(product, log.high);
   return {sum.high, sum.low + (log.low + low)};
+}
+// The same of one row. In float a double's logarithm will do.
+template <class T> INLINE DoubleWord<double> log_sum_exp(DoubleWord<double> total, T rounder) {
+  using C = Constants<T>;
+  if constexpr (sizeof(T) == 4) {
+    constexpr double kLn2 = 0x1.62e42fefa39efp-1;
+    return {std::fma(double(C::kRoundToStep) - double(rounder), kLn2, std::log(total.high * double(C::kExpUnit))), 0};
+  } else {
+    using V = Pack<double, 1>;
+    const DoubleWord<V> log = log_sum_exp<T, 1>({V(total.high), V(total.low)}, V(rounder));
+    return {log.high.reg[0][0], log.low.reg[0][0]};
+  }
 }
 
 INLINE bool is_undominated(double log, double maximum, double temperature) {
@@ -216,8 +244,7 @@ template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, dou
 }
 
 template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
-  constexpr int registers = kLogGroup / kLanes<double>;
-  using V = Pack<double, registers>;
+  constexpr long most = kLogGroup<T>;
   const long n = job.entries;
   if (n < kLineEntries<T>) {
     for (long i = begin; i < end; ++i)
@@ -227,12 +254,12 @@ template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
   const bool in_passing = n <= kBlockEntries;
-  const long group = std::max(1L, std::min(kLogGroup, kLogGroupBytes / (n * long(sizeof(T)))));
+  const long group = std::max(1L, std::min(most, kLogGroupBytes / (n * long(sizeof(T)))));
   T next_maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
   for (long first = begin; first < end; first += group) {
     const long count = std::min(group, end - first);
-    double totals[kLogGroup], lows[kLogGroup], shifts[kLogGroup], maxima[kLogGroup], logs[kLogGroup], log_lows[kLogGroup];
-    for (long r = 0; r < kLogGroup; ++r) totals[r] = std::numeric_limits<double>::quiet_NaN(), lows[r] = shifts[r] = maxima[r] = 0;
+    double totals[most], lows[most], shifts[most], maxima[most], logs[most], log_lows[most];
+    for (long r = 0; r < most; ++r) totals[r] = std::numeric_limits<double>::quiet_NaN(), lows[r] = shifts[r] = maxima[r] = 0;
     for (long r = 0; r < count; ++r) {
       const T* z = job.z + (first + r) * n;
       const bool last = first + r + 1 == end, ahead = in_passing && !last;
@@ -246,8 +273,14 @@ template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
       }
       if (!passed && !last) next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
     }
-    const DoubleWord<V> log = log_sum_exp<T, registers>({load<double, registers>(totals), load<double, registers>(lows)}, load<double, registers>(shifts));
-    store(logs, log.high), store(log_lows, log.low);
+    if constexpr (most == 1) {
+      const DoubleWord<double> log = log_sum_exp<T>({totals[0], lows[0]}, T(shifts[0]));
+      logs[0] = log.high, log_lows[0] = log.low;
+    } else {
+      constexpr int registers = most / kLanes<double>;
+      const auto log = log_sum_exp<T, registers>({load<double, registers>(totals), load<double, registers>(lows)}, load<double, registers>(shifts));
+      store(logs, log.high), store(log_lows, log.low);
+    }
     for (long r = 0; r < count; ++r) {
       const T* z = job.z + (first + r) * n;
       T* out = job.out + (first + r) * n;
@@ -268,9 +301,8 @@ template <class T> Total part_total(const Job<T>& job, long begin, long end, T* 
   return {total.high, total.low};
 }
 template <class T> bool undominated(const Job<T>& job, T rounder, Total total, T maximum, Total* log) {
-  using V = Pack<double, 1>;
-  const DoubleWord<V> sum = log_sum_exp<T, 1>({V(total.high), V(total.low)}, V(double(rounder)));
-  *log = {sum.high.reg[0][0], sum.low.reg[0][0]};
+  const DoubleWord<double> sum = log_sum_exp<T>({total.high, total.low}, rounder);
+  *log = {sum.high, sum.low};
   return supported<T>(job.temperature[0]) && is_undominated(log->high, double(maximum), job.temperature[0]);
 }
 template <class T> void part_line(const Job<T>& job, long begin, long end, Total log) {
