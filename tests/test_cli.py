@@ -478,7 +478,7 @@ def test_ctrl_c_half_way_leaves_nothing(
             raise KeyboardInterrupt
         return definition.softmax(logits, temperature)
 
-    monkeypatch.setattr(cli, "softmax", interrupted)
+    monkeypatch.setattr("thermoscope.cli.softmax.softmax", interrupted)
     assert cli.main(["softmax", str(many), "-o", "out.npy"]) == 130
     assert capfd.readouterr() == ("", "")
     assert list(Path().iterdir()) == [many]
@@ -511,7 +511,7 @@ def test_out_of_memory_is_one_line(
     def exhausted(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(cli, "softmax", exhausted)
+    monkeypatch.setattr("thermoscope.cli.softmax.softmax", exhausted)
     assert cli.main(["softmax", "1"]) == 2
     assert capfd.readouterr().err == "thermoscope: error: out of memory\n"
 
@@ -520,7 +520,7 @@ def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) ->
     def wrong(*_: object) -> None:
         raise KeyError("ours")
 
-    monkeypatch.setattr(cli, "softmax", wrong)
+    monkeypatch.setattr("thermoscope.cli.softmax.softmax", wrong)
     with pytest.raises(KeyError, match="ours"):
         cli.main(["softmax", "1"])
 

@@ -451,7 +451,7 @@ def test_nobody_at_the_address_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str, words: str
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr("thermoscope.cli_shared.ANSWER", 1)
+    monkeypatch.setattr("thermoscope.cli.cluster.ANSWER", 1)
     before = sorted(Path().iterdir())
     for command in COMMANDS.values():
         assert cli.main([*command, "--scheduler", address]) == 2

@@ -6,13 +6,15 @@ import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import typer
 
-from thermoscope.arguments import ArgumentError
-from thermoscope.cli_shared import cluster
+from thermoscope.arguments import ArgumentError, temperature_of_text
+from thermoscope.cli.cluster import cluster
+from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError, naming, optional
 from thermoscope.data.reading import (
     NO_TARGET,
@@ -23,19 +25,27 @@ from thermoscope.data.reading import (
     read_targets,
 )
 from thermoscope.present import printable
+from thermoscope.sampling import random_logits
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.dataset import Dataset
+__all__ = [
+    "Reading",
+    "RowsWithTargets",
+    "check_targets",
+    "only_row",
+    "parse_numbers",
+    "read_one",
+    "state_of",
+    "tell",
+]
 
 HEAD: Final = 1000
 """So many rows are looked at before a long piece of work."""
-
-__all__ = ["Reading", "RowsWithTargets", "parse_numbers"]
 
 
 class Reading(NamedTuple):
@@ -105,32 +115,29 @@ class Reading(NamedTuple):
             )
 
 
-def tell(source: str, notes: tuple[str, ...]) -> None:
-    """Say in one line on standard error what was decided."""
-    if notes:
-        typer.echo(f"thermoscope: {printable(source)}: {printable('; '.join(notes))}", err=True)
+def read_one(file: Path | None, row: int | None, reading: Reading) -> Dataset | None:
+    """Return one row of a file, None without a file."""
+    if file is not None:
+        return only_row(reading.open(file), row, reading)
+    reading.check_unused(row)
+    return None
 
 
-def parse_numbers(words: list[str]) -> Dataset:
-    """Return the numbers that were typed as one row."""
-    from thermoscope.data.dataset import Dataset
-
-    values = []
-    for at, word in enumerate(" ".join(words).replace(",", " ").split()):
-        try:
-            values.append(float(word))
-        except ValueError:
-            raise FileError(f"the arguments: item {at} must be a number, got {word!r}") from None
-    if not values:
-        raise FileError("the arguments: there are no numbers in it")
-    return Dataset.of(values, source="the arguments")
+def only_row(dataset: Dataset, row: int | None, reading: Reading) -> Dataset:
+    """Return the only row, or the one chosen of several, and warn of probabilities."""
+    logits = dataset.only(row)
+    reading.warn(dataset, rows=logits.values[None])
+    return logits
 
 
-def _standard_input() -> bytes:
-    if os.isatty(0):
-        typer.echo("Logits, then Ctrl-D:", err=True)
-    with open(0, "rb", closefd=False) as standard_input:
-        return standard_input.read()
+def state_of(logits: Dataset | None, labels: Path | None, temperature: str) -> State:
+    """Return the state of an explorer of logits, of random ones where there are none."""
+    number = temperature_of_text(temperature)
+    if logits is None:
+        names = None if labels is None else read_labels(labels)
+        drawn = random_logits(5 if names is None else len(names))
+        return State.of(drawn, names, temperature=number)
+    return State.of(logits.values, logits.labels, temperature=number, source=logits.source)
 
 
 @dataclass(frozen=True)
@@ -241,6 +248,40 @@ class RowsWithTargets:
             if path is None:
                 raise
             raise FileError(f"{path}: {error}") from error
+
+
+def check_targets(rows: RowsWithTargets) -> None:
+    """Raise an error where a command that needs targets has none."""
+    if rows.targets is None:
+        raise ValueError("targets must be given: a file TARGETS, or a column with --target-column")
+
+
+def tell(source: str, notes: tuple[str, ...]) -> None:
+    """Say in one line on standard error what was decided."""
+    if notes:
+        typer.echo(f"thermoscope: {printable(source)}: {printable('; '.join(notes))}", err=True)
+
+
+def parse_numbers(words: list[str]) -> Dataset:
+    """Return the numbers that were typed as one row."""
+    from thermoscope.data.dataset import Dataset
+
+    values = []
+    for at, word in enumerate(" ".join(words).replace(",", " ").split()):
+        try:
+            values.append(float(word))
+        except ValueError:
+            raise FileError(f"the arguments: item {at} must be a number, got {word!r}") from None
+    if not values:
+        raise FileError("the arguments: there are no numbers in it")
+    return Dataset.of(values, source="the arguments")
+
+
+def _standard_input() -> bytes:
+    if os.isatty(0):
+        typer.echo("Logits, then Ctrl-D:", err=True)
+    with open(0, "rb", closefd=False) as standard_input:
+        return standard_input.read()
 
 
 def _same_file(one: Path, other: Path) -> bool:

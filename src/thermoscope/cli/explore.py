@@ -1,0 +1,117 @@
+"""``thermoscope explore``: a page that this machine serves to itself."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from thermoscope.arguments import temperature_of_text
+from thermoscope.cli.input import Reading, RowsWithTargets, read_one, state_of
+from thermoscope.cli.options import (
+    AppliedTemperature,
+    Columns,
+    LabelsFile,
+    OptionalFile,
+    Probabilities,
+    Row,
+    TargetColumn,
+    Temperature,
+)
+from thermoscope.data import samples
+from thermoscope.data.dataset import Dataset
+from thermoscope.explorer.rows import RowSource
+
+__all__ = ["explore"]
+
+
+class Sample(StrEnum):
+    """The sample data which `explore` can show."""
+
+    digits = "digits"
+
+
+def explore(
+    file: OptionalFile = None,
+    *,
+    labels: LabelsFile = None,
+    temperature: Temperature = "1",
+    row: Row = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The true class of each row, as a number or a label: it is marked, and the rows "
+            "which are wrong can be had first.",
+            show_default=False,
+        ),
+    ] = None,
+    target_column: TargetColumn = None,
+    sample: Annotated[
+        Sample | None,
+        typer.Option(
+            help="Logits of a classifier that come with the package, in place of a file.",
+            show_default=False,
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="P",
+            help="The port to listen on. Without it, a free one.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Columns = None,
+    applied_temperature: AppliedTemperature = None,
+    probabilities: Probabilities = False,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+) -> None:
+    """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
+
+    Of many rows one is shown at a time, and the page goes from row to row.
+
+    For example:
+
+    $ thermoscope explore
+    $ thermoscope explore logits.npy --labels tokens.json -T 0.7
+    $ thermoscope explore many.parquet --targets targets.csv --row 3
+    $ thermoscope explore response.json --applied-temperature 0.7
+    $ thermoscope explore --sample digits
+    """
+    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows = _rows(file, sample, targets, reading)
+    if rows is None:
+        state = state_of(read_one(file, row, reading), labels, temperature)
+    else:
+        state = rows.state(row or 0, temperature_of_text(temperature))
+    from thermoscope.explorer.server import serve
+
+    serve(state, rows=rows, port=port, open_browser=not no_open)
+
+
+def _rows(
+    file: Path | None,
+    sample: Sample | None,
+    targets: Path | None,
+    reading: Reading,
+) -> RowSource | None:
+    """Return the rows to step through, None where there is but one without a target."""
+    if sample is not None:
+        for name, value in [("a file", file), ("--targets", targets)]:
+            if value is not None:
+                raise ValueError(f"--sample must come without {name}, got {value}")
+        found = samples.digits()
+        digits = reading.labelled(Dataset.of(found.logits, found.names, source=sample.value))
+        return RowSource(digits, targets=found.targets)
+    if file is None:
+        if targets is not None:
+            raise ValueError(f"--targets must come with a file, got {targets}")
+        return None
+    rows = RowsWithTargets.open(file, targets, reading=reading)
+    if rows.data.rows == 1 and rows.targets is None:
+        return None
+    with rows.blamed():
+        return RowSource(rows.data, targets=rows.targets)

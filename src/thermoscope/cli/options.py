@@ -1,0 +1,161 @@
+"""What can be said to the commands, once for all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "AppliedTemperature",
+    "AsJson",
+    "Columns",
+    "LabelsFile",
+    "LogitsArgument",
+    "OptionalFile",
+    "Plot",
+    "Probabilities",
+    "Row",
+    "Scheduler",
+    "TargetColumn",
+    "TargetsArgument",
+    "Temperature",
+    "Weights",
+]
+
+OptionalFile = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Logits: an array (.npy, .npz, .safetensors, .zarr), a table (.csv, .tsv, "
+        ".parquet, .feather, .arrow), .json or .jsonl (lists, {label: logit}, or what a server "
+        "of a language model answers, with logprobs). Without it, random ones.",
+        show_default=False,
+    ),
+]
+
+
+LogitsArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="LOGITS",
+        help="Rows of logits, in a file of any size: .npy, .npz, .safetensors, .zarr, .csv, .tsv, "
+        ".parquet, .feather, .arrow, .json or .jsonl.",
+    ),
+]
+
+
+TargetsArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="TARGETS",
+        help="The true class of each row: a number counted from 0, or a label, or a row of "
+        "probabilities that sum to 1. In the same formats, or .txt with one a line. Without it, "
+        "--target-column names a column of LOGITS.",
+        show_default=False,
+    ),
+]
+
+
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--labels",
+        metavar="FILE",
+        help="Labels: a .json list, or a text with one label a line.",
+        show_default=False,
+    ),
+]
+
+
+Temperature = Annotated[
+    str,
+    typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
+]
+
+
+Row = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", help="The row of a file of several, counted from 0.", show_default=False
+    ),
+]
+
+
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="What to read in the file: the array, the column of lists, or each class; may be "
+        "given several times.",
+        show_default=False,
+    ),
+]
+
+
+TargetColumn = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The column, or array, that holds the targets, in TARGETS or, without it, in the "
+        "file of the logits. It is no class.",
+        show_default=False,
+    ),
+]
+
+
+AppliedTemperature = Annotated[
+    float | None,
+    typer.Option(
+        metavar="T0",
+        help="Undo a temperature by which the logits, or what the logprobs come from, were "
+        "divided.",
+        show_default=False,
+    ),
+]
+
+
+Probabilities = Annotated[
+    bool,
+    typer.Option("--probabilities", help="The file holds probabilities: take their logarithm."),
+]
+
+
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Work on the Dask cluster whose scheduler is at this address, tcp://host:8786 for "
+        "example. Its workers read the logits, by the same path: best of all .npy or .zarr on a "
+        "file system that all see. Without it, the threads of this machine work.",
+        show_default=False,
+    ),
+]
+
+
+Weights = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="A weight >= 0 for each row: one of 2 counts as two rows, one of 0 not at all.",
+        show_default=False,
+    ),
+]
+
+
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help='Print JSON instead, with "inf", "-inf" and "nan" as strings.'),
+]
+
+
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="OUT",
+        help="Write a figure too: .svg, .png or .pdf.",
+        show_default=False,
+    ),
+]

@@ -1,0 +1,126 @@
+"""What the commands write: JSON, figures, and how far they are."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+
+from thermoscope.data.atomic import write_whole
+from thermoscope.data.errors import FileError, optional
+from thermoscope.passes import ProbabilitiesWarning
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from matplotlib.figure import Figure
+
+    from thermoscope.calibration import Reliability
+
+__all__ = [
+    "FIGURES",
+    "check_figure",
+    "ece_of",
+    "ending",
+    "print_json",
+    "progress",
+    "strict",
+    "without_warning",
+    "write_figure",
+]
+
+FIGURES = (".svg", ".png", ".pdf")
+
+
+@contextmanager
+def progress(what: str, rows: int) -> Iterator[Callable[[int, int | None, int], None]]:
+    """Give a function that shows how far each pass over rows is, if a terminal is there to see."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[speed]}"),
+        TimeRemainingColumn(),
+    )
+    shown = os.isatty(2)
+    with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
+        task = bar.add_task(what, total=rows, speed="")
+        current = 1
+
+        def tell(done: int, _: int | None, number: int) -> None:
+            nonlocal current
+            if number != current:
+                bar.reset(task, description=f"{what}, pass {number}")
+                current = number
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, speed=f"{speed:,.0f} rows/s" if speed else "")
+
+        yield tell
+
+
+def ending(path: Path) -> str:
+    """Return what says the format of a file."""
+    return path.suffix.lower()
+
+
+def strict(value: Any) -> Any:  # noqa: ANN401 - JSON
+    """Return `value` as JSON has it, with strings for the numbers which JSON lacks."""
+    if isinstance(value, np.ndarray):
+        return strict(value.tolist())
+    if isinstance(value, dict):
+        return {name: strict(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [strict(item) for item in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print a document as one line of JSON."""
+    typer.echo(json.dumps(strict(document), allow_nan=False))
+
+
+def check_figure(path: Path | None, *others: str) -> None:
+    """Raise an error, before any work is done, if no figure can go to `path`."""
+    if path is not None:
+        *most, last = (*others, *FIGURES)
+        if ending(path) not in {*most, last}:
+            raise FileError(f"{path}: must be a {', '.join(most)} or {last} file")
+        optional("matplotlib", "plot", "figures")
+
+
+def write_figure(path: Path, figure: Figure) -> None:
+    """Write a figure in the format of the ending, whole or not at all."""
+    with io.BytesIO() as buffer:
+        figure.savefig(buffer, format=ending(path)[1:], dpi=150)
+        write_whole(path, buffer.getvalue())
+
+
+def ece_of(result: Reliability) -> str:
+    """Return the ECE beside what it would be if the probabilities were right."""
+    beside = "" if math.isnan(result.p_value) else f"   {result.ece_in_words()}"
+    return f"{result.ece:.6f}{beside}"
+
+
+@contextmanager
+def without_warning() -> Iterator[None]:
+    """Leave out the warning of Python where the command has given its own."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ProbabilitiesWarning)
+        yield
