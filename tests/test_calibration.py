@@ -483,6 +483,26 @@ def test_the_parts_depend_on_the_seed_and_the_place_of_a_row_alone(
         assert got.after.nll == pytest.approx(want.after.nll, rel=1e-12)
 
 
+def test_parts_may_have_weights_of_any_size() -> None:
+    logits, targets = drawn(34, n=400)
+    held = held_out(400, holdout=0.5)
+    for of_held, of_fitted in ((1e308, 1e-300), (1e308, 1e308), (1e-300, 1.0), (1.0, 1e300)):
+        weights = np.where(held, of_held, of_fitted)
+        found = ts.evaluate_fit(logits, targets, sample_weight=weights)
+        want = ts.evaluate_fit(logits, targets)
+        assert found.fit.temperature == pytest.approx(want.fit.temperature, rel=1e-12)
+        assert found.after.nll == pytest.approx(want.after.nll, rel=1e-12)
+        assert found.after.ece == pytest.approx(want.after.ece, rel=1e-12)
+    with pytest.raises(ValueError, match="one part counts as nothing beside another"):
+        ts.evaluate_fit(logits, targets, sample_weight=np.where(held, 1e-300, 1e308))
+    heavy = np.where(held_out(400, folds=2), 1e308, 1e-300)
+    found = ts.evaluate_fit(logits, targets, folds=2, sample_weight=heavy)
+    some = heavy > 1
+    want = ts.reliability(logits[some], targets[some])
+    assert found.before.nll == pytest.approx(want.nll, rel=1e-12)
+    assert found.before.ece == pytest.approx(want.ece, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

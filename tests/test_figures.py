@@ -216,7 +216,8 @@ def test_the_reliability_diagram_shows_the_numbers() -> None:
     assert heights == pytest.approx((before.bins.count / before.n).tolist())
     assert diagram.get_title().strip() == "T = 1: ECE 4.56 %"
     assert second.get_title().strip() == "T = 2.1: ECE 1.16 %"
-    assert values(diagram) == ["if calibrated 0.863 %, up to 1.23 %; p = 0.001"]
+    mean, upper = map(style.percent, (before.ece_if_calibrated, before.ece_if_calibrated_upper))
+    assert values(diagram) == [f"if calibrated {mean}, up to {upper}; p = 0.001"]
     # A bin of few rows is fainter than one of many.
     strength = dict(zip(before.bins.count.tolist(), diagram.patches[:15], strict=False))
     alphas = [patch.get_alpha() for _, patch in sorted(strength.items())]

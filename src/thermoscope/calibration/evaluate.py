@@ -151,6 +151,8 @@ def evaluate_fit(
         raise ArgumentError("holdout", f"must be > 0 and < 1, got {holdout}")
     edges = [0.0, holdout] if folds is None else np.linspace(0, 1, count + 1).tolist()
     held = [Part(judge.key, low, high, inside=True) for low, high in itertools.pairwise(edges)]
+    # Rows are redrawn and resampled by other numbers than those that hold them out.
+    judge.key ^= 1
     source = passes(
         logits, targets, sample_weight, axis, ignore_index=ignore_index, progress=progress
     )

@@ -215,6 +215,7 @@ def fit(source: Passes, part: Part | None = None) -> TemperatureFit:
 
     unit = 1.0
     flat, one = at(math.inf, 1.0)
+    source.check_weight()
     if flat.varied and not 1e-200 < flat.curvature < math.inf:
         # Squares of differences overflow, or sink to 0, in units of 1.
         unit = 2.0**-600 if flat.curvature < 1 else 2.0**600

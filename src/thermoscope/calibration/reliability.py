@@ -357,12 +357,16 @@ def _over_parts(
     parts: Sequence[tuple[float, Part | None]],
 ) -> tuple[Array, ...]:
     """Return the sums over parts, each taken at a temperature of its own."""
-    found = []
-    counts = []
-    for temperature, part in parts:
-        found.append(source.run(partial(work, temperature=temperature), part))
-        counts.append(source.counts)
+    exponent = None
+    # A part with huge weights changes the unit of all.
+    while exponent != source.weight_exponent:
+        exponent = source.weight_exponent
+        found, counts = [], []
+        for temperature, part in parts:
+            found.append(source.run(partial(work, temperature=temperature), part))
+            counts.append(source.counts)
     source.counts = Counts(*(sum(values) for values in zip(*counts, strict=True)))
+    source.check_weight()
     return tuple(sum(arrays[1:], start=arrays[0]) for arrays in zip(*found, strict=True))
 
 

@@ -184,7 +184,7 @@ class Rows(NamedTuple):
         block, ignored = self._block(selection)
         look = self.start == 0 and checks.look_like_probabilities(block.logits[:LOOK])
         # A sum of weights that overflows is taken again, of smaller ones.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             counts = (len(block.weights), block.weights.sum(), ignored, look)
             return np.array(counts, np.float64), *work(block)
 
@@ -197,8 +197,10 @@ class Rows(NamedTuple):
         weights = np.ones(len(logits))
         counts = None
         if self.weights is not None:
-            weights = np.ldexp(checks.weights(self.weights, numbers), selection.weight_exponent)
+            weights = checks.weights(self.weights, numbers)
             counts = weights > 0
+            with np.errstate(over="ignore", under="ignore"):
+                weights = np.ldexp(weights, selection.weight_exponent)
         if selection.part is not None:
             held = selection.part.holds(numbers)
             counts = held if counts is None else counts & held

@@ -107,6 +107,7 @@ class Passes:
         self.number = 0
         self.counts = Counts(0, 0, 0, 0)  # of the last pass
         self.weight_exponent = 0  # weights are multiplied by this power of 2
+        self._settled = False
         self._source = source
         self._selection = selection
         self._progress = progress
@@ -132,9 +133,21 @@ class Passes:
             )
         if not self.counts.rows:
             raise ValueError(self._why_none(part))
-        if not LEAST_WEIGHT < self.counts.weight < MOST_WEIGHT:
+        # Small weights are enlarged but in the beginning: one part of the rows may have less than
+        # another, and what is summed over parts has one unit.
+        small = self.counts.weight < LEAST_WEIGHT and not self._settled
+        if small or self.counts.weight > MOST_WEIGHT:
             return self._rescaled(work, part)
+        self._settled = True
         return sums[1:]
+
+    def check_weight(self) -> None:
+        """Raise an error if the weights of the last pass count as nothing beside earlier ones."""
+        if not self.counts.weight > 0:
+            raise ValueError(
+                "sample_weight must not differ between the parts of the rows by a factor of more "
+                "than 1e300: one part counts as nothing beside another"
+            )
 
     def unscaled(self, values: Any) -> Any:  # noqa: ANN401 - a number or an array
         """Return sums in the units of the weights as they were given."""
