@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from thermoscope import open_logits, read_logits
 from thermoscope.data import reading
 from thermoscope.data.errors import FileError
-from thermoscope.data.formats import delimited
+from thermoscope.data.formats import delimited, lines
 from thermoscope.data.reading import parse_logits, read_targets
 
 if TYPE_CHECKING:
@@ -244,7 +244,7 @@ def test_a_text_table(
 ) -> None:
     import csv
 
-    monkeypatch.setattr(texts, "TEXT_BLOCK", block)
+    monkeypatch.setattr(lines, "TEXT_BLOCK", block)
     path = tmp_path / f"logits.{ending}"
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(
@@ -285,7 +285,7 @@ def test_csv_and_jsonl_give_back_every_number(
 def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(texts, "TEXT_BLOCK", 256)
+    monkeypatch.setattr(lines, "TEXT_BLOCK", 256)
     np.savetxt(tmp_path / "a.csv", np.arange(3000.0).reshape(-1, 3), delimiter=",")
     file = open_logits(tmp_path / "a.csv")
     parsed: list[int] = []
@@ -295,7 +295,7 @@ def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
         parsed.append(len(data))
         return table(data, *rest)
 
-    monkeypatch.setattr(texts, "_table", counted)
+    monkeypatch.setattr(delimited, "_block", counted)
     assert file.row(777).values.tolist() == [2331, 2332, 2333]
     assert len(parsed) == 1
     assert parsed[0] < 2 * 256
