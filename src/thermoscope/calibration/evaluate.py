@@ -147,6 +147,8 @@ def evaluate_fit(
     count = 1 if folds is None else positive("folds", folds)
     if folds is not None and count < 2:
         raise ValueError(f"folds must be >= 2, got {folds}")
+    if not isinstance(holdout, (int, float, np.number)):
+        raise TypeError(f"holdout must be a number > 0 and < 1, got {holdout!r}")
     if folds is None and not 0 < holdout < 1:
         raise ValueError(f"holdout must be > 0 and < 1, got {holdout}")
     edges = [0.0, holdout] if folds is None else np.linspace(0, 1, count + 1).tolist()
