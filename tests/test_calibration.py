@@ -515,6 +515,8 @@ def test_parts_may_have_weights_of_any_size() -> None:
     ],
 )
 def test_errors_of_parts(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(TypeError, match="holdout must be a number > 0 and < 1, got 'half'"):
+        ts.evaluate_fit(*drawn(33, n=9), holdout="half")
     with pytest.raises(ValueError, match=words):
         ts.evaluate_fit(*drawn(33, n=9), **options)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, whole
+from thermoscope.arguments import ArgumentError, ArgumentTypeError, whole
 from thermoscope.calibration.curve import around, curve_of
 from thermoscope.calibration.fit import fit
 from thermoscope.calibration.reliability import Judge
@@ -144,9 +144,9 @@ def evaluate_fit(
     True
     """
     judge = Judge(bins, strategy, bootstrap, rng)
-    count = 1 if folds is None else whole("folds", folds)
-    if folds is not None and count < 2:
-        raise ArgumentError("folds", f"must be >= 2, got {folds}")
+    count = 1 if folds is None else whole("folds", folds, least=2)
+    if not isinstance(holdout, (int, float, np.number)):
+        raise ArgumentTypeError("holdout", f"must be a number > 0 and < 1, got {holdout!r}")
     if folds is None and not 0 < holdout < 1:
         raise ArgumentError("holdout", f"must be > 0 and < 1, got {holdout}")
     edges = [0.0, holdout] if folds is None else np.linspace(0, 1, count + 1).tolist()
