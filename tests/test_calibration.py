@@ -510,7 +510,7 @@ def test_parts_may_have_weights_of_any_size() -> None:
         ({"holdout": 1.0}, "holdout must be > 0 and < 1, got 1.0"),
         ({"holdout": NAN}, "holdout must be > 0 and < 1, got nan"),
         ({"folds": 1}, "folds must be >= 2, got 1"),
-        ({"folds": 0}, "folds must be >= 1, got 0"),
+        ({"folds": 0}, "folds must be >= 2, got 0"),
         ({"folds": 50}, "logits must have rows in each part, got none in one of them, of 9"),
     ],
 )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thermoscope import open_logits, read_logits
-from thermoscope.data import reading
+from thermoscope.arguments import are_distributions
 from thermoscope.data.errors import FileError
 from thermoscope.data.formats import delimited, lines
 from thermoscope.data.reading import parse_logits, read_targets
@@ -631,8 +631,8 @@ def test_real_logits() -> None:
     assert file.shape == (5000, 10)
     batches = np.concatenate(list(file.blocks(size=999)))
     # They are log-probabilities.
-    assert reading.are_distributions(np.exp(batches)).all()
-    assert not reading.are_distributions(batches).any()
+    assert are_distributions(np.exp(batches)).all()
+    assert not are_distributions(batches).any()
     targets = read_targets(DATA / "cifar10_vgg" / "labels.npy")
     assert (batches.argmax(axis=1) == targets).mean() > 0.9
 

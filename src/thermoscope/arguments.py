@@ -11,7 +11,7 @@ import numbers
 import operator
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, SupportsIndex, TypeAlias
+from typing import Any, Final, NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,32 +19,46 @@ from numpy.typing import ArrayLike, NDArray
 from thermoscope.kernels import array_api
 
 __all__ = [
+    "NO_TARGET",
     "ArgumentError",
     "ArgumentTypeError",
     "Arguments",
     "ArrayArguments",
     "Axis",
     "Result",
+    "TargetShapes",
     "applied_temperature_of",
+    "are_distributions",
     "broadcasts",
     "check",
     "check_any",
+    "classes_of",
     "destination",
     "generator",
     "labels_of",
     "log_base",
+    "look_like_probabilities",
     "one_row",
     "one_temperature",
     "plain",
     "real",
     "real_any",
+    "refuse_rows",
     "refuse_subclasses",
     "size_of",
+    "soft_targets",
+    "target_shapes",
     "temperature_of_text",
     "temperatures_of",
+    "weights_of",
     "whole",
     "writable",
 ]
+
+NO_TARGET: Final = -100
+"""What PyTorch and transformers write where a row has no target."""
+SUM_TOLERANCE: Final = 1e-2
+"""Probabilities sum to 1, give or take what a column of bfloat16 or of three digits rounds off."""
 
 # None: all axes. A tuple: several axes, whose entries are one row.
 Axis: TypeAlias = SupportsIndex | tuple[SupportsIndex, ...] | None
@@ -521,3 +535,114 @@ def _fit(
     for index in axes:
         single[index] = 1
     return shape, tuple(single)
+
+
+class TargetShapes(NamedTuple):
+    """How logits, targets and weights fit together, the classes being on the last axis."""
+
+    binary: bool  # one logit for each row, that of class 1 beside 0 for class 0
+    soft: bool  # targets are probabilities
+    column: bool  # targets have a last axis of size 1, which holds classes
+    weight_column: bool  # likewise the weights
+
+
+def target_shapes(
+    logits: tuple[int, ...], targets: tuple[int, ...] | None, weight: tuple[int, ...] | None
+) -> TargetShapes:
+    """Check that targets and weights are of the shape of logits (..., K), or (N,) for binary ones.
+
+    Raises
+    ------
+    ValueError
+        If they are not. The error says so if logits and targets seem to be swapped.
+    """
+    binary = targets is not None and (
+        logits[-1] == 1 or (len(logits) == 1 and targets in {logits, (*logits, 1)})
+    )
+    rows = logits if binary and logits[-1:] != (1,) else logits[:-1]
+    soft = not binary and targets == logits
+    column = not soft and targets == (*rows, 1)
+    if targets is not None and not soft and not column and targets != rows:
+        swapped = len(targets) > 1 and logits in {targets[:-1], (*targets[:-1], 1)}
+        raise ArgumentError(
+            "targets",
+            f"must be classes of shape {rows} or probabilities in the shape "
+            f"of logits, {logits}, got shape {targets}"
+            + (": are logits and targets swapped?" if swapped else ""),
+        )
+    if weight is not None and weight not in {rows, (*rows, 1)}:
+        raise ArgumentError(
+            "sample_weight", f"must have shape {rows}, one for each row of logits, got {weight}"
+        )
+    return TargetShapes(binary, soft, column, weight is not None and weight != rows)
+
+
+def weights_of(values: NDArray[Any], numbers: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return weights as float64; each must be finite and >= 0."""
+    found = real("sample_weight", values).astype(np.float64)
+    wrong = ~((found >= 0) & (found < np.inf))
+    refuse_rows("sample_weight", "must be finite and >= 0", found, wrong, numbers)
+    return found
+
+
+def classes_of(targets: NDArray[Any], count: int, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return classes as int64; each must be a whole number in [0, count)."""
+    if targets.dtype.kind not in "iuf":
+        raise ArgumentTypeError("targets", f"must be classes, whole numbers, got {targets.dtype}")
+    if targets.dtype.kind == "f":
+        refuse_rows(
+            "targets", "must be whole numbers", targets, targets != np.floor(targets), numbers
+        )
+    outside = ~((targets >= 0) & (targets < count))
+    refuse_rows("targets", f"must be in [0, {count})", targets, outside, numbers)
+    return targets.astype(np.int64)
+
+
+def soft_targets(
+    targets: NDArray[Any], numbers: NDArray[np.int64], logits: NDArray[Any]
+) -> NDArray[np.float64]:
+    """Return rows of probabilities as float64; each row must sum to 1, but for its rounding."""
+    soft = real("targets", targets).astype(np.float64)
+    low, total = soft.min(axis=1), soft.sum(axis=1)
+    negative, other = ~(low >= 0), ~(abs(total - 1) <= SUM_TOLERANCE)
+    remedy = ""
+    if (wrong := negative | other).any() and are_distributions(logits[wrong][:1]).all():
+        remedy = ": are logits and targets swapped?"
+    refuse_rows("targets", "must be >= 0", low, negative, numbers, remedy=remedy)
+    refuse_rows("targets", "must sum to 1 in each row", total, other, numbers, remedy=remedy)
+    soft /= total[:, None]
+    return soft
+
+
+def refuse_rows(
+    argument: str,
+    problem: str,
+    values: NDArray[Any],
+    wrong: NDArray[np.bool_],
+    numbers: NDArray[np.int64],
+    *,
+    remedy: str = "",
+) -> None:
+    """Raise an error that names the first row in which a value is wrong."""
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        row = int(numbers[at])
+        raise ArgumentError(argument, f"{problem}, got {values[at]} in row {row}{remedy}", row)
+
+
+def look_like_probabilities(logits: NDArray[Any]) -> bool:
+    """Whether rows are >= 0 and sum to 1, as probabilities do and logits hardly ever.
+
+    One-hot rows don't count: they are as likely the logits of an example.
+    """
+    inside = ((logits > 0) & (logits < 1)).any()
+    return bool(logits.shape[1] > 1 and inside and are_distributions(logits).all())
+
+
+def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:
+    """Whether each row is >= 0 and sums to 1, give or take what a narrow type rounds off."""
+    with np.errstate(invalid="ignore"):
+        total = rows.sum(axis=1, dtype=np.float64)
+        # A NaN makes both False.
+        found: NDArray[np.bool] = (rows >= 0).all(axis=1) & (np.abs(total - 1) <= SUM_TOLERANCE)
+    return found

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import typer
 
-from thermoscope.arguments import ArgumentError, temperature_of_text
+from thermoscope.arguments import NO_TARGET, ArgumentError, are_distributions, temperature_of_text
 from thermoscope.cli.cluster import cluster
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError, naming, optional
 from thermoscope.data.reading import (
-    NO_TARGET,
-    are_distributions,
     open_logits,
     parse_logits,
     read_labels,

@@ -6,11 +6,11 @@ import os
 import re
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thermoscope.arguments import applied_temperature_of
+from thermoscope.arguments import NO_TARGET, applied_temperature_of, are_distributions
 from thermoscope.data.content import Array, Table, Text, held
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import naming
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from thermoscope.data.content import Archive
 
 __all__ = [
-    "NO_TARGET",
-    "are_distributions",
     "classes_of",
     "open_logits",
     "parse_logits",
@@ -37,11 +35,6 @@ __all__ = [
     "read_logits",
     "read_targets",
 ]
-
-NO_TARGET: Final = -100
-"""What PyTorch and transformers write where a row has no target."""
-SUM_TOLERANCE: Final = 1e-2
-"""Probabilities sum to 1, give or take what a column of bfloat16 or of three digits rounds off."""
 
 
 def open_logits(
@@ -385,14 +378,6 @@ def classes_of(
             f"row {row}: a class must be a whole number >= 0, got {numbers[row].item()!r}"
         )
     return classes
-
-
-def are_distributions(rows: NDArray[Any]) -> NDArray[np.bool]:
-    """Return which rows are >= 0 and sum to 1, give or take what a narrow type rounds off."""
-    sums = rows.sum(axis=1, dtype=np.float64)
-    # A NaN makes both False.
-    result: NDArray[np.bool] = (rows >= 0).all(axis=1) & (np.abs(sums - 1) <= SUM_TOLERANCE)
-    return result
 
 
 def _dataset(

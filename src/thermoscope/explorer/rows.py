@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 import numpy as np
 
 from thermoscope.arguments import (
+    NO_TARGET,
     ArgumentError,
-    ArgumentTypeError,
+    classes_of,
     labels_of,
     one_row,
     one_temperature,
@@ -21,7 +22,6 @@ from thermoscope.arguments import (
 )
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
-from thermoscope.data.reading import NO_TARGET
 from thermoscope.definition import softmax
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
@@ -385,13 +385,6 @@ def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:  # noqa:
         raise ArgumentError(
             "targets", f"must be {count}, one for each row, got shape {array.shape}"
         )
-    if array.dtype.kind not in "biuf":
-        raise ArgumentTypeError("targets", f"must be classes, whole numbers, got {array.dtype}")
-    inside = (array >= 0) & (array < size) & (array == np.floor(array))
-    wrong = ~(inside | (array == NO_TARGET))
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        raise ArgumentError(
-            "targets", f"must be classes in [0, {size}), got {array[row]} in row {row}", row
-        )
-    return array.astype(np.int64)
+    nothing = array == NO_TARGET
+    known = classes_of(np.where(nothing, np.zeros(1, array.dtype), array), size, np.arange(count))
+    return np.where(nothing, NO_TARGET, known)

@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, plain, real
+from thermoscope.arguments import (
+    ArgumentError,
+    classes_of,
+    look_like_probabilities,
+    plain,
+    real,
+    refuse_rows,
+    soft_targets,
+    target_shapes,
+    weights_of,
+)
 from thermoscope.kernels import array_api
-from thermoscope.passes import checks
 from thermoscope.passes.sums import Parts
 
 if TYPE_CHECKING:
@@ -112,7 +121,7 @@ class Rows(NamedTuple):
                 raise ArgumentError("axis", f"must be -1 for a data set, got {axis}")
             beside = y is not None and len(y.shape) == len(z.shape)
             z, y = _moved(z, index), _moved(y, index) if beside else y
-        fit = checks.shapes(
+        fit = target_shapes(
             tuple(z.shape),
             None if y is None else tuple(y.shape),
             None if w is None else tuple(w.shape),
@@ -182,7 +191,7 @@ class Rows(NamedTuple):
     def worked(self, work: Work, selection: Selection) -> Parts:
         """Return what `work` gives of this piece, after the counts of `Counts`."""
         block, ignored = self._block(selection)
-        look = self.start == 0 and checks.look_like_probabilities(block.logits[:LOOK])
+        look = self.start == 0 and look_like_probabilities(block.logits[:LOOK])
         # A sum of weights that overflows is taken again, of smaller ones.
         with np.errstate(over="ignore", invalid="ignore"):
             counts = (len(block.weights), block.weights.sum(), ignored, look)
@@ -197,7 +206,7 @@ class Rows(NamedTuple):
         weights = np.ones(len(logits))
         counts = None
         if self.weights is not None:
-            weights = checks.weights(self.weights, numbers)
+            weights = weights_of(self.weights, numbers)
             counts = weights > 0
             with np.errstate(over="ignore", under="ignore"):
                 weights = np.ldexp(weights, selection.weight_exponent)
@@ -220,14 +229,12 @@ class Rows(NamedTuple):
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
         maximum = logits.max(axis=1)
         empty = maximum == -np.inf
-        checks.refuse(
-            "logits", "must have an entry above -inf in each row", maximum, empty, numbers
-        )
-        checks.refuse("logits", "must be finite or -inf", maximum, ~(maximum < np.inf), numbers)
+        refuse_rows("logits", "must have an entry above -inf in each row", maximum, empty, numbers)
+        refuse_rows("logits", "must be finite or -inf", maximum, ~(maximum < np.inf), numbers)
         if labelled and targets.ndim == 1:
-            targets = checks.classes(targets, logits.shape[1], numbers)
+            targets = classes_of(targets, logits.shape[1], numbers)
         elif labelled:
-            targets = checks.probabilities(targets, numbers, logits)
+            targets = soft_targets(targets, numbers, logits)
         return Block(logits, targets, weights, maximum, numbers, labelled), ignored
 
 
