@@ -616,7 +616,7 @@ def test_one_row_has_no_others(tmp_path: Path, served: list[Any]) -> None:
     [
         ("many.csv --row 3", "many.csv: row must be 0 to 2, got 3"),
         ("many.csv --targets few.txt", "few.txt: targets must be 3, one for each row"),
-        ("many.csv --targets high.txt", "high.txt: targets must be classes in [0, 3), got 3"),
+        ("many.csv --targets high.txt", "high.txt: targets must be in [0, 3), got 3"),
         ("many.csv --labels few.txt", "labels must be 3, one for each logit of many.csv, got 1"),
         ("--targets few.txt", "--targets must come with a file, got few.txt"),
         ("many.csv --sample digits", "--sample must come without a file, got many.csv"),

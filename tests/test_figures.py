@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
+from thermoscope import present
 from thermoscope.definition import softmax
 from thermoscope.figures import plot, style
 
@@ -216,7 +217,7 @@ def test_the_reliability_diagram_shows_the_numbers() -> None:
     assert heights == pytest.approx((before.bins.count / before.n).tolist())
     assert diagram.get_title().strip() == "T = 1: ECE 4.56 %"
     assert second.get_title().strip() == "T = 2.1: ECE 1.16 %"
-    mean, upper = map(style.percent, (before.ece_if_calibrated, before.ece_if_calibrated_upper))
+    mean, upper = map(present.percent, (before.ece_if_calibrated, before.ece_if_calibrated_upper))
     assert values(diagram) == [f"if calibrated {mean}, up to {upper}; p = 0.001"]
     # A bin of few rows is fainter than one of many.
     strength = dict(zip(before.bins.count.tolist(), diagram.patches[:15], strict=False))
@@ -273,7 +274,7 @@ def test_an_evaluation_is_drawn_with_its_curve() -> None:
 
 def test_results_take_no_labels() -> None:
     curve = ts.calibration_curve(LOGITS, TARGETS, [1.0, 2.0])
-    with pytest.raises(TypeError, match="labels must come with logits, not with a result"):
+    with pytest.raises(TypeError, match="labels must come with logits, not a result"):
         plot(curve, labels=["a"])
     with pytest.raises(TypeError, match=r"temperature must come with logits, .* got 2.0"):
         plot([curve], 2.0)

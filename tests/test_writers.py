@@ -157,11 +157,12 @@ write_rows(sys.argv[1], batches, shape=(9000, 100), dtype=float)
 
 
 def test_an_error_of_the_file_that_is_read_names_that_file(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("1,2,3\n4,5,6\n7,8,x\n")
-    file = open_logits(tmp_path / "in.csv")
-    with pytest.raises(FileError, match=r"^\S*in\.csv: line 3: must be of numbers, got 'x'$"):
+    (tmp_path / "in.jsonl").write_text("[1, 2]\n[3, 4]\n[5, null]\n")
+    file = open_logits(tmp_path / "in.jsonl")
+    words = r"^\S*in\.jsonl: line 3: item 1 must be a number, got null$"
+    with pytest.raises(FileError, match=words):
         write_rows(tmp_path / "out.npy", file.blocks(size=1), shape=file.shape, dtype=float)
-    assert [path.name for path in tmp_path.iterdir()] == ["in.csv"]
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jsonl"]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +170,8 @@ def test_an_error_of_the_file_that_is_read_names_that_file(tmp_path: Path) -> No
     [
         ((3, 2), None, "batches must have 3 rows in all, got 4"),
         ((5, 2), None, "batches must have 5 rows in all, got 4"),
-        ((4, 3), None, r"batches must have 3 lanes, got shape \(4, 2\)"),
-        ((4, 2), ["a"], "labels must be 2, one for each lane, got 1"),
+        ((4, 3), None, r"batches must have 3 entries, got shape \(4, 2\)"),
+        ((4, 2), ["a"], "labels must be 2, one for each entry, got 1"),
     ],
 )
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.arguments import temperatures_of, whole
 from thermoscope.calibration.fit import fit
@@ -19,17 +21,9 @@ from thermoscope.calibration.sums import (
     right_of,
     totals,
 )
-from thermoscope.passes import passes
+from thermoscope.passes import Block, Counts, Part, Passes, Progress, passes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from thermoscope.passes import Block, Counts, Part, Passes, Progress
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["CalibrationCurve", "Sweep", "around", "calibration_curve", "curve_of", "sweep"]
 

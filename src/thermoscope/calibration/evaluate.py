@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, whole
-from thermoscope.calibration.curve import around, curve_of
-from thermoscope.calibration.fit import fit
-from thermoscope.calibration.reliability import Judge
-from thermoscope.passes import Part, passes
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import SupportsIndex
-
-    from numpy.typing import ArrayLike
-
-    from thermoscope.calibration.curve import CalibrationCurve
-    from thermoscope.calibration.fit import TemperatureFit
-    from thermoscope.calibration.reliability import Reliability
-    from thermoscope.passes import Progress
+from thermoscope.calibration.curve import CalibrationCurve, around, curve_of
+from thermoscope.calibration.fit import TemperatureFit, fit
+from thermoscope.calibration.reliability import Judge, Reliability
+from thermoscope.passes import Part, Progress, passes
 
 __all__ = ["FitEvaluation", "evaluate_fit"]
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.calibration.sums import moments
-from thermoscope.passes import passes
+from thermoscope.passes import Block, Part, Passes, Progress, passes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from thermoscope.passes import Block, Part, Passes, Progress
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["TemperatureFit", "fit", "fit_temperature"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Any, Final, Literal, SupportsIndex
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.arguments import generator, one_temperature, whole
 from thermoscope.calibration import bootstrap as resampling
@@ -19,17 +21,9 @@ from thermoscope.calibration.sums import (
     totals,
 )
 from thermoscope.definition import softmax
-from thermoscope.passes import Counts, gathered, passes
+from thermoscope.passes import Block, Counts, Part, Passes, Progress, Sparse, gathered, passes
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any, SupportsIndex
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from thermoscope.passes import Block, Part, Passes, Progress, Sparse
-
-    Array = NDArray[np.float64]
+Array = NDArray[np.float64]
 
 __all__ = ["Judge", "Reliability", "ReliabilityBins", "reliability"]
 

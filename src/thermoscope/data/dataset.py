@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
 from thermoscope.data.errors import check_memory, naming, optional
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
-
-    from thermoscope.data.formats.responses import Token
+from thermoscope.data.formats.responses import Token
 
 __all__ = ["Dataset"]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from thermoscope.arguments import NO_TARGET, applied_temperature_of, are_distributions
-from thermoscope.data.content import Array, Table, Text, held
+from thermoscope.data.content import Archive, Array, Table, Text, held
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import naming
 from thermoscope.data.formats.json_text import kind, load
@@ -19,13 +21,6 @@ from thermoscope.data.formats.lines import split_lines
 from thermoscope.data.formats.responses import Responses
 from thermoscope.data.opening import check_file, open_content, open_text
 from thermoscope.data.roles import Found, logits_of, targets_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
-
-    from thermoscope.data.content import Archive
 
 __all__ = [
     "classes_of",
@@ -337,17 +332,16 @@ def read_targets(
             raise ValueError(  # noqa: TRY004 - what is wrong is the file
                 "targets must be classes or probabilities, got a server's answer"
             )
-        found = targets_of(content, target_column)
-        # A single column of words has no header where its first word is a class.
         if (
             isinstance(content, Table)
-            and isinstance(found, list)
             and target_column is None
             and content.named
+            and len(content.names) == 1
             and content.names[0] in (labels or ())
         ):
-            found = [content.names[0], *found]
-        return classes_of(found, labels, shape)
+            # A single column has no header where its first word is a class.
+            return classes_of([content.names[0], *content.words(0)], labels, shape)
+        return classes_of(targets_of(content, target_column), labels, shape)
 
 
 def classes_of(

@@ -73,7 +73,7 @@ def targets_of(content: Array | Archive | Table, column: str | None) -> NDArray[
         return _pick(content, meant, column, "targets").all()
     if column is not None:
         raise ValueError(f"target_column must be left out for a file of one array, got {column!r}")
-    if not content.is_real:
+    if not content.is_real and getattr(content.dtype, "kind", None) != "U":
         raise ValueError(f"targets must be numbers or texts, got {content.dtype}")
     return content.all()
 
@@ -242,7 +242,10 @@ def _pick(archive: Archive, names: Sequence[str], given: str | None, what: str) 
 def _checked(array: Array) -> Array:
     """Raise an error if an array is no row of numbers, nor rows of them."""
     if not array.is_real:
-        raise ValueError(f"logits must be real numbers, got {array.dtype}")
+        kind = getattr(array.dtype, "kind", None)
+        raise ValueError(
+            f"logits must be real numbers, got {'texts' if kind == 'U' else array.dtype}"
+        )
     if not array.shape:
         raise ValueError("logits must have an axis of entries, got one number")
     if 0 in array.shape:

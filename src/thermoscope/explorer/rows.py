@@ -18,6 +18,7 @@ from thermoscope.arguments import (
     labels_of,
     one_row,
     one_temperature,
+    refuse_subclasses,
     writable,
 )
 from thermoscope.data.dataset import Dataset
@@ -122,6 +123,7 @@ row=1, target=0)
             if labels is None and list(named) != list(range(len(named))):
                 labels = tuple(map(str, named))
             data = data.to_numpy()
+        refuse_subclasses("logits", data)
         if not hasattr(data, "shape"):
             data = np.asarray(data)
         if len(data.shape) != 2:

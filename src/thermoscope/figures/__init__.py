@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from thermoscope.arguments import ArgumentError, ArgumentTypeError
 from thermoscope.figures.logits import logits_figure
 from thermoscope.figures.results import Result, results_figure
-from thermoscope.figures.style import with_own_font
+from thermoscope.figures.style import Figure, with_own_font
 from thermoscope.passes.rows import is_dataset
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from matplotlib.figure import Figure
-    from numpy.typing import ArrayLike
 
 __all__ = ["plot"]
 
 
 def plot(
     what: ArrayLike | Result | Sequence[Result],
-    temperature: float | None = None,
+    temperature: float = 1.0,
     *,
     labels: Sequence[str] | None = None,
 ) -> Figure:
@@ -78,9 +75,9 @@ def plot(
         results = _results(what)
         if results is None:
             return _of_logits(what, temperature, labels)
-        for name, value in (("temperature", temperature), ("labels", labels)):
-            if value is not None:
-                raise TypeError(f"{name} must come with logits, not with a result, got {value!r}")
+        for name, value, default in (("temperature", temperature, 1.0), ("labels", labels, None)):
+            if value is not default and value != default:
+                raise ArgumentTypeError(name, f"must come with logits, not a result, got {value!r}")
         return results_figure(results)
 
 
@@ -92,10 +89,10 @@ def _results(what: object) -> list[Result] | None:
     return None
 
 
-def _of_logits(what: Any, temperature: float | None, labels: Sequence[str] | None) -> Figure:  # noqa: ANN401
+def _of_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:  # noqa: ANN401
     if is_dataset(what):
-        if what.shape[0] != 1:
-            raise ValueError(f"logits must be one row, got a data set of {what.shape[0]:,}")
+        if len(what.shape) > 1 and what.shape[0] != 1:
+            raise ArgumentError("logits", f"must be one row, got a data set of {what.shape[0]:,}")
         labels = getattr(what, "labels", None) if labels is None else labels
         what = np.concatenate(list(what.blocks(0, 1)))[0]
-    return logits_figure(what, 1.0 if temperature is None else temperature, labels)
+    return logits_figure(what, temperature, labels)

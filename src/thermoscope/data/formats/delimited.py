@@ -214,7 +214,7 @@ def _head(text: Text, dialect: Dialect) -> _Head:
         begin = 3 if file.read(3) == codecs.BOM_UTF8 else 0
         file.seek(begin)
         line = 1
-        while (first := read_line(file, text)).lstrip().startswith(b"#"):
+        while _is_comment(first := read_line(file, text), dialect):
             comments.append(first.decode())
             begin, line = file.tell(), line + 1
         file.seek(begin)
@@ -238,6 +238,16 @@ def _head(text: Text, dialect: Dialect) -> _Head:
         except csv.Error as error:
             _refuse(line + len(ends) - 1, str(error), error)
     return _Head(comments, begin, line, records)
+
+
+def _is_comment(line: bytes, dialect: Dialect) -> bool:
+    """Whether a line begins with "#" and is no label with its logit."""
+    if not line.lstrip().startswith(b"#"):
+        return False
+    with suppress(csv.Error):
+        for cells in dialect.records([line.decode(errors="replace")]):
+            return len(cells) != 2 or not dialect.is_number(cells[1])
+    return True
 
 
 def _header(
@@ -273,7 +283,9 @@ def _header(
         if at >= start and any(map(dialect.is_number, column))
     ]
     if not numeric:
-        return True, tuple(first), []
+        # Words below a number are no column of texts, but an error.
+        is_header = not any(map(dialect.is_number, first))
+        return is_header, tuple(first) if is_header else None, []
     in_words = [not dialect.is_number(first[at]) for at in numeric]
     almost = [
         at
@@ -331,6 +343,7 @@ def _kinds(
             and len(body[0]) == 2
             and (
                 bool(words)
+                or (names is None and not numbers)
                 or (names is not None and names[0].strip().lower() in {"label", "token"})
             )
         )

@@ -96,7 +96,7 @@ def load(text: str) -> Any:  # noqa: ANN401 - whatever is in the file
     while at < len(text):
         while at < len(text) and text[at] in " \t\r\n":
             at += 1
-        if at == len(text) and values:
+        if at == len(text):
             break
         value, at = decoder.raw_decode(text, at)
         values.append(value)
