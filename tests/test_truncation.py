@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 
 import thermoscope as ts
 from thermoscope import kernels
+from thermoscope.truncation.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -559,6 +560,48 @@ def test_a_rule_keeps_what_it_should(
     assert ts.softmax(row, temperature, where=kept).sum() == pytest.approx(1, abs=1e-12)
 
 
+@given(row=rows, temperature=temperatures, data=st.data())
+def test_steps_in_any_order_are_rules_one_after_another(
+    row: np.ndarray, temperature: float, data: st.DataObject
+) -> None:
+    steps = data.draw(st.sets(st.sampled_from(sorted(RULES))), label="steps")
+    # Not at a number that a sum may hit but for its rounding.
+    odd = st.integers(0, 98).map(lambda n: n / 100 + 0.00123456789)
+    options = {
+        step: data.draw(values[step] if step == "top_k" else odd, label=step)
+        for step in sorted(steps)
+    }
+    order = data.draw(st.permutations([*sorted(steps), "temperature"]), label="order")
+    want, seen = np.ones(row.shape, np.bool_), 1.0
+    for step in order:
+        if step == "temperature":
+            seen = temperature
+        else:
+            want = RULES[step](row, options[step], seen, where=want)
+    np.testing.assert_array_equal(ts.keep(row, temperature, **options, order=order), want)
+    np.testing.assert_array_equal(
+        ts.truncate(row, temperature, **options, order=order),
+        ts.softmax(row, temperature, where=want),
+    )
+
+
+@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("temperature", [0, 0.7, 3])
+def test_an_engine_keeps_its_edges_in_another_order(engine: str, temperature: float) -> None:
+    logits = np.random.default_rng(11).integers(-6, 6, (5, 40)) / 2
+    options = every_option(engine)
+    usual = ts.keep(logits, temperature, **options, engine=engine)
+    own = ENGINES[engine].order
+    np.testing.assert_array_equal(
+        ts.keep(logits, temperature, **options, engine=engine, order=own), usual
+    )
+    backwards = ts.keep(logits, temperature, **options, engine=engine, order=own[::-1])
+    assert (backwards != usual).any() or temperature == 0
+    # Of entries that tie, an engine that counts keeps two.
+    two = ts.keep(TIED, top_k=2, engine=engine, order=["top_k"])
+    np.testing.assert_array_equal(two, ts.keep(TIED, top_k=2, engine=engine))
+
+
 @given(row=rows, temperature=temperatures, what=ruled, seed=st.integers(0, 99))
 def test_permuted_entries_keep_their_fate(
     row: np.ndarray, temperature: float, what: tuple[str, float], seed: int
@@ -706,6 +749,38 @@ def test_the_input_is_not_changed() -> None:
             {"engine": "llama.cpp", "eta": 0.5},
             ValueError,
             "eta is no step of engine 'llama.cpp', which takes " + ", ".join(TAKES["llama.cpp"]),
+        ),
+        ({"order": "top_k"}, TypeError, "order must be a sequence of names of steps, got 'top_k'"),
+        ({"order": 3}, TypeError, "order must be a sequence of names of steps, got 3"),
+        (
+            {"order": ["top_q"]},
+            ValueError,
+            f"order must be of temperature, {', '.join(RULES)}, got 'top_q'",
+        ),
+        (
+            {"order": ["top_p", "eta"], "eta": 0.1, "top_p": 0.1, "engine": "vllm"},
+            ValueError,
+            "eta is no step of engine 'vllm', which takes min_p, top_k, top_p",
+        ),
+        (
+            {"order": ["top_k", "top_p"], "top_k": 1},
+            ValueError,
+            "order names 'top_p' without its parameter: give top_p=..., or leave it out",
+        ),
+        (
+            {"order": ["top_k", "top_k"], "top_k": 1},
+            ValueError,
+            "order must name each step once, got 'top_k' twice",
+        ),
+        (
+            {"order": ["top_k"], "top_k": 1, "min_p": 0.1},
+            ValueError,
+            "min_p is given, but order lacks it: add 'min_p' to ['top_k']",
+        ),
+        (
+            {"order": ["top_k"], "top_k": 1, "temperature": 2},
+            ValueError,
+            "temperature is not 1, but order lacks it: add 'temperature' to order",
         ),
         (
             {"engine": "transformers", "top_k": -1},

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import ArgumentError, check, number_in, whole
+from thermoscope.arguments import ArgumentError, ArgumentTypeError, check, number_in, whole
 from thermoscope.definition import softmax
 from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
 from thermoscope.truncation.rules import RULES
@@ -32,6 +32,7 @@ def keep(
     eta: float | None = None,
     top_n_sigma: float | None = None,
     engine: str | None = None,
+    order: Sequence[str] | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Mask:
@@ -69,6 +70,10 @@ def keep(
         Whose order and edge rules: one of "transformers", "vllm", "llama.cpp", "ollama<0.30".
         Without an engine the steps have the order of the parameters, after the temperature, and
         the edge rules of Notes.
+    order : sequence of str, optional
+        The steps in the order in which they are done, each by the name of its parameter, with
+        "temperature" among them: steps before it see T = 1. The edge rules stay those of the
+        engine. The temperature may be left out where it is 1.
     axis : int, optional
         The axis of the rows.
     where : array_like of bool, optional
@@ -84,7 +89,8 @@ def keep(
     ------
     ArgumentError
         If an argument has a wrong value, shape or type; if the engine is not known, or does not
-        have a step or a value of it.
+        have a step or a value of it; if `order` names a step that has no parameter, or not a step
+        that has one.
 
     See Also
     --------
@@ -136,6 +142,13 @@ def keep(
     array([ True,  True,  True,  True])
     >>> ts.keep([3.0, 1.0, 2.0, 1.0], top_k=3, engine="llama.cpp")
     array([ True,  True,  True, False])
+
+    The temperature makes a row flatter for the steps after it only.
+
+    >>> ts.keep(logits, 5.0, top_p=0.8, order=["temperature", "top_p"])
+    array([ True,  True,  True, False])
+    >>> ts.keep(logits, 5.0, top_p=0.8, order=["top_p", "temperature"])
+    array([ True,  True, False, False])
     """
     given = {
         "top_k": top_k,
@@ -147,7 +160,7 @@ def keep(
         "top_n_sigma": top_n_sigma,
     }
     rows = _rows(logits, temperature, axis, where)
-    kept, _ = _applied(rows, _chain(given, engine))
+    kept, _ = _applied(rows, _chain(given, engine, order))
     return np.moveaxis(kept, -1, rows.axis)
 
 
@@ -163,6 +176,7 @@ def truncate(
     eta: float | None = None,
     top_n_sigma: float | None = None,
     engine: str | None = None,
+    order: Sequence[str] | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> NDArray[Any]:
@@ -209,7 +223,7 @@ def truncate(
         "top_n_sigma": top_n_sigma,
     }
     rows = _rows(logits, temperature, axis, where)
-    kept, t = _applied(rows, _chain(given, engine))
+    kept, t = _applied(rows, _chain(given, engine, order))
     return np.moveaxis(softmax(rows.given, t, where=kept), -1, rows.axis)
 
 
@@ -221,7 +235,7 @@ class _Chain(NamedTuple):
     values: dict[str, Any]
 
 
-def _chain(given: Mapping[str, Any], name: str | None) -> _Chain:
+def _chain(given: Mapping[str, Any], name: str | None, order: Sequence[str] | None) -> _Chain:
     if name is not None and name not in tuple(ENGINES):
         known = ", ".join(map(repr, ENGINES))
         raise ArgumentError("engine", f"must be one of {known}, got {name!r}")
@@ -240,8 +254,28 @@ def _chain(given: Mapping[str, Any], name: str | None) -> _Chain:
                 error = type(error)(step, f"{error.problem}, in engine {name!r}")
             raise error from None
     off = {step for step in values if values[step] <= engine.off.get(step, -math.inf)}
+    steps = engine.order if order is None else _ordered(order, engine, values)
     done = {"temperature", *values} - off
-    return _Chain(engine, tuple(step for step in engine.order if step in done), values)
+    return _Chain(engine, tuple(step for step in steps if step in done), values)
+
+
+def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) -> tuple[str, ...]:
+    """Check an order against the steps that an engine has and the parameters that are given."""
+    if isinstance(order, str) or not isinstance(order, Sequence):
+        raise ArgumentTypeError("order", f"must be a sequence of names of steps, got {order!r}")
+    for step in order:
+        if step not in engine.order:
+            known = ", ".join(engine.order)
+            raise ArgumentError("order", f"must be of {known}, got {step!r}")
+        if step != "temperature" and step not in values:
+            problem = f"names {step!r} without its parameter: give {step}=..., or leave it out"
+            raise ArgumentError("order", problem)
+        if list(order).count(step) > 1:
+            raise ArgumentError("order", f"must name each step once, got {step!r} twice")
+    for step in values:
+        if step not in order:
+            raise ArgumentError(step, f"is given, but order lacks it: add {step!r} to {order!r}")
+    return tuple(order)
 
 
 def _value(step: str, value: Any, engine: Engine) -> float:  # noqa: ANN401 - it is checked here
@@ -285,6 +319,9 @@ def _rows(
 def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
     """Return the kept entries, and the temperatures that the engine makes of the given ones."""
     engine = chain.engine
+    if "temperature" not in chain.steps and (rows.temperature != 1).any():
+        problem = "is not 1, but order lacks it: add 'temperature' to order"
+        raise ArgumentError("temperature", problem)
     t = np.where(rows.temperature < engine.greedy_below, 0.0, rows.temperature)
     t = np.where((t > 0) & (t < engine.least_temperature), engine.least_temperature, t)
     seen = np.ones(1)
