@@ -85,6 +85,7 @@ def test_the_public_names() -> None:
         "TemperatureScaler",
         "calibration_curve",
         "cross_entropy",
+        "engines",
         "entropy",
         "evaluate_fit",
         "explore",

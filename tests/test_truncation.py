@@ -39,9 +39,13 @@ RULES: dict[str, Callable[..., np.ndarray]] = {
 TAKES = {
     "transformers": ("top_k", "top_p", "min_p", "typical_p", "epsilon", "eta"),
     "vllm": ("min_p", "top_k", "top_p"),
+    "sglang": ("top_k", "top_p", "min_p"),
+    "mlx-lm": ("top_p", "min_p", "top_k"),
     "llama.cpp": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p"),
+    "ollama": ("top_k", "typical_p", "top_p", "min_p"),
     "ollama<0.30": ("top_k", "top_p", "min_p"),
 }
+ALL = tuple(TAKES)
 
 rows = arrays(np.float64, st.integers(1, 12), elements=st.integers(-12, 12).map(lambda n: n / 2))
 temperatures = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 8.0, INF])
@@ -255,73 +259,85 @@ def test_transformers_keeps_as_many_of_tied_entries(options: dict[str, float]) -
 HALVES = [4 * LN2, 3 * LN2, 2 * LN2, LN2, LN2]
 TIED = [2.0, 1.0, 1.0, 0.0]
 EQUAL = [0.0, 0.0, 0.0, 0.0]
-ALL = ("transformers", "vllm", "llama.cpp", "ollama<0.30")
+
+LLAMAS = ("llama.cpp", "ollama")
+# Those with the temperature first, or before all that it could change.
+FIRST = ("transformers", "vllm", "sglang", "ollama<0.30")
+
+
+def without(*engines: str) -> tuple[str, ...]:
+    return tuple(engine for engine in ALL if engine not in engines)
+
 
 BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[int]]] = [
-    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays.
-    (("transformers", "vllm"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
-    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k.
-    (("llama.cpp", "ollama<0.30"), TIED, 1, {"top_k": 2}, [0, 1]),
+    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays; in
+    # SGLang what has fewer than k above it.
+    (("transformers", "vllm", "sglang"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
+    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k, mlx-lm partitions.
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": 2}, [0, 1]),
     (ALL, TIED, 1, {"top_k": 1}, [0]),
     # k beyond the vocabulary: transformers and llama.cpp take the minimum, vLLM and ollama skip it.
     (ALL, TIED, 1, {"top_k": 9}, [0, 1, 2, 3]),
     # 0 makes no TopKLogitsWarper; the others skip k <= 0, vLLM down to -1.
-    (ALL, TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
-    (("vllm", "llama.cpp", "ollama<0.30"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
-    (("llama.cpp", "ollama<0.30"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
+    (without("sglang"), TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
+    (without("transformers"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
     # top_p. Sums .5, .75, .875: the entry that crosses .8 is the third, and it stays.
     (ALL, HALVES, 1, {"top_p": 0.8}, [0, 1, 2]),
     (ALL, HALVES, 1, {"top_p": 0.4}, [0]),
     # Each entry is exactly 1/4. transformers and vLLM drop, from below, while the sum is <= 1 - p;
     # llama.cpp stops at a sum >= p; ollama only at a sum > p, which is one entry on.
-    (("transformers", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
+    # In SGLang none has a sum above it: all stay.
+    (("sglang",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2, 3]),
     (("ollama<0.30",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2]),
-    (("transformers", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
     # p = 0 leaves the first entry: min_tokens_to_keep, or the first sum is past it.
-    (("transformers", "llama.cpp", "ollama<0.30"), HALVES, 1, {"top_p": 0}, [0]),
-    (("vllm",), HALVES, 1, {"top_p": 1e-9}, [0]),
+    (("transformers", *LLAMAS, "ollama<0.30"), HALVES, 1, {"top_p": 0}, [0]),
+    # In mlx-lm it is off.
+    (("mlx-lm",), HALVES, 1, {"top_p": 0}, [0, 1, 2, 3, 4]),
+    (("vllm", "sglang", "mlx-lm"), HALVES, 1, {"top_p": 1e-9}, [0]),
     # p = 1 is off in all of them.
     (ALL, [0.0, -800.0, 0.0], 1, {"top_p": 1}, [0, 2]),
     (ALL, TIED, 1, {"top_p": 1.0}, [0, 1, 2, 3]),
     # Normalised again after top_k: 8 : 4 : 2 is .571, .857, so that .8 is crossed at the second.
-    (ALL, HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
+    (without("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
+    # SGLang looks at the whole row for both, mlx-lm has top_p first.
+    (("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1, 2]),
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0}, [0, 1, 2]),
+    # With a min_p, SGLang normalises again as well.
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0.01}, [0, 1]),
     # Temperature first: at T = 2 the sums are .343, .586, .757, and .7 needs three entries. Last:
     # the sums are .5, .75, and two will do.
-    (("transformers", "vllm", "ollama<0.30"), HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
-    (("llama.cpp",), HALVES, 2, {"top_p": 0.7}, [0, 1]),
+    (FIRST, HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"top_p": 0.7}, [0, 1]),
     # min_p: ratios 1, .5, .25, .125 at T = 1, and 1, .71, .5, .35 at T = 2.
-    (("transformers", "vllm", "ollama<0.30"), HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
-    (("llama.cpp",), HALVES, 2, {"min_p": 0.3}, [0, 1]),
+    (FIRST, HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"min_p": 0.3}, [0, 1]),
     (ALL, TIED, 1, {"min_p": 0}, [0, 1, 2, 3]),
     (ALL, [1.0, 2.0, 2.0], 1, {"min_p": 1}, [1, 2]),
     # vLLM has min_p first: it leaves 8 : 4 : 2, and .8 of that is crossed at the second entry. The
     # others have top_p first: .875 is crossed at the third, and min_p has nothing left to do.
     (("vllm",), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1]),
-    (
-        ("transformers", "llama.cpp", "ollama<0.30"),
-        HALVES,
-        1,
-        {"min_p": 0.2, "top_p": 0.8},
-        [0, 1, 2],
-    ),
+    (without("vllm"), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1, 2]),
     # typical_p: the entropy is 1.875 ln 2, so that the distances in ln 2 are .875, .125, 1.125,
     # 2.125, 2.125: the second entry is first, then the first.
-    (("transformers", "llama.cpp"), HALVES, 1, {"typical_p": 0.2}, [1]),
-    (("transformers", "llama.cpp"), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
-    (("transformers", "llama.cpp"), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
     # Normalised again after top_k. 8 : 4 : 2 has the entropy .956 and surprises of .560, 1.253,
     # 1.946: the second is nearest. 8 : 4 has .637, and .405, 1.099: the first is.
-    (("transformers", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
-    (("transformers", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
-    (("transformers", "llama.cpp"), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
     # All are at distance 0: transformers keeps what is not beyond the last, llama.cpp stops where
     # the sum is > .5, at the third.
     (("transformers",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
-    (("llama.cpp",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
-    (("llama.cpp",), HALVES, 1, {"typical_p": 0}, [1]),
+    (LLAMAS, EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0}, [1]),
     # transformers has top_p first, and only the first entry is left; llama.cpp has typical_p first.
     (("transformers",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [0]),
-    (("llama.cpp",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
     # epsilon, eta: exp(-1.875 ln 2) = .273; eta = .2 is the lesser of .2 and .447 * .273 = .122.
     (("transformers",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
     (("transformers",), HALVES, 1, {"epsilon": 0.9}, [0]),
@@ -347,7 +363,7 @@ BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[
     # transformers does not truncate then (do_sample=False makes no warpers). llama.cpp does, first:
     # only the second entry is left.
     (("transformers",), HALVES, 0, {"typical_p": 0.2}, [0]),
-    (("llama.cpp",), HALVES, 0, {"typical_p": 0.2}, [1]),
+    (LLAMAS, HALVES, 0, {"typical_p": 0.2}, [1]),
     # T = inf: no source has it; the limit, uniform over what is kept.
     (ALL, [3.0, 1.0, 2.0], INF, {"top_k": 2}, [0, 2]),
     # One entry.
@@ -375,6 +391,8 @@ def test_engines_by_hand(
     got = ts.truncate(logits, temperature, **options, engine=engine)
     np.testing.assert_array_equal(got > 0, want > 0)
     np.testing.assert_allclose(got, want, rtol=1e-14, atol=0)
+    kept = ts.keep(logits, temperature, **options, engine=engine)
+    np.testing.assert_array_equal(ts.softmax(logits, temperature, where=kept), got)
 
 
 @pytest.mark.parametrize(
@@ -386,12 +404,17 @@ def test_engines_by_hand(
         ("vllm", 0.02, 0.02),
         ("ollama<0.30", 1e-9, 1e-7),
         ("ollama<0.30", 0.001, 0.001),
+        # SGLang decodes greedily below 1e-6.
+        ("sglang", 9e-7, 0.0),
+        ("sglang", 1e-6, 1e-6),
+        ("mlx-lm", 1e-9, 1e-9),
+        ("ollama", 1e-9, 1e-9),
         ("transformers", 1e-9, 1e-9),
         ("llama.cpp", 1e-9, 1e-9),
     ],
 )
 def test_the_lowest_temperature(engine: str, temperature: float, counts_as: float) -> None:
-    logits = np.array([1.0, 0.5, 0.0]) * counts_as
+    logits = np.array([1.0, 0.5, 0.0]) * max(counts_as, 1e-9)
     np.testing.assert_array_equal(
         ts.truncate(logits, temperature, top_k=2, engine=engine),
         ts.softmax(logits, counts_as, where=[True, True, False]),
@@ -399,6 +422,54 @@ def test_the_lowest_temperature(engine: str, temperature: float, counts_as: floa
     rows = np.stack([logits, logits])
     each = ts.truncate(rows, [[temperature], [0.0]], top_k=2, engine=engine)
     np.testing.assert_array_equal(each[1], [1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"engine": "vllm"}, [0, 1, 2]),
+        ({"engine": "vllm", "ties": "all"}, [0, 1, 2]),
+        ({"engine": "vllm", "ties": "k"}, [0, 1]),
+        ({}, [0, 1, 2]),
+        ({"ties": "all"}, [0, 1, 2]),
+        ({"ties": "k"}, [0, 1]),
+        ({"engine": "llama.cpp", "ties": "k"}, [0, 1]),
+    ],
+)
+def test_the_rule_for_ties_has_a_name(options: dict[str, Any], kept: list[int]) -> None:
+    assert np.flatnonzero(ts.keep(TIED, top_k=2, **options)).tolist() == kept
+    assert np.flatnonzero(ts.truncate(TIED, top_k=2, **options)).tolist() == kept
+
+
+def test_the_engines_as_tables() -> None:
+    known = ts.engines()
+    assert tuple(known) == ALL
+    text = str(known)
+    orders, edges, defaults, notes = (table.splitlines() for table in text.split("\n\n"))
+    for table in (orders, edges, defaults):
+        assert [line.split("  ")[0] for line in table] == ["engine", *ALL]
+        # The second column of each table starts in one place.
+        assert {line[12:14] for line in table} == {"  "}
+    assert max(map(len, text.splitlines())) <= 100
+    assert "llama.cpp     top_n_sigma, top_k, typical_p, top_p, min_p, temperature" in orders
+    assert edges[2].split() == ["vllm", "all", "or", "k", "sum", ">=", "p", "0", "or", ">=", "0.01"]
+    assert edges[3].endswith("  0 if < 1e-06")
+    assert "sum >= p, all, joint" in edges[3]
+    assert "temperature 0.8, top_k 40, top_p 0.95, min_p 0.05" in defaults[5]
+    assert len(notes) == 3
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
+    about = ts.engines()[engine]
+    assert tuple(step for step in about.order if step != "temperature") == TAKES[engine]
+    assert about.version
+    assert about.source
+    got = ts.truncate(np.arange(60.0) / 60, **about.defaults, engine=engine)
+    assert got.sum() == pytest.approx(1)
+    top_k = about.defaults["top_k"]
+    expected = 1 if about.defaults["temperature"] == 0 else top_k if top_k > 0 else 60
+    assert np.count_nonzero(got) <= expected
 
 
 # --- the rules ----------------------------------------------------------------------------------
@@ -749,6 +820,22 @@ def test_the_input_is_not_changed() -> None:
             {"engine": "llama.cpp", "eta": 0.5},
             ValueError,
             "eta is no step of engine 'llama.cpp', which takes " + ", ".join(TAKES["llama.cpp"]),
+        ),
+        (
+            {"engine": "ollama", "top_n_sigma": 1},
+            ValueError,
+            "top_n_sigma is no step of engine 'ollama', which takes top_k, typical_p, top_p, min_p",
+        ),
+        (
+            {"engine": "sglang", "top_k": 0},
+            ValueError,
+            "top_k must be >= 1, or -1 for all, got 0, in engine 'sglang'",
+        ),
+        ({"ties": "some"}, ValueError, "ties must be 'all' or 'k', got 'some'"),
+        (
+            {"engine": "llama.cpp", "ties": "all"},
+            ValueError,
+            "ties must be 'k', got 'all', in engine 'llama.cpp'",
         ),
         ({"order": "top_k"}, TypeError, "order must be a sequence of names of steps, got 'top_k'"),
         ({"order": 3}, TypeError, "order must be a sequence of names of steps, got 3"),

@@ -16,7 +16,7 @@ from thermoscope.measures import (
 )
 from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
-from thermoscope.truncation import keep, truncate
+from thermoscope.truncation import engines, keep, truncate
 
 if TYPE_CHECKING:
     from thermoscope.calibration import (
@@ -40,6 +40,7 @@ __all__ = [
     "TemperatureScaler",
     "calibration_curve",
     "cross_entropy",
+    "engines",
     "entropy",
     "evaluate_fit",
     "explore",

@@ -11,13 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, check, number_in, whole
 from thermoscope.definition import softmax
-from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
+from thermoscope.truncation.engines import ENGINES, PAPERS, Engine, Ties, engines
 from thermoscope.truncation.rules import RULES
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-__all__ = ["keep", "truncate"]
+__all__ = ["engines", "keep", "truncate"]
 
 
 def keep(
@@ -33,6 +33,7 @@ def keep(
     top_n_sigma: float | None = None,
     engine: str | None = None,
     order: Sequence[str] | None = None,
+    ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Mask:
@@ -67,13 +68,18 @@ def keep(
         Keep logits within n standard deviations of the highest [6]_, n >= 0 and finite. The
         standard deviation is that of the finite logits, over their number.
     engine : str, optional
-        Whose order and edge rules: one of "transformers", "vllm", "llama.cpp", "ollama<0.30".
-        Without an engine the steps have the order of the parameters, after the temperature, and
-        the edge rules of Notes.
+        Whose order and edge rules: "transformers", "vllm", "sglang", "mlx-lm", "llama.cpp",
+        "ollama" (of 0.30 and later, where it runs llama.cpp) or "ollama<0.30"; `engines` shows
+        them. Without an engine the temperature is first, then come the steps in the order of
+        these parameters, with the edge rules of Notes.
     order : sequence of str, optional
         The steps in the order in which they are done, each by the name of its parameter, with
         "temperature" among them: steps before it see T = 1. The edge rules stay those of the
         engine. The temperature may be left out where it is 1.
+    ties : {"all", "k"}, optional
+        Of the entries that tie for the last place of `top_k`, keep all or as many as make k. An
+        engine has its own rule; vLLM has both: "all" in PyTorch, the default, and "k" in its GPU
+        kernel.
     axis : int, optional
         The axis of the rows.
     where : array_like of bool, optional
@@ -95,6 +101,7 @@ def keep(
     See Also
     --------
     truncate : the probabilities of the kept entries.
+    engines : the orders, edge rules and defaults of the engines.
 
     Notes
     -----
@@ -160,7 +167,7 @@ def keep(
         "top_n_sigma": top_n_sigma,
     }
     rows = _rows(logits, temperature, axis, where)
-    kept, _ = _applied(rows, _chain(given, engine, order))
+    kept, _ = _applied(rows, _chain(given, engine, order, ties))
     return np.moveaxis(kept, -1, rows.axis)
 
 
@@ -177,6 +184,7 @@ def truncate(
     top_n_sigma: float | None = None,
     engine: str | None = None,
     order: Sequence[str] | None = None,
+    ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> NDArray[Any]:
@@ -223,7 +231,7 @@ def truncate(
         "top_n_sigma": top_n_sigma,
     }
     rows = _rows(logits, temperature, axis, where)
-    kept, t = _applied(rows, _chain(given, engine, order))
+    kept, t = _applied(rows, _chain(given, engine, order, ties))
     return np.moveaxis(softmax(rows.given, t, where=kept), -1, rows.axis)
 
 
@@ -233,13 +241,23 @@ class _Chain(NamedTuple):
     engine: Engine
     steps: tuple[str, ...]
     values: dict[str, Any]
+    edges: dict[str, Mapping[str, bool]]
+    # Whether each step looks at the whole row.
+    joint: bool
 
 
-def _chain(given: Mapping[str, Any], name: str | None, order: Sequence[str] | None) -> _Chain:
+def _chain(
+    given: Mapping[str, Any], name: str | None, order: Sequence[str] | None, ties: Ties | None
+) -> _Chain:
     if name is not None and name not in tuple(ENGINES):
         known = ", ".join(map(repr, ENGINES))
         raise ArgumentError("engine", f"must be one of {known}, got {name!r}")
     engine = PAPERS if name is None else ENGINES[name]
+    suffix = "" if name is None else f", in engine {name!r}"
+    ties = engine.ties[0] if ties is None else ties
+    if ties not in engine.ties:
+        known = " or ".join(map(repr, engine.ties))
+        raise ArgumentError("ties", f"must be {known}, got {ties!r}{suffix}")
     values = {}
     for step, value in given.items():
         if value is None:
@@ -250,13 +268,13 @@ def _chain(given: Mapping[str, Any], name: str | None, order: Sequence[str] | No
         try:
             values[step] = _value(step, value, engine)
         except ArgumentError as error:
-            if name is not None:
-                error = type(error)(step, f"{error.problem}, in engine {name!r}")
-            raise error from None
+            raise type(error)(step, f"{error.problem}{suffix}") from None
     off = {step for step in values if values[step] <= engine.off.get(step, -math.inf)}
     steps = engine.order if order is None else _ordered(order, engine, values)
     done = {"temperature", *values} - off
-    return _Chain(engine, tuple(step for step in steps if step in done), values)
+    edges = {**engine.edges, "top_k": {"few": ties == "k"}}
+    joint = engine.joint and order is None and not values.get("min_p")
+    return _Chain(engine, tuple(step for step in steps if step in done), values, edges, joint)
 
 
 def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) -> tuple[str, ...]:
@@ -280,7 +298,10 @@ def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) 
 
 def _value(step: str, value: Any, engine: Engine) -> float:  # noqa: ANN401 - it is checked here
     if step == "top_k":
-        return whole(step, value, engine.least_k)
+        k = whole(step, value, engine.least_k)
+        if engine.off.get(step, 0) < k < 1:
+            raise ArgumentError(step, f"must be >= 1, or {engine.least_k} for all, got {k}")
+        return k
     return number_in(step, value, engine.limits.get(step, "[0, 1]"))
 
 
@@ -327,14 +348,14 @@ def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
     seen = np.ones(1)
     z, left = rows.logits, rows.entries
     places = np.broadcast_to(np.arange(z.shape[-1]), z.shape)
-    edges = {**engine.edges, "top_k": {"few": engine.ties[0] == "k"}}
     for step in chain.steps:
         if step == "temperature":
             seen = t
             continue
-        left = RULES[step](z, seen, left, chain.values[step], **edges.get(step, {}))
+        among = rows.entries if chain.joint else left
+        left = left & RULES[step](z, seen, among, chain.values[step], **chain.edges.get(step, {}))
         most = np.count_nonzero(left, axis=-1).max(initial=1)
-        if most <= z.shape[-1] // 2:
+        if most <= z.shape[-1] // 2 and not chain.joint:
             # The entries that are left move up, in their order: the next step reads few.
             order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
             z = np.take_along_axis(z, order, axis=-1)
