@@ -17,6 +17,7 @@ from hypothesis.extra.numpy import arrays
 
 import thermoscope as ts
 from thermoscope import kernels
+from thermoscope.truncation.engines import ENGINES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,21 +25,27 @@ if TYPE_CHECKING:
 INF, NAN = math.inf, math.nan
 LN2 = math.log(2)
 
+
+def by_one(
+    rule: str, logits: np.ndarray, value: float, temperature: float = 1.0, **rest: object
+) -> np.ndarray:
+    return ts.keep(logits, temperature, **{rule: value}, **rest)
+
+
 RULES: dict[str, Callable[..., np.ndarray]] = {
-    "top_k": ts.top_k,
-    "top_p": ts.top_p,
-    "min_p": ts.min_p,
-    "typical_p": ts.typical_p,
-    "epsilon": ts.epsilon,
-    "eta": ts.eta,
-    "top_n_sigma": ts.top_n_sigma,
+    rule: functools.partial(by_one, rule)
+    for rule in ("top_k", "top_p", "min_p", "typical_p", "epsilon", "eta", "top_n_sigma")
 }
 TAKES = {
-    "huggingface": ("top_k", "top_p", "min_p", "typical_p", "epsilon", "eta"),
+    "transformers": ("top_k", "top_p", "min_p", "typical_p", "epsilon", "eta"),
     "vllm": ("min_p", "top_k", "top_p"),
+    "sglang": ("top_k", "top_p", "min_p"),
+    "mlx-lm": ("top_p", "min_p", "top_k"),
     "llama.cpp": ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p"),
-    "ollama": ("top_k", "top_p", "min_p"),
+    "ollama": ("top_k", "typical_p", "top_p", "min_p"),
+    "ollama<0.30": ("top_k", "top_p", "min_p"),
 }
+ALL = tuple(TAKES)
 
 rows = arrays(np.float64, st.integers(1, 12), elements=st.integers(-12, 12).map(lambda n: n / 2))
 temperatures = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 8.0, INF])
@@ -55,7 +62,7 @@ ruled = st.sampled_from(sorted(RULES)).flatmap(lambda rule: st.tuples(st.just(ru
 
 
 def prefix(scores: list[Any], weights: list[Any], mass: float) -> list[bool]:
-    """Take lanes by rising score until they hold the mass, and those that tie with the last."""
+    """Take entries by rising score until they hold the mass, and those that tie with the last."""
     total, last = mpmath.mpf(0), None
     for score, weight in sorted(zip(scores, weights, strict=True)):
         if last is None or total < mass:
@@ -65,7 +72,7 @@ def prefix(scores: list[Any], weights: list[Any], mass: float) -> list[bool]:
 
 
 def oracle(rule: str, logits: list[float], value: float, temperature: float) -> list[bool]:
-    """Decide in exact arithmetic, lane by lane; inputs which rounding decides are passed over."""
+    """Decide in exact arithmetic, entry by entry; inputs which rounding decides are passed over."""
     top = max(logits)
     exact = [mpmath.mpf(z) for z in logits]
     if rule == "top_k":
@@ -98,7 +105,7 @@ def oracle(rule: str, logits: list[float], value: float, temperature: float) -> 
 
 
 @given(row=rows, temperature=st.sampled_from([0.25, 1.0, 3.0]), what=ruled)
-def test_exact_arithmetic_keeps_the_same_lanes(
+def test_exact_arithmetic_keeps_the_same_entries(
     row: np.ndarray, temperature: float, what: tuple[str, float]
 ) -> None:
     rule, value = what
@@ -157,11 +164,11 @@ def warped(logits: np.ndarray, temperature: float, options: dict[str, float]) ->
 
 @pytest.mark.parametrize("options", [*({n: v} for n, v in SINGLE), *CHAINS], ids=str)
 def test_transformers_warpers_in_double_precision(options: dict[str, float]) -> None:
-    """In float64 the warpers decide as we do in every lane, and the probabilities agree."""
+    """In float64 the warpers decide as we do in every entry, and the probabilities agree."""
     logits = gpt2().astype(np.float64)
     for temperature in TEMPERATURES:
         theirs = warped(logits, temperature, options)
-        ours = ts.truncate(logits, temperature, **options)
+        ours = ts.truncate(logits, temperature, **options, engine="transformers")
         # The least probability here, at T = 0.1, is e^-441: it does not underflow.
         np.testing.assert_array_equal(ours > 0, theirs > -INF)
         np.testing.assert_allclose(ours, ts.softmax(theirs), rtol=1e-12, atol=0)
@@ -182,7 +189,7 @@ def measured(temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def crossing(distance: np.ndarray, weights: np.ndarray, mass: float) -> float:
-    """Return the distance at which lanes, by rising distance, hold a mass."""
+    """Return the distance at which entries, by rising distance, hold a mass."""
     order = np.argsort(distance, kind="stable")
     place = int(np.count_nonzero(np.cumsum(weights[order]) < mass))
     return float(distance[order[min(place, order.size - 1)]])
@@ -194,7 +201,7 @@ def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
 
     Rounding z / T shifts each log-probability by up to 2^-24 |z / T|, and the normaliser's
     logarithm by as much; 64 roundings more are for exp, the sums, the entropy and the logarithm.
-    Within twice that, `near`, a lane's surprise (for typical_p, its distance from the entropy)
+    Within twice that, `near`, an entry's surprise (for typical_p, its distance from the entropy)
     may fall on either side of the threshold, which itself is where a sum of such probabilities
     comes within `near` of p.
     """
@@ -203,7 +210,7 @@ def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
         theirs = warped(logits, temperature, {name: value})
         assert theirs.dtype == np.float32
         exact = logits.astype(np.float64)
-        ours = ts.truncate(exact, temperature, **{name: value})
+        ours = ts.truncate(exact, temperature, **{name: value}, engine="transformers")
         kept = RULES[name](exact, value, temperature)
         others = kept != (theirs > -INF)
         for row, surprise, weights, nats in zip(
@@ -226,7 +233,7 @@ def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
             assert np.all(scale[other] <= high + near)
             probabilities = np.exp(theirs[row] - theirs[row].max(), dtype=np.float64)
             probabilities /= probabilities.sum()
-            # A lane more or less changes what all others are normalised by.
+            # An entry more or less changes what all others are normalised by.
             apart = near + 2 * max(ours[row, other].sum(), probabilities[other].sum())
             np.testing.assert_allclose(
                 probabilities[~other], ours[row, ~other], rtol=apart, atol=1e-37
@@ -234,11 +241,11 @@ def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
 
 
 @pytest.mark.parametrize("options", CHAINS, ids=str)
-def test_transformers_keeps_as_many_of_tied_lanes(options: dict[str, float]) -> None:
-    """Which of the lanes that tie stay, torch.sort leaves open; how many, it does not."""
+def test_transformers_keeps_as_many_of_tied_entries(options: dict[str, float]) -> None:
+    """Which of the entries that tie stay, torch.sort leaves open; how many, it does not."""
     logits = np.round(gpt2().astype(np.float64))
     theirs = warped(logits, 0.7, options)
-    ours = ts.truncate(logits, 0.7, **options)
+    ours = ts.truncate(logits, 0.7, **options, engine="transformers")
     np.testing.assert_array_equal(
         np.sort(np.where(ours > 0, logits, -INF)), np.sort(np.where(theirs > -INF, logits, -INF))
     )
@@ -252,104 +259,122 @@ def test_transformers_keeps_as_many_of_tied_lanes(options: dict[str, float]) -> 
 HALVES = [4 * LN2, 3 * LN2, 2 * LN2, LN2, LN2]
 TIED = [2.0, 1.0, 1.0, 0.0]
 EQUAL = [0.0, 0.0, 0.0, 0.0]
-ALL = ("huggingface", "vllm", "llama.cpp", "ollama")
+
+LLAMAS = ("llama.cpp", "ollama")
+# Those with the temperature first, or before all that it could change.
+FIRST = ("transformers", "vllm", "sglang", "ollama<0.30")
+
+
+def without(*engines: str) -> tuple[str, ...]:
+    return tuple(engine for engine in ALL if engine not in engines)
+
 
 BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[int]]] = [
-    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays.
-    (("huggingface", "vllm"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
-    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k.
-    (("llama.cpp", "ollama"), TIED, 1, {"top_k": 2}, [0, 1]),
+    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays; in
+    # SGLang what has fewer than k above it.
+    (("transformers", "vllm", "sglang"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
+    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k, mlx-lm partitions.
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": 2}, [0, 1]),
     (ALL, TIED, 1, {"top_k": 1}, [0]),
     # k beyond the vocabulary: transformers and llama.cpp take the minimum, vLLM and ollama skip it.
     (ALL, TIED, 1, {"top_k": 9}, [0, 1, 2, 3]),
     # 0 makes no TopKLogitsWarper; the others skip k <= 0, vLLM down to -1.
-    (ALL, TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
-    (("vllm", "llama.cpp", "ollama"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
-    (("llama.cpp", "ollama"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
-    # top_p. Sums .5, .75, .875: the lane that crosses .8 is the third, and it stays.
+    (without("sglang"), TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
+    (without("transformers"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
+    # top_p. Sums .5, .75, .875: the entry that crosses .8 is the third, and it stays.
     (ALL, HALVES, 1, {"top_p": 0.8}, [0, 1, 2]),
     (ALL, HALVES, 1, {"top_p": 0.4}, [0]),
-    # Each lane is exactly 1/4. transformers and vLLM drop, from below, while the sum is <= 1 - p;
-    # llama.cpp stops at a sum >= p; ollama only at a sum > p, which is one lane on.
-    (("huggingface", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
-    (("ollama",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2]),
-    (("huggingface", "vllm", "llama.cpp"), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
-    # p = 0 leaves the first lane: min_tokens_to_keep, or the first sum is past it.
-    (("huggingface", "llama.cpp", "ollama"), HALVES, 1, {"top_p": 0}, [0]),
-    (("vllm",), HALVES, 1, {"top_p": 1e-9}, [0]),
+    # Each entry is exactly 1/4. transformers and vLLM drop, from below, while the sum is <= 1 - p;
+    # llama.cpp stops at a sum >= p; ollama only at a sum > p, which is one entry on.
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
+    # In SGLang none has a sum above it: all stay.
+    (("sglang",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2, 3]),
+    (("ollama<0.30",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2]),
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
+    # p = 0 leaves the first entry: min_tokens_to_keep, or the first sum is past it.
+    (("transformers", *LLAMAS, "ollama<0.30"), HALVES, 1, {"top_p": 0}, [0]),
+    # In mlx-lm it is off.
+    (("mlx-lm",), HALVES, 1, {"top_p": 0}, [0, 1, 2, 3, 4]),
+    (("vllm", "sglang", "mlx-lm"), HALVES, 1, {"top_p": 1e-9}, [0]),
     # p = 1 is off in all of them.
     (ALL, [0.0, -800.0, 0.0], 1, {"top_p": 1}, [0, 2]),
     (ALL, TIED, 1, {"top_p": 1.0}, [0, 1, 2, 3]),
     # Normalised again after top_k: 8 : 4 : 2 is .571, .857, so that .8 is crossed at the second.
-    (ALL, HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
-    # Temperature first: at T = 2 the sums are .343, .586, .757, and .7 needs three lanes. Last: the
-    # sums are .5, .75, and two will do.
-    (("huggingface", "vllm", "ollama"), HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
-    (("llama.cpp",), HALVES, 2, {"top_p": 0.7}, [0, 1]),
+    (without("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
+    # SGLang looks at the whole row for both, mlx-lm has top_p first.
+    (("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1, 2]),
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0}, [0, 1, 2]),
+    # With a min_p, SGLang normalises again as well.
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0.01}, [0, 1]),
+    # Temperature first: at T = 2 the sums are .343, .586, .757, and .7 needs three entries. Last:
+    # the sums are .5, .75, and two will do.
+    (FIRST, HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"top_p": 0.7}, [0, 1]),
     # min_p: ratios 1, .5, .25, .125 at T = 1, and 1, .71, .5, .35 at T = 2.
-    (("huggingface", "vllm", "ollama"), HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
-    (("llama.cpp",), HALVES, 2, {"min_p": 0.3}, [0, 1]),
+    (FIRST, HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"min_p": 0.3}, [0, 1]),
     (ALL, TIED, 1, {"min_p": 0}, [0, 1, 2, 3]),
     (ALL, [1.0, 2.0, 2.0], 1, {"min_p": 1}, [1, 2]),
-    # vLLM has min_p first: it leaves 8 : 4 : 2, and .8 of that is crossed at the second lane. The
+    # vLLM has min_p first: it leaves 8 : 4 : 2, and .8 of that is crossed at the second entry. The
     # others have top_p first: .875 is crossed at the third, and min_p has nothing left to do.
     (("vllm",), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1]),
-    (("huggingface", "llama.cpp", "ollama"), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1, 2]),
+    (without("vllm"), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1, 2]),
     # typical_p: the entropy is 1.875 ln 2, so that the distances in ln 2 are .875, .125, 1.125,
-    # 2.125, 2.125: the second lane is first, then the first.
-    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.2}, [1]),
-    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
-    (("huggingface", "llama.cpp"), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
+    # 2.125, 2.125: the second entry is first, then the first.
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
     # Normalised again after top_k. 8 : 4 : 2 has the entropy .956 and surprises of .560, 1.253,
     # 1.946: the second is nearest. 8 : 4 has .637, and .405, 1.099: the first is.
-    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
-    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
-    (("huggingface", "llama.cpp"), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
     # All are at distance 0: transformers keeps what is not beyond the last, llama.cpp stops where
     # the sum is > .5, at the third.
-    (("huggingface",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
-    (("llama.cpp",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
-    (("llama.cpp",), HALVES, 1, {"typical_p": 0}, [1]),
-    # transformers has top_p first, and only the first lane is left; llama.cpp has typical_p first.
-    (("huggingface",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [0]),
-    (("llama.cpp",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
+    (("transformers",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
+    (LLAMAS, EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0}, [1]),
+    # transformers has top_p first, and only the first entry is left; llama.cpp has typical_p first.
+    (("transformers",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [0]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
     # epsilon, eta: exp(-1.875 ln 2) = .273; eta = .2 is the lesser of .2 and .447 * .273 = .122.
-    (("huggingface",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
-    (("huggingface",), HALVES, 1, {"epsilon": 0.9}, [0]),
-    (("huggingface",), HALVES, 1, {"eta": 0.2}, [0, 1, 2]),
+    (("transformers",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
+    (("transformers",), HALVES, 1, {"epsilon": 0.9}, [0]),
+    (("transformers",), HALVES, 1, {"eta": 0.2}, [0, 1, 2]),
     # .9, .06, .04 have the entropy .393, and .05 is the lesser of .05 and .224 * .675 = .151.
-    (("huggingface",), np.log([0.9, 0.06, 0.04]).tolist(), 1, {"eta": 0.05}, [0, 1]),
+    (("transformers",), np.log([0.9, 0.06, 0.04]).tolist(), 1, {"eta": 0.05}, [0, 1]),
     # .2 and eight times .1 have the entropy 2.164: the eight are nearer, and .5 is reached among
     # them. Each is then .125, below the cutoff, but none is above another.
-    (("huggingface",), [LN2, *[0.0] * 8], 1, {"typical_p": 0.5, "epsilon": 0.2}, [*range(1, 9)]),
+    (("transformers",), [LN2, *[0.0] * 8], 1, {"typical_p": 0.5, "epsilon": 0.2}, [*range(1, 9)]),
     # top_n_sigma: the mean is 1.5, sigma sqrt(2.75) = 1.658: 4 - 1.6 sigma = 1.35.
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6}, [0, 1]),
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 3, {"top_n_sigma": 1.6}, [0, 1]),
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1}, [0]),
     # It is first: of the two that top_k leaves, sigma would be 1 and the second out at 2.4.
     (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6, "top_k": 2}, [0, 1]),
-    # A lane at -inf is no part of mean and sigma, which are 3 and 1: 4 - 1.5 = 2.5.
+    # An entry at -inf is no part of mean and sigma, which are 3 and 1: 4 - 1.5 = 2.5.
     (("llama.cpp",), [4.0, 2.0, -INF], 1, {"top_n_sigma": 1.5}, [0]),
     (("llama.cpp",), TIED, 1, {"top_n_sigma": 0}, [0, 1, 2, 3]),
     (("llama.cpp",), TIED, 1, {"top_n_sigma": -1}, [0, 1, 2, 3]),
-    # T = 0 is greedy: the first lane of the maximum, as argmax and llama.cpp's loop with > have it.
+    # T = 0 is greedy: the first entry of the maximum, as argmax and llama.cpp's loop with >.
     (ALL, [1.0, 3.0, 3.0], 0, {}, [1]),
     (ALL, [1.0, 3.0, 3.0], 0, {"top_k": 3, "top_p": 0.9, "min_p": 0.1}, [1]),
     # transformers does not truncate then (do_sample=False makes no warpers). llama.cpp does, first:
-    # only the second lane is left.
-    (("huggingface",), HALVES, 0, {"typical_p": 0.2}, [0]),
-    (("llama.cpp",), HALVES, 0, {"typical_p": 0.2}, [1]),
+    # only the second entry is left.
+    (("transformers",), HALVES, 0, {"typical_p": 0.2}, [0]),
+    (LLAMAS, HALVES, 0, {"typical_p": 0.2}, [1]),
     # T = inf: no source has it; the limit, uniform over what is kept.
     (ALL, [3.0, 1.0, 2.0], INF, {"top_k": 2}, [0, 2]),
-    # One lane.
+    # One entry.
     (ALL, [5.0], 1, {"top_k": 1, "top_p": 0.1, "min_p": 0.9}, [0]),
     (("llama.cpp",), [5.0], 0, {"top_n_sigma": 1, "typical_p": 0.5}, [0]),
-    (("huggingface",), [5.0], 3, {"typical_p": 0.5, "epsilon": 0.5, "eta": 0.5}, [0]),
+    (("transformers",), [5.0], 3, {"typical_p": 0.5, "epsilon": 0.5, "eta": 0.5}, [0]),
 ]
 
 
 @pytest.mark.parametrize(
-    ("engine", "logits", "temperature", "options", "lanes"),
+    ("engine", "logits", "temperature", "options", "entries"),
     [(engine, *case) for engines, *case in BY_HAND for engine in engines],
 )
 def test_engines_by_hand(
@@ -357,15 +382,17 @@ def test_engines_by_hand(
     logits: list[float],
     temperature: float,
     options: dict[str, Any],
-    lanes: list[int],
+    entries: list[int],
 ) -> None:
     want = np.zeros(len(logits))
-    chosen = np.array(logits)[lanes]
+    chosen = np.array(logits)[entries]
     weights = np.array([float(mpmath.exp(z / temperature)) if temperature else 1.0 for z in chosen])
-    want[lanes] = weights / weights.sum()
+    want[entries] = weights / weights.sum()
     got = ts.truncate(logits, temperature, **options, engine=engine)
     np.testing.assert_array_equal(got > 0, want > 0)
     np.testing.assert_allclose(got, want, rtol=1e-14, atol=0)
+    kept = ts.keep(logits, temperature, **options, engine=engine)
+    np.testing.assert_array_equal(ts.softmax(logits, temperature, where=kept), got)
 
 
 @pytest.mark.parametrize(
@@ -375,14 +402,19 @@ def test_engines_by_hand(
         ("vllm", 0.001, 0.01),
         ("vllm", 0.01, 0.01),
         ("vllm", 0.02, 0.02),
-        ("ollama", 1e-9, 1e-7),
-        ("ollama", 0.001, 0.001),
-        ("huggingface", 1e-9, 1e-9),
+        ("ollama<0.30", 1e-9, 1e-7),
+        ("ollama<0.30", 0.001, 0.001),
+        # SGLang decodes greedily below 1e-6.
+        ("sglang", 9e-7, 0.0),
+        ("sglang", 1e-6, 1e-6),
+        ("mlx-lm", 1e-9, 1e-9),
+        ("ollama", 1e-9, 1e-9),
+        ("transformers", 1e-9, 1e-9),
         ("llama.cpp", 1e-9, 1e-9),
     ],
 )
 def test_the_lowest_temperature(engine: str, temperature: float, counts_as: float) -> None:
-    logits = np.array([1.0, 0.5, 0.0]) * counts_as
+    logits = np.array([1.0, 0.5, 0.0]) * max(counts_as, 1e-9)
     np.testing.assert_array_equal(
         ts.truncate(logits, temperature, top_k=2, engine=engine),
         ts.softmax(logits, counts_as, where=[True, True, False]),
@@ -390,6 +422,54 @@ def test_the_lowest_temperature(engine: str, temperature: float, counts_as: floa
     rows = np.stack([logits, logits])
     each = ts.truncate(rows, [[temperature], [0.0]], top_k=2, engine=engine)
     np.testing.assert_array_equal(each[1], [1, 0, 0])
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({"engine": "vllm"}, [0, 1, 2]),
+        ({"engine": "vllm", "ties": "all"}, [0, 1, 2]),
+        ({"engine": "vllm", "ties": "k"}, [0, 1]),
+        ({}, [0, 1, 2]),
+        ({"ties": "all"}, [0, 1, 2]),
+        ({"ties": "k"}, [0, 1]),
+        ({"engine": "llama.cpp", "ties": "k"}, [0, 1]),
+    ],
+)
+def test_the_rule_for_ties_has_a_name(options: dict[str, Any], kept: list[int]) -> None:
+    assert np.flatnonzero(ts.keep(TIED, top_k=2, **options)).tolist() == kept
+    assert np.flatnonzero(ts.truncate(TIED, top_k=2, **options)).tolist() == kept
+
+
+def test_the_engines_as_tables() -> None:
+    known = ts.engines()
+    assert tuple(known) == ALL
+    text = str(known)
+    orders, edges, defaults, notes = (table.splitlines() for table in text.split("\n\n"))
+    for table in (orders, edges, defaults):
+        assert [line.split("  ")[0] for line in table] == ["engine", *ALL]
+        # The second column of each table starts in one place.
+        assert {line[12:14] for line in table} == {"  "}
+    assert max(map(len, text.splitlines())) <= 100
+    assert "llama.cpp     top_n_sigma, top_k, typical_p, top_p, min_p, temperature" in orders
+    assert edges[2].split() == ["vllm", "all", "or", "k", "sum", ">=", "p", "0", "or", ">=", "0.01"]
+    assert edges[3].endswith("  0 if < 1e-06")
+    assert "sum >= p, all, joint" in edges[3]
+    assert "temperature 0.8, top_k 40, top_p 0.95, min_p 0.05" in defaults[5]
+    assert len(notes) == 3
+
+
+@pytest.mark.parametrize("engine", ALL)
+def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
+    about = ts.engines()[engine]
+    assert tuple(step for step in about.order if step != "temperature") == TAKES[engine]
+    assert about.version
+    assert about.source
+    got = ts.truncate(np.arange(60.0) / 60, **about.defaults, engine=engine)
+    assert got.sum() == pytest.approx(1)
+    top_k = about.defaults["top_k"]
+    expected = 1 if about.defaults["temperature"] == 0 else top_k if top_k > 0 else 60
+    assert np.count_nonzero(got) <= expected
 
 
 # --- the rules ----------------------------------------------------------------------------------
@@ -432,7 +512,7 @@ def test_the_lowest_temperature(engine: str, temperature: float, counts_as: floa
         ("top_n_sigma", [1e308, 0.9e308, -1e308], 1, 1, [1, 1, 0]),
         ("top_n_sigma", [1e-320, 0.0, 0.0], 1, 1, [1, 0, 0]),
         ("top_p", [1e308, -1e308], 0.9, 1e308, [1, 1]),
-        # No distribution: all lanes that are not masked, so that the slice stays NaN.
+        # No distribution: all entries that are not masked, so that the row stays NaN.
         ("top_k", [NAN, 1.0, 2.0], 1, 1, [1, 1, 1]),
         ("top_p", [-INF, -INF], 0.5, 1, [1, 1]),
         ("top_n_sigma", [-INF, -INF], 1, 1, [1, 1]),
@@ -455,7 +535,7 @@ def test_the_rules(
 
 @pytest.mark.parametrize("engine", ALL)
 @pytest.mark.parametrize("temperature", [0, 1, INF])
-def test_slices_without_a_distribution_are_what_softmax_makes_of_them(
+def test_rows_without_a_distribution_are_what_softmax_makes_of_them(
     engine: str, temperature: float
 ) -> None:
     logits = np.array([[NAN, 1.0, 2.0], [-INF, -INF, -INF], [3.0, 4.0, NAN], [5.0, 6.0, 7.0]])
@@ -488,8 +568,8 @@ def every_option(engine: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("engine", ALL)
-def test_every_slice_is_what_it_is_alone(engine: str) -> None:
-    """On every axis, in every layout, with masks and a temperature for each slice."""
+def test_every_row_is_what_it_is_alone(engine: str) -> None:
+    """On every axis, in every layout, with masks and a temperature for each row."""
     rng = np.random.default_rng(5)
     shape = (3, 23, 4)
     # Few values: ties, of which the first along the axis stay.
@@ -507,21 +587,21 @@ def test_every_slice_is_what_it_is_alone(engine: str) -> None:
             for name, value in options.items()
         }
         for index in np.ndindex(*single):
-            lanes = tuple(slice(None) if k == axis % 3 else i for k, i in enumerate(index))
-            alone = {"where": mask[lanes]}
-            row, t = logits[lanes], temperature[index]
+            entries = tuple(slice(None) if k == axis % 3 else i for k, i in enumerate(index))
+            alone = {"where": mask[entries]}
+            row, t = logits[entries], temperature[index]
             np.testing.assert_allclose(
-                whole[lanes], ts.truncate(row, t, **options, **alone, engine=engine), rtol=1e-15
+                whole[entries], ts.truncate(row, t, **options, **alone, engine=engine), rtol=1e-15
             )
             for name, value in options.items():
                 np.testing.assert_array_equal(
-                    rules[name][lanes], RULES[name](row, value, t, **alone)
+                    rules[name][entries], RULES[name](row, value, t, **alone)
                 )
 
 
-def test_masked_lanes_do_not_exist() -> None:
+def test_masked_entries_do_not_exist() -> None:
     rng = np.random.default_rng(9)
-    for rule, value in {**every_option("huggingface"), "top_n_sigma": 1.5}.items():
+    for rule, value in {**every_option("transformers"), "top_n_sigma": 1.5}.items():
         for temperature in (0.0, 0.5, 2.0, INF):
             row = rng.normal(0, 2, 40)
             mask = rng.random(40) < 0.6
@@ -541,18 +621,60 @@ def test_a_rule_keeps_what_it_should(
     kept = RULES[rule](row, value, temperature)
     assert kept.shape == row.shape
     assert kept.any()
-    # A typical lane may be any; the others keep all lanes that are at least as high as a kept one.
+    # A typical entry may be any; the others keep all that is at least as high as a kept entry.
     if rule != "typical_p":
         np.testing.assert_array_equal(kept, row >= row[kept].min())
-    # Whole ties: equal lanes share their fate.
-    for value_of_lane in np.unique(row):
-        assert len(set(kept[row == value_of_lane].tolist())) == 1
+    # Whole ties: equal entries share their fate.
+    for value_of_entry in np.unique(row):
+        assert len(set(kept[row == value_of_entry].tolist())) == 1
     # It is what softmax takes as a mask.
     assert ts.softmax(row, temperature, where=kept).sum() == pytest.approx(1, abs=1e-12)
 
 
+@given(row=rows, temperature=temperatures, data=st.data())
+def test_steps_in_any_order_are_rules_one_after_another(
+    row: np.ndarray, temperature: float, data: st.DataObject
+) -> None:
+    steps = data.draw(st.sets(st.sampled_from(sorted(RULES))), label="steps")
+    # Not at a number that a sum may hit but for its rounding.
+    odd = st.integers(0, 98).map(lambda n: n / 100 + 0.00123456789)
+    options = {
+        step: data.draw(values[step] if step == "top_k" else odd, label=step)
+        for step in sorted(steps)
+    }
+    order = data.draw(st.permutations([*sorted(steps), "temperature"]), label="order")
+    want, seen = np.ones(row.shape, np.bool_), 1.0
+    for step in order:
+        if step == "temperature":
+            seen = temperature
+        else:
+            want = RULES[step](row, options[step], seen, where=want)
+    np.testing.assert_array_equal(ts.keep(row, temperature, **options, order=order), want)
+    np.testing.assert_array_equal(
+        ts.truncate(row, temperature, **options, order=order),
+        ts.softmax(row, temperature, where=want),
+    )
+
+
+@pytest.mark.parametrize("engine", ALL)
+@pytest.mark.parametrize("temperature", [0, 0.7, 3])
+def test_an_engine_keeps_its_edges_in_another_order(engine: str, temperature: float) -> None:
+    logits = np.random.default_rng(11).integers(-6, 6, (5, 40)) / 2
+    options = every_option(engine)
+    usual = ts.keep(logits, temperature, **options, engine=engine)
+    own = ENGINES[engine].order
+    np.testing.assert_array_equal(
+        ts.keep(logits, temperature, **options, engine=engine, order=own), usual
+    )
+    backwards = ts.keep(logits, temperature, **options, engine=engine, order=own[::-1])
+    assert (backwards != usual).any() or temperature == 0
+    # Of entries that tie, an engine that counts keeps two.
+    two = ts.keep(TIED, top_k=2, engine=engine, order=["top_k"])
+    np.testing.assert_array_equal(two, ts.keep(TIED, top_k=2, engine=engine))
+
+
 @given(row=rows, temperature=temperatures, what=ruled, seed=st.integers(0, 99))
-def test_permuted_lanes_keep_their_fate(
+def test_permuted_entries_keep_their_fate(
     row: np.ndarray, temperature: float, what: tuple[str, float], seed: int
 ) -> None:
     rule, value = what
@@ -569,12 +691,12 @@ def test_permuted_lanes_keep_their_fate(
 
 
 def near_crossing(row: np.ndarray, temperature: float, mass: float) -> bool:
-    """Tell whether rounding decides which lanes are typical."""
+    """Tell whether rounding decides which entries are typical."""
     surprise = -ts.log_softmax(row, temperature)
     distance = np.abs(surprise - float(ts.entropy(row, temperature)))
     order = np.argsort(distance, kind="stable")
     total = np.cumsum(ts.softmax(row, temperature)[order])
-    # Lanes of other logits may be as far on the other side of the entropy.
+    # Entries of other logits may be as far on the other side of the entropy.
     steps = np.diff(distance[order][np.isfinite(distance[order])])
     close = (steps < 1e-9) & (np.diff(row[order])[: steps.size] != 0)
     return bool(close.any() or np.any(np.abs(total - mass) < 1e-12))
@@ -626,9 +748,9 @@ def test_an_engine_gives_a_distribution(
     assert got.sum() == pytest.approx(1, abs=1e-12)
     assert np.all(got >= 0)
     if "typical_p" not in options:
-        # Some lane of the maximum is always kept; an engine that splits ties keeps the first.
+        # Some entry of the maximum is always kept; an engine that splits ties keeps the first.
         assert got[row.argmax()] > 0
-    # Lanes keep their ratios.
+    # Entries keep their ratios.
     kept = got > 0
     if temperature > 0:
         np.testing.assert_allclose(got, ts.softmax(row, temperature, where=kept), rtol=1e-13)
@@ -643,10 +765,10 @@ def test_an_engine_gives_a_distribution(
 
 
 def test_a_whole_vocabulary() -> None:
-    """262,144 lanes: nothing is cut before it is normalised."""
+    """262,144 entries: nothing is cut before it is normalised."""
     logits = np.random.default_rng(7).normal(0, 3, 262_144).astype(np.float32)
     weights = ts.softmax(logits.astype(np.float64))
-    kept = ts.top_p(logits, 0.9)
+    kept = ts.keep(logits, top_p=0.9)
     assert 0.9 <= weights[kept].sum() < 0.9 + weights[kept].min()
     assert weights[~kept].max() <= weights[kept].min()
     for engine in ALL:
@@ -668,77 +790,129 @@ def test_the_input_is_not_changed() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        (lambda: ts.top_k([1.0], 0), ValueError, "k must be an integer >= 1, got 0"),
-        (lambda: ts.top_k([1.0], 1.5), TypeError, "k must be an integer, got 1.5"),
-        (lambda: ts.top_p([1.0], 1.5), ValueError, r"p must be in \[0, 1\], got 1.5"),
-        (lambda: ts.top_p([1.0], NAN), ValueError, r"p must be in \[0, 1\], got nan"),
-        (lambda: ts.top_p([1.0], "0.5"), TypeError, "p must be a number, got '0.5'"),
-        (lambda: ts.min_p([1.0], -0.1), ValueError, r"p must be in \[0, 1\], got -0.1"),
-        (lambda: ts.typical_p([1.0], 2), ValueError, r"p must be in \[0, 1\], got 2"),
-        (lambda: ts.epsilon([1.0], -1), ValueError, r"cutoff must be in \[0, 1\], got -1"),
-        (lambda: ts.eta([1.0], 1.1), ValueError, r"cutoff must be in \[0, 1\], got 1.1"),
-        (lambda: ts.top_n_sigma([1.0], -1), ValueError, "n must be finite and >= 0, got -1"),
-        (lambda: ts.top_n_sigma([1.0], INF), ValueError, "n must be finite and >= 0, got inf"),
-        (lambda: ts.top_k([1.0], 1, -1), ValueError, "temperature must be >= 0, got -1"),
-        (lambda: ts.top_p(["a"], 1), TypeError, "logits must be real numbers"),
-        (lambda: ts.top_p([[1.0]], 1, axis=2), ValueError, "axis must be one of the axes"),
-        (lambda: ts.min_p([1.0], 1, where=[1]), TypeError, "where must be an array of bool"),
+        ({"top_k": 0}, ValueError, "top_k must be >= 1, got 0"),
+        ({"top_k": 1.5}, TypeError, "top_k must be a whole number, got 1.5"),
+        ({"top_p": 1.5}, ValueError, "top_p must be in [0, 1], got 1.5"),
+        ({"top_p": NAN}, ValueError, "top_p must be in [0, 1], got nan"),
+        ({"top_p": "0.5"}, TypeError, "top_p must be real numbers, got <U3"),
+        ({"top_p": [0.5]}, TypeError, "top_p must be one number, got shape (1,)"),
+        ({"min_p": -0.1}, ValueError, "min_p must be in [0, 1], got -0.1"),
+        ({"typical_p": 2}, ValueError, "typical_p must be in [0, 1], got 2"),
+        ({"epsilon": -1}, ValueError, "epsilon must be in [0, 1], got -1"),
+        ({"eta": 1.1}, ValueError, "eta must be in [0, 1], got 1.1"),
+        ({"top_n_sigma": -1}, ValueError, "top_n_sigma must be in [0, inf), got -1"),
+        ({"top_n_sigma": INF}, ValueError, "top_n_sigma must be in [0, inf), got inf"),
+        ({"top_k": 1, "temperature": -1}, ValueError, "temperature must be >= 0, got -1.0"),
+        ({"logits": ["a"]}, TypeError, "logits must be real numbers, got <U1"),
+        ({"axis": 2}, ValueError, "axis must be one of the axes of logits of shape (1,), got 2"),
+        ({"where": [1]}, TypeError, "where must be an array of bool, got int64"),
         (
-            lambda: ts.truncate([1.0], engine="openai"),
+            {"engine": "openai"},
             ValueError,
-            "engine must be one of 'huggingface', 'vllm', 'llama.cpp', 'ollama', got 'openai'",
+            f"engine must be one of {', '.join(map(repr, ALL))}, got 'openai'",
         ),
         (
-            lambda: ts.truncate([1.0], typical_p=0.5, engine="vllm"),
+            {"engine": "vllm", "typical_p": 0.5},
             ValueError,
-            "engine 'vllm' has no typical_p, it takes min_p, top_k, top_p",
+            "typical_p is no step of engine 'vllm', which takes min_p, top_k, top_p",
         ),
         (
-            lambda: ts.truncate([1.0], eta=0.5, engine="llama.cpp"),
+            {"engine": "llama.cpp", "eta": 0.5},
             ValueError,
-            "engine 'llama.cpp' has no eta, it takes top_n_sigma, top_k, typical_p, top_p, min_p",
+            "eta is no step of engine 'llama.cpp', which takes " + ", ".join(TAKES["llama.cpp"]),
         ),
         (
-            lambda: ts.truncate([1.0], top_n_sigma=1),
+            {"engine": "ollama", "top_n_sigma": 1},
             ValueError,
-            "engine 'huggingface' has no top_n_sigma, it takes top_k, top_p, min_p, typical_p, ",
+            "top_n_sigma is no step of engine 'ollama', which takes top_k, typical_p, top_p, min_p",
         ),
         (
-            lambda: ts.truncate([1.0], top_k=-1),
+            {"engine": "sglang", "top_k": 0},
             ValueError,
-            "top_k must be an integer >= 0 in engine 'huggingface', got -1",
+            "top_k must be >= 1, or -1 for all, got 0, in engine 'sglang'",
+        ),
+        ({"ties": "some"}, ValueError, "ties must be 'all' or 'k', got 'some'"),
+        (
+            {"engine": "llama.cpp", "ties": "all"},
+            ValueError,
+            "ties must be 'k', got 'all', in engine 'llama.cpp'",
+        ),
+        ({"order": "top_k"}, TypeError, "order must be a sequence of names of steps, got 'top_k'"),
+        ({"order": 3}, TypeError, "order must be a sequence of names of steps, got 3"),
+        (
+            {"order": ["top_q"]},
+            ValueError,
+            f"order must be of temperature, {', '.join(RULES)}, got 'top_q'",
         ),
         (
-            lambda: ts.truncate([1.0], top_k=-2, engine="vllm"),
+            {"order": ["top_p", "eta"], "eta": 0.1, "top_p": 0.1, "engine": "vllm"},
             ValueError,
-            "top_k must be an integer >= -1 in engine 'vllm', got -2",
+            "eta is no step of engine 'vllm', which takes min_p, top_k, top_p",
         ),
         (
-            lambda: ts.truncate([1.0], top_p=0, engine="vllm"),
+            {"order": ["top_k", "top_p"], "top_k": 1},
             ValueError,
-            r"top_p must be in \(0, 1\] in engine 'vllm', got 0",
+            "order names 'top_p' without its parameter: give top_p=..., or leave it out",
         ),
         (
-            lambda: ts.truncate([1.0], typical_p=0),
+            {"order": ["top_k", "top_k"], "top_k": 1},
             ValueError,
-            r"typical_p must be in \(0, 1\] in engine 'huggingface', got 0",
+            "order must name each step once, got 'top_k' twice",
         ),
         (
-            lambda: ts.truncate([1.0], epsilon=1),
+            {"order": ["top_k"], "top_k": 1, "min_p": 0.1},
             ValueError,
-            r"epsilon must be in \[0, 1\) in engine 'huggingface', got 1",
+            "min_p is given, but order lacks it: add 'min_p' to ['top_k']",
         ),
         (
-            lambda: ts.truncate([1.0], top_n_sigma=NAN, engine="llama.cpp"),
+            {"order": ["top_k"], "top_k": 1, "temperature": 2},
             ValueError,
-            "top_n_sigma must be finite in engine 'llama.cpp', got nan",
+            "temperature is not 1, but order lacks it: add 'temperature' to order",
         ),
-        (lambda: ts.truncate([1.0], top_k=2.0), TypeError, "top_k must be an integer, got 2.0"),
-        (lambda: ts.truncate([1.0], min_p="x"), TypeError, "min_p must be a number, got 'x'"),
+        (
+            {"engine": "transformers", "top_k": -1},
+            ValueError,
+            "top_k must be >= 0, got -1, in engine 'transformers'",
+        ),
+        (
+            {"engine": "vllm", "top_k": -2},
+            ValueError,
+            "top_k must be >= -1, got -2, in engine 'vllm'",
+        ),
+        (
+            {"engine": "vllm", "top_p": 0},
+            ValueError,
+            "top_p must be in (0, 1], got 0, in engine 'vllm'",
+        ),
+        (
+            {"engine": "transformers", "typical_p": 0},
+            ValueError,
+            "typical_p must be in (0, 1], got 0, in engine 'transformers'",
+        ),
+        (
+            {"engine": "transformers", "epsilon": 1},
+            ValueError,
+            "epsilon must be in [0, 1), got 1, in engine 'transformers'",
+        ),
+        (
+            {"engine": "llama.cpp", "top_n_sigma": NAN},
+            ValueError,
+            "top_n_sigma must be in (-inf, inf), got nan, in engine 'llama.cpp'",
+        ),
+        (
+            {"engine": "vllm", "top_k": 2.0},
+            TypeError,
+            "top_k must be a whole number, got 2.0, in engine 'vllm'",
+        ),
     ],
+    ids=str,
 )
+@pytest.mark.parametrize("function", [ts.keep, ts.truncate])
 def test_errors_name_the_argument(
-    call: Callable[[], object], error: type[Exception], words: str
+    function: Callable[..., object], call: dict[str, Any], error: type[Exception], words: str
 ) -> None:
-    with pytest.raises(error, match=words):
-        call()
+    with pytest.raises(ts.ArgumentError) as caught:
+        function(**{"logits": [1.0], **call})
+    assert isinstance(caught.value, error)
+    assert str(caught.value) == words
+    assert caught.value.argument == words.partition(" ")[0]

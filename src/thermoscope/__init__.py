@@ -16,16 +16,7 @@ from thermoscope.measures import (
 )
 from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
-from thermoscope.truncation import (
-    epsilon,
-    eta,
-    min_p,
-    top_k,
-    top_n_sigma,
-    top_p,
-    truncate,
-    typical_p,
-)
+from thermoscope.truncation import engines, keep, truncate
 
 if TYPE_CHECKING:
     from thermoscope.calibration import (
@@ -49,17 +40,16 @@ __all__ = [
     "TemperatureScaler",
     "calibration_curve",
     "cross_entropy",
+    "engines",
     "entropy",
-    "epsilon",
-    "eta",
     "evaluate_fit",
     "explore",
     "fit_temperature",
     "from_transformers",
     "jacobian",
+    "keep",
     "kl_divergence",
     "log_softmax",
-    "min_p",
     "open_logits",
     "perplexity",
     "plot",
@@ -72,11 +62,7 @@ __all__ = [
     "sweep",
     "temperature_derivative",
     "temperature_for",
-    "top_k",
-    "top_n_sigma",
-    "top_p",
     "truncate",
-    "typical_p",
 ]
 
 # What needs more than NumPy loads on first use.

@@ -38,6 +38,7 @@ __all__ = [
     "labels_of",
     "log_base",
     "look_like_probabilities",
+    "number_in",
     "one_row",
     "one_temperature",
     "plain",
@@ -342,6 +343,26 @@ def whole(name: str, value: SupportsIndex, least: int = 1) -> int:
     if number < least:
         raise ArgumentError(name, f"must be >= {least}, got {number}")
     return number
+
+
+def number_in(name: str, value: ArrayLike, interval: str) -> float:
+    """Return one real number that lies in an interval, which is written as in "(0, 1]".
+
+    Examples
+    --------
+    >>> number_in("top_p", 0.5, "(0, 1]")
+    0.5
+    """
+    array = real(name, value)
+    if array.ndim:
+        raise ArgumentTypeError(name, f"must be one number, got shape {array.shape}")
+    number = array.item()
+    low, high = map(float, interval[1:-1].split(","))
+    above = number >= low if interval[0] == "[" else number > low
+    below = number <= high if interval[-1] == "]" else number < high
+    if not (above and below):
+        raise ArgumentError(name, f"must be in {interval}, got {number}")
+    return float(number)
 
 
 def size_of(size: SupportsIndex | Sequence[SupportsIndex] | None) -> tuple[int, ...]:

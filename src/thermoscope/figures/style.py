@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-__all__ = ["PLAIN", "Canvas", "Ink", "drawable", "with_own_font"]
+__all__ = ["PLAIN", "Canvas", "Figure", "Ink", "drawable", "with_own_font"]
 
 # A label is text, "%" is a percent sign, whatever the user's settings say.
 PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
