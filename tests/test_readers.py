@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -678,3 +681,34 @@ def test_a_zip_comment_and_extra_fields_do_not_shift_what_is_read(tmp_path: Path
         archive.writestr(info, (tmp_path / "logits.npy").read_bytes())
         archive.comment = b"made by hand"
     np.testing.assert_array_equal(open_logits(tmp_path / "x.npz").row(89).values, LOGITS[89])
+
+
+def test_a_stored_member_is_compared_with_its_crc(tmp_path: Path) -> None:
+    path = tmp_path / "x.npz"
+    np.savez(path, logits=LOGITS)
+    data = bytearray(path.read_bytes())
+    data[data.index(LOGITS[3].tobytes())] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(FileError, match=r"x\.npz: not a whole \.npz file"):
+        open_logits(path).row(0)
+
+
+def test_a_member_is_as_long_as_its_header_says(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        buffer, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 4)}
+    )
+    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
+        archive.writestr("logits.npy", buffer.getvalue() + bytes(64))
+    with pytest.raises(FileError, match=r"x\.npz: not a whole \.npz file"):
+        open_logits(tmp_path / "x.npz")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+@pytest.mark.parametrize("ending", ["csv", "npy", "json", "parquet"])
+def test_what_has_no_end_is_refused_at_once(tmp_path: Path, ending: str) -> None:
+    (tmp_path / f"zero.{ending}").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / f"pipe.{ending}")
+    for name in ("zero", "pipe"):
+        with pytest.raises(FileError, match="not an ordinary file: read a pipe from standard"):
+            open_logits(tmp_path / f"{name}.{ending}")

@@ -427,7 +427,8 @@ def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
     """Return the rows of a server's answer: what is missing at the end of one is -inf."""
     positions = responses.positions
     row_labels = [position.labels for position in positions]
-    array = np.full((len(positions), max(map(len, row_labels))), -np.inf)
+    # A position that cannot be read may have no token.
+    array = np.full((len(positions), max(1, *map(len, row_labels))), -np.inf)
     for row, position in zip(array, positions, strict=True):
         found = [*position.logprobs, *(() if position.rest is None else (position.rest,))]
         row[: len(found)] = found

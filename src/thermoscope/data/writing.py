@@ -99,7 +99,7 @@ def write_rows(
     ...     batches = (np.full((2, 2), 0.5) for _ in range(2))
     ...     write_rows(path, batches, shape=(4, 2), dtype=float, labels=["cat", "dog"])
     ...     print(path.read_text().split())
-    ['cat,dog', '0.5,0.5', '0.5,0.5', '0.5,0.5', '0.5,0.5']
+    ['"cat","dog"', '0.5,0.5', '0.5,0.5', '0.5,0.5', '0.5,0.5']
     """
     check_ending(path, "rows")
     if labels is not None and len(labels) != shape[1]:

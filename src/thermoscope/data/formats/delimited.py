@@ -98,12 +98,12 @@ def open_text(text: Text) -> Table:
             _refuse(line - 1, f"must have {width} columns, got {len(record)}")
     header, names, notes = _header(text, dialect, head)
     body = cells[1:] if header else cells
-    kinds = _kinds(dialect, body, names)
+    quoted = header and _in_quotes(text, head, 0, dialect)
+    kinds = _kinds(dialect, body, None if quoted else names)
     if dialect.decimal_comma:
         notes.append("numbers with decimal commas")
     begin, line = (head.records[0][2], head.records[0][1]) if header else (head.begin, head.line)
     index = Lines(text, begin, line, quotes=dialect.delimiter is not None)
-    quoted = header and _all_quoted(_first_line(text, head), dialect)
     nameless = (
         () if quoted or not names or names[0] not in {"", "Unnamed: 0"} or width == 1 else (0,)
     )
@@ -133,20 +133,10 @@ def write(path: Path, rows: Rows, delimiter: str) -> None:
     with path.open("x", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, delimiter=delimiter, lineterminator="\n")
         if rows.labels is not None:
-            plain = Dialect(None)
-            # Quotes tell a header of numbers from numbers, and an empty label from an index.
-            doubtful = any(
-                plain.is_number(label)
-                or ALMOST.fullmatch(label)
-                or not label.strip()
-                or label[0] in "#\ufeff"
-                or label == "Unnamed: 0"
-                for label in rows.labels
-            )
-            quoted = csv.writer(
+            # Quotes say that these are names: they may be numbers, empty or "label".
+            csv.writer(
                 file, delimiter=delimiter, lineterminator="\n", quoting=csv.QUOTE_ALL
-            )
-            (quoted if doubtful else writer).writerow(rows.labels)
+            ).writerow(rows.labels)
         for batch in rows.batches:
             writer.writerows(shortest(batch))
 
@@ -266,8 +256,8 @@ def _header(
         return False, None, []
     if (
         len(body[0]) > 1
-        and _all_quoted(_first_line(text, head), dialect)
-        and not _all_quoted(_line_after(text, head.records[0][2]), dialect)
+        and _in_quotes(text, head, 0, dialect)
+        and not _in_quotes(text, head, 1, dialect)
     ):
         return True, tuple(first), []
     start = 1 if first[0] == "" and len(first) > 1 else 0
@@ -301,28 +291,20 @@ def _header(
     return all(in_words), tuple(first) if all(in_words) else None, []
 
 
-def _first_line(text: Text, head: _Head) -> str:
-    return _line_after(text, head.begin)
-
-
-def _line_after(text: Text, byte: int) -> str:
-    with text.open() as file:
-        file.seek(byte)
-        return read_line(file, text).decode(errors="replace")
-
-
-def _all_quoted(line: str, dialect: Dialect) -> bool:
-    """Whether every cell of a record, of which this is the first line, is in quotes."""
-    if dialect.delimiter is None or not line.startswith('"'):
+def _in_quotes(text: Text, head: _Head, at: int, dialect: Dialect) -> bool:
+    """Whether every cell of a record is in quotes."""
+    if dialect.delimiter is None or at >= len(head.records):
         return False
-    with suppress(csv.Error):
-        cells = next(csv.reader([line], delimiter=dialect.delimiter), [])
-        written = io.StringIO()
-        csv.writer(
-            written, delimiter=dialect.delimiter, quoting=csv.QUOTE_ALL, lineterminator=""
-        ).writerow(cells)
-        return written.getvalue().rstrip('"\r\n') == line.rstrip('"\r\n')
-    return False
+    cells, _, end = head.records[at]
+    begin = head.records[at - 1][2] if at else head.begin
+    with text.open() as file:
+        file.seek(begin)
+        raw = file.read(end - begin).decode(errors="replace")
+    written = io.StringIO(newline="")
+    csv.writer(
+        written, delimiter=dialect.delimiter, quoting=csv.QUOTE_ALL, lineterminator=""
+    ).writerow(cells)
+    return raw.strip("\r\n") == written.getvalue().strip("\r\n")
 
 
 def _kinds(
