@@ -214,6 +214,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "logits of temperature_for": lambda a: ts.temperature_for(a, entropy=0.5),
     "logits of sample": ts.sample,
     "logits of truncate": lambda a: ts.truncate(a, top_k=1),
+    "logits of keep": lambda a: ts.keep(a, top_k=1),
     "logits of fit_temperature": lambda a: ts.fit_temperature(a, [0]),
     "logits of reliability": lambda a: ts.reliability(a, [0]),
     "logits of Explorer": ts.Explorer,

@@ -75,11 +75,12 @@ def keep(
     order : sequence of str, optional
         The steps in the order in which they are done, each by the name of its parameter, with
         "temperature" among them: steps before it see T = 1. The edge rules stay those of the
-        engine. The temperature may be left out where it is 1.
+        engine, but that SGLang's are one after another then. The temperature may be left out
+        where it is 1.
     ties : {"all", "k"}, optional
-        Of the entries that tie for the last place of `top_k`, keep all or as many as make k. An
-        engine has its own rule; vLLM has both: "all" in PyTorch, the default, and "k" in its GPU
-        kernel.
+        Of the entries that tie for the last place of `top_k`, keep all or as many as make k. The
+        default is what the engine does, and "all" without one. vLLM does either: "all" in its
+        PyTorch code, the default here, and "k" in its Triton kernel for GPUs.
     axis : int, optional
         The axis of the rows.
     where : array_like of bool, optional
@@ -157,17 +158,9 @@ def keep(
     >>> ts.keep(logits, 5.0, top_p=0.8, order=["top_p", "temperature"])
     array([ True,  True, False, False])
     """
-    given = {
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical_p": typical_p,
-        "epsilon": epsilon,
-        "eta": eta,
-        "top_n_sigma": top_n_sigma,
-    }
+    values = (top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma)
     rows = _rows(logits, temperature, axis, where)
-    kept, _ = _applied(rows, _chain(given, engine, order, ties))
+    kept, _ = _applied(rows, _chain(values, engine, order, ties))
     return np.moveaxis(kept, -1, rows.axis)
 
 
@@ -221,17 +214,9 @@ def truncate(
     >>> ts.truncate([2.0, 1.0, 0.1, -1.0], 5.0, top_p=0.8, engine="llama.cpp").round(3)
     array([0.55, 0.45, 0.  , 0.  ])
     """
-    given = {
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical_p": typical_p,
-        "epsilon": epsilon,
-        "eta": eta,
-        "top_n_sigma": top_n_sigma,
-    }
+    values = (top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma)
     rows = _rows(logits, temperature, axis, where)
-    kept, t = _applied(rows, _chain(given, engine, order, ties))
+    kept, t = _applied(rows, _chain(values, engine, order, ties))
     return np.moveaxis(softmax(rows.given, t, where=kept), -1, rows.axis)
 
 
@@ -247,9 +232,13 @@ class _Chain(NamedTuple):
 
 
 def _chain(
-    given: Mapping[str, Any], name: str | None, order: Sequence[str] | None, ties: Ties | None
+    given: tuple[float | None, ...],
+    name: str | None,
+    order: Sequence[str] | None,
+    ties: Ties | None,
 ) -> _Chain:
-    if name is not None and name not in tuple(ENGINES):
+    """Check the parameters, which are in the order of RULES, against what the engine takes."""
+    if name is not None and not (isinstance(name, str) and name in ENGINES):
         known = ", ".join(map(repr, ENGINES))
         raise ArgumentError("engine", f"must be one of {known}, got {name!r}")
     engine = PAPERS if name is None else ENGINES[name]
@@ -259,7 +248,7 @@ def _chain(
         known = " or ".join(map(repr, engine.ties))
         raise ArgumentError("ties", f"must be {known}, got {ties!r}{suffix}")
     values = {}
-    for step, value in given.items():
+    for step, value in zip(RULES, given, strict=True):
         if value is None:
             continue
         if step not in engine.order:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
+from thermoscope.truncation.rules import RULES
+
 __all__ = ["ENGINES", "PAPERS", "Engine", "Engines", "Ties", "engines"]
 
 Ties: TypeAlias = Literal["all", "k"]
@@ -67,10 +69,7 @@ class Engine:
 
 # The rules as their papers have them, in the order of the parameters.
 PAPERS = Engine(
-    order=(
-        *("temperature", "top_k", "top_p", "min_p", "typical_p", "epsilon", "eta"),
-        "top_n_sigma",
-    ),
+    order=("temperature", *RULES),
     ties=("all", "k"),
     limits={"top_n_sigma": "[0, inf)"},
 )
@@ -79,7 +78,7 @@ PAPERS = Engine(
 _LLAMA_CPP = Engine(
     order=("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "temperature"),
     version="commit 6f7f63ee",
-    source="src/llama-sampler.cpp and the default chain of common/common.h",
+    source="src/llama-sampler.cpp; the default chain of common/common.h (at 001d906a)",
     defaults={"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05},
     ties=("k",),
     edges={"typical_p": FEW_BEYOND, "top_p": FEW},
@@ -103,9 +102,9 @@ ENGINES: dict[str, Engine] = {
     "vllm": Engine(
         order=("temperature", "min_p", "top_k", "top_p"),
         version="commit 01fa3fe7",
-        source="vllm/v1/sample: sampler.py, logits_processor/builtin.py, "
-        "ops/topk_topp_sampler.py (PyTorch) and ops/topk_topp_triton.py; "
-        "vllm/sampling_params.py",
+        source="vllm/v1/sample: ops/topk_topp_sampler.py (its PyTorch code), "
+        "ops/topk_topp_triton.py (at 08a57232), sampler.py (at 3e342658), "
+        "logits_processor/builtin.py (at 0272a72c); vllm/sampling_params.py (at db573835)",
         defaults={"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
         # PyTorch drops what is below the k-th logit; the Triton kernel counts up to k.
         ties=("all", "k"),
@@ -119,7 +118,7 @@ ENGINES: dict[str, Engine] = {
         order=("temperature", "top_k", "top_p", "min_p"),
         version="commit 584f55d1",
         source="python/sglang/srt: layers/sampler.py with the FlashInfer backend, "
-        "sampling/sampling_params.py (at commit 00c17caf); sampling.cuh of FlashInfer",
+        "sampling/sampling_params.py (at 00c17caf); sampling.cuh of FlashInfer",
         defaults={"temperature": 1.0, "top_k": -1, "top_p": 1.0, "min_p": 0.0},
         ties=("all",),
         least_k=-1,
