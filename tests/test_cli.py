@@ -21,12 +21,14 @@ from thermoscope import (
     calibration_curve,
     cli,
     definition,
+    engines,
     evaluate_fit,
     fit_temperature,
     measures,
     reliability,
     sample,
     samples,
+    truncate,
 )
 from thermoscope.data import dataset
 from thermoscope.data.dataset import Dataset
@@ -1082,3 +1084,37 @@ def test_a_signal_in_mid_write_leaves_nothing(tmp_path: Path, name: str) -> None
     )
     assert (done.returncode, done.stdout, done.stderr) == (128 + getattr(signal, name), b"", b"")
     assert [path.name for path in tmp_path.iterdir()] == ["z.npy"]
+
+
+@pytest.mark.parametrize(
+    ("options", "steps", "said"),
+    [
+        (["--top-k", "2"], {"top_k": 2}, "kept 2 of 3, 90.14 %\n"),
+        (["--top-p", "0.6", "--engine", "vllm"], {"top_p": 0.6, "engine": "vllm"}, "kept 1 of 3, "),
+        (["--min-p", "0.3", "--top-k", "3"], {"min_p": 0.3, "top_k": 3}, "kept 2 of 3, "),
+    ],
+)
+def test_softmax_truncates_as_python_does(
+    capfd: pytest.CaptureFixture[str], options: list[str], steps: dict[str, Any], said: str
+) -> None:
+    assert cli.main(["softmax", "2", "1", "0.1", *options, "--json"]) == 0
+    out, err = capfd.readouterr()
+    found = json.loads(out)
+    expected = truncate([2.0, 1.0, 0.1], **steps)
+    assert found["probabilities"] == expected.tolist()
+    assert found["entropy"] == pytest.approx(-sum(p * np.log(p) for p in expected if p))
+    assert err.startswith(said)
+
+
+def test_all_rows_of_a_file_are_truncated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(7, 5))
+    np.save("z.npy", rows)
+    assert cli.main(["softmax", "z.npy", "--top-k", "2", "-T", "0.7", "-o", "p.npy"]) == 0
+    np.testing.assert_array_equal(np.load("p.npy"), truncate(rows, 0.7, top_k=2))
+    assert cli.main(["softmax", "--engine", "list"]) == 0
+    assert capfd.readouterr().out == f"{engines()}\n"
+    assert cli.main(["softmax", "1", "2", "--engine", "x"]) == 2
+    assert "engine must be " in capfd.readouterr().err

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import os
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import numpy as np
 import typer
@@ -35,9 +36,10 @@ from thermoscope.definition import softmax
 from thermoscope.measures import entropy, perplexity
 from thermoscope.present import printable
 from thermoscope.state import State
+from thermoscope.truncation import engines, truncate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -45,6 +47,12 @@ __all__ = ["compute"]
 
 BLOCK: Final = 1 << 16
 """So many numbers are turned into text at a time, for text takes far more memory."""
+
+
+def _step(metavar: str, kept: str) -> Any:  # noqa: ANN401 - an option of Typer
+    return typer.Option(
+        metavar=metavar, help=f"Keep {kept}.", rich_help_panel="Truncation", show_default=False
+    )
 
 
 def compute(
@@ -86,8 +94,26 @@ def compute(
         ),
     ] = False,
     scheduler: Scheduler = None,
+    top_k: Annotated[int | None, _step("K", "the K likeliest")] = None,
+    top_p: Annotated[float | None, _step("P", "the likeliest that hold P together")] = None,
+    min_p: Annotated[float | None, _step("P", "at least P times the top probability")] = None,
+    typical_p: Annotated[float | None, _step("P", "those nearest the entropy that hold P")] = None,
+    epsilon: Annotated[float | None, _step("P", "at least P")] = None,
+    eta: Annotated[float | None, _step("E", "at least E, or less where all is unlikely")] = None,
+    top_n_sigma: Annotated[float | None, _step("N", "within N sigma of the top logit")] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help='Truncate in the order and by the edge rules of an engine; "list" shows them.',
+            rich_help_panel="Truncation",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
+
+    What truncation drops has probability 0, and the rest sums to 1.
 
     For example:
 
@@ -97,8 +123,26 @@ def compute(
     $ thermoscope softmax batch.npy --row 3 -o probabilities.npy
     $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
     $ thermoscope softmax logits.zarr -T 1.7 -o out.zarr --scheduler tcp://10.0.0.1:8786
+    $ thermoscope softmax logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
+    if engine == "list":
+        typer.echo(str(engines()))
+        return
+    steps: dict[str, Any] = {
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "typical_p": typical_p,
+        "epsilon": epsilon,
+        "eta": eta,
+        "top_n_sigma": top_n_sigma,
+    }
+    steps = {name: value for name, value in steps.items() if value is not None}
+    truncated = bool(steps or engine)
+    function: Callable[..., NDArray[Any]] = softmax
+    if truncated:
+        function = partial(truncate, **steps, engine=engine)
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
         *most, last = sorted({*_WRITERS, *ENDINGS})
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
@@ -108,19 +152,51 @@ def compute(
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:
         number = temperature_of_text(temperature)
-        _write_all(found, number, output, reading=reading, scheduler=scheduler)
+        _write_all(found, number, output, function, reading=reading, scheduler=scheduler)
         return
     found = only_row(found, row, reading)
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = state_of(found, labels, temperature)
-    _give(state, softmax(state.logits, state.temperature), output, as_json=as_json)
+    result = function(state.logits, state.temperature)
+    if truncated:
+        _tell_kept(state, result)
+    _give(_Answer(state, result, result > 0 if truncated else None), output, as_json=as_json)
+
+
+class _Answer(NamedTuple):
+    """One row of probabilities."""
+
+    state: State
+    probabilities: NDArray[np.float64]
+    kept: NDArray[np.bool] | None  # by truncation; None without one
+
+    def entropy(self) -> float:
+        """Return the entropy in nats."""
+        return float(entropy(self.state.logits, self.state.temperature, where=self.kept))
+
+    def perplexity(self) -> float:
+        """Return how many equal choices are as uncertain."""
+        return float(perplexity(self.state.logits, self.state.temperature, where=self.kept))
+
+
+def _tell_kept(state: State, result: NDArray[np.float64]) -> None:
+    """Say how many entries truncation kept, and what probability they had."""
+    kept = result > 0
+    mass = present.percent(float(softmax(state.logits, state.temperature)[kept].sum()))
+    typer.echo(f"kept {int(kept.sum()):,} of {kept.size:,}, {mass}", err=True)
 
 
 def _write_all(
-    data: Dataset, temperature: float, output: Path, *, reading: Reading, scheduler: str | None
+    data: Dataset,
+    temperature: float,
+    output: Path,
+    function: Callable[..., NDArray[Any]],
+    *,
+    reading: Reading,
+    scheduler: str | None,
 ) -> None:
-    """Write the softmax of all rows, a block at a time, or a chunk on each worker."""
+    """Write the probabilities of all rows, a block at a time, or a chunk on each worker."""
     if scheduler is not None and ending(output) != ".zarr":
         raise FileError(f"{output}: with --scheduler, probabilities must go to a .zarr store")
     if ending(output) not in ENDINGS:
@@ -129,7 +205,7 @@ def _write_all(
     reading.warn(data)
     if scheduler is not None:
         with cluster(scheduler), progress("softmax", data.rows) as tell:
-            rows = data.to_dask().astype(dtype).map_blocks(softmax, temperature, dtype=dtype)
+            rows = data.to_dask().astype(dtype).map_blocks(function, temperature, dtype=dtype)
             write_dask(output, rows, labels=data.labels, progress=tell)
         return
     with progress("softmax", data.rows) as tell:
@@ -137,7 +213,7 @@ def _write_all(
         def batches() -> Iterator[NDArray[Any]]:
             done = 0
             for block in data.blocks():
-                yield softmax(block.astype(dtype, copy=False), temperature)
+                yield function(block.astype(dtype, copy=False), temperature)
                 done += len(block)
                 tell(done, None, 1)
 
@@ -145,17 +221,18 @@ def _write_all(
         write_rows(output, batches(), shape=shape, dtype=dtype, labels=data.labels)
 
 
-def _give(state: State, result: NDArray[np.float64], output: Path | None, *, as_json: bool) -> None:
+def _give(answer: _Answer, output: Path | None, *, as_json: bool) -> None:
     """Write one row of probabilities, or print it."""
+    state, result, _ = answer
     if output is not None and ending(output) in _WRITERS:
-        write_whole(output, _WRITERS[ending(output)](state, result))
+        write_whole(output, _WRITERS[ending(output)](answer))
     elif output is not None:
         rows = result[None]
         write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
     if as_json:
-        typer.echo(_json(state, result), nl=False)
+        typer.echo(_json(answer), nl=False)
     elif output is None and os.isatty(1):
-        _print_table(state, result)
+        _print_table(answer)
     elif output is None:
         for start in range(0, result.size, BLOCK):
             typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
@@ -182,13 +259,14 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _npy(_: State, probabilities: NDArray[np.float64]) -> bytes:
+def _npy(answer: _Answer) -> bytes:
     buffer = io.BytesIO()
-    np.save(buffer, probabilities, allow_pickle=False)
+    np.save(buffer, answer.probabilities, allow_pickle=False)
     return buffer.getvalue()
 
 
-def _csv(state: State, probabilities: NDArray[np.float64]) -> bytes:
+def _csv(answer: _Answer) -> bytes:
+    state, probabilities, _ = answer
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     if state.labels is None:
@@ -200,14 +278,15 @@ def _csv(state: State, probabilities: NDArray[np.float64]) -> bytes:
     return text.getvalue().encode()
 
 
-def _json(state: State, probabilities: NDArray[np.float64]) -> bytes:
+def _json(answer: _Answer) -> bytes:
+    state, probabilities, _ = answer
     document = {
         "temperature": state.temperature,
         "labels": state.labels,
         "logits": state.logits.tolist(),
         "probabilities": probabilities.tolist(),
-        "entropy": float(entropy(state.logits, state.temperature)),
-        "perplexity": float(perplexity(state.logits, state.temperature)),
+        "entropy": answer.entropy(),
+        "perplexity": answer.perplexity(),
     }
     text = json.dumps(strict(document), allow_nan=False)
     return f"{text}\n".encode()
@@ -216,12 +295,13 @@ def _json(state: State, probabilities: NDArray[np.float64]) -> bytes:
 _WRITERS: Final = {".npy": _npy, ".csv": _csv, ".json": _json}
 
 
-def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
+def _print_table(answer: _Answer) -> None:
     from rich.bar import Bar
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    state, probabilities, _ = answer
     shown = present.shown(state.logits, state.temperature, probabilities)
     top = float(probabilities[shown.entries].max())
     table = Table(box=None, expand=True, header_style="bold")
@@ -242,9 +322,8 @@ def _print_table(state: State, probabilities: NDArray[np.float64]) -> None:
         table.add_row(f"other {shown.others:,} items", None, present.digits(shown.rest, 6))
     console = Console(highlight=False)
     console.print(table)
-    nats = float(entropy(state.logits, state.temperature))
-    choices = float(perplexity(state.logits, state.temperature))
     console.print(
-        f"T = {present.plain(state.temperature, 12)}   entropy = {present.plain(nats, 6)} nats   "
-        f"perplexity = {present.plain(choices, 6)}"
+        f"T = {present.plain(state.temperature, 12)}   "
+        f"entropy = {present.plain(answer.entropy(), 6)} nats   "
+        f"perplexity = {present.plain(answer.perplexity(), 6)}"
     )
