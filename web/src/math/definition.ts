@@ -22,7 +22,7 @@
  * exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
  * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. About the
  * mean it has no linear term, so what it adds, and the rounding of that, is small. Where x
- * is too large for that, the lanes are taken one by one. (This is the far field of the fast
+ * is too large for that, the items are taken one by one. (This is the far field of the fast
  * multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle simulations",
  * J. Comput. Phys. 73, 1987.)
  */
@@ -209,10 +209,10 @@ export class Distribution {
   readonly logits: Float64Array;
   /** order[rank] is an index into `logits`: the highest first, ties in the order given. */
   readonly order: Uint32Array;
-  /** How many lanes hold the maximum. */
+  /** How many items hold the maximum. */
   readonly ties: number;
   private readonly maximum: number;
-  /** How many lanes are not -inf. */
+  /** How many items are above -inf. */
   private readonly open: number;
   private readonly undefined: boolean;
   /** Where z - max would overflow, all is scaled by this power of two. */
@@ -304,7 +304,7 @@ export class Distribution {
       return this.shared(temperature, this.open, first, last, (z) => z > -Infinity);
     }
 
-    // The highest lane weighs 1. It is kept apart from what the others add to it, which may be
+    // The highest item has exp_z 1. It is kept apart from what the others add to it, which may be
     // far below 1 and still is all that the entropy of a confident softmax consists of.
     const exponential = new Exponential(temperature, this.shrink);
     const before = this.add(exponential, 1, first);
