@@ -376,3 +376,57 @@ def test_the_new_shapes_are_arrays_too() -> None:
     assert data.shape == (16, 3)
     np.testing.assert_array_equal(ts.softmax(data), ts.softmax(np.asarray(data)))
     assert repr(data).startswith("<Dataset 'token_logits.npy'")
+
+
+# (the command, the labels, the probabilities of a row at T = 1) of what was only read in Python.
+COMMANDS: list[tuple[str, list[str] | None, list[float]]] = [
+    ("german_excel.csv --row 0", None, ts.softmax([0.5, 1.2, 3.3]).tolist()),
+    ("two_classes.csv --row 1", ["negative", "positive"], ts.softmax([0.6, -0.6]).tolist()),
+    (
+        "same_text_completions.json",
+        ["yes", "no", "maybe", "yes", REST],
+        [0.02, 0.2, 0.05, 0.7, 0.03],
+    ),
+    (
+        "token_logits.npy --row 15",
+        None,
+        ts.softmax(np.load(CASES / "token_logits.npy"))[1, 7].tolist(),
+    ),
+    ("pandas_index.csv --row 2", [*CLASSES], ts.softmax([-1.5, 0.0, 2.5]).tolist()),
+    (
+        "label_column.csv --target-column label --row 2",
+        [*CLASSES],
+        ts.softmax([-1.5, 0.0, 2.5]).tolist(),
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "labels", "probabilities"), COMMANDS)
+def test_a_row_on_the_command_line(
+    capfd: pytest.CaptureFixture[str],
+    arguments: str,
+    labels: list[str] | None,
+    probabilities: list[float],
+) -> None:
+    assert cli.main(["softmax", *paths(arguments), "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["labels"] == labels or sorted(found["labels"]) == sorted(labels or [])
+    assert sorted(found["probabilities"]) == pytest.approx(sorted(probabilities))
+
+
+def test_what_is_all_reported_on_the_command_line(capfd: pytest.CaptureFixture[str]) -> None:
+    for temperature in ("0.5", "1", "2"):
+        assert cli.main(["softmax", *paths("all_reported.json"), "-T", temperature, "--json"]) == 0
+        assert REST not in json.loads(capfd.readouterr().out)["labels"]
+
+
+def test_a_file_of_pytorch_on_the_command_line(capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("torch", reason="PyTorch reads what torch.save wrote")
+    arguments = "state.pt --columns logits --target-column labels --json"
+    assert cli.main(["fit", *paths(arguments)]) == 0
+    assert json.loads(capfd.readouterr().out)["n"] == 8
+
+
+def test_separators_of_thousands_in_python() -> None:
+    with pytest.raises(FileError, match=r"line 2: column 'a' .* '1,000.5': write 1000.5"):
+        open_logits(CASES / "thousands.csv")

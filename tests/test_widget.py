@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter
 from traitlets import TraitError
 
-from thermoscope.data.reading import open_logits
+from thermoscope.data.reading import open_logits, read_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.page import page_html
@@ -711,3 +711,14 @@ def test_without_anywidget_the_error_says_what_to_install() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
     assert 'needs anywidget: pip install "thermoscope[notebook]"' in done.stderr
+
+
+def test_a_data_set_brings_its_labels_targets_and_name(tmp_path: Path) -> None:
+    (tmp_path / "pets.csv").write_text("pet,logit\ncat,2\ndog,1\n")
+    one = Explorer(read_logits(tmp_path / "pets.csv"))
+    assert (one.labels, one.source) == (("cat", "dog"), "pets.csv")
+    (tmp_path / "rows.csv").write_text("cat,dog,label\n2,1,cat\n1,3,cat\n")
+    many = Explorer(open_logits(tmp_path / "rows.csv", target_column="label"))
+    assert (many.labels, many.target, many.source) == (("cat", "dog"), 0, "rows.csv")
+    assert many.rows is not None
+    assert many.rows.orders == ("given", "uncertain", "wrong")

@@ -132,8 +132,9 @@ row=1, target=0)
             raise ValueError(f"logits must hold at least one number, got shape {tuple(data.shape)}")
         self.count, self._size = map(int, data.shape)
         self._data = data
-        if isinstance(data, Dataset) and labels is None:
-            labels = data.labels
+        if isinstance(data, Dataset):
+            labels = data.labels if labels is None else labels
+            targets = data.targets if targets is None else targets
         self._labels = labels_of(labels, self._size)
         self._targets = None if targets is None else _classes(targets, self.count, self._size)
         given = data.source if isinstance(data, Dataset) else "given"

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.arguments import labels_of, one_row, one_temperature, writable
+from thermoscope.data.dataset import Dataset
 from thermoscope.definition import softmax
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.rows import RowSource, has_rows
@@ -66,7 +67,7 @@ class _Logits(TraitType):  # type: ignore[type-arg]
         before = obj.logits if obj.trait_has_value(self.name) else None
         with obj.hold_trait_notifications():
             super().__set__(obj, value)
-            labels = _index_of(value)
+            labels = _own_labels(value)
             if labels is not None or not _labels_fit(obj):
                 obj.labels = labels
             if obj.logits is not before:
@@ -238,7 +239,7 @@ class Explorer(anywidget.AnyWidget):
         elif logits is None:
             state = State.of(random_logits(LESSON_ITEMS), labels, temperature=temperature)
         else:
-            labels = _index_of(logits) if labels is None else labels
+            labels = _own_labels(logits) if labels is None else labels
             state = State.of(logits, labels, temperature=temperature, source=_source_of(logits))
         self.embed = embed
         super().__init__(
@@ -434,8 +435,10 @@ def _labels_fit(explorer: Explorer) -> bool:
     return explorer.labels is None or len(explorer.labels) == explorer.logits.size
 
 
-def _index_of(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
-    """Return the index of a pandas Series as labels, None if it only counts from 0."""
+def _own_labels(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+    """Return the labels of a data set, or a pandas index that does more than count, else None."""
+    if isinstance(logits, Dataset):
+        return logits.labels
     if not (hasattr(logits, "index") and hasattr(logits, "to_numpy")):
         return None
     texts = tuple(map(str, logits.index))
@@ -443,7 +446,7 @@ def _index_of(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
 
 
 def _source_of(logits: Any) -> str:  # noqa: ANN401
-    name = getattr(logits, "name", None)
+    name = logits.source if isinstance(logits, Dataset) else getattr(logits, "name", None)
     return "given" if name is None else writable(name)
 
 
