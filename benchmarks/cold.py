@@ -92,7 +92,7 @@ def run(*command: str) -> tuple[str, float]:
     return done.stdout, perf_counter() - start
 
 
-def python(source: str) -> Any:  # noqa: ANN401 - JSON
+def python(source: str) -> Any:
     """Run Python source in a new process and return what it prints as JSON."""
     return json.loads(run(sys.executable, "-c", source)[0])
 

@@ -98,7 +98,7 @@ def recipe(z: Array, y: Array) -> Callable[[], float]:
         temperature = torch.nn.Parameter(torch.full((1,), 1.5))
         optimizer = torch.optim.LBFGS([temperature], lr=0.01, max_iter=50)
 
-        def closure() -> Any:  # noqa: ANN401 - a tensor
+        def closure() -> Any:
             optimizer.zero_grad()
             loss = torch.nn.functional.cross_entropy(logits / temperature, targets)
             loss.backward()

@@ -99,7 +99,7 @@ def jax(function: str, z: Array, axis: int, *, given: bool) -> Call | None:
 
 
 @cache
-def _jitted(function: str, axis: int) -> Any:  # noqa: ANN401 - JAX may not be installed
+def _jitted(function: str, axis: int) -> Any:
     import jax as library  # noqa: PLC0415
 
     library.config.update("jax_enable_x64", val=True)

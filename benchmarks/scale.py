@@ -82,7 +82,7 @@ def cost(
     )
 
 
-def counters(dask_worker: Any) -> dict[str, int]:  # noqa: ANN401 - distributed has no types
+def counters(dask_worker: Any) -> dict[str, int]:
     """Return what a worker has read, written and sent since it was started."""
     text = Path("/proc/self/io").read_text(encoding="ascii")
     lines = dict(line.split(": ") for line in text.splitlines())
@@ -109,7 +109,7 @@ def write(folder: Path, rows: int, lanes: int) -> tuple[Path, Path]:
     return logits, targets
 
 
-def measure(client: Any, command: str, logits: Path, targets: Path) -> dict[str, float]:  # noqa: ANN401
+def measure(client: Any, command: str, logits: Path, targets: Path) -> dict[str, float]:
     """Run a command, and return its seconds, its passes and what the workers' counters say."""
     words = [command, str(logits), "--scheduler", client.scheduler.address]
     out = logits.with_name("out.zarr")

@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - arguments of any kind
 """Arguments: one rule for a temperature on every path, refused subclasses, errors with fields."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - arrays of any library
 """The arrays of other libraries: the table and the oracle of test_definition, and gradients."""
 
 from __future__ import annotations

@@ -425,7 +425,7 @@ def test_a_fit_is_judged_by_rows_that_it_has_not_seen() -> None:
     assert "rows that were held out" in str(found)
 
 
-def held_out(n: int, **options: Any) -> np.ndarray:  # noqa: ANN401
+def held_out(n: int, **options: Any) -> np.ndarray:
     """Which rows are held out, found by the accuracy of one row at a time."""
     logits = np.tile([0.1, 0.0], (n, 1))
     weights = np.exp2(np.arange(n) % 50)

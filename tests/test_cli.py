@@ -474,7 +474,7 @@ def test_ctrl_c_half_way_leaves_nothing(
 ) -> None:
     calls = []
 
-    def interrupted(logits: Any, temperature: float) -> Any:  # noqa: ANN401 - as softmax
+    def interrupted(logits: Any, temperature: float) -> Any:
         calls.append(len(logits))
         if len(calls) == 3:
             raise KeyboardInterrupt

@@ -39,7 +39,7 @@ def data() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return logits, targets, weights
 
 
-def assert_same(a: Any, b: Any) -> None:  # noqa: ANN401 - one of three kinds of results
+def assert_same(a: Any, b: Any) -> None:
     if isinstance(a, tuple):
         for one, other in zip(a, b, strict=True):
             assert_same(one, other)
@@ -49,7 +49,7 @@ def assert_same(a: Any, b: Any) -> None:  # noqa: ANN401 - one of three kinds of
             np.testing.assert_allclose(getattr(a, name), getattr(b, name), rtol=1e-12)
 
 
-def everything(logits: Any, targets: Any, weights: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def everything(logits: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
     return (
         ts.fit_temperature(logits, targets, sample_weight=weights),
         ts.reliability(logits, targets, 1.4, sample_weight=weights, bootstrap=20, rng=3),
@@ -239,7 +239,7 @@ def test_a_file_comes_to_dask_in_chunks(data: tuple[np.ndarray, ...], ending: st
 def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
 
-    def computed(whole: Any, *rest: Any) -> Any:  # noqa: ANN401 - as the original
+    def computed(whole: Any, *rest: Any) -> Any:
         names.extend(str(key) for key in dict(whole.__dask_graph__()))
         return original(whole, *rest)
 
@@ -314,13 +314,13 @@ COMMANDS = {
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_on_a_cluster_gives_what_it_gives_here(
-    client: Any,  # noqa: ANN401
+    client: Any,
     capfd: pytest.CaptureFixture[str],
     command: str,
     *,
     dies: bool,
 ) -> None:
-    def result(*options: str) -> Any:  # noqa: ANN401 - an array, or what JSON holds
+    def result(*options: str) -> Any:
         capfd.readouterr()
         assert cli.main([*COMMANDS[command], *options]) == 0
         if command == "softmax":
@@ -342,7 +342,7 @@ def test_a_command_on_a_cluster_gives_what_it_gives_here(
     assert not list(Path().glob(".*"))
 
 
-def same(got: Any, want: Any) -> None:  # noqa: ANN401 - what JSON holds
+def same(got: Any, want: Any) -> None:
     if isinstance(want, dict):
         assert got.keys() == want.keys()
         for name, value in want.items():
@@ -356,7 +356,7 @@ def same(got: Any, want: Any) -> None:  # noqa: ANN401 - what JSON holds
 
 @pytest.mark.usefixtures("files")
 def test_an_error_on_a_worker_is_one_line(
-    client: Any,  # noqa: ANN401
+    client: Any,
     data: tuple[np.ndarray, ...],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
@@ -392,7 +392,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.usefixtures("files")
-def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:  # noqa: ANN401
+def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:
     # What a shell starts in the background ignores SIGINT, and children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     mark = Path("slow").resolve()

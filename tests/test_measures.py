@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - arrays of any library, numbers of mpmath
 """Cross-entropy, divergence and derivatives: their oracle, their edges, their equivalences."""
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from thermoscope.data.models import from_transformers
 
 
 @pytest.fixture(scope="module")
-def tokenizer() -> Any:  # noqa: ANN401 - of a library that may be absent
+def tokenizer() -> Any:
     tokenizers = pytest.importorskip("tokenizers", reason="needs tokenizers")
     transformers = pytest.importorskip("transformers", reason="needs transformers")
     vocabulary = {"?": 0, " cat": 1, " sat": 2, " mat": 3}
@@ -19,7 +19,7 @@ def tokenizer() -> Any:  # noqa: ANN401 - of a library that may be absent
 
 
 @pytest.fixture(scope="module")
-def model() -> Any:  # noqa: ANN401 - likewise
+def model() -> Any:
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     transformers = pytest.importorskip("transformers", reason="needs transformers")
     torch.manual_seed(0)
@@ -31,7 +31,7 @@ def model() -> Any:  # noqa: ANN401 - likewise
 
 
 @pytest.mark.parametrize("training", [True, False])
-def test_logits_of_the_last_position(model: Any, tokenizer: Any, *, training: bool) -> None:  # noqa: ANN401 - likewise
+def test_logits_of_the_last_position(model: Any, tokenizer: Any, *, training: bool) -> None:
     import torch
 
     model.train(training)
@@ -47,7 +47,7 @@ def test_logits_of_the_last_position(model: Any, tokenizer: Any, *, training: bo
     np.testing.assert_array_equal(logits.values, expected.numpy())
 
 
-def test_bfloat16_gives_float32(model: Any, tokenizer: Any) -> None:  # noqa: ANN401 - likewise
+def test_bfloat16_gives_float32(model: Any, tokenizer: Any) -> None:
     import copy
 
     import torch
@@ -56,6 +56,6 @@ def test_bfloat16_gives_float32(model: Any, tokenizer: Any) -> None:  # noqa: AN
     assert from_transformers(half, tokenizer, " cat").values.dtype == np.float32
 
 
-def test_a_prompt_of_nothing(model: Any, tokenizer: Any) -> None:  # noqa: ANN401 - likewise
+def test_a_prompt_of_nothing(model: Any, tokenizer: Any) -> None:
     with pytest.raises(ValueError, match="prompt must have at least one token, got ''"):
         from_transformers(model, tokenizer, "")

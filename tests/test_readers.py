@@ -292,7 +292,7 @@ def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
     parsed: list[int] = []
     table = delimited._block
 
-    def counted(data: bytes, *rest: Any, **options: Any) -> object:  # noqa: ANN401 - whatever it takes
+    def counted(data: bytes, *rest: Any, **options: Any) -> object:
         parsed.append(len(data))
         return table(data, *rest, **options)
 

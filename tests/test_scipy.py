@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - modules, and what their tests take
 """SciPy's own tests of its softmax and log_softmax, from the SciPy installed, run on ours."""
 
 from __future__ import annotations

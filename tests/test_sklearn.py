@@ -20,11 +20,11 @@ from thermoscope.sklearn import TemperatureScaler
 class OfFeatures(TemperatureScaler):
     """The checks give features, which are no logits: this makes logits of them first."""
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803, ANN401
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         self._data, self._model = (y, sample_weight), None
         return super().fit(X, y, sample_weight)
 
-    def _columns_of(self, y: np.ndarray, columns: int) -> Any:  # noqa: ANN401, ARG002
+    def _columns_of(self, y: np.ndarray, columns: int) -> Any:  # noqa: ARG002
         return super()._columns_of(y, len(np.unique(y)))
 
     def _logits(self, columns: np.ndarray) -> np.ndarray:

@@ -1,4 +1,3 @@
-# ruff: noqa: ANN401 - logits are of any array library
 from __future__ import annotations
 
 import base64

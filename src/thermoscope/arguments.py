@@ -217,7 +217,7 @@ def check_any(
     return ArrayArguments(xp, z, t, mask, axes, dtype)
 
 
-def plain(name: str, value: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
+def plain(name: str, value: Any) -> NDArray[Any]:
     """Return a value as NumPy's array, unless it is a masked array or a matrix."""
     if isinstance(value, np.ndarray):
         if type(value) is np.ndarray:
@@ -244,7 +244,7 @@ def real(name: str, value: ArrayLike) -> NDArray[np.generic]:
     return array
 
 
-def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # noqa: ANN401
+def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:
     """Return a value as an array of real numbers of a library."""
     if not array_api.foreign(value):
         return _brought(xp, place, real(name, value))
@@ -253,7 +253,7 @@ def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:  # n
     return value
 
 
-def one_row(name: str, value: Any) -> NDArray[np.float64]:  # noqa: ANN401 - of any library
+def one_row(name: str, value: Any) -> NDArray[np.float64]:
     """Return real numbers of any array library as one row of float64 of our own, read-only."""
     array = real(name, value)
     if array.ndim != 1:
@@ -265,7 +265,7 @@ def one_row(name: str, value: Any) -> NDArray[np.float64]:  # noqa: ANN401 - of 
     return row
 
 
-def one_temperature(value: Any) -> float:  # noqa: ANN401 - of any library
+def one_temperature(value: Any) -> float:
     """Return a temperature that is one number as a float in [0, inf]; see `_temperature`."""
     t = _temperature("temperature", value)
     if not isinstance(t, float):
@@ -304,7 +304,7 @@ def temperature_of_text(text: str) -> float:
     return one_temperature(number)
 
 
-def labels_of(value: Any, size: int | None = None) -> tuple[str, ...] | None:  # noqa: ANN401
+def labels_of(value: Any, size: int | None = None) -> tuple[str, ...] | None:
     """Return one string for each of `size` entries, or None for labels that are the index.
 
     Where `size` is None, any number of labels will do.
@@ -474,7 +474,7 @@ def _numbers_of_objects(name: str, array: NDArray[np.object_]) -> NDArray[np.flo
     return values
 
 
-def _rounded(number: Any) -> float:  # noqa: ANN401 - a real number of any type
+def _rounded(number: Any) -> float:
     try:
         return float(number)
     except OverflowError:
@@ -498,7 +498,7 @@ def _mask(where: ArrayLike) -> NDArray[np.bool_]:
     return mask
 
 
-def _brought(xp: Any, place: dict[str, Any], array: NDArray[Any]) -> Any:  # noqa: ANN401
+def _brought(xp: Any, place: dict[str, Any], array: NDArray[Any]) -> Any:
     """Bring NumPy's array to a library, narrowed where its device has no float64."""
     if xp is np:
         return array

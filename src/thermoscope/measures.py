@@ -437,7 +437,7 @@ def _nats(
     return np, nats.squeeze(index), dtype, (z, mask, index)
 
 
-def _rounded(xp: Any, values: Any, dtype: Any) -> Result:  # noqa: ANN401 - of any library
+def _rounded(xp: Any, values: Any, dtype: Any) -> Result:
     result: Result = array_api.narrowed(xp, xp.asarray(values) if xp is np else values, dtype)
     # [()] makes of an array without dimensions the scalar that NumPy's reductions give.
     return result[()] if xp is np else result

@@ -47,7 +47,7 @@ class State:
     @classmethod
     def of(
         cls,
-        logits: Any,  # noqa: ANN401
+        logits: Any,
         labels: Sequence[str] | None = None,
         *,
         temperature: float = 1.0,

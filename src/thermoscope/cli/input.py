@@ -295,7 +295,7 @@ def _check_count(path: Path, what: str, count: int, data: Dataset) -> None:
         )
 
 
-def _placed(client: Any, sizes: tuple[int, ...], values: NDArray[Any] | None) -> Any:  # noqa: ANN401
+def _placed(client: Any, sizes: tuple[int, ...], values: NDArray[Any] | None) -> Any:
     """Send what is known of rows to a cluster, once for all passes."""
     if values is None:
         return None

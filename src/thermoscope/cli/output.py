@@ -80,7 +80,7 @@ def ending(path: Path) -> str:
     return path.suffix.lower()
 
 
-def strict(value: Any) -> Any:  # noqa: ANN401 - JSON
+def strict(value: Any) -> Any:
     """Return `value` as JSON has it, with strings for the numbers which JSON lacks."""
     if isinstance(value, np.ndarray):
         return strict(value.tolist())

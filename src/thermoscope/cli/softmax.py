@@ -49,7 +49,7 @@ BLOCK: Final = 1 << 16
 """So many numbers are turned into text at a time, for text takes far more memory."""
 
 
-def _step(metavar: str, kept: str) -> Any:  # noqa: ANN401 - an option of Typer
+def _step(metavar: str, kept: str) -> Any:
     return typer.Option(
         metavar=metavar, help=f"Keep {kept}.", rich_help_panel="Truncation", show_default=False
     )

@@ -95,7 +95,7 @@ class Dataset:
         self.dtype: np.dtype[Any] = kept if as_it_is else np.result_type(kept, np.float32)
 
     @classmethod
-    def of(cls, values: Any, labels: Sequence[str] | None = None, **known: Any) -> Dataset:  # noqa: ANN401
+    def of(cls, values: Any, labels: Sequence[str] | None = None, **known: Any) -> Dataset:
         """Return numbers that are in memory as a data set.
 
         Examples
@@ -126,7 +126,7 @@ class Dataset:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.source!r}: shape {self.shape}, {self.dtype}>"
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401, FBT001
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
         if copy is False:
             raise ValueError("copy must not be False: the rows of a data set are read")
         check_memory(self.rows * self.entries * self.dtype.itemsize)
@@ -258,7 +258,7 @@ class Dataset:
         with naming(self.path):
             yield from rebatched(self._pieces(start, stop, size), size)
 
-    def to_dask(self, size: int | None = None) -> Any:  # noqa: ANN401 - Dask may not be there
+    def to_dask(self, size: int | None = None) -> Any:
         """Return all rows as a Dask array, whose chunks are read where they are computed.
 
         Workers of a cluster open the file by its absolute path, so all must see it there. One

@@ -62,7 +62,7 @@ def whole(ending: str) -> Iterator[None]:
         raise ValueError(f"not a whole {ending} file: cut short or damaged") from error
 
 
-def optional(module: str, extra: str, what: str) -> Any:  # noqa: ANN401 - a module
+def optional(module: str, extra: str, what: str) -> Any:
     """Import a module that an extra installs; the ImportError says how to install it."""
     try:
         return import_module(module)

@@ -10,7 +10,7 @@ from thermoscope.data.dataset import Dataset
 __all__ = ["from_transformers"]
 
 
-def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Dataset:  # noqa: ANN401 - theirs
+def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Dataset:
     """Return the logits that a causal language model gives for the token after a prompt.
 
     Parameters

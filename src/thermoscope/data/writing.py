@@ -113,7 +113,7 @@ def write_rows(
 
 def write_dask(
     path: str | os.PathLike[str],
-    rows: Any,  # noqa: ANN401 - Dask may not be there
+    rows: Any,
     *,
     labels: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -205,7 +205,7 @@ class _Store(NamedTuple):
                 sleep(0.1)
 
 
-def _writing(dask_worker: Any) -> bool:  # noqa: ANN401 - distributed may not be there
+def _writing(dask_worker: Any) -> bool:
     return any("store-map" in str(task.key) for task in dask_worker.state.executing)
 
 

@@ -42,7 +42,7 @@ BATCH: Final = 1 << 20
 Work: TypeAlias = Callable[[Callable[[int], None]], "NDArray[Any]"]
 
 
-def has_rows(logits: Any) -> bool:  # noqa: ANN401 - every array library
+def has_rows(logits: Any) -> bool:
     """Return whether `logits` are rows of logits, and not one row; none of them is read.
 
     Examples
@@ -112,10 +112,10 @@ row=1, target=0)
 
     def __init__(
         self,
-        data: Any,  # noqa: ANN401 - every array library
+        data: Any,
         labels: Sequence[str] | None = None,
         *,
-        targets: Any = None,  # noqa: ANN401 - likewise
+        targets: Any = None,
         source: str | None = None,
     ) -> None:
         named = getattr(data, "columns", None)
@@ -380,7 +380,7 @@ def _number(name: str, value: object, count: int) -> int:
     return int(text)
 
 
-def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:  # noqa: ANN401
+def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:
     array = array_api.to_numpy(targets)
     if array.shape == (count, size) and array.ndim == 2:
         array = array.argmax(axis=1)

@@ -57,13 +57,13 @@ class _Logits(TraitType):  # type: ignore[type-arg]
         except (TypeError, ValueError) as error:
             raise TraitError(str(error)) from error
 
-    def set(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+    def set(self, obj: Any, value: object) -> None:
         new = self.validate(obj, value)
         known = obj.trait_has_value(self.name)
         if not (known and np.array_equal(obj.logits, new, equal_nan=True)):
             super().set(obj, new)
 
-    def __set__(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+    def __set__(self, obj: Any, value: object) -> None:
         before = obj.logits if obj.trait_has_value(self.name) else None
         with obj.hold_trait_notifications():
             super().__set__(obj, value)
@@ -79,7 +79,7 @@ class _Logits(TraitType):  # type: ignore[type-arg]
 class _Told(np.ndarray[Any, np.dtype[np.float64]]):
     """Logits as a change tells them: told apart from themselves by yes or no, as links ask."""
 
-    def __ne__(self, other: object) -> Any:  # noqa: ANN401
+    def __ne__(self, other: object) -> Any:
         return False if other is self.base else super().__ne__(other)
 
 
@@ -129,7 +129,7 @@ class _Row(TraitType):  # type: ignore[type-arg]
             raise TraitError(f"row must be 0 to {obj.rows.count - 1}, got {row}")
         return row
 
-    def __set__(self, obj: Any, value: object) -> None:  # noqa: ANN401 - the Explorer
+    def __set__(self, obj: Any, value: object) -> None:
         row = self.validate(obj, value)
         if row is None or row == obj.row:
             super().__set__(obj, row)
@@ -152,7 +152,7 @@ def _temperature_to_json(temperature: float, _widget: Explorer) -> float | str:
     return "inf" if math.isinf(temperature) else temperature
 
 
-def _temperature_from_json(value: object, _widget: Explorer) -> Any:  # noqa: ANN401
+def _temperature_from_json(value: object, _widget: Explorer) -> Any:
     return math.inf if value == "inf" else value
 
 
@@ -219,14 +219,14 @@ class Explorer(anywidget.AnyWidget):
 
     def __init__(
         self,
-        logits: Any = None,  # noqa: ANN401 - every array library
+        logits: Any = None,
         labels: Sequence[str] | None = None,
         *,
-        targets: Any = None,  # noqa: ANN401 - likewise
+        targets: Any = None,
         row: int | None = None,
         temperature: float = 1.0,
         embed: bool = False,
-        **traits: Any,  # noqa: ANN401
+        **traits: Any,
     ) -> None:
         self.rows: RowSource | None = None
         if has_rows(logits):
@@ -271,7 +271,7 @@ class Explorer(anywidget.AnyWidget):
     def _state(self) -> State:
         return State(self.logits, self.labels, self.temperature, self.source, self.row, self.target)
 
-    def _answer(self, _widget: object, content: Any, _buffers: object) -> None:  # noqa: ANN401
+    def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         """Answer a view that asks for a row."""
         if self.rows is None or not isinstance(content, dict) or "ask" not in content:
             return
@@ -308,7 +308,7 @@ class Explorer(anywidget.AnyWidget):
                     self.labels = None
                 raise
 
-    def notify_change(self, change: Any) -> None:  # noqa: ANN401 - traitlets' Bunch
+    def notify_change(self, change: Any) -> None:
         """Tell the browser and the observers of a change."""
         if change["name"] == "logits":
             change["new"] = change["new"].view(_Told)
@@ -359,7 +359,7 @@ class Explorer(anywidget.AnyWidget):
             place = f"row {self.row:,} of {self.rows.count:,}: "
         return f"Explorer({place}{self.logits.size:,} logits, temperature={self.temperature})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:  # noqa: ANN401
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         if self.embed or not _a_widget_can_run():
             data, metadata = {"text/plain": repr(self)}, {}
         else:
@@ -375,10 +375,10 @@ class Explorer(anywidget.AnyWidget):
 
 
 def explore(
-    logits: Any = None,  # noqa: ANN401 - every array library
+    logits: Any = None,
     labels: Sequence[str] | None = None,
     *,
-    targets: Any = None,  # noqa: ANN401 - likewise
+    targets: Any = None,
     row: int | None = None,
     temperature: float = 1.0,
     embed: bool = False,
@@ -435,7 +435,7 @@ def _labels_fit(explorer: Explorer) -> bool:
     return explorer.labels is None or len(explorer.labels) == explorer.logits.size
 
 
-def _own_labels(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
+def _own_labels(logits: Any) -> tuple[str, ...] | None:
     """Return the labels of a data set, or a pandas index that does more than count, else None."""
     if isinstance(logits, Dataset):
         return logits.labels
@@ -445,7 +445,7 @@ def _own_labels(logits: Any) -> tuple[str, ...] | None:  # noqa: ANN401
     return None if texts == tuple(map(str, range(len(texts)))) else texts
 
 
-def _source_of(logits: Any) -> str:  # noqa: ANN401
+def _source_of(logits: Any) -> str:
     name = logits.source if isinstance(logits, Dataset) else getattr(logits, "name", None)
     return "given" if name is None else writable(name)
 

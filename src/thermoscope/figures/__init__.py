@@ -89,7 +89,7 @@ def _results(what: object) -> list[Result] | None:
     return None
 
 
-def _of_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:  # noqa: ANN401
+def _of_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:
     if is_dataset(what):
         if len(what.shape) > 1 and what.shape[0] != 1:
             raise ArgumentError("logits", f"must be one row, got a data set of {what.shape[0]:,}")

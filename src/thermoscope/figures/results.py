@@ -215,6 +215,6 @@ def _over_temperature(
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _plain_ticks(axis: Any) -> None:  # noqa: ANN401 - of matplotlib
+def _plain_ticks(axis: Any) -> None:
     axis.set_major_formatter(FuncFormatter(lambda tick, _: brief(tick)))
     axis.set_minor_formatter(NullFormatter())

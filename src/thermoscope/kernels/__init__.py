@@ -74,7 +74,7 @@ def available() -> tuple[Kernel, ...]:
     return (*found, Kernel("reference", runs=True, detail=f"NumPy {np.__version__}"))
 
 
-def choose() -> Any:  # noqa: ANN401 - a module or an object, with the same functions
+def choose() -> Any:
     """Return the kernel for NumPy arrays: the best one, or the one that `use` names."""
     name = _kernel.get()
     if name == "reference" or native.MODULE is None:

@@ -58,7 +58,7 @@ def foreign(*values: object) -> bool:
     return not _OWN.issuperset(map(type, values)) and any(map(_is_foreign, values))
 
 
-def to_numpy(array: Any) -> NDArray[Any]:  # noqa: ANN401 - of any library
+def to_numpy(array: Any) -> NDArray[Any]:
     """Return an array as NumPy's, from any device; bfloat16 of PyTorch becomes float32."""
     if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
         array = array.detach().cpu()
@@ -192,7 +192,7 @@ def beside(xp: Namespace, temperature: Array | float, logits: Array) -> Array:
     return xp.asarray(temperature, dtype=logits.dtype, **namespace(logits)[1])
 
 
-def astype(xp: Namespace, array: Array, dtype: Any) -> Array:  # noqa: ANN401
+def astype(xp: Namespace, array: Array, dtype: Any) -> Array:
     """Return the array in a dtype; NumPy has the standard's function only since 2.1."""
     return array.astype(dtype) if xp is np else xp.astype(array, dtype)
 
@@ -202,13 +202,13 @@ def quiet(xp: Namespace) -> AbstractContextManager[object]:
     return np.errstate(all="ignore") if xp is np else nullcontext()
 
 
-def widest(xp: Namespace, place: dict[str, Any]) -> Any:  # noqa: ANN401 - a dtype
+def widest(xp: Namespace, place: dict[str, Any]) -> Any:
     """Return the widest float of a device, float64 or float32; `place` is from `namespace`."""
     floats = xp.__array_namespace_info__().dtypes(kind="real floating", **place)
     return floats.get("float64", floats["float32"])
 
 
-def narrowed(xp: Namespace, values: Array, dtype: Any) -> Array:  # noqa: ANN401 - a dtype
+def narrowed(xp: Namespace, values: Array, dtype: Any) -> Array:
     """Round values to a dtype, without a warning where they are beyond its range."""
     if values.dtype == dtype:
         return values

@@ -53,7 +53,7 @@ class LocalRows:
     @classmethod
     def of_batches(
         cls,
-        batches: Any,  # noqa: ANN401 - whatever gives batches
+        batches: Any,
         axis: SupportsIndex,
         *,
         once: bool,
@@ -123,7 +123,7 @@ def _worked_in_threads(
             yield rows, piece, job.result()
 
 
-def _drop_pages(array: Any) -> None:  # noqa: ANN401 - of any library
+def _drop_pages(array: Any) -> None:
     """Release the pages of a memory map, which would count as memory of this process.
 
     The file stays in the system's cache as long as there is room.
@@ -138,7 +138,7 @@ def _drop_pages(array: Any) -> None:  # noqa: ANN401 - of any library
             pages.madvise(mmap.MADV_DONTNEED)
 
 
-def _taker(batches: Any, *, once: bool) -> Callable[[], Iterable[Any]]:  # noqa: ANN401 - any
+def _taker(batches: Any, *, once: bool) -> Callable[[], Iterable[Any]]:
     """Return a function that gives all batches anew."""
     if array_api.foreign(batches) or isinstance(batches, np.ndarray) or is_dataset(batches):
         raise ArgumentTypeError("targets", "must be given with an array of logits, got None")

@@ -22,7 +22,7 @@ __all__ = ["DaskRows", "computed", "is_dask"]
 FAN_IN: Final = 16
 
 
-def is_dask(array: Any) -> bool:  # noqa: ANN401 - of any library
+def is_dask(array: Any) -> bool:
     """Whether an array is one of Dask."""
     if not array_api.foreign(array):
         return False
@@ -37,7 +37,7 @@ class DaskRows:
     def __init__(self, rows: Rows) -> None:
         import dask.array as da  # noqa: PLC0415 - who has a Dask array has Dask
 
-        def flat(values: Any, kept: int) -> Any:  # noqa: ANN401 - a Dask array
+        def flat(values: Any, kept: int) -> Any:
             values = da.asarray(values)
             return values.reshape((-1, *values.shape[values.ndim - kept :]))
 
@@ -88,7 +88,7 @@ class DaskRows:
         return sums
 
 
-def _worked(work: Work, selection: Selection, names: tuple[str, ...], *arrays: Any) -> Sums:  # noqa: ANN401
+def _worked(work: Work, selection: Selection, names: tuple[str, ...], *arrays: Any) -> Sums:
     """Return the sums of one block of a Dask array; a task."""
     given = dict(zip(names, arrays, strict=True))
     rows = Rows(
@@ -108,13 +108,13 @@ def _all_added(parts: list[Sums]) -> Sums:
     return sums
 
 
-def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) -> Any:  # noqa: ANN401
+def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) -> Any:
     """Return a delayed value of Dask, and tell the number of each part of it that is there."""
     from dask import base, callbacks, compute  # noqa: PLC0415 - who has a delayed value has Dask
 
     numbers = {part.key: number for number, part in enumerate(parts)}
 
-    def tell_of(key: Any, *_: object) -> None:  # noqa: ANN401 - Dask's
+    def tell_of(key: Any, *_: object) -> None:
         if key in numbers:
             tell(numbers.pop(key))
 

@@ -107,9 +107,9 @@ class Rows(NamedTuple):
     @classmethod
     def of(
         cls,
-        logits: Any,  # noqa: ANN401 - of any library
-        targets: Any,  # noqa: ANN401 - likewise
-        weights: Any,  # noqa: ANN401 - likewise
+        logits: Any,
+        targets: Any,
+        weights: Any,
         axis: SupportsIndex,
         start: int = 0,
     ) -> Rows:
@@ -244,7 +244,7 @@ def is_dataset(value: object) -> bool:
     return callable(getattr(type(value), "blocks", None))
 
 
-def _arrays(logits: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
+def _arrays(logits: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
     as_given = array_api.foreign(logits) or is_dataset(logits)
     z = logits if as_given else real("logits", logits)
     y = targets
@@ -272,11 +272,11 @@ def _axis(shape: tuple[int, ...], axis: SupportsIndex) -> int:
     return index if index < 0 else index - len(shape)
 
 
-def _moved(array: Any, index: int) -> Any:  # noqa: ANN401 - of any library
+def _moved(array: Any, index: int) -> Any:
     return array_api.namespace(array)[0].moveaxis(array, index, -1)
 
 
-def _taken(array: Any, first: int, last: int, kept: int) -> Any:  # noqa: ANN401 - of any library
+def _taken(array: Any, first: int, last: int, kept: int) -> Any:
     """Return rows as a NumPy array with the last `kept` axes whole; only they are copied."""
     shape = tuple(array.shape[: len(array.shape) - kept])
     if len(shape) == 1:

@@ -61,9 +61,9 @@ class Counts(NamedTuple):
 
 
 def passes(
-    logits: Any,  # noqa: ANN401 - arrays of any library, a data set, or batches
-    targets: Any,  # noqa: ANN401 - likewise
-    sample_weight: Any,  # noqa: ANN401 - likewise
+    logits: Any,
+    targets: Any,
+    sample_weight: Any,
     axis: SupportsIndex,
     *,
     ignore_index: int | None = None,
@@ -90,7 +90,7 @@ def passes(
     return Passes(source, Selection(ignore_index), progress)
 
 
-def _are_batches(logits: Any) -> bool:  # noqa: ANN401 - likewise
+def _are_batches(logits: Any) -> bool:
     if isinstance(logits, (list, tuple)):
         return any(isinstance(item, tuple) for item in logits)
     if array_api.foreign(logits) or is_dataset(logits):
@@ -149,7 +149,7 @@ class Passes:
                 "than 1e300: one part counts as nothing beside another"
             )
 
-    def unscaled(self, values: Any) -> Any:  # noqa: ANN401 - a number or an array
+    def unscaled(self, values: Any) -> Any:
         """Return sums in the units of the weights as they were given."""
         with np.errstate(over="ignore", under="ignore"):
             return np.ldexp(values, -self.weight_exponent)

@@ -285,7 +285,7 @@ def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) 
     return tuple(order)
 
 
-def _value(step: str, value: Any, engine: Engine) -> float:  # noqa: ANN401 - it is checked here
+def _value(step: str, value: Any, engine: Engine) -> float:
     if step == "top_k":
         k = whole(step, value, engine.least_k)
         if engine.off.get(step, 0) < k < 1:

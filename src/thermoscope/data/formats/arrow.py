@@ -66,13 +66,13 @@ def open_arrow(path: Path) -> Table:
     return table_of(schema, starts[-1], batches, ending)
 
 
-def _valid(batch: Any) -> Any:  # noqa: ANN401 - a batch of PyArrow
+def _valid(batch: Any) -> Any:
     """Return a batch whose buffers and offsets were looked through: they may point anywhere."""
     batch.validate(full=True)
     return batch
 
 
-def table_of(schema: Any, rows: int, batches: Batches, ending: str) -> Table:  # noqa: ANN401
+def table_of(schema: Any, rows: int, batches: Batches, ending: str) -> Table:
     """Return the table that record batches of a schema are."""
     names = list(schema.names)
     if len(set(names)) < len(names):
@@ -145,7 +145,7 @@ def _guarded(batches: Batches, ending: str) -> Batches:
     return pieces
 
 
-def _kind(type_: Any) -> Kind:  # noqa: ANN401 - a type of PyArrow
+def _kind(type_: Any) -> Kind:
     types = import_module("pyarrow.types")
     if types.is_list(type_) or types.is_large_list(type_) or types.is_fixed_size_list(type_):
         return "list" if _kind(type_.value_type) in {"float", "integer"} else "other"
@@ -158,7 +158,7 @@ def _kind(type_: Any) -> Kind:  # noqa: ANN401 - a type of PyArrow
     return "integer" if types.is_integer(type_) or types.is_boolean(type_) else "other"
 
 
-def _column(column: Any, first: int, name: str) -> NDArray[Any]:  # noqa: ANN401 - PyArrow's
+def _column(column: Any, first: int, name: str) -> NDArray[Any]:
     if column.null_count:
         row = first + column.is_null().index(True).as_py()
         raise ValueError(
@@ -168,7 +168,7 @@ def _column(column: Any, first: int, name: str) -> NDArray[Any]:  # noqa: ANN401
     return array
 
 
-def _lists(column: Any, entries: int, first: int, name: str) -> NDArray[Any]:  # noqa: ANN401
+def _lists(column: Any, entries: int, first: int, name: str) -> NDArray[Any]:
     lengths = column.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
     if (lengths != entries).any():
         at = int(np.argmax(lengths != entries))

@@ -85,7 +85,7 @@ def write(path: Path, rows: Rows) -> None:
                     file.write(f"{{{', '.join(pairs)}}}\n")
 
 
-def load(text: str) -> Any:  # noqa: ANN401 - whatever is in the file
+def load(text: str) -> Any:
     """Return what a JSON text says, with a tuple of pairs for an object.
 
     Several values one after another, as jq prints them, are a list.
@@ -193,14 +193,14 @@ def _split(data: bytes, line: int) -> list[tuple[int, bytes]]:
     ]
 
 
-def _value_of(line: bytes, number: int) -> Any:  # noqa: ANN401 - whatever is on the line
+def _value_of(line: bytes, number: int) -> Any:
     try:
         return load(line.decode())
     except json.JSONDecodeError as error:
         raise ValueError(f"not JSON: line {number}: {error.msg}") from error
 
 
-def _of_value(data: Any) -> Array | Archive | Table:  # noqa: ANN401 - JSON
+def _of_value(data: Any) -> Array | Archive | Table:
     if isinstance(data, tuple) and data:
         return _of_object(data)
     if not isinstance(data, list) and data != ():
@@ -280,7 +280,7 @@ def _of_records(records: list[tuple[str, Any]]) -> Table:
     return held_table(names, columns)
 
 
-def _of_split(names: Any, rows: Any) -> Table:  # noqa: ANN401 - JSON
+def _of_split(names: Any, rows: Any) -> Table:
     names = [str(name) for name in names]
     if any(not isinstance(row, list) or len(row) != len(names) for row in rows) or not rows:
         raise ValueError(f"data must have rows of {len(names)} cells, one for each of columns")
@@ -346,7 +346,7 @@ def _is_number(value: object) -> bool:
     return value in NOT_FINITE or (isinstance(value, (int, float)) and not isinstance(value, bool))
 
 
-def _number(value: Any, name: str) -> float:  # noqa: ANN401 - JSON
+def _number(value: Any, name: str) -> float:
     if _is_number(value):
         with suppress(OverflowError):
             return float(value)

@@ -434,7 +434,7 @@ def _index(token: Token, logprob: float | None, tokens: list[Token], logprobs: l
     return next(close, -1)
 
 
-def _token(record: Any, errors: list[str]) -> Token | None:  # noqa: ANN401 - whatever there is
+def _token(record: Any, errors: list[str]) -> Token | None:
     """Return the token that an object names."""
     if not isinstance(record, dict):
         errors.append(f"a token must be an object, got {_short(record)}")
@@ -461,7 +461,7 @@ def _bytes(data: object) -> bytes | None:
         return None
 
 
-def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:  # noqa: ANN401 - likewise
+def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
     for key in keys:
         value = record.get(key)
         if value is not None:
@@ -475,7 +475,7 @@ def _number(number: object) -> int | None:
     return number if type(number) is int and 0 <= number < 10**DIGITS else None
 
 
-def _logprob(record: Any, errors: list[str]) -> float | None:  # noqa: ANN401 - what _token took
+def _logprob(record: Any, errors: list[str]) -> float | None:
     """Return the log-probability of a token: NaN if it is none, None if there is none.
 
     Null stands for -inf, for which JSON has no word.

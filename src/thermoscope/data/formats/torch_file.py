@@ -46,7 +46,7 @@ def open_torch(path: Path) -> Array | Archive:
     )
 
 
-def _array(torch: Any, tensor: Any) -> Array:  # noqa: ANN401 - PyTorch's
+def _array(torch: Any, tensor: Any) -> Array:
     plain = tensor.detach()
     if plain.is_sparse or plain.dtype.is_complex or plain.is_quantized:
         return Array(tuple(plain.shape), str(plain.dtype), lambda *_: iter(()))

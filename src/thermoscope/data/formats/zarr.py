@@ -30,7 +30,7 @@ def open_zarr(path: Path) -> Array | Archive:
         return _array(node)
 
 
-def _array(array: Any) -> Array:  # noqa: ANN401 - an array of Zarr
+def _array(array: Any) -> Array:
     shape = tuple(map(int, array.shape))
     step = int(array.chunks[0]) if shape else 1
     if shape and (min(shape) < 0 or min(array.chunks) < 1):
@@ -65,7 +65,7 @@ def create(
     chunks: tuple[int, ...],
     dtype: np.dtype[Any],
     labels: Sequence[str] | None,
-) -> Any:  # noqa: ANN401 - an array of Zarr
+) -> Any:
     """Return a new store, whose labels are an attribute."""
     attributes = {} if labels is None else {"labels": list(labels)}
     return optional("zarr", "dask", ".zarr stores").create_array(
