@@ -1,19 +1,25 @@
-"""What `write_rows` wrote, `open_logits` reads back: any labels and values, in every format."""
+"""What is written is read back, and the same content means the same in every format."""
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from thermoscope.data.reading import open_logits
+from thermoscope.data.errors import FileError
+from thermoscope.data.reading import open_logits, parse_logits
 from thermoscope.data.writing import ENDINGS, write_rows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 HARD = (
@@ -64,7 +70,75 @@ def test_what_is_written_is_read_back(
     write_rows(path, [array[:2], array[2:]], shape=array.shape, dtype=array.dtype, labels=labels)
     read = open_logits(path)
     assert read.shape == array.shape
-    np.testing.assert_array_equal(read.values.astype(array.dtype), array)
+    np.testing.assert_array_equal(np.asarray(read, array.dtype), array)
     wanted = None if labels is None or ending == ".npy" else tuple(labels)
     assert read.labels == wanted
     assert not any("targets" in note or "no logits" in note for note in read.notes)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_lone_surrogate_is_refused_by_every_format(tmp_path: Path, ending: str) -> None:
+    with pytest.raises(ValueError, match=r"labels must be text without .* got 'a\\udce9'"):
+        write_rows(
+            tmp_path / f"x{ending}", [NUMBERS], shape=(6, 2), dtype=float, labels=["a\udce9", "b"]
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
+def table() -> pd.DataFrame:
+    """Return three classes, a column of texts and one of targets, under an index of pandas."""
+    draw = np.random.default_rng(0)
+    frame = pd.DataFrame(draw.normal(size=(7, 3)).round(3), columns=["cat", "dog", "eel"])
+    frame["text"] = ["a", "b, c", 'say "d"', "e\nf", "g;h", "i", "j"]
+    frame["label"] = [0, 2, 1, 1, 0, 2, 2]
+    return frame[["label", "cat", "dog", "text", "eel"]]
+
+
+def of_lines(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_json(path, orient="records", lines=True)
+
+
+SAVED: dict[str, Callable[[pd.DataFrame, Path], None]] = {
+    "index.csv": lambda frame, path: frame.to_csv(path),
+    "plain.csv": lambda frame, path: frame.to_csv(path, index=False),
+    "quoted.csv": lambda frame, path: frame.to_csv(path, index=False, quoting=csv.QUOTE_ALL),
+    "excel.csv": lambda frame, path: frame.to_csv(path, sep=";", decimal=","),
+    "x.tsv": lambda frame, path: frame.to_csv(path, sep="\t"),
+    "x.txt": lambda frame, path: frame.to_csv(path, sep="\t"),
+    "index.parquet": lambda frame, path: frame[frame["label"] >= 0].to_parquet(path, index=True),
+    "x.feather": lambda frame, path: frame.to_feather(path),
+    "x.arrow": lambda frame, path: frame.to_feather(path),
+    "records.json": lambda frame, path: frame.to_json(path, orient="records"),
+    "split.json": lambda frame, path: frame.to_json(path, orient="split"),
+    "x.jsonl": of_lines,
+    "x.ndjson": of_lines,
+}
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_the_same_table_means_the_same_in_every_format(tmp_path: Path, name: str) -> None:
+    frame = table()
+    SAVED[name](frame, tmp_path / name)
+    classes = frame[["cat", "dog", "eel"]].to_numpy()
+    found = [open_logits(tmp_path / name, target_column="label")]
+    if (tmp_path / name).suffix not in {".parquet", ".feather", ".arrow"}:
+        data = (tmp_path / name).read_bytes()
+        found.append(parse_logits(data, target_column="label"))
+    for each in found:
+        np.testing.assert_array_equal(each, classes)
+        assert each.labels == ("cat", "dog", "eel")
+        assert each.targets is not None
+        assert each.targets.tolist() == frame["label"].tolist()
+        assert "column 'label' holds the targets" in each.notes
+        assert "no logits: 'text'" in each.notes
+    with pytest.raises(FileError, match="'label'"):
+        open_logits(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", SAVED)
+def test_a_cell_without_a_number_is_an_error_in_every_format(tmp_path: Path, name: str) -> None:
+    frame = table().drop(columns=["text"])
+    frame.loc[3, "dog"] = np.nan
+    SAVED[name](frame, tmp_path / name)
+    with pytest.raises(FileError, match="'dog'"):
+        list(open_logits(tmp_path / name, target_column="label").blocks())

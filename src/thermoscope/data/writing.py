@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from thermoscope.arguments import writable
 from thermoscope.data.atomic import replacing
 from thermoscope.data.errors import FileError, optional
 from thermoscope.data.formats import (
@@ -102,8 +103,7 @@ def write_rows(
     ['"cat","dog"', '0.5,0.5', '0.5,0.5', '0.5,0.5', '0.5,0.5']
     """
     check_ending(path, "rows")
-    if labels is not None and len(labels) != shape[1]:
-        raise ValueError(f"labels must be {shape[1]}, one for each entry, got {len(labels)}")
+    _check_labels(labels, shape[1])
     names = None if labels is None else tuple(labels)
     kind = np.dtype(dtype)
     rows = Rows(_checked(batches, shape, kind), shape, kind, names)
@@ -157,8 +157,7 @@ def write_dask(
     """
     if _ending(path) != ".zarr":
         raise FileError(f"{path}: the rows of a Dask array must go to a .zarr store")
-    if labels is not None and len(labels) != rows.shape[1]:
-        raise ValueError(f"labels must be {rows.shape[1]}, one for each entry, got {len(labels)}")
+    _check_labels(labels, rows.shape[1])
     with replacing(path) as temporary:
         store = _Store(
             temporary, zarr.create(temporary, rows.shape, rows.chunksize, rows.dtype, labels)
@@ -207,6 +206,17 @@ class _Store(NamedTuple):
 
 def _writing(dask_worker: Any) -> bool:
     return any("store-map" in str(task.key) for task in dask_worker.state.executing)
+
+
+def _check_labels(labels: Sequence[str] | None, count: int) -> None:
+    """Raise an error if there is not a label for each entry, or one that no file can hold."""
+    if labels is None:
+        return
+    if len(labels) != count:
+        raise ValueError(f"labels must be {count}, one for each entry, got {len(labels)}")
+    for label in labels:
+        if not label.isascii() and label != writable(label):
+            raise ValueError(f"labels must be text without lone surrogates, got {label!r}")
 
 
 def check_ending(path: str | os.PathLike[str], what: str) -> None:

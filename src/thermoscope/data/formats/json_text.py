@@ -52,7 +52,7 @@ def may_be_json(text: Text) -> bool:
     """Whether a text without a telling name begins as JSON or a stream of it does."""
     with text.open() as file:
         head = file.read(HEAD).removeprefix(codecs.BOM_UTF8).lstrip()
-    return head.startswith((b"[", b"{", b'"', *(field.encode() for field in EVENTS)))
+    return head.startswith((b"[", b"{", *(field.encode() for field in EVENTS)))
 
 
 def open_text(text: Text) -> Array | Archive | Table | Responses:
