@@ -35,7 +35,7 @@ def circles(graph: Graph) -> list[list[str]]:
 
 
 def python_imports(package: Path) -> Graph:
-    """Return what each module imports, also within functions, but not for type checks alone."""
+    """Return what each module imports, also within functions and for type checks alone."""
     paths = {
         ".".join(path.relative_to(package.parent).with_suffix("").parts): path
         for path in package.rglob("*.py")
@@ -43,8 +43,6 @@ def python_imports(package: Path) -> Graph:
     modules = {name.removesuffix(".__init__"): path for name, path in paths.items()}
 
     def imports(node: ast.AST) -> set[str]:
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            return {name for child in node.orelse for name in imports(child)}
         names = set[str]()
         if isinstance(node, ast.Import):
             names = {alias.name for alias in node.names}
@@ -99,9 +97,7 @@ def test_no_file_of_the_front_end_imports_itself() -> None:
          [["p.a", "p.b", "p.c"]]),
         ({"a": "from p import x", "__init__": "from p.a import x"}, [["p", "p.a"]]),
         ({"a": "import p.a"}, [["p.a"]]),
-        ({"a": "if TYPE_CHECKING:\n    import p.b", "b": "import p.a"}, []),
-        ({"a": "if TYPE_CHECKING:\n    pass\nelse:\n    import p.b", "b": "import p.a"},
-         [["p.a", "p.b"]]),
+        ({"a": "if TYPE_CHECKING:\n    import p.b", "b": "import p.a"}, [["p.a", "p.b"]]),
         ({"a": "import p.b\nimport p.c", "b": "import p.c", "c": "import os"}, []),
     ],
 )  # fmt: skip

@@ -30,12 +30,14 @@ __all__ = [
     "Archive",
     "Array",
     "Kind",
+    "Rows",
     "Table",
     "Text",
     "held",
     "held_table",
     "labels_of",
     "rebatched",
+    "unreadable",
 ]
 
 BYTES_PER_LOGIT: Final = 4 * 8
@@ -182,6 +184,20 @@ class Table(NamedTuple):
         return found if self.kinds[at] == "list" else found[:, 0]
 
 
+class Rows(NamedTuple):
+    """Rows for a format to write, and the labels of their entries."""
+
+    batches: Iterator[NDArray[Any]]
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    labels: tuple[str, ...] | None
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What a format with metadata stores beside the numbers."""
+        return {} if self.labels is None else {"labels": json.dumps(self.labels)}
+
+
 def rebatched(pieces: Iterable[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:
     """Cut and join arrays so that each has `size` rows, but for the last."""
     waiting: list[NDArray[Any]] = []
@@ -207,6 +223,11 @@ def held(array: NDArray[Any], labels: Sequence[str] | None = None) -> Array:
         yield array.reshape(-1, entries)[start:stop]
 
     return Array(array.shape, array.dtype, read, None if labels is None else tuple(labels))
+
+
+def unreadable(shape: Sequence[int], kind: str) -> Array:
+    """Return an array of a kind that holds no real numbers: it has a shape, and nothing to read."""
+    return Array(tuple(shape), kind, lambda *_: iter(()))
 
 
 def held_table(

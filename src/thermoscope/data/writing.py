@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import suppress
 from functools import partial
 from importlib import import_module
@@ -14,6 +13,7 @@ import numpy as np
 
 from thermoscope.arguments import writable
 from thermoscope.data.atomic import replacing
+from thermoscope.data.content import Rows
 from thermoscope.data.errors import FileError, optional
 from thermoscope.data.formats import (
     arrow,
@@ -34,21 +34,7 @@ if TYPE_CHECKING:
 
     from thermoscope.passes import Progress
 
-__all__ = ["ENDINGS", "Rows", "check_ending", "write_dask", "write_rows"]
-
-
-class Rows(NamedTuple):
-    """What a format writes."""
-
-    batches: Iterator[NDArray[Any]]
-    shape: tuple[int, int]
-    dtype: np.dtype[Any]
-    labels: tuple[str, ...] | None
-
-    @property
-    def metadata(self) -> dict[str, str]:
-        """What a format with metadata stores beside the numbers."""
-        return {} if self.labels is None else {"labels": json.dumps(self.labels)}
+__all__ = ["ENDINGS", "check_ending", "write_dask", "write_rows"]
 
 
 def write_rows(

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.content import Kind
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Kind, Rows
 
     # (start, stop, size, names of columns) -> (number of the first row, record batch), in order, of
     # which the first may begin before `start` and the last end after `stop`.

@@ -33,8 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.content import Kind, Text
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Kind, Rows, Text
 
 __all__ = ["open_text", "shortest", "write"]
 

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.content import Kind, Text
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Kind, Rows, Text
 
 __all__ = ["kind", "load", "may_be_json", "open_text", "write"]
 

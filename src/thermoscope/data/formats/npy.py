@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Rows
+
 
 __all__ = ["open_npy", "stored", "write"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from thermoscope.data.content import Archive, Array, held
+from thermoscope.data.content import Archive, Array, held, unreadable
 from thermoscope.data.errors import check_memory, whole
 from thermoscope.data.formats.npy import stored
 
@@ -46,7 +46,7 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Arra
         shape, by_columns, dtype = read_header(file)
         header = file.tell()
     if dtype.hasobject:
-        return Array(shape, "pickled Python objects, which are never loaded", lambda *_: iter(()))
+        return unreadable(shape, "pickled Python objects, which are never loaded")
     needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
     if header + needed != info.file_size:
         raise ValueError("a member that is not as long as its header says")

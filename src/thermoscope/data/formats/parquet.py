@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from thermoscope.data.content import Table
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Rows, Table
 
 __all__ = ["open_parquet", "write"]
 

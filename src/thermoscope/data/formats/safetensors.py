@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from thermoscope.data.content import Archive, Array, labels_of
+from thermoscope.data.content import Archive, Array, labels_of, unreadable
 from thermoscope.data.errors import whole
 from thermoscope.data.formats.npy import stored
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Rows
+
 
 __all__ = ["open_safetensors", "write"]
 
@@ -56,7 +57,7 @@ def _tensor(path: Path, entry: dict[str, Any], labels: object, start: int, end: 
     if min(shape, default=0) < 0 or not 0 <= first <= last <= end - start:
         raise ValueError("a tensor that is not in the file")
     if name not in TYPES:
-        return Array(shape, name, lambda *_: iter(()))
+        return unreadable(shape, name)
     dtype = np.dtype(TYPES[name])
     if last - first != math.prod(shape) * dtype.itemsize:
         raise ValueError("a tensor that is not as long as its shape says")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from thermoscope.data.content import Archive, Array, held
+from thermoscope.data.content import Archive, Array, held, unreadable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,5 +49,5 @@ def open_torch(path: Path) -> Array | Archive:
 def _array(torch: Any, tensor: Any) -> Array:
     plain = tensor.detach()
     if plain.is_sparse or plain.dtype.is_complex or plain.is_quantized:
-        return Array(tuple(plain.shape), str(plain.dtype), lambda *_: iter(()))
+        return unreadable(plain.shape, str(plain.dtype))
     return held((plain.float() if plain.dtype == torch.bfloat16 else plain).numpy())

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from thermoscope.data.writing import Rows
+    from thermoscope.data.content import Rows
+
 
 __all__ = ["create", "open_zarr", "write"]
 
