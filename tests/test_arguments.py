@@ -290,6 +290,13 @@ def test_other_subclasses_of_arrays_are_plain(tmp_path: Any) -> None:
         (lambda: ts.random_logits(2, rng="a"), "rng", None),
         (lambda: ts.Explorer(LOGITS, temperature=-1), "temperature", None),
         (lambda: ts.plot(LOGITS, labels="abc"), "labels", None),
+        (lambda: ts.fit_temperature([[0.0, 1.0], [-INF, 1.0]], [0, 0]), "targets", 1),
+        (lambda: ts.fit_temperature([[1.0, 2.0]], [0], sample_weight=[0.0]), "sample_weight", None),
+        (lambda: ts.fit_temperature([[1.0, 2.0]], [-100]), "targets", None),
+        (lambda: ts.fit_temperature([([[1.0, 2.0]], [0]), ([[1.0]], [0])]), "logits", 1),
+        (lambda: ts.reliability([[1.0, 2.0]], [0], strategy="x"), "strategy", None),
+        (lambda: list(ts.Dataset.of([[1.0, 2.0]]).blocks(size=0)), "size", None),
+        (lambda: list(ts.Dataset.of([[1.0, 2.0]]).blocks(1, 0)), "start", None),
     ],
 )
 def test_an_error_has_the_argument_and_the_row(

@@ -1060,7 +1060,7 @@ Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
             ([(Z, [0, 1]), ([[1.0]], [0])],),
             {},
             ValueError,
-            "many classes as the first, 3, got 1",
+            "must have 3 classes in all batches, as in the first, got 1",
         ),
         (([(Z, [0, 1]), (Z, [0, 5])],), {}, ValueError, "got 5 in row 3"),
         (([],), {}, ValueError, "logits must have a row, got none"),
@@ -1095,8 +1095,8 @@ def test_errors_name_the_argument_and_the_row(
 @pytest.mark.parametrize(
     ("logits", "targets", "words"),
     [
-        ([[0.0, 1.0], [-INF, 1.0]], [0, 0], "a class whose logit is -inf, got one in row 1"),
-        ([[0.0, 1.0], [-INF, 1.0]], [[1, 0], [0.1, 0.9]], "got one in row 1"),
+        ([[0.0, 1.0], [-INF, 1.0]], [0, 0], "classes with a logit above -inf, got -inf in row 1"),
+        ([[0.0, 1.0], [-INF, 1.0]], [[1, 0], [0.1, 0.9]], "got -inf in row 1"),
         ([[1.0, 1.0], [2.0, 2.0]], [0, 1], "logits must have a row whose entries differ, got none"),
         ([[1.0, -INF]], [0], "logits must have a row whose entries differ, got none"),
     ],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from thermoscope.calibration.sums import bins_of, totals
+from thermoscope.calibration.sums import Z95, bins_of, totals
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["cell_sums", "intervals", "redrawn_gaps", "resampled", "wilson"]
 
-# 95 % of a normal distribution lie within so many standard deviations of its mean.
-Z95: Final = 1.959963984540054
-# So many numbers of the bootstrap are drawn at a time.
+# Numbers that are drawn at a time.
 DRAWS: Final = 1 << 18
 # Each of 2 ** 16 equal chances as a number of Poisson's distribution of mean 1.
 POISSON: Final = np.searchsorted(

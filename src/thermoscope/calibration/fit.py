@@ -12,8 +12,8 @@ from typing import Any, Final, Literal, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import ArgumentError
-from thermoscope.calibration.sums import moments
+from thermoscope.arguments import ArgumentError, refuse_rows
+from thermoscope.calibration.sums import Z95, moments
 from thermoscope.passes import Block, Part, Passes, Progress, passes
 
 Array = NDArray[np.float64]
@@ -24,10 +24,8 @@ __all__ = ["TemperatureFit", "fit", "fit_temperature"]
 TOLERANCE: Final = 1e-7
 # An interval that is wider than exp(+-20) times T says nothing: it is (0, inf).
 LARGEST_LOG: Final = 20.0
-# After so many steps of Newton's method to one side, go faster.
+# Steps of Newton's method to one side, after which they grow.
 CREEPING: Final = 20
-# 95 % of a normal distribution lie within so many standard deviations of its mean.
-Z95: Final = 1.959963984540054
 
 
 @dataclass(frozen=True, eq=False)
@@ -287,13 +285,15 @@ def _fit_sums(
     block: Block, *, temperatures: tuple[float, ...], unit: float
 ) -> tuple[NDArray[np.float64]]:
     """Return a row of `_Slopes` for each temperature; at T = inf those by 1 / T, in `unit`."""
-    nowhere = block.at_targets(block.logits) == -np.inf
-    if nowhere.any():
-        raise ArgumentError(
-            "targets",
-            "must not be a class whose logit is -inf, got one in row "
-            f"{block.numbers[np.argmax(nowhere)]}: its NLL is infinite at every temperature",
-        )
+    at_target = block.at_targets(block.logits)
+    refuse_rows(
+        "targets",
+        "must be classes with a logit above -inf",
+        at_target,
+        at_target == -np.inf,
+        block.numbers,
+        remedy=": its NLL is infinite at every temperature",
+    )
     below = block.half_below()
     table = np.empty((len(temperatures), len(_Slopes._fields)))
     weights = block.weights

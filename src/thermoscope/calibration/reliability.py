@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import generator, one_temperature, whole
+from thermoscope.arguments import ArgumentError, generator, one_temperature, whole
 from thermoscope.calibration import bootstrap as resampling
 from thermoscope.calibration.sums import (
     bins_of,
@@ -276,7 +276,7 @@ class Judge:
         rng: int | np.random.Generator | None,
     ) -> None:
         if strategy not in {"width", "mass"}:
-            raise ValueError(f"strategy must be 'width' or 'mass', got {strategy!r}")
+            raise ArgumentError("strategy", f"must be 'width' or 'mass', got {strategy!r}")
         self.width = np.linspace(0, 1, whole("bins", bins) + 1)
         self.mass = strategy == "mass"
         self.draws = 0 if bootstrap is None else whole("bootstrap", bootstrap)

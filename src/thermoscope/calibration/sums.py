@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 __all__ = [
+    "Z95",
     "bins_of",
     "confidence_and_nll",
     "errors",
@@ -25,6 +26,8 @@ __all__ = [
     "totals",
 ]
 
+# The 97.5 % quantile of the standard normal distribution: the half width of a 95 % interval.
+Z95: Final = 1.959963984540054
 # Between this and its inverse, no square of what counts at a temperature overflows.
 ORDINARY: Final = 2.0**-400
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoscope.arguments import ArgumentError, whole
 from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
 from thermoscope.data.errors import check_memory, naming, optional
 from thermoscope.data.formats.responses import Token
@@ -16,7 +17,7 @@ from thermoscope.data.formats.responses import Token
 __all__ = ["Dataset"]
 
 BLOCK: Final = 1 << 25
-"""So many bytes of rows make a block, and no fewer than one row."""
+"""Bytes of rows in a block, which has at least one row."""
 
 
 class Dataset:
@@ -128,7 +129,7 @@ class Dataset:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: FBT001
         if copy is False:
-            raise ValueError("copy must not be False: the rows of a data set are read")
+            raise ArgumentError("copy", "must not be False: the rows of a data set are read")
         check_memory(self.rows * self.entries * self.dtype.itemsize)
         return np.concatenate(list(self.blocks())).reshape(self.shape).astype(dtype or self.dtype)
 
@@ -152,7 +153,9 @@ class Dataset:
                [ 0., -1.]])
         """
         if self.entries > 1 and len(self.shape) > 1:
-            raise ValueError(f"binary logits must be (N,) or (N, 1), got shape {self.shape}")
+            raise ArgumentError(
+                "logits", f"must be (N,) or (N, 1) to be binary, got shape {self.shape}"
+            )
         downwards = self.values.reshape(-1, 1)
         return Dataset(
             held(np.concatenate([np.zeros_like(downwards), downwards], axis=1)),
@@ -250,11 +253,12 @@ class Dataset:
         """
         stop = self.rows if stop is None else stop
         if not 0 <= start <= stop <= self.rows:
-            raise ValueError(f"start and stop must be 0 to {self.rows}, got {start} and {stop}")
+            raise ArgumentError(
+                "start", f"and stop must be 0 to {self.rows}, got {start} and {stop}"
+            )
         if size is None:
             size = max(BLOCK // (self.entries * self.dtype.itemsize), 1)
-        if size < 1:
-            raise ValueError(f"size must be >= 1, got {size}")
+        size = whole("size", size)
         with naming(self.path):
             yield from rebatched(self._pieces(start, stop, size), size)
 
@@ -289,15 +293,14 @@ class Dataset:
 
             most = parse_bytes(config.get("array.chunk-size")) // (entries * self.dtype.itemsize)
             size = max(most // self._array.step, 1) * self._array.step
-        if size < 1:
-            raise ValueError(f"size must be >= 1, got {size}")
-        whole, rest = divmod(count, size)
+        size = whole("size", size)
+        full, rest = divmod(count, size)
         # A graph by blocks: Dask makes one task of it and of what is done with the chunk.
         starts = array.from_array(np.arange(0, count, size), chunks=1)
         return starts.map_blocks(
             self._chunk,
             size,
-            chunks=((size,) * whole + ((rest,) if rest else ()), (entries,)),
+            chunks=((size,) * full + ((rest,) if rest else ()), (entries,)),
             new_axis=1,
             dtype=self.dtype,
             meta=np.empty((0, 0), self.dtype),

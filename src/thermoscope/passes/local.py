@@ -84,15 +84,18 @@ class LocalRows:
         for rows in self._parts():
             first = first or rows
             if rows.classes != first.classes:
-                raise ValueError(
-                    "the logits of all batches must have as many classes as the first, "
-                    f"{first.classes}, got {rows.classes} from row {rows.start} on"
+                raise ArgumentError(
+                    "logits",
+                    f"must have {first.classes} classes in all batches, as in the first, "
+                    f"got {rows.classes} from row {rows.start} on",
+                    rows.start,
                 )
             if (rows.targets is None) != (first.targets is None):
                 raise ArgumentError(
                     "targets",
                     "must be in all batches or in none, got a batch of the other kind "
                     f"from row {rows.start} on",
+                    rows.start,
                 )
             for piece in rows.pieces():
                 yield rows, piece

@@ -132,9 +132,9 @@ class Passes:
                 "are, give their logarithm: np.log(p)"
             )
         if not self.counts.rows:
-            raise ValueError(self._why_none(part))
-        # Small weights are enlarged but in the beginning: one part of the rows may have less than
-        # another, and what is summed over parts has one unit.
+            raise self._no_rows(part)
+        # Small weights are enlarged only before the first sum: parts of the rows may differ in
+        # weight, and sums over parts have one unit.
         small = self.counts.weight < LEAST_WEIGHT and not self._settled
         if small or self.counts.weight > MOST_WEIGHT:
             return self._rescaled(work, part)
@@ -144,9 +144,10 @@ class Passes:
     def check_weight(self) -> None:
         """Raise an error if the weights of the last pass count as nothing beside earlier ones."""
         if not self.counts.weight > 0:
-            raise ValueError(
-                "sample_weight must not differ between the parts of the rows by a factor of more "
-                "than 1e300: one part counts as nothing beside another"
+            raise ArgumentError(
+                "sample_weight",
+                "must not differ between the parts of the rows by a factor of more than 1e300: one "
+                "part counts as nothing beside another",
             )
 
     def unscaled(self, values: Any) -> Any:
@@ -167,18 +168,24 @@ class Passes:
         self.weight_exponent -= 600 if overflowed else math.frexp(self.counts.weight)[1]
         return self.run(work, part)
 
-    def _why_none(self, part: Part | None) -> str:
+    def _no_rows(self, part: Part | None) -> ArgumentError:
+        """Return the error that says why no row counts."""
         total = self._source.total
         if not total:
-            return "logits must have a row, got none: an iterator that was used before is empty"
+            return ArgumentError(
+                "logits", "must have a row, got none: an iterator that was used before is empty"
+            )
         if self.counts.ignored:
-            return (
-                f"targets must have a class for some row, got {self._selection.ignore_index} "
-                f"(ignore_index: no target) for all {self.counts.ignored:,.0f}"
+            return ArgumentError(
+                "targets",
+                f"must have a class for some row, got {self._selection.ignore_index} "
+                f"(ignore_index: no target) for all {self.counts.ignored:,.0f}",
             )
         if part is not None:
-            return f"logits must have rows in each part, got none in one of them, of {total:,}"
-        return "sample_weight must be > 0 for some row, got zero for all"
+            return ArgumentError(
+                "logits", f"must have rows in each part, got none in one of them, of {total:,}"
+            )
+        return ArgumentError("sample_weight", "must be > 0 for some row, got zero for all")
 
     def _tell(self, done: int) -> None:
         if self._progress is not None:
