@@ -949,7 +949,10 @@ BAD = [
         "fit empty.npy y.npy",
         "empty.npy: logits must have an entry above -inf in each row, ",
     ),
-    ("fit lacking.npy y.npy", "y.npy: targets must not be a class whose logit is -inf, got one in"),
+    (
+        "fit lacking.npy y.npy",
+        "y.npy: targets must be classes with a logit above -inf, got -inf in",
+    ),
     ("fit flat.npy y.npy", "flat.npy: logits must have a row whose entries differ, got none"),
     ("fit cut.npy y.npy", "cut.npy: not a whole .npy file: cut short or damaged"),
     ("fit cut.parquet y.npy", "cut.parquet: not a whole .parquet file: cut short or damaged"),
@@ -988,6 +991,26 @@ BAD = [
     ("softmax 1 2 --scheduler tcp://x:1", "--scheduler must come with a file, all of its rows, "),
     ("softmax z.npy -o out.npy --scheduler x", "out.npy: with --scheduler, probabilities must go"),
 ]
+
+
+@pytest.mark.parametrize("ending", [".csv", ".jsonl"])
+def test_the_words_of_a_target_column_may_be_the_labels_that_are_given(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], ending: str
+) -> None:
+    rows = [(2.0, 1.0, "dog"), (0.5, 3.0, "dog"), (0.2, 0.1, "cat"), (1.5, 1.0, "cat")]
+    texts = {
+        ".csv": "\n".join(["z0,z1,pet", *(f"{a},{b},{pet}" for a, b, pet in rows)]),
+        ".jsonl": "\n".join(json.dumps({"z0": a, "z1": b, "pet": pet}) for a, b, pet in rows),
+    }
+    path = tmp_path / f"pets{ending}"
+    path.write_text(texts[ending], encoding="utf-8")
+    (tmp_path / "names.txt").write_text("cat\ndog\n", encoding="utf-8")
+    names = ["--labels", str(tmp_path / "names.txt"), "--json"]
+    assert cli.main(["fit", str(path), "--target-column", "pet", *names]) == 0
+    fit = fit_temperature([row[:2] for row in rows], [1, 1, 0, 0])
+    assert json.loads(capfd.readouterr().out)["temperature"] == fit.temperature
+    assert cli.main(["fit", str(path), "--target-column", "pet"]) == 2
+    assert "row 0: a class must be one of the labels, got 'dog'" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("line", "words"), BAD, ids=[line for line, _ in BAD])

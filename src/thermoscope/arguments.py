@@ -304,7 +304,9 @@ def temperature_of_text(text: str) -> float:
     return one_temperature(number)
 
 
-def labels_of(value: Any, size: int | None = None) -> tuple[str, ...] | None:
+def labels_of(
+    value: Any, size: int | None = None, owner: str = "each logit"
+) -> tuple[str, ...] | None:
     """Return one string for each of `size` entries, or None for labels that are the index.
 
     Where `size` is None, any number of labels will do.
@@ -317,7 +319,7 @@ def labels_of(value: Any, size: int | None = None) -> tuple[str, ...] | None:
         )
     texts = tuple(map(writable, value))
     if size not in (None, len(texts)):
-        raise ArgumentError("labels", f"must be {size}, one for each logit, got {len(texts)}")
+        raise ArgumentError("labels", f"must be {size:,}, one for {owner}, got {len(texts):,}")
     return texts
 
 

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 import typer
 
-from thermoscope.arguments import NO_TARGET, ArgumentError, are_distributions, temperature_of_text
+from thermoscope.arguments import (
+    NO_TARGET,
+    ArgumentError,
+    are_distributions,
+    labels_of,
+    temperature_of_text,
+)
 from thermoscope.cli.cluster import cluster
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError, naming, optional
@@ -43,7 +49,7 @@ __all__ = [
 ]
 
 HEAD: Final = 1000
-"""So many rows are looked at before a long piece of work."""
+"""Rows that are checked for probabilities before a long piece of work."""
 
 
 class Reading(NamedTuple):
@@ -61,30 +67,38 @@ class Reading(NamedTuple):
         The target column is one of the file unless the targets are in another.
         """
         known: dict[str, Any] = {
+            "labels": None if self.labels is None else read_labels(self.labels),
             "columns": self.columns or None,
             "target_column": self.target_column if targets_inside else None,
             "probabilities": self.probabilities,
             "applied_temperature": self.applied_temperature,
         }
-        dataset = (
-            parse_logits(_standard_input(), **known)
-            if str(file) == "-"
-            else open_logits(file, **known)
-        )
+        with self._blamed():
+            dataset = (
+                parse_logits(_standard_input(), **known)
+                if str(file) == "-"
+                else open_logits(file, **known)
+            )
         tell(dataset.source, dataset.notes)
-        return self.labelled(dataset)
+        return dataset
 
     def labelled(self, dataset: Dataset) -> Dataset:
-        """Return a data set with the labels that were given, if any were."""
+        """Return a data set in memory with the labels of ``--labels``, if it was given."""
         if self.labels is not None:
-            names = read_labels(self.labels)
-            if len(names) != dataset.entries:
-                raise FileError(
-                    f"{self.labels}: labels must be {dataset.entries:,}, one for each logit of "
-                    f"{dataset.source}, got {len(names):,}"
-                )
-            dataset.labels = tuple(names)
+            with self._blamed():
+                owner = f"each logit of {dataset.source}"
+                dataset.labels = labels_of(read_labels(self.labels), dataset.entries, owner)
         return dataset
+
+    @contextmanager
+    def _blamed(self) -> Iterator[None]:
+        """Name the file of the labels in an error about them."""
+        try:
+            yield
+        except ArgumentError as error:
+            if error.argument != "labels" or self.labels is None:
+                raise
+            raise FileError(f"{self.labels}: {error}") from error
 
     def check_unused(self, row: int | None, what: str = "a file") -> None:
         """Raise an error for an option that says how a file is read, where there is none."""
@@ -262,8 +276,6 @@ def tell(source: str, notes: tuple[str, ...]) -> None:
 
 def parse_numbers(words: list[str]) -> Dataset:
     """Return the numbers that were typed as one row."""
-    from thermoscope.data.dataset import Dataset
-
     values = []
     for at, word in enumerate(" ".join(words).replace(",", " ").split()):
         try:

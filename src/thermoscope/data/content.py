@@ -35,8 +35,8 @@ __all__ = [
     "Text",
     "held",
     "held_table",
-    "labels_of",
     "rebatched",
+    "stored_labels",
     "unreadable",
 ]
 
@@ -258,7 +258,7 @@ def held_table(
     return Table(tuple(names), named, kinds, len(columns[0]), numbers, words, notes=notes)
 
 
-def labels_of(text: object, count: int) -> tuple[str, ...] | None:
+def stored_labels(text: object, count: int) -> tuple[str, ...] | None:
     """Return the labels that `write_rows` left in the metadata of a file, if they are such."""
     labels = text
     if isinstance(text, (str, bytes)):

@@ -10,10 +10,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from thermoscope.arguments import ArgumentError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FileError", "check_memory", "listed", "naming", "optional", "whole"]
+__all__ = ["FileError", "check_memory", "intact", "listed", "naming", "optional"]
 
 
 class FileError(OSError, ValueError):
@@ -29,7 +31,7 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
     """Raise what goes wrong with a file as one `FileError` that names it."""
     try:
         yield
-    except FileError:  # of another file, which it names
+    except (FileError, ArgumentError):  # of another file, or of the caller
         raise
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
@@ -47,7 +49,7 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
 
 
 @contextmanager
-def whole(ending: str) -> Iterator[None]:
+def intact(ending: str) -> Iterator[None]:
     """Raise any error of a format's library as one ValueError: the file is cut short or damaged."""
     try:
         yield

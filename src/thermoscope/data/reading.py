@@ -12,7 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.arguments import NO_TARGET, applied_temperature_of, are_distributions
+from thermoscope.arguments import (
+    NO_TARGET,
+    ArgumentError,
+    applied_temperature_of,
+    are_distributions,
+    labels_of,
+)
 from thermoscope.data.content import Archive, Array, Table, Text, held
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import naming
@@ -389,17 +395,16 @@ def _dataset(
     source = os.fsencode(Path(path).name).decode("utf-8", "replace")
     known: dict[str, Any] = {}
     if isinstance(content, Responses):
-        for name, value in (("columns", columns), ("target_column", target_column)):
+        given = {"columns": columns, "target_column": target_column, "labels": labels}
+        for name, value in given.items():
             if value is not None:
-                raise ValueError(f"{name} must be left out for a server's answer, got {value!r}")
+                problem = f"must be left out for a server's answer, got {value!r}"
+                raise ArgumentError(name, problem)
         found, known = _of_responses(content)
     else:
         found = logits_of(content, columns, target_column)
     array = found.logits
-    if labels is not None and len(labels) != array.shape[-1]:
-        raise ValueError(
-            f"labels must be {array.shape[-1]:,}, one for each entry, got {len(labels):,}"
-        )
+    labels = labels_of(labels, array.shape[-1], f"each logit of {source}")
     names = array.labels if labels is None else labels
     targets = None
     if found.targets is not None:

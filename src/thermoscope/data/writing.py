@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from thermoscope.arguments import writable
+from thermoscope.arguments import ArgumentError, writable
 from thermoscope.data.atomic import replacing
 from thermoscope.data.content import Rows
 from thermoscope.data.errors import FileError, optional
@@ -199,10 +199,10 @@ def _check_labels(labels: Sequence[str] | None, count: int) -> None:
     if labels is None:
         return
     if len(labels) != count:
-        raise ValueError(f"labels must be {count}, one for each entry, got {len(labels)}")
+        raise ArgumentError("labels", f"must be {count}, one for each entry, got {len(labels)}")
     for label in labels:
         if not label.isascii() and label != writable(label):
-            raise ValueError(f"labels must be text without lone surrogates, got {label!r}")
+            raise ArgumentError("labels", f"must be text without lone surrogates, got {label!r}")
 
 
 def check_ending(path: str | os.PathLike[str], what: str) -> None:
@@ -222,11 +222,11 @@ def _checked(
     count = 0
     for batch in batches:
         if batch.ndim != 2 or batch.shape[1] != shape[1]:
-            raise ValueError(f"batches must have {shape[1]} entries, got shape {batch.shape}")
+            raise ArgumentError("batches", f"must have {shape[1]} entries, got shape {batch.shape}")
         count += len(batch)
         yield np.ascontiguousarray(batch, dtype)
     if count != shape[0]:
-        raise ValueError(f"batches must have {shape[0]} rows in all, got {count}")
+        raise ArgumentError("batches", f"must have {shape[0]} rows in all, got {count}")
 
 
 _WRITERS: Final[dict[str, Callable[[Path, Rows], None]]] = {

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
-from thermoscope.data.content import Table, labels_of
-from thermoscope.data.errors import optional, whole
+from thermoscope.data.content import Table, stored_labels
+from thermoscope.data.errors import intact, optional
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ def open_arrow(path: Path) -> Table:
         is_file = file.read(6) == b"ARROW1"
     opened = ipc.open_file if is_file else ipc.open_stream
 
-    with whole(ending), arrow.memory_map(os.fspath(path)) as source:
+    with intact(ending), arrow.memory_map(os.fspath(path)) as source:
         # Mapped, an uncompressed batch costs no memory until its numbers are looked at.
         reader = opened(source)
         schema = reader.schema
@@ -104,7 +104,7 @@ def table_of(schema: Any, rows: int, batches: Batches, ending: str) -> Table:
         return [str(word) for _, batch in found for word in batch.column(0).to_pylist()]
 
     labels = metadata.get(b"labels")
-    own = labels_of(labels, len(names)) or _list_labels(labels)
+    own = stored_labels(labels, len(names)) or _list_labels(labels)
     index = tuple(at for at, name in enumerate(names) if _is_index(name, at, metadata))
     return Table(tuple(names), True, tuple(kinds), rows, numbers, words, index, own)  # noqa: FBT003
 
@@ -112,7 +112,7 @@ def table_of(schema: Any, rows: int, batches: Batches, ending: str) -> Table:
 def _list_labels(text: object) -> tuple[str, ...] | None:
     with suppress(TypeError, ValueError):
         found = json.loads(text)  # type: ignore[arg-type]
-        return labels_of(found, len(found))
+        return stored_labels(found, len(found))
     return None
 
 
@@ -133,7 +133,7 @@ def _guarded(batches: Batches, ending: str) -> Batches:
     def pieces(start: int, stop: int, size: int, names: list[str]) -> Iterator[tuple[int, Any]]:
         found = batches(start, stop, size, names)
         while start < stop:
-            with whole(ending):
+            with intact(ending):
                 first, batch = next(found)
             skipped = max(start - first, 0)
             if skipped < batch.num_rows:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from thermoscope.data.content import Archive, Array, held, unreadable
-from thermoscope.data.errors import check_memory, whole
+from thermoscope.data.errors import check_memory, intact
 from thermoscope.data.formats.npy import stored
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PIECE: Final = 1 << 20
 
 def open_npz(path: Path) -> Archive:
     """Return the arrays of a .npz file, of which only headers were read."""
-    with whole(".npz"), zipfile.ZipFile(path) as archive:
+    with intact(".npz"), zipfile.ZipFile(path) as archive:
         return Archive(
             {
                 info.filename.removesuffix(".npy"): _member(path, archive, info)
@@ -56,10 +56,10 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Arra
         """Return the array after a pass over its bytes, at whose end zipfile compares the CRC."""
         if info.compress_type != zipfile.ZIP_STORED:
             check_memory(info.file_size)
-            with whole(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
+            with intact(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
                 array = np.lib.format.read_array(file, allow_pickle=False)
             return held(array)
-        with whole(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
+        with intact(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
             while file.read(PIECE):
                 pass
         with path.open("rb") as file:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from thermoscope.data.errors import optional, whole
+from thermoscope.data.errors import intact, optional
 from thermoscope.data.formats.arrow import record_batches, table_of
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ PASSED_OVER: Final = 1 << 23
 def open_parquet(path: Path) -> Table:
     """Return the table in a .parquet file."""
     parquet = optional("pyarrow.parquet", "files", ".parquet files")
-    with whole(".parquet"):
+    with intact(".parquet"):
         metadata = parquet.ParquetFile(path).metadata
         schema = metadata.schema.to_arrow_schema()
         groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]

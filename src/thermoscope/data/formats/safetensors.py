@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from thermoscope.data.content import Archive, Array, labels_of, unreadable
-from thermoscope.data.errors import whole
+from thermoscope.data.content import Archive, Array, stored_labels, unreadable
+from thermoscope.data.errors import intact
 from thermoscope.data.formats.npy import stored
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def open_safetensors(path: Path) -> Archive:
         start, end = 8 + length, path.stat().st_size
         if length > min(LONGEST_HEADER, end - 8):
             raise ValueError("not a whole .safetensors file: cut short or damaged")
-        with whole(".safetensors"):
+        with intact(".safetensors"):
             header = json.loads(file.read(length))
             labels = header.pop("__metadata__", {}).get("labels")
             return Archive(
@@ -63,7 +63,7 @@ def _tensor(path: Path, entry: dict[str, Any], labels: object, start: int, end: 
         raise ValueError("a tensor that is not as long as its shape says")
     array = stored(path, start + first, dtype, shape, by_columns=False)
     if shape:
-        array = array._replace(labels=labels_of(labels, shape[-1]))
+        array = array._replace(labels=stored_labels(labels, shape[-1]))
     return _widened(array) if name == "BF16" else array
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from thermoscope.data.content import Archive, Array, labels_of
-from thermoscope.data.errors import optional, whole
+from thermoscope.data.content import Archive, Array, stored_labels
+from thermoscope.data.errors import intact, optional
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ __all__ = ["create", "open_zarr", "write"]
 def open_zarr(path: Path) -> Array | Archive:
     """Return the array of a Zarr store, or the arrays of a group, read chunk by chunk."""
     zarr = optional("zarr", "dask", ".zarr stores")
-    with whole(".zarr"):
+    with intact(".zarr"):
         node = zarr.open(path, mode="r")
         if isinstance(node, zarr.Group):
             return Archive({name: _array(array) for name, array in sorted(node.arrays())})
@@ -41,7 +41,7 @@ def _array(array: Any) -> Array:
 
     def read(start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
         if len(shape) < 2:
-            with whole(".zarr"):
+            with intact(".zarr"):
                 row = array[...]
             yield row.reshape(1, -1)
             return
@@ -50,12 +50,12 @@ def _array(array: Any) -> Array:
         at = start // inner
         while at * inner < stop:
             end = min((at // many + 1) * many, shape[0])
-            with whole(".zarr"):
+            with intact(".zarr"):
                 piece = array[at:end].reshape(-1, shape[-1])
             yield piece[max(start - at * inner, 0) : stop - at * inner]
             at = end
 
-    labels = labels_of(array.attrs.get("labels"), shape[-1]) if shape else None
+    labels = stored_labels(array.attrs.get("labels"), shape[-1]) if shape else None
     dtype = array.dtype if array.dtype.kind in "biufU" else str(array.dtype)
     return Array(shape, dtype, read, labels, step * inner if len(shape) > 1 else 1)
 
