@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["open_text", "shortest", "write"]
 
 HEAD: Final = 100
-"""So many rows say what the columns are, or fewer where these bytes of them are full."""
+"""Rows that say what the columns are; fewer if they have more than `HEAD_BYTES`."""
 HEAD_BYTES: Final = 1 << 18
 MISSING: Final = frozenset(
     {"", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?", ".", "#div/0!", "missing"}
@@ -86,8 +86,7 @@ class _Head(NamedTuple):
 
 def open_text(text: Text) -> Table:
     """Return the table that a text holds."""
-    dialect = _dialect(text)
-    head = _head(text, dialect)
+    dialect, head = _dialect(text)
     if not head.records:
         raise ValueError("there are no numbers in it")
     cells = [record for record, _, _ in head.records]
@@ -148,11 +147,12 @@ def shortest(batch: NDArray[Any]) -> Iterator[list[str]]:
         yield from (row.astype(str).tolist() for row in batch)
 
 
-def _dialect(text: Text) -> Dialect:
+def _dialect(text: Text) -> tuple[Dialect, _Head]:
+    """Return how cells of a text are told apart, and the first records, told apart that way."""
     candidates: list[str | None] = ["\t"] if text.ending == ".tsv" else [";", "\t", ","]
     if text.ending not in {".csv", ".tsv"}:
         candidates.append(None)
-    regular: list[Dialect] = []
+    regular: list[tuple[Dialect, _Head]] = []
     for delimiter in candidates:
         dialect = Dialect(delimiter)
         try:
@@ -169,16 +169,19 @@ def _dialect(text: Text) -> Dialect:
             and not any("." in word and dialect.is_number(word) for word in body)
         ):
             dialect = Dialect(delimiter, decimal_comma=True)
+            head = _head(text, dialect)
         if _is_plain(dialect, cells[1:] or cells):
-            return dialect
-        regular.append(dialect)
+            return dialect, head
+        regular.append((dialect, head))
     if regular:
         return regular[0]
     # A single column, or rows of several lengths, for which the error is in the usual terms.
-    if text.ending in {".csv", ".tsv"}:
-        return Dialect(candidates[-1])
-    with text.open() as file:
-        return Dialect("," if b"," in read_line(file, text) else None)
+    delimiter = candidates[-1]
+    if text.ending not in {".csv", ".tsv"}:
+        with text.open() as file:
+            delimiter = "," if b"," in read_line(file, text) else None
+    dialect = Dialect(delimiter)
+    return dialect, _head(text, dialect)
 
 
 def _is_plain(dialect: Dialect, body: list[list[str]]) -> bool:
