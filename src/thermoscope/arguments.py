@@ -1,7 +1,7 @@
 """Every rule for an argument, once, with its error.
 
-The functions return what the rest of the package computes with. An error carries the argument
-that it is about, and the row where one row is to blame, so that nobody has to parse its text.
+Each function checks a value and returns it in the form that the package computes with. An error
+carries the argument and, where one row is wrong, the row: no caller has to parse its text.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ __all__ = [
 ]
 
 NO_TARGET: Final = -100
-"""What PyTorch and transformers write where a row has no target."""
+"""The target of a row without one, as in PyTorch and transformers."""
 SUM_TOLERANCE: Final = 1e-2
 """Probabilities sum to 1, give or take what a column of bfloat16 or of three digits rounds off."""
 

@@ -1,4 +1,4 @@
-"""Calibration: the temperature that fits targets best, and how far probabilities can be trusted."""
+"""Calibration: the temperature that fits targets best, and how far probabilities are right."""
 
 from thermoscope.calibration.curve import CalibrationCurve, Sweep, calibration_curve, sweep
 from thermoscope.calibration.evaluate import FitEvaluation, evaluate_fit

@@ -1,4 +1,4 @@
-"""Intervals from resampled rows, and what redrawn targets would show."""
+"""Intervals from resampled rows, and the gaps of redrawn targets."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ __all__ = ["cell_sums", "intervals", "redrawn_gaps", "resampled", "wilson"]
 
 # Numbers that are drawn at a time.
 DRAWS: Final = 1 << 18
-# Each of 2 ** 16 equal chances as a number of Poisson's distribution of mean 1.
+# For each of 2 ** 16 equal chances, a draw from the Poisson distribution of mean 1.
 POISSON: Final = np.searchsorted(
     np.cumsum([math.exp(-1) / math.factorial(k) for k in range(12)]),
     (np.arange(1 << 16) + 0.5) / (1 << 16),
 ).astype(np.float64)
-# Targets are redrawn together for the rows of a bin whose confidence is in the same cell.
+# Cells of a bin: targets of the rows in a cell are redrawn together.
 CELLS: Final = 4
 
 

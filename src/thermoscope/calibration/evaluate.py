@@ -87,7 +87,7 @@ def evaluate_fit(
         In (0, 1): the fraction of the rows that is held out. Each row is held out or not by a
         random number that depends on `rng` and on its place alone.
     folds : int, optional
-        At least 2: hold out each of so many parts in turn, so that every row is judged. `holdout`
+        How many parts, at least 2: each is held out in turn, so that every row is judged. `holdout`
         is then not used.
     rng : int, numpy.random.Generator or None, optional
         A seed for the parts, and for what `reliability` redraws, or a generator. The default gives

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 __all__ = ["TemperatureFit", "fit", "fit_temperature"]
 
-# Newton's method doubles the digits: after a step as small as this, relatively, it has them all.
+# Newton's method doubles the digits in each step: after a relative step this small, all are right.
 TOLERANCE: Final = 1e-7
 # An interval that is wider than exp(+-20) times T says nothing: it is (0, inf).
 LARGEST_LOG: Final = 20.0
@@ -39,8 +39,8 @@ class TemperatureFit:
     standard_error : float
         Of the temperature, from the observed information; NaN where `limit` is not None.
     interval : tuple of float
-        The 95 % interval, symmetric in log T; NaN likewise. (0, inf) says that the data exclude
-        no temperature.
+        The 95 % interval, symmetric in log T; NaN where `limit` is not None. (0, inf)
+        says that the data exclude no temperature.
     nll_before : float
         The mean negative log-likelihood of the targets at T = 1, in nats.
     nll : float
@@ -140,7 +140,7 @@ def fit_temperature(
     See Also
     --------
     evaluate_fit : fit on one part of the rows, and judge on the other.
-    reliability : whether the probabilities at a temperature can be trusted.
+    reliability : how well the probabilities at a temperature are calibrated.
     calibration_curve : NLL and ECE over temperatures.
 
     Notes

@@ -1,4 +1,4 @@
-"""How far probabilities are to be trusted: ECE and its kin, bin by bin."""
+"""Reliability diagrams and calibration errors: ECE, MCE, Brier score, NLL."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CELLS: Final = np.concatenate(
         [1.0],
     ]
 )
-# So often are targets redrawn: enough for a p-value of 0.001.
+# How often targets are redrawn: enough for a p-value of 0.001.
 REDRAWS: Final = 999
 
 
@@ -49,13 +49,13 @@ class ReliabilityBins:
     count: NDArray[np.int64]  # (bins,), rows
     weight: Array  # (bins,), the sum of their weights
     confidence: Array  # (bins,), their mean confidence; NaN in an empty bin
-    accuracy: Array  # (bins,), how often their likeliest class was the target; NaN likewise
-    interval: Array  # (bins, 2), Wilson's 95 % interval of the accuracy; NaN likewise
+    accuracy: Array  # (bins,), how often their likeliest class was the target; NaN in an empty bin
+    interval: Array  # (bins, 2), Wilson's 95 % interval of the accuracy; NaN in an empty bin
 
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """How far probabilities are to be trusted; see `reliability`.
+    """How well probabilities are calibrated; see `reliability`.
 
     Attributes
     ----------
@@ -152,7 +152,7 @@ def reliability(
     axis: SupportsIndex = -1,
     progress: Progress | None = None,
 ) -> Reliability:
-    """Measure how far the softmax of logits at a temperature is to be trusted.
+    """Measure how well the softmax of logits at a temperature is calibrated.
 
     Where a classifier says 80 %, it should be right in 80 of 100 cases. Rows are put in bins by
     their confidence, the probability of their likeliest class, and in each bin the mean confidence
@@ -266,7 +266,7 @@ def reliability(
 
 
 class Judge:
-    """Takes the reliability of rows from a source, with options that are checked."""
+    """Measures the reliability of the rows of a source, with checked options."""
 
     def __init__(
         self,
@@ -350,7 +350,7 @@ def _over_parts(
     work: Callable[..., tuple[Array | Sparse, ...]],
     parts: Sequence[tuple[float, Part | None]],
 ) -> tuple[Array, ...]:
-    """Return the sums over parts, each taken at a temperature of its own."""
+    """Return the sums over parts, each at its temperature."""
     exponent = None
     # A part with huge weights changes the unit of all.
     while exponent != source.weight_exponent:

@@ -1,4 +1,4 @@
-"""What is summed over rows: moments of the softmax, confidences, losses, gaps of bins."""
+"""Quantities that are summed over rows: moments, confidences, losses, gaps of bins."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def confidence_and_nll(block: Block, temperature: float) -> tuple[Array, Array]:
     Everything that has an ECE takes its confidences from here: one temperature gives one ECE.
     """
     below = block.half_below()
-    # T = 0 is what the least of all T is.
+    # The smallest T > 0 gives the limit at T = 0.
     t = max(temperature, math.ulp(0.0))
     with np.errstate(all="ignore"):
         log_total, _, _ = moments(block, t, 1.0 if t == math.inf else t)
-        # A class of -inf is none at T = inf either.
+        # The probability of a class of -inf is 0 at T = inf too.
         nll = log_total - np.where(below == -np.inf, below, below / t * 2)
         return np.exp(-log_total), nll
 

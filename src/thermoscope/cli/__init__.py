@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _message(error: Exception) -> str | None:
-    """Return what an error says in one line, None for one that nobody expects."""
+    """Return the message of an expected error in one line, None for an unexpected error."""
     # The class of usage errors moves between versions of Typer; its method stays.
     if hasattr(error, "format_message"):
         return " ".join(error.format_message().split())
@@ -130,5 +130,5 @@ def _exit(number: int, _: FrameType | None) -> None:
 
 
 def _discard_output() -> None:
-    """Let what could not be written go, else Python tries it again at its end and complains."""
+    """Discard what could not be written: else Python tries again at exit, and complains."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["cluster"]
 
 ANSWER: Final = 5
-"""So many seconds a scheduler has to answer, and to have a worker."""
+"""Seconds within which a scheduler must answer and have a worker."""
 
 
 @contextmanager

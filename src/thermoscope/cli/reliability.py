@@ -1,4 +1,4 @@
-"""``thermoscope reliability``: how far probabilities are to be trusted."""
+"""``thermoscope reliability``: how well probabilities are calibrated."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def reliability(
         int | None,
         typer.Option(
             metavar="N",
-            help="Give 95 % intervals of Brier, NLL and accuracy from so many replicates, 1000 for "
-            "example.",
+            help="Give 95 % intervals of Brier, NLL and accuracy from N replicates, for example "
+            "1000.",
             show_default=False,
         ),
     ] = None,
@@ -71,7 +71,7 @@ def reliability(
     as_json: AsJson = False,
     scheduler: Scheduler = None,
 ) -> None:
-    """Measure how far the softmax of logits is to be trusted: ECE and its kin, bin by bin.
+    """Measure how well the softmax of logits is calibrated: ECE, MCE, Brier score and NLL.
 
     Where a classifier says 80 %, it should be right in 80 of 100 cases. Rows
     are put in bins by the probability of their likeliest class, the

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["compute"]
 
 BLOCK: Final = 1 << 16
-"""So many numbers are turned into text at a time, for text takes far more memory."""
+"""Numbers that are formatted per write: text is much larger than the array."""
 
 
 def _step(metavar: str, kept: str) -> Any:

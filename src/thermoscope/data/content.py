@@ -1,6 +1,6 @@
-"""What opening a file finds, before anybody has decided what its columns and arrays mean.
+"""The content of a file, before it is decided what its columns and arrays mean.
 
-A format answers with one of three: an `Array`, an `Archive` of named arrays, or a `Table` of named
+A format returns one of three: an `Array`, an `Archive` of named arrays, or a `Table` of named
 columns (servers' answers are a fourth, `responses.Responses`). `thermoscope.data.roles` says which
 part of it the logits are.
 """
@@ -41,13 +41,13 @@ __all__ = [
 ]
 
 BYTES_PER_LOGIT: Final = 4 * 8
-"""A row is in memory as float64, as its probabilities, and as the page or the text of both."""
+"""Memory for each logit of a row: float64, its probability, and the page or the text of both."""
 
 BYTES_PER_TEXT_BYTE: Final = 16
-"""The shortest number in a text takes two bytes there, and 32 as a Python float in a list."""
+"""Memory for each byte of a text: two bytes of text may be a number, a float in a list takes 32."""
 
 FEWEST_WHOLE: Final = 5
-"""In fewer rows of text than these, fractions may all be whole by chance."""
+"""Rows of text below which fractions may all be whole numbers by chance."""
 
 Kind: TypeAlias = Literal["float", "integer", "text", "list", "other"]
 
@@ -68,7 +68,7 @@ class Array(NamedTuple):
     labels : tuple of str or None
         One for each entry of a row, where the file names them.
     step : int
-        So many rows are stored together: reading some of them takes as long as reading all.
+        Rows that are stored together: reading some of them takes as long as reading all.
     """
 
     shape: tuple[int, ...]
@@ -159,11 +159,11 @@ class Table(NamedTuple):
     index_columns : tuple of int
         Columns that the file itself marks as an index.
     labels : tuple of str or None
-        Of the entries of a column of lists, or of all columns, as `write_rows` left them there.
+        Of the entries of a column of lists, or of all columns, as `write_rows` stored them.
     notes : tuple of str
         What was decided about the text of the table.
     step : int
-        So many rows are stored together.
+        Rows that are stored together.
     """
 
     names: tuple[str, ...]
@@ -199,7 +199,7 @@ class Rows(NamedTuple):
 
 
 def rebatched(pieces: Iterable[NDArray[Any]], size: int) -> Iterator[NDArray[Any]]:
-    """Cut and join arrays so that each has `size` rows, but for the last."""
+    """Cut and join arrays into arrays of `size` rows; the last one may be shorter."""
     waiting: list[NDArray[Any]] = []
     count = 0
     for whole in pieces:
@@ -259,7 +259,7 @@ def held_table(
 
 
 def stored_labels(text: object, count: int) -> tuple[str, ...] | None:
-    """Return the labels that `write_rows` left in the metadata of a file, if they are such."""
+    """Return the labels that `write_rows` put into metadata; None for anything else."""
     labels = text
     if isinstance(text, (str, bytes)):
         with suppress(ValueError):

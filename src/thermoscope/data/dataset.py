@@ -1,4 +1,4 @@
-"""Rows of logits, wherever they are: one object that every function and command takes."""
+"""`Dataset`: rows of logits in memory or in a file, as every function and command takes them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Dataset:
     tokens : sequence of tuple of Token, or None
         Of each row, where a server reported tokens: text, id and bytes.
     drawn : ndarray of int64, shape (N,)
-        Which entry of each row was drawn; -1 where nobody knows.
+        Which entry of each row was drawn; -1 where it is unknown.
     source : str
         The name of the file, without its folder.
     path : str or path_like
@@ -232,7 +232,7 @@ class Dataset:
     def blocks(
         self, start: int = 0, stop: int | None = None, *, size: int | None = None
     ) -> Iterator[NDArray[Any]]:
-        """Iterate over rows, some at a time; each call begins anew.
+        """Iterate over rows, some at a time; each call starts at `start` again.
 
         Parameters
         ----------

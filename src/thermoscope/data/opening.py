@@ -64,7 +64,7 @@ def open_text(text: Text) -> Array | Archive | Table | Responses:
 
 
 def check_file(path: Path) -> None:
-    """Raise an error for what is no ordinary file, and for an empty one."""
+    """Raise an error if a path is not an ordinary file, or the file is empty."""
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         raise ValueError("this is a folder")

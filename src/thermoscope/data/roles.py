@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Found", "logits_of", "targets_of"]
 
 SHOWN = 6
-"""So many class names are told in a note."""
+"""Class names that a note lists."""
 
 
 class Found(NamedTuple):

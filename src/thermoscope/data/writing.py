@@ -114,7 +114,7 @@ def write_dask(
     path : path_like
         .zarr, in a folder that all workers see by its absolute path.
     rows : dask.array.Array, shape (n, K)
-        Of chunks that are alike but for the last, as Zarr's are; none cuts a row.
+        Its chunks are equal, except that the last may be shorter, as in Zarr; none cuts a row.
     labels : sequence of str, optional
         One for each entry.
     progress : callable, optional
@@ -176,14 +176,14 @@ class _Store(NamedTuple):
         return self.path / "zarr.json"
 
     def __setitem__(self, place: tuple[slice, ...], chunk: NDArray[Any]) -> None:
-        # A worker may hear late that nobody wants the store, and Zarr would make it anew.
+        # A worker may learn late that the store was given up, and Zarr would create it again.
         if self.head.exists():
             self.array[place] = chunk
 
     def close(self) -> None:
-        """Let no chunk be written any more, and wait for those that are being written."""
+        """Stop the writing of chunks, and wait for those that are being written."""
         self.head.unlink(missing_ok=True)
-        # There may be no cluster, or none any more: what went wrong first is what will be raised.
+        # Without a cluster, or after its end, this fails: the first error is the one to raise.
         with suppress(Exception):
             client = import_module("distributed").default_client()
             while any(client.run(_writing).values()):

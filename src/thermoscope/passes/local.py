@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalRows"]
 
-# After so many logits, the pages of a memory map are dropped.
+# Logits after which the pages of a memory map are dropped.
 MAPPED: Final = 1 << 25
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DaskRows", "computed", "is_dask"]
 
-# One task of Dask adds the sums of so many blocks.
+# Blocks whose sums one task of Dask adds.
 FAN_IN: Final = 16
 
 

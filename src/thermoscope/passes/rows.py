@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Block", "Part", "Rows", "Selection", "Work", "is_dataset"]
 
-# A thread works on a block of so many bytes of logits: less, and Python would be most of the work.
+# Bytes of logits in the block of a thread: with fewer, Python would be most of the work.
 BLOCK: Final = 1 << 22
-# The arrays of another library come in chunks of so many logits: 32 MiB of float64.
+# Logits that are brought at a time from another library: 32 MiB of float64.
 CHUNK: Final = 1 << 22
 # Look at this many rows to tell probabilities from logits.
 LOOK: Final = 100

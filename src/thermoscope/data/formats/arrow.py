@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["open_arrow", "record_batches", "table_of", "write"]
 
 MOST_COLUMNS: Final = 1000
-"""Up to so many classes are written as a column each."""
+"""Classes up to which each is written as a column."""
 
 
 def open_arrow(path: Path) -> Table:

@@ -342,7 +342,7 @@ def _kinds(
 
 def _records(data: bytes, line: int, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
     """Iterate over the records of a text and the lines they end on."""
-    # What is no UTF-8 is no number either, and the error shows what there is.
+    # Bytes that are not UTF-8 are not numbers, and the error about them shows the cell.
     lines = io.StringIO(data.decode(errors="replace"), newline="")
     if dialect.delimiter is None:
         for number, one in enumerate(lines, line):

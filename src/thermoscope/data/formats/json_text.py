@@ -40,9 +40,9 @@ __all__ = ["kind", "load", "may_be_json", "open_text", "write"]
 
 NOT_FINITE: Final = ("inf", "-inf", "nan")
 HEAD_ROWS: Final = 100
-"""So many rows say whether a column is of whole numbers."""
+"""Rows that are checked to find columns of whole numbers."""
 HEAD: Final = 1 << 16
-"""So many bytes of a text say whether it may be an answer of a server."""
+"""Bytes of a text that are checked for the beginning of a server's answer."""
 # The fields of server-sent events, and their comments.
 EVENTS: Final = ("data:", "event:", "id:", "retry:", ":")
 

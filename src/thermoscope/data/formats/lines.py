@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Lines", "read_line", "split_lines"]
 
 TEXT_BLOCK: Final = 1 << 20
-"""So many bytes of a text are looked at together."""
+"""Bytes that are read at a time."""
 LONGEST_LINE: Final = 1 << 26
 """A longer line is read only where the whole text would fit into memory."""
 
@@ -72,7 +72,7 @@ class Lines:
                     lines_in_quotes = 0
                 ends = np.flatnonzero(is_end)
                 if ends.size:
-                    # A line of nothing but its end is none; "\r\n" is an end of two.
+                    # An empty line does not count; "\r\n" is one end of a line.
                     starts = np.concatenate([[-1], ends[:-1]]) + 1
                     length = ends - starts - (piece[np.maximum(ends - 1, 0)] == ord("\r"))
                     length[0] += content - (ends[0] == 0 and last == ord("\r"))

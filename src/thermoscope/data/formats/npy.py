@@ -53,7 +53,7 @@ def stored(
 
     def read(start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
         if by_columns:
-            # Rows of a transposed array are strewn over all of the file.
+            # The numbers of a row of a transposed array are spread over the whole file.
             columns = np.memmap(path, dtype, "r", offset, shape, "F")
             for at in range(start, stop, size):
                 places = np.unravel_index(np.arange(at, min(at + size, stop)), shape[:-1])

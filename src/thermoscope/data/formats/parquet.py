@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["open_parquet", "write"]
 
 PASSED_OVER: Final = 1 << 23
-"""So many bytes are decoded at a time, and no fewer than are asked for."""
+"""Bytes that are decoded at a time, if no more are asked for."""
 
 
 def open_parquet(path: Path) -> Table:

@@ -56,7 +56,7 @@ SAME: Final = 1e-4
 FLOAT32: Final = 2.0**-22
 # … and of all those of a vocabulary.
 FLOAT32_SUM: Final = 1e-5
-# A text with more damage is refused, for each takes as long as what follows; so many notes do.
+# Damaged places after which a text is refused: the time for each grows with what follows it.
 MOST_DAMAGE: Final = 1000
 MOST_NOTES: Final = 20
 # So vLLM begins the text of a token if it was asked for its number.
