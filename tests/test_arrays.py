@@ -323,6 +323,8 @@ def test_errors_where_values_can_be_looked_at(name: str) -> None:
         ts.softmax(array([[1.0], [2.0]]), array([[1.0], [-0.5]]))
     with pytest.raises(ValueError, match=r"targets must be in \[0, 2\), got .*2"):
         ts.cross_entropy(array([[1.0, 2.0]] * 2), array([1, 2]))
+    got = ts.cross_entropy(array([[1.0, 2.0]] * 2), array([1, -100]))
+    np.testing.assert_array_equal(np.isnan(np.asarray(got)), [False, True])
     with pytest.raises(ValueError, match=r"targets must be in \[0, 2\), got .*-1"):
         ts.cross_entropy(array([[1.0, 2.0]] * 2), array([1, -1]))
 
@@ -335,9 +337,9 @@ def test_and_nan_where_they_can_not(name: str) -> None:
     temperature = lib.array(np.array([[1.0], [-0.5], [NAN]]))
     got = lib.read(call(ts.softmax)(logits, temperature))
     np.testing.assert_array_equal(np.isnan(got), [[False] * 2, [True] * 2, [True] * 2])
-    targets = lib.array(np.array([1, 2, -1]))
-    got = lib.read(call(ts.cross_entropy)(logits, targets))
-    np.testing.assert_array_equal(np.isnan(got), [False, True, True])
+    for targets in ([1, 2, -1], [1, -100, 2]):
+        got = lib.read(call(ts.cross_entropy)(logits, lib.array(np.array(targets))))
+        np.testing.assert_array_equal(np.isnan(got), [False, True, True])
 
 
 def test_numpy_goes_along(lib: Any) -> None:

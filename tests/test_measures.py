@@ -178,6 +178,28 @@ def test_cross_entropy_at_the_edges(
 
 
 @pytest.mark.parametrize(
+    ("targets", "options", "ignored"),
+    [
+        ([0, -100, 2], {}, [1]),
+        ([0, -100, 2], {"axis": 0}, [1]),
+        ([0, 1, 2], {"ignore_index": 2}, [2]),
+        ([0, 7, 2], {"ignore_index": 7}, [1]),
+        (np.array([0, 1, 2], np.uint8), {}, []),
+        ([[0, -100, 2], [-100, -100, 1]], {}, [1, 3, 4]),
+    ],
+)
+def test_cross_entropy_of_a_row_without_a_target_is_nan(
+    targets: Any, options: dict[str, Any], ignored: list[int]
+) -> None:
+    logits = np.arange(9.0).reshape(3, 3) % 4
+    got = ts.cross_entropy(logits, targets, **options).ravel()
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(got)), ignored)
+    known = np.where(np.isin(np.arange(got.size), ignored), 0, np.ravel(targets))
+    want = ts.cross_entropy(logits, known.reshape(np.shape(targets)), **options).ravel()
+    np.testing.assert_array_equal(np.delete(got, ignored), np.delete(want, ignored))
+
+
+@pytest.mark.parametrize(
     ("logits", "other", "temperatures", "where", "want"),
     [
         ([2.0, 1.0], [5.0, 1.0], (0, None), None, 0),
@@ -277,6 +299,8 @@ def test_axes_and_shapes() -> None:
     assert ts.cross_entropy(logits, 2).shape == (4, 3)
     assert ts.cross_entropy(logits, [0, 1, 2]).shape == (4, 3)
     assert ts.cross_entropy(logits, np.full(5, 0.2)).shape == (4, 3)
+    column = ts.cross_entropy(logits[0], [[0], [1], [2]])
+    np.testing.assert_array_equal(column, ts.cross_entropy(logits[0], [0, 1, 2]))
     assert isinstance(ts.cross_entropy([1.0, 2.0], 0), np.float64)
     assert ts.cross_entropy(np.ones((2, 3), np.float32), [0, 1]).dtype == np.float32
     assert ts.jacobian(np.ones(3, np.float16)).dtype == np.float16
@@ -288,6 +312,11 @@ def test_axes_and_shapes() -> None:
     [
         (lambda: ts.cross_entropy([1.0, 2.0], 2), ValueError, r"in \[0, 2\), got 2"),
         (lambda: ts.cross_entropy([1.0, 2.0], -1), ValueError, r"in \[0, 2\), got -1"),
+        (
+            lambda: ts.cross_entropy([1.0, 2.0], -100, ignore_index=None),
+            ValueError,
+            r"in \[0, 2\), got -100",
+        ),
         (lambda: ts.cross_entropy([1.0, 2.0], "a"), TypeError, "targets must be real numbers"),
         (
             lambda: ts.cross_entropy(np.ones((3, 4)), np.ones((2, 4))),

@@ -140,6 +140,7 @@ def cross_entropy(
     targets: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
+    ignore_index: int | None = -100,
     axis: Axis = -1,
     where: ArrayLike | None = None,
 ) -> Result:
@@ -153,17 +154,21 @@ def cross_entropy(
     logits, temperature, axis, where
         As for `softmax`. Masked entries have probability 0.
     targets : array_like
-        Integers: the class of each row, in the shape of `logits` without `axis`; over several
-        axes, the number of the entry, with the last axis running fastest. Floats: the
-        probability of each entry, in the shape of `logits`; they need not sum to 1.
+        Integers: the class of each row, in the shape of `logits` without `axis`, or with a last
+        axis of size 1; over several axes, the number of the entry, with the last axis running
+        fastest. Floats: the probability of each entry, in the shape of `logits`; they need not sum
+        to 1.
+    ignore_index : int or None, optional
+        The class of a row that has no target, as for `fit_temperature`: its cross-entropy is NaN,
+        which ``numpy.nanmean`` leaves out. None: there is no such class.
 
     Returns
     -------
     ndarray or scalar, or an array of the library of the arguments
         The cross-entropy of each row, not reduced, without `axis`, of the dtype of `logits`:
         inf where a target's probability is exactly 0 by definition or its logarithm beyond the
-        range of the dtype, NaN where softmax is NaN. An entry whose target is 0 adds nothing,
-        whatever its probability.
+        range of the dtype, NaN where softmax is NaN or the row has no target. An entry whose
+        target is 0 adds nothing, whatever its probability.
 
     Raises
     ------
@@ -177,10 +182,16 @@ def cross_entropy(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import thermoscope as ts
     >>> logits = [[2.0, 1.0, 0.1], [0.0, 3.0, 0.0]]
     >>> ts.cross_entropy(logits, [0, 1]).round(4)
     array([0.417 , 0.0949])
+
+    A row without a target is left out of a mean:
+
+    >>> float(np.nanmean(ts.cross_entropy(logits, [0, -100])).round(4))
+    0.417
 
     To distil, take a teacher's softmax at the same temperature as targets:
 
@@ -208,9 +219,17 @@ def cross_entropy(
     if not xp.isdtype(wanted.dtype, "integral"):
         raise ArgumentTypeError("targets", f"must be classes or probabilities, got {wanted.dtype}")
     log_p = array_api.entries_last(xp, log_p, axes)
-    broadcasts("targets", wanted.shape, "rows", log_p.shape[:-1])
+    rows = tuple(log_p.shape[:-1])
+    if tuple(wanted.shape) == (*rows, 1):
+        wanted = xp.reshape(wanted, rows)
+    broadcasts("targets", wanted.shape, "rows", rows)
     classes = log_p.shape[-1]
-    outside = (wanted < 0) | (wanted >= classes)
+    ignored = xp.zeros_like(wanted, dtype=xp.bool)
+    known = xp.iinfo(wanted.dtype)
+    # Some libraries wrap a number that the dtype does not hold: 156 is -100 in eight bits.
+    if ignore_index is not None and known.min <= ignore_index <= known.max:
+        ignored = wanted == ignore_index
+    outside = ((wanted < 0) | (wanted >= classes)) & ~ignored
     if array_api.some(outside):
         row = int(xp.argmax(array_api.astype(xp, xp.reshape(outside, (-1,)), xp.int8)))
         bad = int(xp.reshape(wanted, (-1,))[row])
@@ -220,7 +239,7 @@ def cross_entropy(
     # To compare with every class costs little beside log_softmax, and every library has it: Dask
     # has no take_along_axis, and an index out of range is an error on one device, not on another.
     value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
-    return _rounded(xp, xp.where(outside, math.nan, value), dtype)
+    return _rounded(xp, xp.where(outside | ignored, math.nan, value), dtype)
 
 
 def kl_divergence(
