@@ -53,23 +53,23 @@ class Cost:
 
 
 def cost(
-    command: str, rows: int, lanes: int, *, itemsize: int = 4, chunk: int = CHUNK, passes: int = 1
+    command: str, rows: int, classes: int, *, itemsize: int = 4, chunk: int = CHUNK, passes: int = 1
 ) -> Cost:
     """Predict what a command moves and computes."""
-    size = rows * lanes * itemsize
-    each = max(chunk // (lanes * itemsize), 1)
+    size = rows * classes * itemsize
+    each = max(chunk // (classes * itemsize), 1)
     chunks = -(-rows // each)
     # Each sum is two float64; a chunk's sums then go up a tree, of 16 to 1. Of the bins of each
     # class but the lowest, only those travel, with their places, that hold something: no more
     # than the bins less one of a row.
-    bins = min(2 * (BINS - 1) * min(each, rows), BINS * lanes)
+    bins = min(2 * (BINS - 1) * min(each, rows), BINS * classes)
     # Four counts are taken in every pass, and of a reliability five sums in 4 cells of each bin.
-    reliability = 8 + (4 + 5 * 4) * BINS + lanes + bins
+    reliability = 8 + (4 + 5 * 4) * BINS + classes + bins
     doubles = {"fit": 10, "reliability": reliability, "softmax": 0}[command]
     envelope = ENVELOPE if doubles else 0
     # The first pass of a fit is of two temperatures.
     temperatures = passes + (command == "fit")
-    known = 0 if command == "softmax" else rows * np.min_scalar_type(lanes - 1).itemsize
+    known = 0 if command == "softmax" else rows * np.min_scalar_type(classes - 1).itemsize
     sums = 2 * 8 * temperatures * doubles + passes * envelope
     return Cost(
         tasks=passes * chunks,
@@ -78,7 +78,7 @@ def cost(
         sent=chunks * (16 / 15) * sums + passes * known,
         known=known,
         # A reliability takes probabilities, and likelihoods.
-        flops=(2 if command == "reliability" else temperatures) * rows * lanes * FLOPS,
+        flops=(2 if command == "reliability" else temperatures) * rows * classes * FLOPS,
     )
 
 
@@ -93,20 +93,20 @@ def counters(dask_worker: Any) -> dict[str, int]:
     }
 
 
-def write(folder: Path, rows: int, lanes: int) -> tuple[Path, Path]:
+def write(folder: Path, rows: int, classes: int) -> tuple[Path, Path]:
     """Write logits, and targets drawn at T = 1.5 from them, by the Gumbel-max trick."""
-    logits, targets = folder / "logits.npy", folder / "targets.npy"
-    array = np.lib.format.open_memmap(logits, "w+", np.float32, (rows, lanes))
-    classes = np.empty(rows, np.int64)
+    files = folder / "logits.npy", folder / "targets.npy"
+    array = np.lib.format.open_memmap(files[0], "w+", np.float32, (rows, classes))
+    targets = np.empty(rows, np.int64)
     draw = np.random.default_rng(0)
-    step = max((1 << 24) // lanes, 1)
+    step = max((1 << 24) // classes, 1)
     for at in range(0, rows, step):
         some = slice(at, min(at + step, rows))
-        array[some] = draw.normal(0, 4, (some.stop - at, lanes))
-        classes[some] = np.argmax(array[some] / 1.5 + draw.gumbel(size=array[some].shape), axis=1)
+        array[some] = draw.normal(0, 4, (some.stop - at, classes))
+        targets[some] = np.argmax(array[some] / 1.5 + draw.gumbel(size=array[some].shape), axis=1)
     array.flush()
-    np.save(targets, classes)
-    return logits, targets
+    np.save(files[1], targets)
+    return files
 
 
 def measure(client: Any, command: str, logits: Path, targets: Path) -> dict[str, float]:
@@ -153,7 +153,7 @@ def main() -> None:
     from dask import config  # noqa: PLC0415 - `cost` needs no Dask
     from distributed import Client, LocalCluster  # noqa: PLC0415 - likewise
 
-    measured = Table("command", "rows x lanes", "s", "passes", "read", "predicted", box=None)
+    measured = Table("command", "rows x classes", "s", "passes", "read", "predicted", box=None)
     for name in ("written", "predicted", "sent", "at most", "targets", "M logits/s/core"):
         measured.add_column(name, justify="right")
     speed: dict[tuple[str, int], float] = {}
@@ -168,43 +168,43 @@ def main() -> None:
         small = write(Path(folder), 64, 1000)
         for command in COMMANDS:  # what workers import and compile is no cost of a pass
             measure(client, command, *small)
-        for rows, lanes in options.shape or SHAPES:
-            files = write(Path(folder), rows, lanes)
+        for rows, classes in options.shape or SHAPES:
+            files = write(Path(folder), rows, classes)
             for command in COMMANDS:
                 got = measure(client, command, *files)
                 passes = int(got["passes"])
-                want = cost(command, rows, lanes, passes=passes)
-                speed[command, lanes] = passes * rows * lanes / got["seconds"] / WORKERS
+                want = cost(command, rows, classes, passes=passes)
+                speed[command, classes] = passes * rows * classes / got["seconds"] / WORKERS
                 measured.add_row(
                     command,
-                    f"{rows:,} x {lanes:,}",
+                    f"{rows:,} x {classes:,}",
                     f"{got['seconds']:.1f}",
                     str(passes),
                     *(scaled(value) for value in (got["read"], want.read)),
                     *(scaled(value) for value in (got["written"], want.written)),
                     *(scaled(value) for value in (got["sent"], want.sent, want.known)),
-                    f"{speed[command, lanes] / 1e6:.0f}",
+                    f"{speed[command, classes] / 1e6:.0f}",
                 )
     console = Console(width=150)
     console.print(measured)
 
-    planned = Table("command", "rows x lanes", "chunk", "tasks", "read", "written", box=None)
+    planned = Table("command", "rows x classes", "chunk", "tasks", "read", "written", box=None)
     for name in ("sent at most", "targets", "flops", "core hours"):
         planned.add_column(name, justify="right")
-    for rows, lanes in PLANNED:
+    for rows, classes in PLANNED:
         for command in COMMANDS:
-            chunk = CHUNK if rows * lanes < 10**12 else 1 << 30
+            chunk = CHUNK if rows * classes < 10**12 else 1 << 30
             passes = PASSES if command == "fit" else 1
-            want = cost(command, rows, lanes, chunk=chunk, passes=passes)
-            near = min((k for c, k in speed if c == command), key=partial(distance, lanes))
+            want = cost(command, rows, classes, chunk=chunk, passes=passes)
+            near = min((k for c, k in speed if c == command), key=partial(distance, classes))
             planned.add_row(
                 command,
-                f"{rows:,} x {lanes:,}",
+                f"{rows:,} x {classes:,}",
                 scaled(chunk),
                 f"{want.tasks:,.0f}",
                 *(scaled(value) for value in (want.read, want.written, want.sent, want.known)),
                 f"{want.flops:.2g}",
-                f"{passes * rows * lanes / speed[command, near] / 3600:,.2g}",
+                f"{passes * rows * classes / speed[command, near] / 3600:,.2g}",
             )
     console.print()
     console.print(planned)

@@ -23,7 +23,7 @@ def model() -> Any:
     torch = pytest.importorskip("torch", reason="needs PyTorch")
     transformers = pytest.importorskip("transformers", reason="needs transformers")
     torch.manual_seed(0)
-    # Two lanes more than there are tokens, as models have whose size was rounded up.
+    # Two entries more than there are tokens, as models have whose size was rounded up.
     config = transformers.GPT2Config(
         vocab_size=6, n_positions=8, n_embd=8, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0
     )

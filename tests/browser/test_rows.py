@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-COUNT, LANES = 1_000_000, 1_000
+COUNT, ENTRIES = 1_000_000, 1_000
 # For the first pass, on a machine that is busy.
 PATIENCE_MS = 120_000
 MEGABYTE = 1 << 20
@@ -181,11 +181,11 @@ def test_a_server_that_has_ended_is_told(browser: Browser) -> None:
 def test_four_gigabytes_are_gone_through_in_little_memory(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "many.npy"
     # A sparse file: only the rows that are written take up room on the disk.
-    logits = np.lib.format.open_memmap(path, "w+", np.float32, (COUNT, LANES))
+    logits = np.lib.format.open_memmap(path, "w+", np.float32, (COUNT, ENTRIES))
     draw = np.random.default_rng(0)
     written = [0, 1, 2, 300, 777_777, COUNT - 1]
     for number in written:
-        logits[number] = draw.normal(scale=3, size=LANES)
+        logits[number] = draw.normal(scale=3, size=ENTRIES)
     logits.flush()
 
     with explorer(path) as served:

@@ -27,7 +27,7 @@ from mpmath import mp, mpf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# exp(-2000 digits) has to be told from 0 beside 1 for log1p of the confident lane.
+# exp(-2000 digits) has to be told from 0 beside 1 for log1p of the confident entry.
 mp.prec = 4000
 
 TEMPERATURES = (0.01, 0.1, 0.5, 1.0, 1.7358, 3.0, 100.0, 1e4)
@@ -116,10 +116,10 @@ def rows() -> Iterator[Case]:
         "a large offset of mixed signs": [draw.choice((-1, 1)) * 1e5 + i / 7 for i in range(20)],
         "near ties": [1.0 + i * 2.220446049250313e-16 for i in range(12)],
         "ties": [2.0, 1.0, 2.0, 0.5, 2.0],
-        "one dominant lane": [60.0] + [draw.gauss(0, 1) for _ in range(60)],
-        "a confident lane": [500.0, 0.1, 0.2],
-        "many lanes": [draw.gauss(0, 3) for _ in range(2000)],
-        "lanes without weight": [1.5, -INF, 0.25, -INF, 1.0],
+        "one dominant entry": [60.0] + [draw.gauss(0, 1) for _ in range(60)],
+        "a confident entry": [500.0, 0.1, 0.2],
+        "many entries": [draw.gauss(0, 3) for _ in range(2000)],
+        "entries of -inf": [1.5, -INF, 0.25, -INF, 1.0],
     }
     for name, logits in ordinary.items():
         for temperature in (0.0, *TEMPERATURES, INF):
@@ -158,7 +158,7 @@ def masks() -> Iterator[Case]:
         yield case("all masked", [INF, NAN, 2.0], temperature, [False, False, False])
         yield case("an unmasked NaN", [NAN, 1.0, 2.0], temperature, [True, True, False])
         yield case("only -inf unmasked", [-INF, 1.0, -INF], temperature, [True, False, True])
-        yield case("one lane unmasked", [-5.0, 1.0, 7.0], temperature, [True, False, False])
+        yield case("one entry unmasked", [-5.0, 1.0, 7.0], temperature, [True, False, False])
 
 
 # What is right by the rules of each function, worked out by hand.

@@ -115,7 +115,7 @@ test("order is that of a sort which compares, over the whole range of doubles", 
   }
 });
 
-test("chunks of lanes weigh what their lanes weigh, at every temperature of the slider", () => {
+test("chunks of entries sum to what their entries sum to, at every temperature of the slider", () => {
   const logits = Float64Array.from({ length: 20_000 }, (_, i) => 12 * Math.sin(i) ** 3 + (i % 3));
   const distribution = new Distribution(logits);
   for (let exponent = -4; exponent <= 4; exponent += 0.1) {

@@ -46,7 +46,7 @@ export interface Frame {
 
 const STEPS = 64;
 const C_HIGH_BITS = 34;
-/** Lanes in a chunk. */
+/** Entries in a chunk. */
 const CHUNK = 32;
 /** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54 of the sum. */
 const TERMS = 12;
