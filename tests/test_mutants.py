@@ -12,7 +12,7 @@ import pytest
 PROGRAM = Path(__file__).parent / "programs" / "mutants.py"
 FORMATS = (
     *(".npy", ".npz", ".safetensors", ".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson"),
-    *(".sse", ".parquet", ".feather", ".arrow", ".pt"),
+    *(".sse", ".parquet", ".feather", ".arrow", ".pt", ".zarr"),
 )
 
 

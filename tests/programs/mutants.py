@@ -60,10 +60,17 @@ def main(ending: str) -> None:
     warnings.simplefilter("error")
     path = Path(f"good{ending}")
     make(path, ending)
-    good = path.read_bytes()
+    # A Zarr store is a folder, and one of its files is damaged at a time.
+    members = sorted(member for member in [path, *path.rglob("*")] if member.is_file())
+    good = {member.relative_to(path): member.read_bytes() for member in members}
     bad = Path(f"bad{ending}")
+    for name in good:
+        (bad / name).parent.mkdir(parents=True, exist_ok=True)
     for seed in range(COUNT):
-        bad.write_bytes(mutant(good, random.Random(seed)))  # noqa: S311 - no secret
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        damaged = chance.choice(list(good))
+        for name, data in good.items():
+            (bad / name).write_bytes(mutant(data, chance) if name == damaged else data)
         sys.stdout.write(f"{seed} ")
         sys.stdout.flush()
         try:
