@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from thermoscope import cli, softmax
 from thermoscope.data.errors import FileError
 from thermoscope.data.reading import open_logits, parse_logits
 from thermoscope.data.writing import ENDINGS, write_rows
@@ -74,6 +76,40 @@ def test_what_is_written_is_read_back(
     wanted = None if labels is None or ending == ".npy" else tuple(labels)
     assert read.labels == wanted
     assert not any("targets" in note or "no logits" in note for note in read.notes)
+
+
+@st.composite
+def one_row(draw: st.DrawFn) -> tuple[list[float], list[str] | None]:
+    """Draw a row of at least two logits, and labels for them or none."""
+    logits = draw(st.lists(st.floats(-700, 700), min_size=2, max_size=5))
+    names = st.lists(LABELS, min_size=len(logits), max_size=len(logits))
+    return logits, draw(st.one_of(st.none(), names))
+
+
+@pytest.mark.parametrize("ending", sorted({*ENDINGS, ".json"}))
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
+@example(row=([2.0, 1.0], ["7", "\r"]))
+@example(row=([2.0, 1.0], ["7", "nan"]))
+@example(row=([2.0, 1.0], ["7", "a\x00"]))
+@given(row=one_row())
+def test_the_row_that_softmax_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, row: tuple[list[float], list[str] | None]
+) -> None:
+    logits, labels = row
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "in.json").write_text(json.dumps(logits), encoding="utf-8")
+    options = []
+    if labels is not None:
+        (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+        options = ["--labels", str(folder / "labels.json")]
+    path = folder / f"out{ending}"
+    assert cli.main(["softmax", str(folder / "in.json"), "-o", str(path), *options]) == 0
+    read = open_logits(path, columns="probabilities" if ending == ".json" else None)
+    np.testing.assert_array_equal(np.ravel(read), softmax(logits))
+    # JSON has no NaN and no infinities: all of a list may be such numbers.
+    numbers = ending == ".json" and labels is not None and {*labels} <= {"nan", "inf", "-inf"}
+    if not numbers:
+        assert read.labels == (None if labels is None or ending == ".npy" else tuple(labels))
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

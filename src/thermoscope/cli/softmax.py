@@ -268,13 +268,12 @@ def _npy(answer: _Answer) -> bytes:
 def _csv(answer: _Answer) -> bytes:
     state, probabilities, _ = answer
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
-    if state.labels is None:
-        rows.writerow(["probability"])
-        rows.writerows([value] for value in probabilities.tolist())
-    else:
-        rows.writerow(["label", "probability"])
-        rows.writerows(zip(state.labels, probabilities.tolist(), strict=True))
+    header = ["probability"] if state.labels is None else ["label", "probability"]
+    csv.writer(text, lineterminator="\n").writerow(header)
+    # A label in quotes may hold the end of a line, and is never a number.
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
+    labels = [] if state.labels is None else [state.labels]
+    rows.writerows(zip(*labels, probabilities.tolist(), strict=True))
     return text.getvalue().encode()
 
 

@@ -83,6 +83,11 @@ class Array(NamedTuple):
         return isinstance(self.dtype, np.dtype) and self.dtype.kind in "biuf"
 
     @property
+    def is_text(self) -> bool:
+        """Whether it holds texts."""
+        return isinstance(self.dtype, np.dtype) and self.dtype.kind in "UO"
+
+    @property
     def is_whole(self) -> bool:
         """Whether it holds whole numbers."""
         return isinstance(self.dtype, np.dtype) and self.dtype.kind in "biu"

@@ -356,7 +356,7 @@ def classes_of(
     shape: tuple[int, ...] | None = None,
 ) -> NDArray[Any]:
     """Return targets as `read_targets` does, from the numbers or texts of a file."""
-    if not isinstance(found, np.ndarray) or found.dtype.kind == "U":
+    if not isinstance(found, np.ndarray) or found.dtype.kind in "UO":
         return _classes_of_words([str(word) for word in np.ravel(found)], labels)
     if found.ndim == 2 and found.shape[1] > 1:
         right = are_distributions(found)

@@ -11,7 +11,8 @@ each decision that is not plain from the file's own words becomes a note:
 4. Otherwise the columns of numbers are the classes. Where some hold whole numbers >= 0 only, and
    others fractions, the first may be targets: the caller chooses.
 5. Of several arrays, the one of fractions is the logits. Whole numbers beside fractions are never
-   logits; where more than one array could be meant, the caller chooses.
+   logits; where more than one array could be meant, the caller chooses. One array of texts in the
+   shape of a single row holds its labels.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ def targets_of(content: Array | Archive | Table, column: str | None) -> NDArray[
         return _pick(content, meant, column, "targets").all()
     if column is not None:
         raise ValueError(f"target_column must be left out for a file of one array, got {column!r}")
-    if not content.is_real and getattr(content.dtype, "kind", None) != "U":
+    if not (content.is_real or content.is_text):
         raise ValueError(f"targets must be numbers or texts, got {content.dtype}")
     return content.all()
 
@@ -223,6 +224,10 @@ def _of_archive(archive: Archive, columns: Columns, target_column: str | None) -
             )
         names = floats or whole
     array = _pick(archive, names, None if columns is None else names[0], "logits")
+    texts = [name for name, other in arrays.items() if other.is_text and name != target_column]
+    if len(texts) == 1 and array.shape == arrays[texts[0]].shape:
+        array = array._replace(labels=tuple(arrays[texts[0]].all().tolist()))
+        notes.append(f"array {texts[0]!r} holds the labels")
     return Found(_checked(array), targets, (*notes, *_of_shape(array)))
 
 
@@ -242,10 +247,8 @@ def _pick(archive: Archive, names: Sequence[str], given: str | None, what: str) 
 def _checked(array: Array) -> Array:
     """Raise an error if an array is no row of numbers, nor rows of them."""
     if not array.is_real:
-        kind = getattr(array.dtype, "kind", None)
-        raise ValueError(
-            f"logits must be real numbers, got {'texts' if kind == 'U' else array.dtype}"
-        )
+        got = "texts" if array.is_text else array.dtype
+        raise ValueError(f"logits must be real numbers, got {got}")
     if not array.shape:
         raise ValueError("logits must have an axis of entries, got one number")
     if 0 in array.shape:

@@ -217,13 +217,16 @@ def _of_value(data: Any) -> Array | Archive | Table:
 
 
 def _of_object(data: tuple[Any, ...]) -> Array | Archive | Table:
-    if not all(isinstance(value, list) for _, value in data):
+    if not any(isinstance(value, list) for _, value in data):
         names = [name for name, _ in data]
         return held(np.array([_number(value, repr(name)) for name, value in data]), names)
     fields = dict(data)
     if {"columns", "data"} <= fields.keys():
         return _of_split(fields["columns"], fields["data"])
-    return Archive({name: _nested(value, f"{name!r}: ") for name, value in data})
+    # Numbers and texts beside lists say something about these, as the temperature does.
+    return Archive(
+        {name: _nested(value, f"{name!r}: ") for name, value in data if isinstance(value, list)}
+    )
 
 
 def _nested(data: list[Any], where: str) -> Array:
@@ -231,9 +234,8 @@ def _nested(data: list[Any], where: str) -> Array:
     if not data:
         raise ValueError(f"{where}there are no numbers in it")
     if not isinstance(data[0], list):
-        texts = [each for each in data if isinstance(each, str) and each not in NOT_FINITE]
-        if len(texts) == len(data):
-            return held(np.array(texts))
+        if _are_texts(data):
+            return held(np.array(data, object))  # NumPy's own texts end before a last "\0"
         whole = all(isinstance(each, int) and not isinstance(each, bool) for each in data)
         numbers = [_number(each, f"{where}item {at}") for at, each in enumerate(data)]
         return held(np.array(numbers, np.int64 if whole and max(map(abs, data)) < 2**63 else float))
@@ -290,7 +292,7 @@ def _of_split(names: Any, rows: Any) -> Table:
 
 def _column(name: str, cells: list[Any], wheres: list[str]) -> NDArray[Any] | list[str]:
     """Return the cells of a column: numbers, lists of them, or texts."""
-    if all(isinstance(cell, str) for cell in cells) and not set(cells) <= {*NOT_FINITE}:
+    if _are_texts(cells):
         return cells
     if all(isinstance(cell, list) for cell in cells):
         return _nested(cells, f"{name!r}: ").all()
@@ -298,6 +300,11 @@ def _column(name: str, cells: list[Any], wheres: list[str]) -> NDArray[Any] | li
         _number(cell, f"{where}: {name!r}") for cell, where in zip(cells, wheres, strict=True)
     ]
     return np.array(numbers, np.int64 if _kind_of(cells) == "integer" else np.float64)
+
+
+def _are_texts(cells: list[Any]) -> bool:
+    """Whether all cells are strings, and not all of them numbers that JSON cannot write."""
+    return all(isinstance(cell, str) for cell in cells) and not set(cells) <= {*NOT_FINITE}
 
 
 def _kind_of(cells: list[Any]) -> Kind:
