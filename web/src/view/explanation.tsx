@@ -8,66 +8,67 @@ export function Explanation() {
       <p>
         Softmax turns logits <Variable name="z" />, any numbers, into probabilities which sum to 1:
       </p>
-      <math display="block">
-        <Softmax />
-        <mo>=</mo>
-        <mfrac>
-          <Power>
-            <Sub of="z" index="i" />
-          </Power>
-          <Total>
-            <Power>
-              <Sub of="z" index="j" />
-            </Power>
-          </Total>
-        </mfrac>
-      </math>
+      <Definition />
       <p>
         A temperature <Variable name="T" /> divides the logits first:
       </p>
-      <math display="block">
-        <Softmax temperature />
-        <mo>=</mo>
-        <mfrac>
-          <Power>
-            <Sub of="z" index="i" />
-            <mo>/</mo>
-            <mi>T</mi>
-          </Power>
-          <Total>
-            <Power>
-              <Sub of="z" index="j" />
-              <mo>/</mo>
-              <mi>T</mi>
-            </Power>
-          </Total>
-        </mfrac>
-      </math>
+      <Definition temperature />
       <dl>
         <dt>
-          <Limit to="∞" />
+          <Temperature relation="→" value="∞" />
         </dt>
         <dd>
           Differences between logits fade: every item comes to the same probability. At ∞ softmax is
           uniform.
         </dd>
         <dt>
-          <Limit to="0" />
+          <Temperature relation="→" value="0" />
         </dt>
         <dd>
           Differences grow: the highest logit takes all. At 0 softmax is argmax; items that tie for
           it share equally.
         </dd>
         <dt>
-          <math>
-            <mi>T</mi>
-            <mo>=</mo>
-            <mn>1</mn>
-          </math>
+          <Temperature relation="=" value="1" />
         </dt>
         <dd>Plain softmax: the logits as they are.</dd>
       </dl>
     </section>
+  );
+}
+
+interface Formula {
+  /** Whether T is in it. */
+  readonly temperature?: boolean;
+}
+
+/** softmax(z)_i, or softmax(z, T)_i, as the exponential of one logit over the sum of all. */
+function Definition({ temperature = false }: Formula) {
+  return (
+    <math display="block">
+      <Softmax temperature={temperature} />
+      <mo>=</mo>
+      <mfrac>
+        <Exponential index="i" temperature={temperature} />
+        <Total>
+          <Exponential index="j" temperature={temperature} />
+        </Total>
+      </mfrac>
+    </math>
+  );
+}
+
+function Exponential({ index, temperature = false }: Formula & { readonly index: string }) {
+  return (
+    <Power>
+      <Sub of="z" index={index} />
+      {temperature && (
+        <>
+          <mo>/</mo>
+          <mi>T</mi>
+        </>
+      )}
+    </Power>
   );
 }
 
@@ -79,12 +80,12 @@ function Variable({ name }: { readonly name: string }) {
   );
 }
 
-function Limit({ to }: { readonly to: string }) {
+function Temperature({ relation, value }: { readonly relation: string; readonly value: string }) {
   return (
     <math>
       <mi>T</mi>
-      <mo>→</mo>
-      <mn>{to}</mn>
+      <mo>{relation}</mo>
+      <mn>{value}</mn>
     </math>
   );
 }

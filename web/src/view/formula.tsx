@@ -35,7 +35,10 @@ export function Formula({ instrument }: Part) {
   const temperatureText = useComputed(() => brief(temperature.value));
   const totalText = useComputed(() => measure(1 / frame.value.top));
   const sharers = useComputed(() => count(Math.round(1 / frame.value.top)));
-  const isHighest = useComputed(() => logit.value === highest.value);
+  /** Whether the item has one of the equal probabilities at T = 0 or T = ∞. */
+  const included = useComputed(() =>
+    kind.value === "uniform" ? logit.value > -Infinity : logit.value === highest.value,
+  );
   const place = useComputed(() =>
     many.value ? `, rank ${count(pointed.value + 1)} of ${count(size.value)}` : "",
   );
@@ -50,12 +53,12 @@ export function Formula({ instrument }: Part) {
       </p>
       <div class="steps">
         {shown === "none" && <p>has no probability: it is NaN.</p>}
-        {shown === "highest" && (
+        {(shown === "highest" || shown === "uniform") && (
           <>
             <math displaystyle>
               <Softmax temperature />
               <mo>=</mo>
-              {isHighest.value ? (
+              {included.value ? (
                 <mfrac>
                   <mn>1</mn>
                   <mn>{sharers}</mn>
@@ -67,29 +70,12 @@ export function Formula({ instrument }: Part) {
               <mtext>{bound}</mtext>
             </math>
             <p>
-              {isHighest.value
-                ? "the highest logit; items that tie for it share equally"
-                : "not the highest logit, which takes all"}
+              {shown === "uniform"
+                ? "every logit above −∞ counts the same"
+                : included.value
+                  ? "the highest logit; items that tie for it share equally"
+                  : "not the highest logit, which takes all"}
             </p>
-          </>
-        )}
-        {shown === "uniform" && (
-          <>
-            <math displaystyle>
-              <Softmax temperature />
-              <mo>=</mo>
-              {logit.value === -Infinity ? (
-                <mn>0</mn>
-              ) : (
-                <mfrac>
-                  <mn>1</mn>
-                  <mn>{sharers}</mn>
-                </mfrac>
-              )}
-              <mo>{relation}</mo>
-              <mtext>{bound}</mtext>
-            </math>
-            <p>every logit above −∞ counts the same</p>
           </>
         )}
         {shown === "plain" && (
