@@ -1,13 +1,14 @@
 import { memoryHost } from "./hosts/memory";
 import type { Query } from "./model/rows";
 import { readState } from "./model/state";
+import { strings } from "./text/strings";
 import { explain, mount } from "./view/mount";
 
 /** Asks the server of this page, if there is one. */
 async function ask(query: Query): Promise<unknown> {
   const text = new URLSearchParams(query as Record<string, string>);
   const answer = await fetch(`rows?${text}`).catch(() => {
-    throw new Error("no answer: “thermoscope explore” may have ended");
+    throw new Error(strings.errors.noServer);
   });
   if (!answer.ok) throw new Error(await answer.text());
   return answer.json();

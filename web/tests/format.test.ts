@@ -5,7 +5,6 @@ import {
   decimalsFor,
   digits,
   measure,
-  ordinal,
   parseTemperature,
   percent,
   pieces,
@@ -28,18 +27,6 @@ test.each([
   [1, "100 %"],
   [NaN, "NaN"],
 ])("percent(%d) is %s", (share, text) => expect(percent(share)).toBe(text));
-
-test.each([
-  [1, "1st"],
-  [2, "2nd"],
-  [3, "3rd"],
-  [4, "4th"],
-  [11, "11th"],
-  [13, "13th"],
-  [21, "21st"],
-  [112, "112th"],
-  [1202, "1,202nd"],
-])("ordinal(%d) is %s", (place, text) => expect(ordinal(place)).toBe(text));
 
 test("a share that only rounds to 0 or 1 is not said to be it", () => {
   expect(percent(0, false)).toBe("< 1e−321 %");

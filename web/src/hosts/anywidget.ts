@@ -2,6 +2,7 @@ import type { Host } from "../model/host";
 import type { About, Query } from "../model/rows";
 import type { State } from "../model/state";
 import { logitsFromBytes, logitsToBytes, readTemperature, writeTemperature } from "../model/state";
+import { strings } from "../text/strings";
 
 /** What is used here of anywidget's model, which all views of one explorer share. */
 export interface Model {
@@ -148,13 +149,13 @@ function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): vo
           if (error === undefined) resolve(answer);
           else reject(new Error(error));
         }
-        const timer = setTimeout(settle, PATIENCE_MS, { error: "no answer from the kernel" });
+        const timer = setTimeout(settle, PATIENCE_MS, { error: strings.errors.noKernel });
         waiting.set(id, settle);
         model.send({ id, ask: query });
       }),
     close() {
       model.off("msg:custom", heard);
-      for (const settle of waiting.values()) settle({ error: "closed" });
+      for (const settle of waiting.values()) settle({ error: strings.errors.closed });
     },
   };
 }

@@ -1,5 +1,6 @@
 import { batch, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { count, ordinal } from "../text/format";
+import { count } from "../text/format";
+import { strings } from "../text/strings";
 import type { Order, Progress, Rows, Wanted, WrittenRow } from "./rows";
 import { type Items, readState, type State, type WrittenState } from "./state";
 
@@ -86,8 +87,7 @@ export class RowCursor {
     const typed = text.replaceAll(",", "").trim();
     const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
     if (!(row < this.rows.count)) {
-      const got = typed === "" ? "nothing" : `“${typed.slice(0, 20)}”`;
-      this.error.value = `Row must be 0 to ${count(this.rows.count - 1)}, got ${got}.`;
+      this.error.value = strings.rows.refused(count(this.rows.count - 1), typed.slice(0, 20));
       return false;
     }
     const order = this.order.peek();
@@ -111,9 +111,9 @@ export class RowCursor {
   /** Where in an order that is not the one given the row is, in words. */
   note(): string {
     const { value: progress } = this.progress;
-    if (progress !== null) return `sorting … ${Math.floor(100 * progress)} %`;
+    if (progress !== null) return strings.rows.sorting(`${Math.floor(100 * progress)} %`);
     if (this.order.value === "given") return "";
-    return `${ordinal(this.place.value + 1)} in this order`;
+    return strings.rows.place(count(this.place.value + 1));
   }
 
   private settle(order: Order, place: number): void {

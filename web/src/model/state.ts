@@ -6,6 +6,8 @@
  * an infinite temperature as "inf".
  */
 
+import { strings } from "../text/strings";
+
 export const STATE_VERSION = 1;
 
 export interface State {
@@ -43,7 +45,7 @@ export function writeTemperature(temperature: number): number | "inf" {
 export function readTemperature(written: unknown): number {
   const temperature = written === "inf" ? Infinity : written;
   if (typeof temperature !== "number" || !(temperature >= 0)) {
-    throw new RangeError(`temperature must be a number >= 0 or "inf", got ${String(written)}`);
+    throw new RangeError(strings.errors.temperature(written));
   }
   return temperature;
 }
@@ -51,7 +53,7 @@ export function readTemperature(written: unknown): number {
 /** The logits in a run of little-endian float64 bytes, copied so that they are aligned. */
 export function logitsFromBytes(bytes: ArrayBufferView): Float64Array {
   if (bytes.byteLength === 0 || bytes.byteLength % 8 !== 0) {
-    throw new RangeError(`logits must be whole float64 numbers, got ${bytes.byteLength} bytes`);
+    throw new RangeError(strings.errors.logits(bytes.byteLength));
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const logits = new Float64Array(bytes.byteLength / 8);
@@ -68,7 +70,7 @@ export function logitsToBytes(logits: Float64Array): DataView<ArrayBuffer> {
 
 export function readState(written: WrittenState): State {
   if (written.version !== STATE_VERSION) {
-    throw new RangeError(`state version must be ${STATE_VERSION}, got ${String(written.version)}`);
+    throw new RangeError(strings.errors.version(STATE_VERSION, written.version));
   }
   // Not by Uint8Array.from, which first makes a list of all characters: 30 MB of 262,144 logits.
   const text = atob(written.logits);
@@ -76,13 +78,11 @@ export function readState(written: WrittenState): State {
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   const logits = logitsFromBytes(bytes);
   if (written.labels !== null && written.labels.length !== logits.length) {
-    throw new RangeError(
-      `labels must be ${logits.length}, one for each logit, got ${written.labels.length}`,
-    );
+    throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }
   const { row = null, target = null } = written;
   if (target !== null && !(target >= 0 && target < logits.length)) {
-    throw new RangeError(`target must be 0 to ${logits.length - 1}, got ${target}`);
+    throw new RangeError(strings.errors.target(logits.length - 1, target));
   }
   return {
     logits,

@@ -3,6 +3,8 @@
  * both to it. No number is rounded to a lie: 0 %, 100 % and 1 mean just that.
  */
 
+import { strings } from "./strings";
+
 // Made once: to make one takes longer than all else that a frame writes.
 const ONE_DECIMAL = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const WHOLE = new Intl.NumberFormat("en");
@@ -77,12 +79,6 @@ export function count(value: number): string {
   return WHOLE.format(value);
 }
 
-/** A place, counted from 1: 1st, 2nd, 3rd … */
-export function ordinal(place: number): string {
-  const teen = place % 100 > 10 && place % 100 < 20;
-  return count(place) + ((!teen && ["", "st", "nd", "rd"][place % 10]) || "th");
-}
-
 /** The temperature as the text field shows and takes it, with every digit. */
 export function temperatureText(temperature: number): string {
   return infinity(temperature);
@@ -98,8 +94,7 @@ export function parseTemperature(text: string): number | { readonly error: strin
       : NaN;
   // Adding 0 turns −0 into 0.
   if (temperature >= 0) return temperature + 0;
-  const got = typed === "" ? "nothing" : `“${clip(typed, 20)}”`;
-  return { error: `T must be a number ≥ 0 or “inf”, got ${got}.` };
+  return { error: strings.temperature.refused(clip(typed, 20)) };
 }
 
 /** A stretch of a label: as it is, a space at an end, or a mark in place of what is invisible. */
@@ -143,7 +138,7 @@ export function pieces(label: string): Piece[] {
 /** A label within a sentence. */
 export function spoken(label: string): string {
   const words = label.trim();
-  if (words === "") return label === "" ? "(empty)" : "(space)";
+  if (words === "") return label === "" ? strings.label.empty : strings.label.space;
   return pieces(clip(words, 40))
     .map((piece) => piece.text)
     .join("");

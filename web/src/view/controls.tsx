@@ -1,6 +1,7 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { brief, count, parseTemperature, temperatureText } from "../text/format";
+import { strings } from "../text/strings";
 import type { Part } from "./part";
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
@@ -22,11 +23,11 @@ export function ItemControls({ instrument }: Part) {
   return (
     <div class="items">
       <label class="field">
-        Total items
+        {strings.items.total}
         <select value={items === given ? "given" : String(size)} onChange={choose}>
           {given !== null && (
             <option value="given">
-              {count(given.logits.length)} · {given.source ?? "given"}
+              {strings.items.given(count(given.logits.length), given.source)}
             </option>
           )}
           {counts.map((n) => (
@@ -37,7 +38,7 @@ export function ItemControls({ instrument }: Part) {
         </select>
       </label>
       <button type="button" onClick={() => instrument.draw(size)}>
-        New random logits
+        {strings.items.drawNew}
       </button>
     </div>
   );
@@ -125,21 +126,23 @@ export function TemperatureControls({ instrument }: Part) {
   }
 
   const error = useComputed(() => draft.value?.error ?? "");
+  const { is } = strings.temperature;
+  const [atZero, atInfinity] = [is("0"), is("∞")];
   return (
     <div class="temperature">
       <div class="dial">
-        <button type="button" aria-label="T = 0" title="T = 0" onClick={() => set(0)}>
+        <button type="button" aria-label={atZero} title={atZero} onClick={() => set(0)}>
           0
         </button>
         <div class="scale">
           <input
             type="range"
-            aria-label="Temperature"
+            aria-label={strings.temperature.name}
             min={-END}
             max={END}
             step={STEP}
             value={useComputed(() => stopOf(temperature.value))}
-            aria-valuetext={useComputed(() => `T = ${brief(temperature.value)}`)}
+            aria-valuetext={useComputed(() => is(brief(temperature.value)))}
             onInput={(event) => drag(temperatureAt(event.currentTarget.valueAsNumber))}
             onChange={(event) => settleAt(temperatureAt(event.currentTarget.valueAsNumber))}
           />
@@ -157,13 +160,18 @@ export function TemperatureControls({ instrument }: Part) {
             ))}
           </div>
         </div>
-        <button type="button" aria-label="T = ∞" title="T = ∞" onClick={() => set(Infinity)}>
+        <button
+          type="button"
+          aria-label={atInfinity}
+          title={atInfinity}
+          onClick={() => set(Infinity)}
+        >
           ∞
         </button>
       </div>
       <div class="typed">
         <label class="field">
-          Temperature value
+          {strings.temperature.value}
           <span>
             <input
               type="text"
@@ -182,7 +190,7 @@ export function TemperatureControls({ instrument }: Part) {
           </span>
         </label>
         <button type="button" onClick={() => set(1)}>
-          T = 1
+          {is("1")}
         </button>
         <p class="error" role="alert">
           {error}

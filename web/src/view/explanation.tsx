@@ -1,37 +1,29 @@
+import { strings } from "../text/strings";
 import { Power, Softmax, Sub, Total } from "./mathml";
 
 /** softmax without and with a temperature, and what to expect of it. */
 export function Explanation() {
+  const { explanation: texts } = strings;
   return (
     <section class="explanation">
-      <h2>Softmax with temperature</h2>
-      <p>
-        Softmax turns logits <Variable name="z" />, any numbers, into probabilities which sum to 1:
-      </p>
+      <h2>{strings.title}</h2>
+      <p>{texts.softmax(<Variable name="z" />)}</p>
       <Definition />
-      <p>
-        A temperature <Variable name="T" /> divides the logits first:
-      </p>
+      <p>{texts.temperature(<Variable name="T" />)}</p>
       <Definition temperature />
       <dl>
         <dt>
           <Temperature relation="→" value="∞" />
         </dt>
-        <dd>
-          Differences between logits fade: every item comes to the same probability. At ∞ softmax is
-          uniform.
-        </dd>
+        <dd>{texts.infinite}</dd>
         <dt>
           <Temperature relation="→" value="0" />
         </dt>
-        <dd>
-          Differences grow: the highest logit takes all. At 0 softmax is argmax; items that tie for
-          it share equally.
-        </dd>
+        <dd>{texts.zero}</dd>
         <dt>
           <Temperature relation="=" value="1" />
         </dt>
-        <dd>Plain softmax: the logits as they are.</dd>
+        <dd>{texts.one}</dd>
       </dl>
     </section>
   );

@@ -2,6 +2,7 @@ import { useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { fraction } from "../math/axis";
 import { brief, count } from "../text/format";
+import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
 
@@ -69,7 +70,7 @@ export function Figures({ instrument }: Part) {
 
   const logitNote = useComputed(() => {
     const { base } = instrument.logitAxis.value;
-    return base === 0 ? "" : `bars from ${brief(base)}`;
+    return base === 0 ? "" : strings.figures.barsFrom(brief(base));
   });
   const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
   return (
@@ -82,11 +83,11 @@ export function Figures({ instrument }: Part) {
       <div class="window" onPointerLeave={() => (hovered.value = null)}>
         <figure
           class={zero.value > 0 && zero.value < 1 ? "logits crossed" : "logits"}
-          aria-label="Logits"
+          aria-label={strings.figures.logits}
           style={{ "--zero": zero.value }}
         >
           <figcaption>
-            <strong>Logits</strong>
+            <strong>{strings.figures.logits}</strong>
             <small>{logitNote}</small>
             <div class="axis" aria-hidden="true">
               <span>{useComputed(() => brief(instrument.logitAxis.value.low))}</span>
@@ -113,14 +114,14 @@ export function Figures({ instrument }: Part) {
           </div>
           {many.value && (
             <p class="rest">
-              <span>other {count(rest.value)} items</span>
+              <span>{strings.items.others(count(rest.value))}</span>
             </p>
           )}
         </figure>
-        <figure class="softmax" aria-label="Softmax">
+        <figure class="softmax" aria-label={strings.figures.softmax}>
           <figcaption>
-            <strong>Softmax</strong>
-            <small>outline: T = 1</small>
+            <strong>{strings.figures.softmax}</strong>
+            <small>{strings.figures.outline}</small>
             <div class="axis" aria-hidden="true">
               <span>0</span>
               <span>{useComputed(() => `${brief(100 * instrument.shareEnd.value)} %`)}</span>
@@ -147,7 +148,7 @@ export function Figures({ instrument }: Part) {
           </div>
           {many.value && (
             <p class="rest">
-              <span>other {count(rest.value)} items =</span>
+              <span>{strings.items.othersHold(count(rest.value))}</span>
               <span class="number">{instrument.restText}</span>
             </p>
           )}

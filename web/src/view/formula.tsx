@@ -1,5 +1,6 @@
 import { useComputed } from "@preact/signals";
 import { aligned, brief, count, measure } from "../text/format";
+import { strings } from "../text/strings";
 import { Label } from "./label";
 import { Power, Softmax, Sub, Total } from "./mathml";
 import type { Part } from "./part";
@@ -39,20 +40,19 @@ export function Formula({ instrument }: Part) {
   const included = useComputed(() =>
     kind.value === "uniform" ? logit.value > -Infinity : logit.value === highest.value,
   );
-  const place = useComputed(() =>
-    many.value ? `, rank ${count(pointed.value + 1)} of ${count(size.value)}` : "",
-  );
 
   const shown = kind.value;
+  const { formula: texts } = strings;
+  const named = <Label text={label} />;
   return (
-    <section class="formula" aria-label="Formula with numbers">
+    <section class="formula" aria-label={texts.name}>
       <p>
-        {"Item "}
-        <Label text={label} />
-        {place}
+        {many.value
+          ? texts.ranked(named, count(pointed.value + 1), count(size.value))
+          : texts.item(named)}
       </p>
       <div class="steps">
-        {shown === "none" && <p>has no probability: it is NaN.</p>}
+        {shown === "none" && <p>{texts.nan}</p>}
         {(shown === "highest" || shown === "uniform") && (
           <>
             <math displaystyle>
@@ -71,10 +71,10 @@ export function Formula({ instrument }: Part) {
             </math>
             <p>
               {shown === "uniform"
-                ? "every logit above −∞ counts the same"
+                ? texts.uniform
                 : included.value
-                  ? "the highest logit; items that tie for it share equally"
-                  : "not the highest logit, which takes all"}
+                  ? texts.highest
+                  : texts.notHighest}
             </p>
           </>
         )}

@@ -1,5 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { pieces } from "../text/format";
+import { strings } from "../text/strings";
 
 /**
  * An item's label: always text, kept apart from the direction of the text around it, with what
@@ -7,7 +8,7 @@ import { pieces } from "../text/format";
  */
 export function Label({ text }: { readonly text: ReadonlySignal<string> }) {
   const label = text.value;
-  if (label === "") return <span class="label empty">(empty)</span>;
+  if (label === "") return <span class="label empty">{strings.label.empty}</span>;
   return (
     <bdi class="label" title={label.length > 12 ? label : undefined}>
       {pieces(label).map(({ kind, text: piece }) =>

@@ -1,6 +1,7 @@
 import { render } from "preact";
 import type { Host } from "../model/host";
 import { Instrument } from "../model/instrument";
+import { strings } from "../text/strings";
 import css from "./style.css";
 import { View } from "./view";
 
@@ -32,6 +33,8 @@ export function mount(element: HTMLElement, host: Host): () => void {
 export function explain(element: HTMLElement, error: unknown): void {
   const message = document.createElement("p");
   message.setAttribute("role", "alert");
-  message.textContent = `The explorer can't be shown: ${error instanceof Error ? error.message : String(error)}`;
+  message.textContent = strings.errors.unavailable(
+    error instanceof Error ? error.message : String(error),
+  );
   element.replaceChildren(message);
 }

@@ -1,28 +1,30 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
-import { brief, count, digits, measure, ordinal, percent, spoken } from "../text/format";
+import { brief, count, digits, measure, percent, spoken } from "../text/format";
+import { strings } from "../text/strings";
 import type { Part } from "./part";
 
 export function Readings({ instrument }: Part) {
   const { frame } = instrument;
+  const { readings: texts } = strings;
   return (
     <dl class="readings">
       <div>
-        <dt>Entropy</dt>
-        <dd>{useComputed(() => `${measure(frame.value.entropy)} nats`)}</dd>
-        <dd>{useComputed(() => `${measure(frame.value.entropy / Math.LN2)} bits`)}</dd>
+        <dt>{texts.entropy}</dt>
+        <dd>{useComputed(() => texts.nats(measure(frame.value.entropy)))}</dd>
+        <dd>{useComputed(() => texts.bits(measure(frame.value.entropy / Math.LN2)))}</dd>
       </div>
       <div>
-        <dt>Effective choices of {count(instrument.count.value)}</dt>
+        <dt>{texts.choices(count(instrument.count.value))}</dt>
         <dd>{useComputed(() => measure(frame.value.perplexity))}</dd>
       </div>
       <div>
-        <dt>Top probability</dt>
+        <dt>{texts.top}</dt>
         <dd>{instrument.topText}</dd>
       </div>
       <div>
-        <dt>Sum</dt>
+        <dt>{texts.sum}</dt>
         <dd>{useComputed(() => digits(frame.value.sum))}</dd>
       </div>
     </dl>
@@ -39,7 +41,8 @@ export function Status({ instrument }: Part) {
     () =>
       effect(() => {
         instrument.frame.value;
-        const tell = () => (text.value = `${describe(instrument)}${verdict(instrument)}`);
+        const tell = () =>
+          (text.value = `${describe(instrument)} ${verdict(instrument)}`.trimEnd());
         // Other logits come one at a time, and are looked at as they come.
         if (told.current !== instrument.items.value) {
           told.current = instrument.items.value;
@@ -58,50 +61,46 @@ export function Status({ instrument }: Part) {
   );
 }
 
-/** What the model makes of the true class. */
+/** Whether the model is right; empty if the true class is not known. */
 function verdict(instrument: Instrument): string {
   const { logits, target } = instrument.items.peek();
   const { top, probability } = instrument.frame.peek();
   if (target === null || Number.isNaN(top)) return "";
-  const place = instrument.distribution.peek().order.indexOf(target) + 1;
-  const share = instrument.shareText(logits[target]!, probability(logits[target]!));
-  const name = `“${spoken(instrument.label(target))}”`;
-  return ` Target: ${name}, ${ordinal(place)}, ${share}: ${place === 1 ? "right" : "wrong"}.`;
+  const rank = instrument.distribution.peek().order.indexOf(target) + 1;
+  return strings.status.target(
+    spoken(instrument.label(target)),
+    count(rank),
+    instrument.shareText(logits[target]!, probability(logits[target]!)),
+    rank === 1,
+  );
 }
 
-/** In words, what is seen. */
+/** What the figures show. */
 function describe(instrument: Instrument): string {
-  const { distribution, frame, count: size, temperature, topText } = instrument;
-  const { order, ties, logits } = distribution.peek();
-  const { top, perplexity } = frame.peek();
-  const leader = `“${spoken(instrument.label(order[0]!))}”`;
+  const { status: texts } = strings;
+  const { order, ties, logits } = instrument.distribution.peek();
+  const { top, perplexity } = instrument.frame.peek();
+  const label = spoken(instrument.label(order[0]!));
   const highest = logits[order[0]!]!;
-  const t = `T = ${brief(temperature.peek())}`;
+  const t = instrument.temperature.peek();
 
-  if (Number.isNaN(top)) {
-    return highest === -Infinity
-      ? "Every logit is −∞: there is no softmax of them."
-      : "A logit is NaN, and so is every probability.";
-  }
-  if (highest === Infinity || temperature.peek() === 0) {
-    const why = highest === Infinity ? `${t}, with +∞ among the logits` : t;
+  if (Number.isNaN(top)) return highest === -Infinity ? texts.allMinusInfinity : texts.nan;
+  if (highest === Infinity || t === 0) {
+    const infinite = highest === Infinity;
     return ties === 1
-      ? `${why}: the highest item, ${leader}, has all of the weight.`
-      : `${why}: the ${count(ties)} tied highest items share equally, ${percent(top)} each.`;
+      ? texts.highest(brief(t), infinite, label)
+      : texts.tied(brief(t), infinite, count(ties), percent(top));
   }
-  if (temperature.peek() === Infinity) {
+  if (t === Infinity) {
     const open = Math.round(1 / top);
-    const who =
-      open === size.peek() ? `all ${count(open)} items` : `the ${count(open)} items above −∞`;
-    return `${t}: uniform, ${who} share equally, ${percent(top)} each.`;
+    return texts.uniform(count(open), open === instrument.count.peek(), percent(top));
   }
-  const side =
-    temperature.peek() === 1
-      ? "plain softmax"
-      : `${temperature.peek() < 1 ? "sharper" : "flatter"} than plain softmax`;
-  const lead = ties === 1 ? `${leader} leads with` : `${count(ties)} tied items lead, each with`;
-  const share = topText.peek().replace("> ", "more than ");
-  const uncertainty =
-    perplexity < 1.01 ? "next to certain" : `as uncertain as ${brief(perplexity)} equal choices`;
-  return `${t}: ${side}. ${lead} ${share}; ${uncertainty}.`;
+  return texts.leads({
+    temperature: brief(t),
+    side: t === 1 ? "plain" : t < 1 ? "sharper" : "flatter",
+    label,
+    ties: ties === 1 ? null : count(ties),
+    probability: instrument.topText.peek(),
+    choices: perplexity < 1.01 ? null : brief(perplexity),
+  });
 }

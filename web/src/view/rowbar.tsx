@@ -3,13 +3,9 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import type { RowCursor } from "../model/cursor";
 import type { Order } from "../model/rows";
 import { count } from "../text/format";
+import { strings } from "../text/strings";
 import type { Part } from "./part";
 
-const NAMES: Readonly<Record<Order, string>> = {
-  given: "As given",
-  uncertain: "Most uncertain first",
-  wrong: "Wrong first",
-};
 const STEPS: Readonly<Record<string, number>> = { "[": -1, "]": 1 };
 
 /** Goes from row to row. */
@@ -38,20 +34,21 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
 
   const text = useComputed(() => draft.value ?? String(instrument.items.value.row ?? ""));
   const last = rows.count - 1;
+  const { rows: texts } = strings;
   return (
-    <div class="stepper" role="group" aria-label="Rows" ref={bar}>
+    <div class="stepper" role="group" aria-label={texts.name} ref={bar}>
       <button
         type="button"
-        aria-label="Previous row"
+        aria-label={texts.previous}
         aria-keyshortcuts="["
-        title="Previous row: ["
+        title={texts.withKey(texts.previous, "[")}
         disabled={useComputed(() => place.value === 0)}
         onClick={() => cursor.step(-1)}
       >
         ←
       </button>
       <label class="field">
-        Row
+        {texts.row}
         <input
           type="text"
           inputMode="numeric"
@@ -74,26 +71,26 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
           }}
         />
       </label>
-      <span class="of">of {count(rows.count)}</span>
+      <span class="of">{texts.of(count(rows.count))}</span>
       <button
         type="button"
-        aria-label="Next row"
+        aria-label={texts.next}
         aria-keyshortcuts="]"
-        title="Next row: ]"
+        title={texts.withKey(texts.next, "]")}
         disabled={useComputed(() => place.value === last)}
         onClick={() => cursor.step(1)}
       >
         →
       </button>
       <label class="field">
-        Order
+        {texts.order}
         <select
           value={chosen}
           onChange={(event) => cursor.choose(event.currentTarget.value as Order)}
         >
           {rows.orders.map((order) => (
             <option key={order} value={order}>
-              {NAMES[order]}
+              {texts.orders[order]}
             </option>
           ))}
         </select>

@@ -1,5 +1,6 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { count } from "../text/format";
+import { strings } from "../text/strings";
 import type { Part } from "./part";
 
 /** How long a search may keep the page from answering, before it lets others go first. */
@@ -15,6 +16,7 @@ const NOTHING: Found = { positions: [], done: true };
 
 /** Finds items by a part of their label, and goes from match to match. */
 export function Search({ instrument }: Part) {
+  const { search: texts } = strings;
   const query = useSignal("");
   const found = useSignal(NOTHING);
   /** Which of the matches is selected. */
@@ -63,9 +65,9 @@ export function Search({ instrument }: Part) {
   const summary = useComputed(() => {
     if (query.value === "") return "";
     const { positions, done } = found.value;
-    if (!done) return "searching …";
-    if (positions.length === 0) return "no match";
-    return `${count(at.value + 1)} of ${count(positions.length)}`;
+    if (!done) return texts.running;
+    if (positions.length === 0) return texts.nothing;
+    return texts.match(count(at.value + 1), count(positions.length));
   });
   const idle = useComputed(() => found.value.positions.length < 2);
   if (!instrument.many.value) return null;
@@ -73,8 +75,8 @@ export function Search({ instrument }: Part) {
     <div class="search" role="search">
       <input
         type="search"
-        aria-label="Search labels"
-        placeholder="Search labels"
+        aria-label={texts.name}
+        placeholder={texts.name}
         autocomplete="off"
         spellcheck={false}
         value={query}
@@ -83,10 +85,10 @@ export function Search({ instrument }: Part) {
           if (event.key === "Enter") go(event.shiftKey ? -1 : 1);
         }}
       />
-      <button type="button" aria-label="Previous match" disabled={idle} onClick={() => go(-1)}>
+      <button type="button" aria-label={texts.previous} disabled={idle} onClick={() => go(-1)}>
         ↑
       </button>
-      <button type="button" aria-label="Next match" disabled={idle} onClick={() => go(1)}>
+      <button type="button" aria-label={texts.next} disabled={idle} onClick={() => go(1)}>
         ↓
       </button>
       <output aria-live="polite">{summary}</output>

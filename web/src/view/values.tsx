@@ -1,23 +1,25 @@
 import { useComputed } from "@preact/signals";
 import type { Row } from "../model/instrument";
 import { count, digits } from "../text/format";
+import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
 
 /** The rows in the window as numbers, with the digits that Python gives. */
 export function Values({ instrument }: Part) {
   const { rested, frameAtOne, hovered, rest } = instrument;
+  const { values: texts } = strings;
   return (
     <section class="values">
-      <h2>Values</h2>
+      <h2>{texts.name}</h2>
       <div class="sideways">
-        <table aria-label="Values" onPointerLeave={() => (hovered.value = null)}>
+        <table aria-label={texts.name} onPointerLeave={() => (hovered.value = null)}>
           <thead>
             <tr>
-              <th scope="col">Item</th>
-              <th scope="col">Logit</th>
-              <th scope="col">Probability</th>
-              <th scope="col">At T = 1</th>
+              <th scope="col">{texts.item}</th>
+              <th scope="col">{texts.logit}</th>
+              <th scope="col">{texts.probability}</th>
+              <th scope="col">{texts.atOne}</th>
             </tr>
           </thead>
           <tbody>
@@ -29,7 +31,7 @@ export function Values({ instrument }: Part) {
             <tfoot>
               <tr>
                 <th scope="row" colSpan={2}>
-                  other {count(rest.value)} items
+                  {strings.items.others(count(rest.value))}
                 </th>
                 <td>
                   <span>{useComputed(() => digits(rested.value.outside))}</span>

@@ -1,3 +1,4 @@
+import { strings } from "../text/strings";
 import { ItemControls, TemperatureControls } from "./controls";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
@@ -10,7 +11,12 @@ import { Values } from "./values";
 
 export function View({ instrument }: Part) {
   return (
-    <div class="instrument" role="region" aria-label="Softmax with temperature">
+    <div
+      class="instrument"
+      role="region"
+      aria-label={strings.title}
+      style={{ "--target": JSON.stringify(strings.label.target) }}
+    >
       <div class="controls">
         {instrument.cursor !== null && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />

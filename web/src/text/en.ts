@@ -1,0 +1,176 @@
+/**
+ * Every text of the page in English: what it shows, and what a screen reader reads.
+ *
+ * Numbers and labels arrive as text from `format.ts`. A text around an element is a list of pieces
+ * with the element at its place. Another language is an object of the type `Strings`.
+ */
+
+const quoted = (text: string) => `“${text}”`;
+const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
+
+const temperatureIs = (temperature: string) => `T = ${temperature}`;
+/** Why the highest items have it all: the highest logit is +∞ (`infinite`), or T is 0. */
+const highestTakesAll = (temperature: string, infinite: boolean) =>
+  temperatureIs(temperature) + (infinite ? ", with +∞ among the logits" : "");
+
+/** The state at a temperature above 0 and below ∞, if no logit is +∞. */
+interface Leads {
+  readonly temperature: string;
+  /** Compared to T = 1. */
+  readonly side: "sharper" | "plain" | "flatter";
+  /** Of the highest item, the first of them if they tie. */
+  readonly label: string;
+  /** How many items tie, or null if one item leads. */
+  readonly ties: string | null;
+  readonly probability: string;
+  /** How many equal choices are as uncertain, or null if the highest item is next to certain. */
+  readonly choices: string | null;
+}
+
+/** A place, counted from 1: 1st, 2nd, 3rd … */
+function ordinal(place: string): string {
+  const endings: Readonly<Record<string, string>> = { 1: "st", 2: "nd", 3: "rd" };
+  return place + ((!/1\d$/.test(place) && endings[place.at(-1)!]) || "th");
+}
+
+export const en = {
+  title: "Softmax with temperature",
+
+  items: {
+    total: "Total items",
+    drawNew: "New random logits",
+    given: (count: string, source: string | null) => `${count} · ${source ?? "given"}`,
+    others: (count: string) => `other ${count} items`,
+    othersHold: (count: string) => `other ${count} items =`,
+  },
+
+  temperature: {
+    name: "Temperature",
+    value: "Temperature value",
+    is: temperatureIs,
+    refused: (typed: string) => `T must be a number ≥ 0 or “inf”, got ${got(typed)}.`,
+  },
+
+  rows: {
+    name: "Rows",
+    row: "Row",
+    of: (count: string) => `of ${count}`,
+    refused: (last: string, typed: string) => `Row must be 0 to ${last}, got ${got(typed)}.`,
+    previous: "Previous row",
+    next: "Next row",
+    withKey: (button: string, key: string) => `${button}: ${key}`,
+    order: "Order",
+    orders: { given: "As given", uncertain: "Most uncertain first", wrong: "Wrong first" },
+    sorting: (done: string) => `sorting … ${done}`,
+    place: (place: string) => `${ordinal(place)} in this order`,
+  },
+
+  search: {
+    name: "Search labels",
+    previous: "Previous match",
+    next: "Next match",
+    running: "searching …",
+    nothing: "no match",
+    match: (place: string, count: string) => `${place} of ${count}`,
+  },
+
+  label: {
+    empty: "(empty)",
+    space: "(space)",
+    /** Read before the label of the true class. */
+    target: "target: ",
+  },
+
+  figures: {
+    logits: "Logits",
+    softmax: "Softmax",
+    barsFrom: (logit: string) => `bars from ${logit}`,
+    outline: "outline: T = 1",
+  },
+
+  readings: {
+    entropy: "Entropy",
+    nats: (entropy: string) => `${entropy} nats`,
+    bits: (entropy: string) => `${entropy} bits`,
+    choices: (count: string) => `Effective choices of ${count}`,
+    top: "Top probability",
+    sum: "Sum",
+  },
+
+  status: {
+    allMinusInfinity: "Every logit is −∞: there is no softmax of them.",
+    nan: "A logit is NaN, and so is every probability.",
+    highest: (temperature: string, infinite: boolean, label: string) =>
+      `${highestTakesAll(temperature, infinite)}: the highest item, ${quoted(label)}, has all of the weight.`,
+    tied: (temperature: string, infinite: boolean, ties: string, probability: string) =>
+      `${highestTakesAll(temperature, infinite)}: the ${ties} tied highest items share equally, ${probability} each.`,
+    uniform: (count: string, all: boolean, probability: string) =>
+      `T = ∞: uniform, ${all ? `all ${count} items` : `the ${count} items above −∞`} share equally, ${probability} each.`,
+    leads({ temperature, side, label, ties, probability, choices }: Leads): string {
+      const plain = side === "plain" ? "plain softmax" : `${side} than plain softmax`;
+      const lead =
+        ties === null ? `${quoted(label)} leads with` : `${ties} tied items lead, each with`;
+      const led = probability.replace("> ", "more than ");
+      const uncertainty =
+        choices === null ? "next to certain" : `as uncertain as ${choices} equal choices`;
+      return `${temperatureIs(temperature)}: ${plain}. ${lead} ${led}; ${uncertainty}.`;
+    },
+    target: (label: string, rank: string, probability: string, right: boolean) =>
+      `Target: ${quoted(label)}, ${ordinal(rank)}, ${probability}: ${right ? "right" : "wrong"}.`,
+  },
+
+  formula: {
+    name: "Formula with numbers",
+    item: <Piece>(label: Piece) => ["Item ", label],
+    ranked: <Piece>(label: Piece, rank: string, count: string) => [
+      "Item ",
+      label,
+      `, rank ${rank} of ${count}`,
+    ],
+    nan: "has no probability: it is NaN.",
+    highest: "the highest logit; items that tie for it share equally",
+    notHighest: "not the highest logit, which takes all",
+    uniform: "every logit above −∞ counts the same",
+  },
+
+  explanation: {
+    softmax: <Piece>(logits: Piece) => [
+      "Softmax turns logits ",
+      logits,
+      ", any numbers, into probabilities which sum to 1:",
+    ],
+    temperature: <Piece>(temperature: Piece) => [
+      "A temperature ",
+      temperature,
+      " divides the logits first:",
+    ],
+    infinite:
+      "Differences between logits fade: every item comes to the same probability. At ∞ softmax is uniform.",
+    zero: "Differences grow: the highest logit takes all. At 0 softmax is argmax; items that tie for it share equally.",
+    one: "Plain softmax: the logits as they are.",
+  },
+
+  values: {
+    name: "Values",
+    item: "Item",
+    logit: "Logit",
+    probability: "Probability",
+    atOne: "At T = 1",
+  },
+
+  errors: {
+    unavailable: (reason: string) => `The explorer can't be shown: ${reason}`,
+    noKernel: "no answer from the kernel",
+    noServer: "no answer: “thermoscope explore” may have ended",
+    closed: "closed",
+    // Of a damaged file or model, where numbers are shown as they are.
+    version: (known: number, version: unknown) => `state version must be ${known}, got ${version}`,
+    temperature: (value: unknown) => `temperature must be a number >= 0 or "inf", got ${value}`,
+    logits: (bytes: number) => `logits must be whole float64 numbers, got ${bytes} bytes`,
+    labels: (logits: number, labels: number) =>
+      `labels must be ${logits}, one for each logit, got ${labels}`,
+    target: (last: number, target: number) => `target must be 0 to ${last}, got ${target}`,
+  },
+};
+
+export type Strings = typeof en;
