@@ -170,7 +170,7 @@ def test_ties_share_at_the_ends(
     expect(page.get_by_role("status")).to_contain_text(said)
     expect(rows(page, "Softmax").locator(".number")).to_have_text(shares)
     # The same as they are seen.
-    assert page.locator(".shares .number").inner_text().split("\n") == shares
+    assert page.locator(".probabilities .number").inner_text().split("\n") == shares
 
 
 @pytest.mark.parametrize("typed", ["nan", "-1", "abc", ""])
@@ -461,7 +461,7 @@ CONTRASTS = """() => {
   for (const element of document.querySelectorAll("main *")) {
     const hasText = [...element.childNodes].some((n) => n.nodeType === 3 && n.data.trim() !== "");
     if (!(hasText || element.value) || element.matches("style, :disabled, [type=range]")) continue;
-    // These are read to people; what is seen in their place is the text of .shares.
+    // These are read to people; what is seen in their place is the text of .probabilities.
     if (element.matches(".softmax .row .number")) continue;
     const under = behind(element);
     const text = getComputedStyle(element).color;

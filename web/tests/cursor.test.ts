@@ -38,7 +38,7 @@ class Server implements Rows {
       });
     });
   }
-  /** Answers all that was asked, and what is asked in turn, so many times. */
+  /** Answers all open requests, `times` times: an answer may lead to new requests. */
   async answer(times = 1): Promise<void> {
     for (; times > 0; times--) {
       for (const go of this.waiting.splice(0)) go();

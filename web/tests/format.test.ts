@@ -26,9 +26,9 @@ test.each([
   [1 - 2 ** -53, "> 99.99 %"],
   [1, "100 %"],
   [NaN, "NaN"],
-])("percent(%d) is %s", (share, text) => expect(percent(share)).toBe(text));
+])("percent(%d) is %s", (probability, text) => expect(percent(probability)).toBe(text));
 
-test("a share that only rounds to 0 or 1 is not said to be it", () => {
+test("a probability that only rounds to 0 or 1 is not said to be it", () => {
   expect(percent(0, false)).toBe("< 1e−321 %");
   expect(percent(1, false)).toBe("> 99.99 %");
 });

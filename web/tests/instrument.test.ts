@@ -35,12 +35,12 @@ test.each([0, 0.01, 1, 1e4, Infinity])(
   (temperature) => {
     const view = instrument(many, { temperature });
     view.select(40);
-    const shown = view.shares.value.reduce((sum, share) => sum + share, 0);
+    const shown = view.probabilities.value.reduce((sum, probability) => sum + probability, 0);
     expect(shown + view.frame.value.outside).toBeCloseTo(1, 12);
   },
 );
 
-describe("no share is said to be 0 or 1 that is not", () => {
+describe("no probability is said to be 0 or 1 that is not", () => {
   test.each([
     [[0, 800], 1, ["< 1e−321 %", "> 99.99 %"]],
     [[0, 800], 0, ["0 %", "100 %"]],
@@ -49,7 +49,7 @@ describe("no share is said to be 0 or 1 that is not", () => {
     [[5], 1, ["100 %"]],
   ] as const)("%j at T = %d", (logits, temperature, texts) => {
     const view = instrument([...logits], { temperature });
-    expect(view.rows.value.map((row) => row.shareText.value)).toEqual(texts);
+    expect(view.rows.value.map((row) => row.percent.value)).toEqual(texts);
     expect(view.topText.value).toBe(texts.at(-1));
   });
 

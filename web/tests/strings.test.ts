@@ -1,4 +1,4 @@
-/** The texts which depend on what they are about. */
+/** The texts that depend on their arguments. */
 import { describe, expect, test } from "vitest";
 import { en } from "../src/text/en";
 import { count } from "../src/text/format";

@@ -66,7 +66,7 @@ describe("what is shown", () => {
       }),
     );
     expect(order.map((_, position) => instrument.itemAt(position))).toEqual(order);
-    const rows = instrument.rows.value.map((row) => row.shareText.value);
+    const rows = instrument.rows.value.map((row) => row.percent.value);
     expect(rows).toEqual(percents.slice(0, rows.length));
     if (rest["15"] === undefined) expect(rows.length).toBe(order.length);
     else expect([rows.length, instrument.restText.value]).toEqual([15, rest["15"]]);

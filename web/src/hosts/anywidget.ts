@@ -4,7 +4,7 @@ import type { State } from "../model/state";
 import { logitsFromBytes, logitsToBytes, readTemperature, writeTemperature } from "../model/state";
 import { strings } from "../text/strings";
 
-/** What is used here of anywidget's model, which all views of one explorer share. */
+/** The part of anywidget's model that is used here. All views of one explorer share a model. */
 export interface Model {
   get(name: string): unknown;
   set(name: string, value: unknown): void;
@@ -14,7 +14,7 @@ export interface Model {
   off(event: string, listener: (content: never) => void): void;
 }
 
-/** How each part of the state lies in the model. */
+/** How each part of the state is stored in the model. */
 const PARTS: {
   readonly [Name in keyof State]: {
     read(value: unknown): State[Name];
@@ -31,7 +31,7 @@ const PARTS: {
 type Name = keyof State;
 const NAMES = Object.keys(PARTS) as Name[];
 
-/** Often enough to feel live in Python, seldom enough to leave the kernel time for its own work. */
+/** Often enough to feel live in Python, and the kernel still has time for other work. */
 const SAVE_EVERY_MS = 50;
 
 function read<Names extends Name>(model: Model, names: Iterable<Names>): Pick<State, Names> {
@@ -40,13 +40,13 @@ function read<Names extends Name>(model: Model, names: Iterable<Names>): Pick<St
 }
 
 /**
- * A host over a widget's model. Each change goes into the model at once, where the other views in
- * this browser see it, and to the kernel every 50 ms and when the gesture has ended.
+ * A host over a widget's model. Each change is set in the model at once, where the other views in
+ * this browser see it. It is sent to the kernel every 50 ms, and when the gesture has ended.
  */
 export function modelHost(model: Model): Host & { close(): void } {
   const listeners = new Set<(change: Partial<State>) => void>();
   const unsaved = new Map<Name, unknown>();
-  const news = new Set<Name>();
+  const received = new Set<Name>();
   let setting = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -67,14 +67,14 @@ export function modelHost(model: Model): Host & { close(): void } {
     model.save_changes();
   }
 
-  function tell(): void {
+  function notify(): void {
     const labels = model.get("labels") as State["labels"];
     const bytes = model.get("logits") as DataView;
-    // A host which hands on the parts one by one: the rest is still to come.
+    // Some hosts set the parts of a change one by one: the rest is still to come.
     if (labels !== null && 8 * labels.length !== bytes.byteLength) return;
-    if (news.size === 0) return;
-    const change = read(model, news);
-    news.clear();
+    if (received.size === 0) return;
+    const change = read(model, received);
+    received.clear();
     for (const listener of listeners) listener(change);
   }
 
@@ -82,13 +82,13 @@ export function modelHost(model: Model): Host & { close(): void } {
     function changed(): void {
       if (setting) return;
       if (unsaved.has(name)) {
-        // The kernel's echo of an earlier moment of this very drag: the hand is further on.
+        // The kernel's echo of an earlier moment of this drag: the newer value stays.
         set(name, unsaved.get(name));
         return;
       }
-      news.add(name);
-      // Whatever changes together is told together, and a value that is put right at once, never.
-      queueMicrotask(tell);
+      received.add(name);
+      // Listeners get the parts of one change together, and never a value that is corrected at once.
+      queueMicrotask(notify);
     }
     model.on(`change:${name}`, changed);
     return () => model.off(`change:${name}`, changed);
@@ -118,7 +118,7 @@ export function modelHost(model: Model): Host & { close(): void } {
       for (const off of handlers) off();
       asked?.close();
       listeners.clear();
-      news.clear();
+      received.clear();
     },
   };
 }
@@ -129,16 +129,16 @@ interface Answer {
   readonly error?: string;
 }
 
-/** How long a kernel may be at work on something else before that is told. */
+/** How long a kernel may be busy with something else before that is an error. */
 const PATIENCE_MS = 30_000;
 
-/** Asks the kernel, whose answers all views of the model hear. */
+/** Asks the kernel. All views of the model receive each answer, and know theirs by its id. */
 function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): void } {
   const waiting = new Map<number, (answer: Omit<Answer, "id">) => void>();
-  function heard(answer: Answer): void {
+  function answered(answer: Answer): void {
     waiting.get(answer.id)?.(answer);
   }
-  model.on("msg:custom", heard);
+  model.on("msg:custom", answered);
   return {
     ask: (query) =>
       new Promise((resolve, reject) => {
@@ -154,7 +154,7 @@ function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): vo
         model.send({ id, ask: query });
       }),
     close() {
-      model.off("msg:custom", heard);
+      model.off("msg:custom", answered);
       for (const settle of waiting.values()) settle({ error: strings.errors.closed });
     },
   };

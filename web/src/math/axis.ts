@@ -3,16 +3,16 @@
 export interface Axis {
   readonly low: number;
   readonly high: number;
-  /** Where bars start: 0, or the low end where 0 lies far outside. */
+  /** Where bars start: 0, or the low end if 0 is far outside. */
   readonly base: number;
 }
 
 /**
- * An axis from round number to round number which holds all finite logits.
+ * An axis from a round number to a round number that contains all finite logits.
  *
- * Bars start at 0. A vocabulary's logits may all lie far from 0 (−180 to −136, say), where bars
- * from 0 would all look alike: with `free`, when 0 is further away than the logits are apart,
- * they start at the low end instead.
+ * Bars start at 0. But all logits of a vocabulary may be far from 0 (−180 to −136, say), and bars
+ * from 0 would look alike. With `free`, if 0 is further away than the logits are apart, bars
+ * start at the low end instead.
  */
 export function logitAxis(lowest: number, highest: number, free: boolean): Axis {
   if (!(lowest <= highest)) return { low: 0, high: 1, base: 0 };
@@ -21,7 +21,7 @@ export function logitAxis(lowest: number, highest: number, free: boolean): Axis 
   const low = far ? lowest : Math.min(lowest, 0);
   const high = far ? highest : Math.max(highest, 0);
   const step = roundUp((high - low) / 5);
-  // The span of the largest float64s overflows; their axis ends where they do.
+  // The span of the largest float64s overflows: their axis ends at the logits.
   if (!Number.isFinite(step)) return { low, high, base: 0 };
   if (step === 0) return { low: 0, high: 1, base: 0 };
   const axis = {
@@ -48,7 +48,7 @@ export function roundUp(value: number): number {
   return value;
 }
 
-/** The number without the last digits, in which 3 × 0.2 is not 0.6. */
+/** Rounds to 12 digits, so that 3 × 0.2 is 0.6. */
 function round(value: number): number {
   return Number(value.toPrecision(12));
 }

@@ -2,32 +2,32 @@
  * Softmax with temperature, the twin of `thermoscope/definition.py`: the same rules in the same
  * order, within 2 ulp of exact arithmetic, and fast enough for every frame of a drag.
  *
- * exp((z - max) / T) is what every frame needs for every logit. To divide first would cost both
- * accuracy (the rounded quotient may be as large as 745, and exp amplifies its last bit) and
- * time. So the argument is reduced before it is divided: with c = log(2) / 64 and the whole
- * number i nearest to (z - max) / (c T), what is left, (z - max) - i c T, is found exactly from
- * c T in two parts, and is so small that dividing it by T rounds nothing that counts. Then
+ * Every frame needs exp((z - max) / T) for every logit. Dividing first would cost both accuracy
+ * (the rounded quotient may be as large as 745, and exp amplifies its last bit) and time. So the
+ * argument is reduced before it is divided: with c = log(2) / 64 and the whole number i nearest
+ * to (z - max) / (c T), the rest (z - max) - i c T is computed exactly from c T in two parts. It is
+ * so small that the rounding of its division by T doesn't matter. Then
  * exp = 2^(i / 64) exp(rest), from a table of the 64 fractions and a short series.
  * A row's total and its inverse are kept in two parts, and so is each exponential until it is
- * divided by the total. Nothing but +, -, * and / goes into a probability, which IEEE 754 defines
- * to the last bit: the bound holds in every browser, whatever its Math.exp is worth. (Math.log1p
- * and Math.exp make the entropy and the perplexity.)
+ * divided by the total. A probability is computed with +, -, * and / only, which IEEE 754 defines
+ * to the last bit: the bound holds in every browser, however accurate its Math.exp is. (Math.log1p
+ * and Math.exp are used for the entropy and the perplexity.)
  * (P. T. P. Tang, "Table-driven implementation of the exponential function in IEEE
  * floating-point arithmetic", ACM TOMS 15, 1989; the reduction by c T instead of c is ours.)
  */
 
 /*
- * Of many logits, most lie so near to their neighbours in the sorted row that one exponential
- * does for a whole chunk of them: with the mean c of a chunk and the largest distance h from it,
- * exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
+ * In a long row, most logits are so close to their neighbours in the sorted row that one
+ * exponential is enough for a whole chunk: with the mean c of a chunk and the largest distance h
+ * from it, exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
  * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. About the
- * mean it has no linear term, so what it adds, and the rounding of that, is small. Where x
- * is too large for that, the items are taken one by one. (This is the far field of the fast
+ * mean it has no linear term, so the series adds little, and its rounding error is small. If x
+ * is too large for the series, the items are taken one by one. (This is the far field of the fast
  * multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle simulations",
  * J. Comput. Phys. 73, 1987.)
  */
 
-/** What the temperature makes of the logits: all that a view needs for one frame. */
+/** The softmax of a row at one temperature: all that a view needs for one frame. */
 export interface Frame {
   readonly temperature: number;
   /** Shannon entropy in nats. */
@@ -36,9 +36,9 @@ export interface Frame {
   readonly perplexity: number;
   /** The highest probability. */
   readonly top: number;
-  /** What the ranks outside of the window hold together. */
+  /** The probability of all ranks outside of the window. */
   readonly outside: number;
-  /** All probabilities, those inside of the window and those outside, added up. */
+  /** The sum of all probabilities, inside and outside of the window. */
   readonly sum: number;
   /** The probability of an item with this logit. */
   probability(logit: number): number;
@@ -46,9 +46,9 @@ export interface Frame {
 
 const STEPS = 64;
 const C_HIGH_BITS = 34;
-/** Entries in a chunk. */
+/** Items in a chunk. */
 const CHUNK = 32;
-/** Terms of its series after the first; up to x = NEAR what they leave out is below 2^-54 of the sum. */
+/** Terms of its series after the first; up to x = NEAR the terms left out are below 2^-54 of the sum. */
 const TERMS = 12;
 const NEAR = 0.33;
 /** Below this, exp is less than half of the smallest double. */
@@ -57,7 +57,7 @@ const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 /** 2^27 + 1 splits a double into halves whose products are exact (Veltkamp). */
 const SPLITTER = 134217729;
 
-/** 2^(i / 64) for i from 0 to 63, and what rounding it to a double leaves. */
+/** 2^(i / 64) for i from 0 to 63, and the rounding errors of these doubles. */
 const FRACTION = new Float64Array(STEPS);
 const FRACTION_LOW = new Float64Array(STEPS);
 /** 2^k for k from -1080 to 0: below -1074 it is 0, and the products with it round once. */
@@ -119,7 +119,7 @@ class Exponential {
   private readonly perStep: number;
   private readonly stepHigh: number;
   private readonly stepLow: number;
-  /** Differences below this have the weight 0. */
+  /** For differences below this, exp_z is 0. */
   readonly floor: number;
 
   constructor(temperature: number, shrink: number) {
@@ -160,7 +160,7 @@ class Exponential {
 
 /**
  * The indices of the values, the highest value first, ties in the order given, NaN at the top:
- * a NaN makes the whole slice NaN and belongs where it is seen.
+ * a NaN makes the whole row NaN, so it is shown first.
  *
  * A radix sort by the doubles' own bits, 16 at a time: the lowest first, and every pass keeps
  * the order of the one before among equals.
@@ -170,7 +170,7 @@ function descending(values: Float64Array): Uint32Array {
   // Zeros of both signs tie: 0 + -0 is 0.
   const keys = values.map((z) => (Number.isNaN(z) ? Infinity : z + 0));
   const words = new Uint16Array(keys.buffer);
-  // Bits just above those of infinity, whatever the NaN's own.
+  // Bits just above those of infinity, for every NaN.
   for (let i = 0; i < size; i++) {
     if (Number.isNaN(values[i])) words[4 * i + (LITTLE_ENDIAN ? 0 : 3)] = 1;
   }
@@ -183,11 +183,11 @@ function descending(values: Float64Array): Uint32Array {
     starts.fill(0);
     for (let i = 0; i < size; i++) {
       const digit = words[4 * i + word]!;
-      // The bits of negative doubles descend already; those of positive ones are turned round,
-      // all but the sign, which puts them first.
-      const turned = keys[i]! < 0 ? digit : digit ^ (pass === 3 ? 0x7fff : 0xffff);
-      digits[i] = turned;
-      starts[turned]!++;
+      // The bits of negative doubles descend already. Those of positive ones are inverted, except
+      // for the sign, which puts them first.
+      const inverted = keys[i]! < 0 ? digit : digit ^ (pass === 3 ? 0x7fff : 0xffff);
+      digits[i] = inverted;
+      starts[inverted]!++;
     }
     let start = 0;
     for (let digit = 0; digit < 0x10000; digit++) {
@@ -215,9 +215,9 @@ export class Distribution {
   /** How many items are above -inf. */
   private readonly open: number;
   private readonly undefined: boolean;
-  /** Where z - max would overflow, all is scaled by this power of two. */
+  /** If z - max would overflow, all logits are scaled by this power of two. */
   private readonly shrink: number;
-  /** By rank: (z - max) * shrink, and what rounding threw away of it. */
+  /** By rank: (z - max) * shrink, and its rounding error. */
   private readonly differences: Float64Array;
   private readonly errors: Float64Array;
   /**
@@ -288,7 +288,7 @@ export class Distribution {
   }
 
   /**
-   * The frame at a temperature in [0, inf], for a view which shows the ranks in [first, last).
+   * The frame at a temperature in [0, inf], for a view that shows the ranks in [first, last).
    * One pass over the logits, chunk by chunk where it can; only the frame is allocated.
    */
   at(temperature: number, first = 0, last = this.logits.length): Frame {
@@ -298,14 +298,14 @@ export class Distribution {
     if (this.undefined) return frame(temperature, NaN, NaN, NaN, NaN, () => NaN);
     const { maximum } = this;
     if (maximum === Infinity || temperature === 0) {
-      return this.shared(temperature, this.ties, first, last, (z) => z === maximum);
+      return this.equal(temperature, this.ties, first, last, (z) => z === maximum);
     }
     if (temperature === Infinity) {
-      return this.shared(temperature, this.open, first, last, (z) => z > -Infinity);
+      return this.equal(temperature, this.open, first, last, (z) => z > -Infinity);
     }
 
-    // The highest item has exp_z 1. It is kept apart from what the others add to it, which may be
-    // far below 1 and still is all that the entropy of a confident softmax consists of.
+    // The highest item has exp_z 1. The sum of the others is kept apart: it may be far below 1, and
+    // the entropy of a confident softmax consists of it.
     const exponential = new Exponential(temperature, this.shrink);
     const before = this.add(exponential, 1, first);
     const inside = this.add(exponential, first || 1, last);
@@ -360,14 +360,14 @@ export class Distribution {
     return logit * this.shrink - this.maximum * this.shrink;
   }
 
-  /** What rounding threw away of it. */
+  /** The rounding error of `difference`. */
   private error(logit: number, difference: number): number {
-    // Between infinities there is no difference, and no frame asks for it.
+    // The error of an infinite difference, or of NaN, is never used.
     if (!Number.isFinite(difference)) return 0;
     return twoSumError(logit * this.shrink, -this.maximum * this.shrink, difference);
   }
 
-  /** The weights of the ranks in [from, to), and those times z - max, added up. */
+  /** The sums of exp_z and of exp_z times (z - max) over the ranks in [from, to). */
   private add(exponential: Exponential, from: number, to: number) {
     const { differences, errors, means, meanErrors, radii, series } = this;
     const { floor, stretch } = exponential;
@@ -379,11 +379,11 @@ export class Distribution {
     let rank = from;
     while (rank < end) {
       const difference = differences[rank]!;
-      // Sorted: from here on every weight is 0.
+      // The row is sorted: from here on every exp_z is 0.
       if (difference < floor) break;
       const chunk = rank / CHUNK;
       const x = rank % CHUNK === 0 && rank + CHUNK <= end ? radii[chunk]! * perUnit : NaN;
-      // One call of `tail` for both: inlined once, it leaves room to inline the rest.
+      // One call of `tail` for both cases: inlined once, it leaves room to inline the rest.
       const near = x <= NEAR && differences[rank + CHUNK - 1]! >= floor;
       const point = near ? means[chunk]! : difference;
       const steps = exponential.steps(point);
@@ -400,18 +400,18 @@ export class Distribution {
           slope = slope * x + k * coefficient;
           rest = rest * x + coefficient;
         }
-        const most = CHUNK * head;
-        const more = CHUNK * tail + one * (x * rest);
-        const weight = most + more;
-        const total = sum + weight;
-        // FastTwoSum (Dekker), then TwoSum: a chunk may weigh more than the sum so far.
-        low += more - (weight - most) + twoSumError(sum, weight, total);
+        const chunkHead = CHUNK * head;
+        const chunkTail = CHUNK * tail + one * (x * rest);
+        const chunkSum = chunkHead + chunkTail;
+        const total = sum + chunkSum;
+        // FastTwoSum (Dekker), then TwoSum: the sum of a chunk may exceed the sum so far.
+        low += chunkTail - (chunkSum - chunkHead) + twoSumError(sum, chunkSum, total);
         sum = total;
-        moment += stretch * (weight * point + one * slope * radii[chunk]!);
+        moment += stretch * (chunkSum * point + one * slope * radii[chunk]!);
         rank += CHUNK;
       } else {
         const total = sum + one;
-        // FastTwoSum (Dekker), because weights descend; both parts of the weight at once.
+        // FastTwoSum (Dekker), because exp_z descends; both parts of exp_z at once.
         low += head - (total - sum) + tail;
         sum = total;
         moment += one * (point * stretch);
@@ -421,17 +421,17 @@ export class Distribution {
     return { sum, low, moment };
   }
 
-  /** The frame in which the first `count` ranks share the weight equally. */
-  private shared(
+  /** The frame in which the first `count` ranks get equal probabilities. */
+  private equal(
     temperature: number,
     count: number,
     first: number,
     last: number,
-    shares: (logit: number) => boolean,
+    included: (logit: number) => boolean,
   ): Frame {
     const inside = Math.max(0, Math.min(last, count) - first);
     return frame(temperature, Math.log(count), 1 / count, (count - inside) / count, 1, (logit) =>
-      shares(logit) ? 1 / count : 0,
+      included(logit) ? 1 / count : 0,
     );
   }
 }

@@ -4,38 +4,39 @@ import { strings } from "../text/strings";
 import type { Order, Progress, Rows, Wanted, WrittenRow } from "./rows";
 import { type Items, readState, type State, type WrittenState } from "./state";
 
-/** What shows the row: the part of the instrument that the cursor knows. */
+/** The part of the instrument that the cursor uses. */
 interface Shown {
   readonly items: ReadonlySignal<Items>;
   change(change: Partial<State>): void;
 }
 
-/** So many answers are kept: the row that is shown, its neighbours, and where one came from. */
+/** How many answers are kept: the row that is shown, its neighbours, and some shown before. */
 const KEPT = 6;
 const POLL_MS = 200;
 
 /**
- * Where in the rows the instrument is, and how it moves on. One request is under way at a time: of
- * those that come meanwhile the last counts. The row that is shown stays until another is there.
+ * The place of the instrument in the rows. One request is under way at a time; of the steps made
+ * meanwhile, the last counts. The row that is shown stays until the next one has arrived.
  */
 export class RowCursor {
-  /** The order in which the rows are stepped through, and the one chosen, which may be to come. */
+  /** The order in which the rows are stepped through. */
   readonly order = signal<Order>("given");
+  /** The order that the user chose; it becomes `order` once it is sorted. */
   readonly chosen = signal<Order>("given");
-  /** The place in the order of the row that is shown, or was before random logits. */
+  /** The place in the order of the row that is shown, or was shown before random logits. */
   readonly place = signal(0);
-  /** The share of the rows that were looked at for the order chosen; null where it is there. */
+  /** The fraction of the rows that were read for the chosen order; null once it is sorted. */
   readonly progress = signal<number | null>(null);
   readonly error = signal("");
 
-  /** Where the steps lead that were made so far, while the row there is to come. */
+  /** The place that the steps so far lead to; its row may still be on the way. */
   private aim = 0;
   private wanted: Wanted | null = null;
   private busy = false;
-  /** Grows when what was asked for before is no longer to be shown. */
+  /** Counts up when answers to earlier requests must no longer be shown. */
   private turn = 0;
   private shown: number | null;
-  /** Undefined until a row has brought them. */
+  /** The labels that all rows have in common; undefined until an answer has brought them. */
   private labels: WrittenState["labels"] | undefined;
   private readonly kept = new Map<string, Promise<WrittenRow>>();
   private readonly unfollow: () => void;
@@ -50,7 +51,7 @@ export class RowCursor {
       this.labels = labels;
       this.place.value = this.aim = row;
     }
-    // Other logits may come from elsewhere.
+    // Another view or the kernel may set other logits.
     this.unfollow = effect(() => {
       const { row: now } = instrument.items.value;
       if (now === this.shown) return;
@@ -74,7 +75,7 @@ export class RowCursor {
     this.aim = this.place.peek();
   }
 
-  /** Goes so many places on, as far as there are rows. */
+  /** Moves on by a number of places, up to the first or the last row. */
   step(by: number): void {
     const place = Math.max(0, Math.min(this.rows.count - 1, this.aim + by));
     if (place === this.aim && this.instrument.items.peek().row !== null) return;
@@ -82,7 +83,7 @@ export class RowCursor {
     this.want({ order: this.order.peek(), place });
   }
 
-  /** Goes to the row of a number that was typed; false where it is none. */
+  /** Goes to the row whose number was typed; false if there is no such row. */
   go(text: string): boolean {
     const typed = text.replaceAll(",", "").trim();
     const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
@@ -96,7 +97,7 @@ export class RowCursor {
     return true;
   }
 
-  /** Goes to the first row of an order, once that is there; in the order given, stays. */
+  /** Goes to the first row of an order, once that is sorted. The given order keeps the row. */
   choose(order: Order): void {
     const turn = ++this.turn;
     batch(() => {
@@ -108,7 +109,7 @@ export class RowCursor {
     if (order !== "given") void this.sort(order, turn);
   }
 
-  /** Where in an order that is not the one given the row is, in words. */
+  /** The progress of an order, or the place of the row in it; empty for the given order. */
   note(): string {
     const { value: progress } = this.progress;
     if (progress !== null) return strings.rows.sorting(`${Math.floor(100 * progress)} %`);
@@ -176,7 +177,7 @@ export class RowCursor {
     const [order, place] = [this.order.peek(), this.place.peek()];
     for (const beside of [place + 1, place - 1]) {
       if (beside < 0 || beside >= this.rows.count) continue;
-      // What goes wrong will be told to whoever goes there.
+      // An error is shown when the user goes to that row.
       this.get({ order, place: beside }).catch(() => undefined);
     }
   }
@@ -193,7 +194,7 @@ export class RowCursor {
       if (last) this.aim = place;
       this.instrument.change({
         logits,
-        // A notebook need not be sent the same labels for each row.
+        // Known labels need not be sent to a notebook again.
         ...(labels === items.labels ? {} : { labels }),
         source,
         row,
@@ -210,7 +211,7 @@ export class RowCursor {
       found = this.rows.ask(known ? query : { ...query, labels: "all" }) as Promise<WrittenRow>;
       found.catch(() => this.kept.delete(key));
     }
-    // The one used last goes to the end of those kept.
+    // The answer used last moves to the end of the map, so that the oldest is first.
     this.kept.delete(key);
     this.kept.set(key, found);
     for (const oldest of this.kept.keys()) {

@@ -8,12 +8,12 @@ import type { State } from "./state";
 export interface Host {
   read(): State;
   /**
-   * Called for each change that the user makes, on every event of a drag; a host for which
-   * that is too often throttles. `settled` says that the gesture has ended.
+   * Called for each change that the user makes, and on every event of a drag; a host may
+   * throttle. `settled` says that the gesture has ended.
    */
   write(change: Partial<State>, settled: boolean): void;
   /** Changes from elsewhere (the kernel, another view); never an echo of `write`. */
   subscribe(listener: (change: Partial<State>) => void): () => void;
-  /** The rows of which the state is one, where there are several. */
+  /** The rows that the state is one of, if there are several. */
   readonly rows?: Rows | undefined;
 }

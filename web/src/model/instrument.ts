@@ -6,23 +6,23 @@ import { RowCursor } from "./cursor";
 import type { Host } from "./host";
 import type { Items, State } from "./state";
 
-/** Up to so many items are all shown, in the order given; of more, a window onto them sorted. */
+/** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
 const WINDOW = 15;
-/** A drag which has paused for so long has come to rest. */
+/** A drag that pauses for this long is at rest. */
 const REST_MS = 100;
 
 /**
- * What the views show, as signals: a drag reaches each text and each bar on its own, and nothing
- * is compared that did not change. Items are spoken of by their position on the screen, counted
- * from 0: their rank where there are many, their index where there are few.
+ * What the views show, as signals: a drag updates each text and each bar directly, and compares
+ * nothing else. The position of an item is its place on the screen, counted from 0: its rank if
+ * there are many items, its index if there are few.
  */
 export class Instrument {
   readonly temperature;
   readonly items;
-  /** Goes from row to row of logits, where there are several. */
+  /** Goes from row to row of logits, if there are several. */
   readonly cursor: RowCursor | null;
-  /** The last items that were not drawn at random, to come back to. */
+  /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** The position of the first row of the window. */
   readonly first = signal(0);
@@ -47,12 +47,13 @@ export class Instrument {
     return this.distribution.value.at(this.temperature.value, first, first + this.rowCount.value);
   });
   /**
-   * The frame of the ten digits, of the formula's numbers and of what is only heard: while the
-   * hand moves nobody can read those, and to write and paint them would double a frame's work.
+   * The frame of the ten digits, of the formula's numbers and of the numbers for screen readers.
+   * Nobody can read those during a drag, and writing and painting them would double the work of a
+   * frame.
    */
   readonly rested;
   private moving = false;
-  /** The same at T = 1, for the ghosts. */
+  /** The frame at T = 1, for the outlines. */
   readonly frameAtOne = computed(() => {
     const first = this.first.value;
     return this.distribution.value.at(1, first, first + this.rowCount.value);
@@ -75,25 +76,27 @@ export class Instrument {
     decimalsFor(Math.max(Math.abs(this.range.value.lowest), Math.abs(this.range.value.highest))),
   );
   /** Where the axis of the probabilities ends: at 1, or just above the highest of many. */
-  readonly shareEnd = computed(() => {
+  readonly probabilityEnd = computed(() => {
     if (!this.many.value) return 1;
     const top = Math.max(this.frame.value.top, this.frameAtOne.value.top);
     return Math.min(1, roundUp(top) || 1);
   });
 
   /** The probabilities of the rows. */
-  readonly shares = computed(() => {
+  readonly probabilities = computed(() => {
     const { probability } = this.frame.value;
     return this.rows.value.map((row) => probability(row.logit.value));
   });
-  /** The same as numbers, a line for each row. */
-  readonly shareTexts = computed(() =>
-    this.shares.value
-      .map((share, slot) => this.shareText(this.rows.value[slot]!.logit.value, share))
+  /** The same as text, with a line for each row. */
+  readonly percents = computed(() =>
+    this.probabilities.value
+      .map((probability, slot) => this.percent(this.rows.value[slot]!.logit.value, probability))
       .join("\n"),
   );
-  /** And as bars: the lengths, up to 1. */
-  readonly shareLengths = computed(() => this.shares.value.map((share) => this.length(share)));
+  /** The lengths of their bars, up to 1. */
+  readonly lengths = computed(() =>
+    this.probabilities.value.map((probability) => this.length(probability)),
+  );
 
   /** The position that the formula is about. */
   readonly pointed = computed(() => {
@@ -155,13 +158,13 @@ export class Instrument {
     });
   }
 
-  /** Random logits, uniform on [0, 1) as in the lesson. */
+  /** Draws random logits, uniform on [0, 1) as in the lesson. */
   draw(size: number): void {
     const logits = Float64Array.from({ length: size }, Math.random);
     this.change({ logits, labels: null, source: null, row: null, target: null });
   }
 
-  /** The highest item, which is what the formula is about until another is pointed at. */
+  /** The position of the highest item, which the formula is about at first. */
   private start(): number {
     return this.many.value ? 0 : this.distribution.value.order[0]!;
   }
@@ -186,48 +189,48 @@ export class Instrument {
     });
   }
 
-  /** The length of the bar of a share, up to 1. */
-  length(share: number): number {
-    return Math.min(1, share / this.shareEnd.value) || 0;
+  /** The length of the bar of a probability, up to 1. */
+  length(probability: number): number {
+    return Math.min(1, probability / this.probabilityEnd.value) || 0;
   }
 
-  /** The share of an item as text. */
-  shareText(logit: number, share: number): string {
-    if (share === 0) return percent(0, this.weighsNothing(logit));
-    if (share !== 1) return percent(share);
+  /** The probability of an item as text. */
+  percent(logit: number, probability: number): string {
+    if (probability === 0) return percent(0, this.isExactlyZero(logit));
+    if (probability !== 1) return percent(probability);
     const second = this.distribution.value.order[1];
-    return percent(1, second === undefined || this.weighsNothing(this.logitOf(second)));
+    return percent(1, second === undefined || this.isExactlyZero(this.logitOf(second)));
   }
 
-  /** What is outside of the window holds together, as text. */
+  /** The probability of all items outside of the window, as text. */
   readonly restText = computed(() => {
     const { outside } = this.frame.value;
     const { order } = this.distribution.value;
     if (outside !== 0 && outside !== 1) return percent(outside);
-    // The highest item of the part that holds nothing; at 0 the window has all that counts.
+    // The highest item of the part whose probability is 0: outside, or inside if `outside` is 1.
     const highest = order[outside === 0 ? this.rowCount.value : this.first.value];
-    return percent(outside, highest === undefined || this.weighsNothing(this.logitOf(highest)));
+    return percent(outside, highest === undefined || this.isExactlyZero(this.logitOf(highest)));
   });
 
   /** The highest probability, as text. */
   readonly topText = computed(() =>
-    this.shareText(this.logitOf(this.distribution.value.order[0]!), this.frame.value.top),
+    this.percent(this.logitOf(this.distribution.value.order[0]!), this.frame.value.top),
   );
 
   private logitOf(item: number): number {
     return this.items.value.logits[item]!;
   }
 
-  /** Whether a share of 0 is just that, and not less than a float64 can tell from it. */
-  private weighsNothing(logit: number): boolean {
+  /** Whether a probability of 0 is exact, and not one below the smallest float64. */
+  private isExactlyZero(logit: number): boolean {
     const highest = this.logitOf(this.distribution.value.order[0]!);
     return this.temperature.value === 0 || highest === Infinity || logit === -Infinity;
   }
 }
 
 /**
- * One row of the window: whichever item is at its position now. What changes with each step of a
- * drag is not here but in the instrument, for all rows at once.
+ * One row of the window, with the item that is at its position now. The texts and bars that change
+ * in each frame of a drag are in the instrument, for all rows at once.
  */
 export class Row {
   readonly position;
@@ -236,8 +239,8 @@ export class Row {
   readonly logitBar;
   readonly logitText;
   readonly logitDigits;
-  readonly shareText;
-  readonly shareDigits;
+  readonly percent;
+  readonly probabilityDigits;
   readonly plainDigits;
   readonly plainBar;
   readonly className;
@@ -257,9 +260,9 @@ export class Row {
     });
     this.logitText = computed(() => aligned(this.logit.value, instrument.decimals.value));
     this.logitDigits = computed(() => plain(this.logit.value));
-    const share = computed(() => instrument.rested.value.probability(this.logit.value));
-    this.shareText = computed(() => instrument.shareText(this.logit.value, share.value));
-    this.shareDigits = computed(() => digits(share.value));
+    const probability = computed(() => instrument.rested.value.probability(this.logit.value));
+    this.percent = computed(() => instrument.percent(this.logit.value, probability.value));
+    this.probabilityDigits = computed(() => digits(probability.value));
     const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
     this.plainDigits = computed(() => digits(atOne.value));
     this.plainBar = computed(() => `width:${100 * instrument.length(atOne.value)}%`);

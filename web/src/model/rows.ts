@@ -7,7 +7,7 @@ import type { WrittenState } from "./state";
 /** "uncertain": the highest entropy at T = 1 first; "wrong": mistakes first, the surest at the top. */
 export type Order = "given" | "uncertain" | "wrong";
 
-/** What is known of the rows before any is asked for. */
+/** What is known about the rows before the first request. */
 export interface About {
   readonly count: number;
   readonly orders: readonly Order[];
@@ -18,7 +18,10 @@ export type Wanted =
   | { readonly order: Order; readonly place: number }
   | { readonly order: Order; readonly row: number };
 
-/** Asks for a row, with the labels that all rows share only where they are not known; or for the progress of an order. */
+/**
+ * A request for a row, or for the progress of an order. With `labels`, the answer has the labels
+ * that all rows have in common.
+ */
 export type Query = (Wanted & { readonly labels?: "all" }) | { readonly order: Order };
 
 /** How many rows have been read for an order: all of them once it is complete. */
@@ -26,17 +29,17 @@ export interface Progress {
   readonly done: number;
 }
 
-/** A row as it is written; labels which all rows share are left out. */
+/** A row in its written form; labels that all rows have in common are left out. */
 export type WrittenRow = Omit<WrittenState, "labels"> & {
   readonly labels?: WrittenState["labels"];
   readonly row: number;
   readonly place: number;
 };
 
-/** Rows that are handed over one at a time. */
+/** Rows that are fetched one at a time. */
 export interface Rows extends About {
   /** Resolves to a `WrittenRow` or a `Progress`, or rejects with an error whose message is for the user. */
   ask(query: Query): Promise<unknown>;
-  /** Where the keys that step are pressed: by default within the instrument. */
+  /** Where the keys for a step are listened for; by default, in the instrument. */
   readonly keys?: EventTarget | undefined;
 }

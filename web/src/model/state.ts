@@ -1,6 +1,6 @@
 /**
  * The one state of an explorer and its one written form, the twin of
- * `thermoscope/state.py`: notebook traits, files and the local page all speak it.
+ * `thermoscope/state.py`: notebook traits, files and the local page all use it.
  *
  * JSON has no infinities, so logits travel as the base64 of little-endian float64 bytes and
  * an infinite temperature as "inf".
@@ -21,11 +21,11 @@ export interface State {
   readonly source: string | null;
   /** Which row of several the logits are, counted from 0, or null. */
   readonly row: number | null;
-  /** The true class, where it is known, counted from 0. */
+  /** The true class, counted from 0, or null if it is not known. */
   readonly target: number | null;
 }
 
-/** What an explorer shows but for the temperature. */
+/** The state without the temperature. */
 export type Items = Omit<State, "temperature">;
 
 export interface WrittenState {
@@ -50,7 +50,7 @@ export function readTemperature(written: unknown): number {
   return temperature;
 }
 
-/** The logits in a run of little-endian float64 bytes, copied so that they are aligned. */
+/** The logits in little-endian float64 bytes, copied so that they are aligned. */
 export function logitsFromBytes(bytes: ArrayBufferView): Float64Array {
   if (bytes.byteLength === 0 || bytes.byteLength % 8 !== 0) {
     throw new RangeError(strings.errors.logits(bytes.byteLength));
@@ -72,7 +72,7 @@ export function readState(written: WrittenState): State {
   if (written.version !== STATE_VERSION) {
     throw new RangeError(strings.errors.version(STATE_VERSION, written.version));
   }
-  // Not by Uint8Array.from, which first makes a list of all characters: 30 MB of 262,144 logits.
+  // Uint8Array.from would first make a list of all characters: 30 MB for 262,144 logits.
   const text = atob(written.logits);
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);

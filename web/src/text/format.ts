@@ -1,18 +1,18 @@
 /**
  * Numbers and labels as text, the twin of `thermoscope/present.py`; `tests/vectors/texts.json` holds
- * both to it. No number is rounded to a lie: 0 %, 100 % and 1 mean just that.
+ * both to it. Only 0 is written as 0 %, and only 1 as 100 % or 1.
  */
 
 import { strings } from "./strings";
 
-// Made once: to make one takes longer than all else that a frame writes.
+// Made once: making one takes longer than all other texts of a frame.
 const ONE_DECIMAL = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const WHOLE = new Intl.NumberFormat("en");
 
 /**
  * A probability in percent, short enough for a bar.
  *
- * @param exact - false if a probability of 0 or 1 is only the nearest float64 to what it stands for
+ * @param exact - false if 0 or 1 is only the float64 nearest to the probability
  */
 export function percent(probability: number, exact = true): string {
   if (Number.isNaN(probability)) return "NaN";
@@ -25,7 +25,7 @@ export function percent(probability: number, exact = true): string {
   return `${typographic(value.toExponential(1))} %`;
 }
 
-/** A float64 with so many significant digits, or with all of them where fewer would say 1. */
+/** A float64 with `significant` digits, or with all digits if fewer would round it to 1. */
 export function digits(value: number, significant = 10): string {
   if (Number.isInteger(value) || !Number.isFinite(value)) return infinity(value);
   const small = Math.abs(value) < 1e-3;
@@ -33,7 +33,7 @@ export function digits(value: number, significant = 10): string {
   return Number(rounded) === 1 ? String(value) : rounded;
 }
 
-/** A number with at most so many significant digits, or with all where fewer would say inf. */
+/** A number with at most `significant` digits, or with all digits if fewer would overflow. */
 export function plain(value: number, significant = 10): string {
   if (!Number.isFinite(value)) return infinity(value);
   const rounded = Number(value.toPrecision(significant));
@@ -53,12 +53,12 @@ export function measure(value: number): string {
   return typographic(value.toPrecision(5));
 }
 
-/** The number of decimals which shows numbers up to `largest` with five digits. */
+/** The number of decimals that shows numbers up to `largest` with five digits. */
 export function decimalsFor(largest: number): number {
   return Math.min(6, Math.max(0, 4 - Math.max(0, Math.floor(Math.log10(largest)))));
 }
 
-/** A number beside its neighbours, all with the same number of decimals. */
+/** A number in a column, where all have the same number of decimals. */
 export function aligned(value: number, decimals: number): string {
   if (!Number.isFinite(value)) return typographic(infinity(value));
   const fixed = value.toFixed(decimals);
@@ -84,7 +84,7 @@ export function temperatureText(temperature: number): string {
   return infinity(temperature);
 }
 
-/** The temperature that a person typed, or why it is none. */
+/** The temperature that was typed, or why the text is not one. */
 export function parseTemperature(text: string): number | { readonly error: string } {
   const typed = text.trim();
   const temperature = /^\+?(inf|infinity|∞)$/i.test(typed)
@@ -97,21 +97,21 @@ export function parseTemperature(text: string): number | { readonly error: strin
   return { error: strings.temperature.refused(clip(typed, 20)) };
 }
 
-/** A stretch of a label: as it is, a space at an end, or a mark in place of what is invisible. */
+/** A part of a label: plain text, a space at an end, or a mark for an invisible character. */
 export interface Piece {
   readonly kind: "text" | "space" | "mark";
   readonly text: string;
 }
 
-/** A bar has no room for more, and a browser shapes every character of a text it clips. */
+/** A row has no room for more, and a browser lays out every character of a text that it clips. */
 const LONGEST = 200;
 
-/** The same characters as in `present.py`, which says why these. */
+/** The same characters as in `present.py`, which gives the reasons. */
 const INVISIBLE =
   // biome-ignore lint/suspicious/noMisleadingCharacterClass: each stands for itself
   /[\u034f\p{Cc}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Cs}\ufeff\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
-/** A label in pieces, so that a space at its ends and what has no shape of its own can be seen. */
+/** A label in pieces, so that spaces at its ends and invisible characters can be shown. */
 export function pieces(label: string): Piece[] {
   const found: Piece[] = [];
   let rest = clip(label, LONGEST);
@@ -144,7 +144,7 @@ export function spoken(label: string): string {
     .join("");
 }
 
-/** As in a string literal: not every font has the symbols for control characters. */
+/** The escape of a string literal: some fonts lack the symbols for control characters. */
 function mark(code: number): string {
   const short: Record<number, string> = { 9: "\\t", 10: "\\n", 13: "\\r" };
   const hex = code.toString(16);

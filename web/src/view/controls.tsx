@@ -50,7 +50,7 @@ const LAST = 4;
 const END = LAST + STEP;
 const MARKS = [-4, -2, 0, 2, 4];
 
-/** To four digits, so that the temperature in use is the one that is read. */
+/** Rounded to four digits, so that the temperature in use is the one that is shown. */
 function temperatureAt(stop: number): number {
   if (stop < -LAST - STEP / 2) return 0;
   if (stop > LAST + STEP / 2) return Infinity;
@@ -67,15 +67,15 @@ function stopOf(temperature: number): string {
 interface Draft {
   readonly text: string;
   readonly error: string;
-  /** The temperature while this was typed. */
+  /** The temperature when the text was typed. */
   readonly temperature: number;
 }
 
 export function TemperatureControls({ instrument }: Part) {
   const { temperature } = instrument;
-  /** What is in the text field while it is not simply the temperature. */
+  /** The content of the text field while it is not just the temperature. */
   const draft = useSignal<Draft | null>(null);
-  // Not useSignalEffect, which would ask for a frame of its own in each frame of a drag.
+  // useSignalEffect would request a second animation frame in each frame of a drag.
   useEffect(
     () =>
       effect(() => {
@@ -91,23 +91,23 @@ export function TemperatureControls({ instrument }: Part) {
     instrument.change({ temperature: value }, settled);
   }
 
-  /** A mouse may move more often than the screen shows: the last move before a frame counts. */
-  const coming = useRef({ value: 1, request: 0 });
+  /** A mouse may report several moves per frame: only the last one before a frame counts. */
+  const pending = useRef({ value: 1, request: 0 });
   function drag(value: number): void {
-    coming.current.value = value;
-    coming.current.request ||= requestAnimationFrame(() => {
-      coming.current.request = 0;
-      set(coming.current.value, false);
+    pending.current.value = value;
+    pending.current.request ||= requestAnimationFrame(() => {
+      pending.current.request = 0;
+      set(pending.current.value, false);
     });
   }
-  function forget(): void {
-    cancelAnimationFrame(coming.current.request);
-    coming.current.request = 0;
+  function cancel(): void {
+    cancelAnimationFrame(pending.current.request);
+    pending.current.request = 0;
   }
-  useEffect(() => forget, []);
+  useEffect(() => cancel, []);
 
   function settleAt(value: number): void {
-    forget();
+    cancel();
     set(value);
   }
 

@@ -1,7 +1,7 @@
 import { strings } from "../text/strings";
 import { Power, Softmax, Sub, Total } from "./mathml";
 
-/** softmax without and with a temperature, and what to expect of it. */
+/** The definition of softmax without and with a temperature, and its limits. */
 export function Explanation() {
   const { explanation: texts } = strings;
   return (

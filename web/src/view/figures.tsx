@@ -6,36 +6,36 @@ import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
 
-/** A row's part of the way that there is to scroll; it need not be a row's height. */
+/** How far the scroll bar moves per row; a row may have another height. */
 const ROW_PX = 28;
-/** Browsers cut off an element which is much higher. */
+/** Less than the height at which any browser cuts off an element. */
 const HIGHEST_PX = 8e6;
 
-/** Both figures, in one window which scrolls by whole rows. */
+/** Both figures, in one window that scrolls by whole rows. */
 export function Figures({ instrument }: Part) {
   const { first, hovered, items, many, rest, rowCount, selected } = instrument;
   const scroller = useRef<HTMLDivElement>(null);
   const focusable = useRef<HTMLDivElement>(null);
 
-  /** Where the scroll bar was seen or put last: in pixels, and as a position. */
+  /** Where the scroll bar was last read or set: in pixels, and as a position. */
   const seen = useRef({ top: 0, position: 0 });
   function scrolled(): void {
     const { scrollTop: top, scrollHeight, clientHeight } = scroller.current!;
-    // A late event of where it was put; the window may have moved on.
+    // The late event of a scroll that was set here; the window may have moved since.
     if (top === seen.current.top) return;
-    const way = scrollHeight - clientHeight;
-    const position = way > 0 ? Math.round((top / way) * rest.peek()) : 0;
+    const range = scrollHeight - clientHeight;
+    const position = range > 0 ? Math.round((top / range) * rest.peek()) : 0;
     seen.current = { top, position: Math.max(0, Math.min(rest.peek(), position)) };
     first.value = seen.current.position;
   }
-  // The window was moved by a key, a search or new logits: the scroll bar follows. Not so where
-  // the two agree: a scroll whose event is still to come would be undone.
+  // A key, a search or new logits moved the window: the scroll bar follows. If the two agree, it
+  // isn't set: that would undo a scroll whose event is still to come.
   useSignalEffect(() => {
     const position = first.value;
     const element = scroller.current;
     if (element === null || position === seen.current.position) return;
-    const way = element.scrollHeight - element.clientHeight;
-    element.scrollTop = (position / (rest.peek() || 1)) * way;
+    const range = element.scrollHeight - element.clientHeight;
+    element.scrollTop = (position / (rest.peek() || 1)) * range;
     seen.current = { top: element.scrollTop, position };
   });
 
@@ -60,7 +60,7 @@ export function Figures({ instrument }: Part) {
     (row as HTMLElement).focus({ preventScroll: true });
   }
 
-  /** Room for the longest label, within reason. */
+  /** Room for the longest label, within limits. */
   const labelWidth = useComputed(() => {
     const { labels, logits, target } = items.value;
     let longest = labels === null ? String(logits.length).length : 0;
@@ -124,10 +124,10 @@ export function Figures({ instrument }: Part) {
             <small>{strings.figures.outline}</small>
             <div class="axis" aria-hidden="true">
               <span>0</span>
-              <span>{useComputed(() => `${brief(100 * instrument.shareEnd.value)} %`)}</span>
+              <span>{useComputed(() => `${brief(100 * instrument.probabilityEnd.value)} %`)}</span>
             </div>
           </figcaption>
-          <Shares instrument={instrument} />
+          <Probabilities instrument={instrument} />
           <div role="list" ref={focusable} onKeyDown={moved}>
             {instrument.rows.value.map((row, slot) => (
               <div
@@ -142,7 +142,7 @@ export function Figures({ instrument }: Part) {
                 <span class="plot">
                   <span class="ghost" style={row.plainBar} />
                 </span>
-                <span class="number">{row.shareText}</span>
+                <span class="number">{row.percent}</span>
               </div>
             ))}
           </div>
@@ -162,14 +162,14 @@ export function Figures({ instrument }: Part) {
 }
 
 /**
- * What a drag moves: all bars as one path, and all numbers as one text. As elements of their own
- * in their rows they would cost a fifth of its work. A row has its number too, unseen, for those
- * who have it read to them; that follows when the drag rests.
+ * The parts that a drag changes: all bars as one path, and all numbers as one text. An element per
+ * row would take a fifth of the work of a frame. For screen readers, each row has its number too,
+ * invisible; it is updated when the drag rests.
  */
-function Shares({ instrument }: Part) {
-  const { rowCount, shareLengths, shareTexts } = instrument;
+function Probabilities({ instrument }: Part) {
+  const { rowCount, lengths, percents } = instrument;
   const bars = useComputed(() =>
-    shareLengths.value.map((length, slot) => `M0 ${slot + 0.5}H${length.toFixed(5)}`).join(""),
+    lengths.value.map((length, slot) => `M0 ${slot + 0.5}H${length.toFixed(5)}`).join(""),
   );
   const layer = () => (
     <g>
@@ -179,12 +179,12 @@ function Shares({ instrument }: Part) {
     </g>
   );
   return (
-    <div class="shares" aria-hidden="true">
+    <div class="probabilities" aria-hidden="true">
       <svg>
         {layer()}
         {layer()}
       </svg>
-      <div class="number">{shareTexts}</div>
+      <div class="number">{percents}</div>
     </div>
   );
 }

@@ -7,7 +7,7 @@ import type { Part } from "./part";
 
 /**
  * The formula with the numbers of the item that is pointed at or focused. Like the ten digits
- * of the table, it follows when a drag rests: nobody can read it before.
+ * of the table, it is updated when a drag rests: nobody can read it earlier.
  */
 export function Formula({ instrument }: Part) {
   const { count: size, decimals, distribution, rested: frame, items, many, pointed } = instrument;
@@ -16,12 +16,12 @@ export function Formula({ instrument }: Part) {
   const label = useComputed(() => instrument.label(item.value));
   const logit = useComputed(() => items.value.logits[item.value] ?? NaN);
   const highest = useComputed(() => items.value.logits[distribution.value.order[0]!]!);
-  const share = useComputed(() =>
-    instrument.shareText(logit.value, frame.value.probability(logit.value)),
+  const percent = useComputed(() =>
+    instrument.percent(logit.value, frame.value.probability(logit.value)),
   );
-  /** A share may be a bound, "> 99.99 %". */
-  const relation = useComputed(() => (/^[<>]/.test(share.value) ? share.value[0]! : "="));
-  const bound = useComputed(() => share.value.replace(/^[<>] /, ""));
+  /** The text may be a bound, "> 99.99 %". */
+  const relation = useComputed(() => (/^[<>]/.test(percent.value) ? percent.value[0]! : "="));
+  const bound = useComputed(() => percent.value.replace(/^[<>] /, ""));
   const kind = useComputed(() => {
     if (Number.isNaN(frame.value.top)) return "none";
     if (highest.value === Infinity || temperature.value === 0) return "highest";
@@ -30,13 +30,13 @@ export function Formula({ instrument }: Part) {
   const text = (value: number) => aligned(value, decimals.value);
   const inBrackets = (value: number) => (value < 0 ? `(${text(value)})` : text(value));
 
-  // Each is a hook: all are called, whichever kind of formula shows.
+  // Each is a hook, so all are called for every kind of formula.
   const logitText = useComputed(() => text(logit.value));
   const highestText = useComputed(() => inBrackets(highest.value));
   const temperatureText = useComputed(() => brief(temperature.value));
   const totalText = useComputed(() => measure(1 / frame.value.top));
-  const sharers = useComputed(() => count(Math.round(1 / frame.value.top)));
-  /** Whether the item has one of the equal probabilities at T = 0 or T = ∞. */
+  const equalItems = useComputed(() => count(Math.round(1 / frame.value.top)));
+  /** Whether the item is one of those that get equal probabilities, at T = 0 or T = ∞. */
   const included = useComputed(() =>
     kind.value === "uniform" ? logit.value > -Infinity : logit.value === highest.value,
   );
@@ -61,7 +61,7 @@ export function Formula({ instrument }: Part) {
               {included.value ? (
                 <mfrac>
                   <mn>1</mn>
-                  <mn>{sharers}</mn>
+                  <mn>{equalItems}</mn>
                 </mfrac>
               ) : (
                 <mn>0</mn>
@@ -120,7 +120,7 @@ export function Formula({ instrument }: Part) {
   );
 }
 
-/** (z_i − max z) / T: the maximum cancels out, and keeps the powers from overflowing. */
+/** (z_i − max z) / T: the maximum cancels out, and without it the powers could overflow. */
 function Shifted({ index }: { readonly index: string }) {
   return (
     <>

@@ -3,8 +3,8 @@ import { pieces } from "../text/format";
 import { strings } from "../text/strings";
 
 /**
- * An item's label: always text, kept apart from the direction of the text around it, with what
- * would be invisible shown.
+ * An item's label. It is always text, its direction is isolated from the text around it, and
+ * invisible characters are shown.
  */
 export function Label({ text }: { readonly text: ReadonlySignal<string> }) {
   const label = text.value;

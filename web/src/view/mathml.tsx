@@ -23,7 +23,7 @@ export function Softmax({ temperature = false }: { readonly temperature?: boolea
   );
 }
 
-/** e to the power of what is in it. */
+/** e to the power of the children. */
 export function Power({ children }: { readonly children: ComponentChildren }) {
   return (
     <msup>
@@ -42,7 +42,7 @@ export function Sub({ of, index }: { readonly of: string; readonly index: string
   );
 }
 
-/** The sum of what is in it over j. */
+/** The sum of the children over j. */
 export function Total({ children }: { readonly children: ComponentChildren }) {
   return (
     <mrow>

@@ -5,7 +5,7 @@ import { strings } from "../text/strings";
 import css from "./style.css";
 import { View } from "./view";
 
-/** Shows the instrument in `element`, with its own style; returns what takes it away again. */
+/** Shows the instrument in `element`, with its style sheet; returns a function that removes it. */
 export function mount(element: HTMLElement, host: Host): () => void {
   const root = document.createElement("div");
   root.className = "thermoscope";
@@ -29,7 +29,7 @@ export function mount(element: HTMLElement, host: Host): () => void {
   };
 }
 
-/** Says in `element` why there is no instrument. */
+/** Shows in `element` why there is no instrument. */
 export function explain(element: HTMLElement, error: unknown): void {
   const message = document.createElement("p");
   message.setAttribute("role", "alert");

@@ -1,6 +1,6 @@
 import type { Instrument } from "../model/instrument";
 
-/** What each part of the view gets. */
+/** The props of each part of the view. */
 export interface Part {
   readonly instrument: Instrument;
 }

@@ -31,21 +31,21 @@ export function Readings({ instrument }: Part) {
   );
 }
 
-/** A screen reader reads each change of the status: one for a drag, when it pauses. */
+/** A screen reader reads each change of the status, so a drag changes it only when it pauses. */
 const PAUSE_MS = 300;
 
 export function Status({ instrument }: Part) {
   const text = useSignal("");
-  const told = useRef<unknown>(null);
+  const described = useRef<unknown>(null);
   useEffect(
     () =>
       effect(() => {
         instrument.frame.value;
         const tell = () =>
           (text.value = `${describe(instrument)} ${verdict(instrument)}`.trimEnd());
-        // Other logits come one at a time, and are looked at as they come.
-        if (told.current !== instrument.items.value) {
-          told.current = instrument.items.value;
+        // New logits come one at a time, so their status is shown at once.
+        if (described.current !== instrument.items.value) {
+          described.current = instrument.items.value;
           return void tell();
         }
         const timer = setTimeout(tell, PAUSE_MS);
@@ -70,7 +70,7 @@ function verdict(instrument: Instrument): string {
   return strings.status.target(
     spoken(instrument.label(target)),
     count(rank),
-    instrument.shareText(logits[target]!, probability(logits[target]!)),
+    instrument.percent(logits[target]!, probability(logits[target]!)),
     rank === 1,
   );
 }

@@ -8,20 +8,20 @@ import type { Part } from "./part";
 
 const STEPS: Readonly<Record<string, number>> = { "[": -1, "]": 1 };
 
-/** Goes from row to row. */
+/** The controls that go from row to row. */
 export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCursor }) {
   const { rows, place, chosen, error } = cursor;
   const bar = useRef<HTMLDivElement>(null);
-  /** What is in the text field while it is not simply the row. */
+  /** The content of the text field while it is not just the row. */
   const draft = useSignal<string | null>(null);
 
-  // Before the first paint: no key is lost between that and an effect.
+  // A layout effect runs before the first paint, so that no key is lost after it.
   useLayoutEffect(() => {
     const keys = rows.keys ?? bar.current!.closest(".instrument")!;
     function pressed(event: Event): void {
       const { altKey, ctrlKey, metaKey, key, target } = event as KeyboardEvent;
       const step = STEPS[key];
-      // On some keyboards brackets are typed with AltGr, which is Ctrl and Alt.
+      // On some keyboards brackets are typed with AltGr, which counts as Ctrl and Alt.
       const typed = (event as KeyboardEvent).getModifierState("AltGraph");
       if (step === undefined || metaKey || ((altKey || ctrlKey) && !typed)) return;
       if ((target as Element).closest?.('input:not([type="range"]), select, textarea')) return;

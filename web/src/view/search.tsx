@@ -3,11 +3,11 @@ import { count } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
 
-/** How long a search may keep the page from answering, before it lets others go first. */
+/** How long a search may block the page before it yields. */
 const SLICE_MS = 5;
 
 interface Found {
-  /** The positions of the items that match, the highest first; in order as they are found. */
+  /** The positions of the matching items found so far, the highest logit first. */
   readonly positions: readonly number[];
   readonly done: boolean;
 }
@@ -33,7 +33,7 @@ export function Search({ instrument }: Part) {
     const positions: number[] = [];
     let position = 0;
     let timer: ReturnType<typeof setTimeout>;
-    function look(): void {
+    function scan(): void {
       const end = performance.now() + SLICE_MS;
       while (position < order.length) {
         const item = order[position]!;
@@ -44,14 +44,14 @@ export function Search({ instrument }: Part) {
         }
         position++;
         if (position % 256 === 0 && performance.now() > end) {
-          timer = setTimeout(look);
+          timer = setTimeout(scan);
           return;
         }
       }
       found.value = { positions, done: true };
     }
     found.value = { positions, done: false };
-    timer = setTimeout(look);
+    timer = setTimeout(scan);
     return () => clearTimeout(timer);
   });
 

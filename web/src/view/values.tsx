@@ -58,7 +58,7 @@ function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () =>
         <span>{row.logitDigits}</span>
       </td>
       <td>
-        <span>{row.shareDigits}</span>
+        <span>{row.probabilityDigits}</span>
       </td>
       <td>
         <span>{row.plainDigits}</span>
