@@ -152,7 +152,7 @@ def test_the_values_are_those_of_python(open_page: Open, temperature: float) -> 
 
 
 @pytest.mark.parametrize(
-    ("temperature", "said", "shares"),
+    ("temperature", "said", "percents"),
     [
         (
             "0",
@@ -163,14 +163,23 @@ def test_the_values_are_those_of_python(open_page: Open, temperature: float) -> 
     ],
 )
 def test_ties_share_at_the_ends(
-    open_page: Open, temperature: str, said: str, shares: list[str]
+    open_page: Open, temperature: str, said: str, percents: list[str]
 ) -> None:
     page = open_page([-1.0, 5.0, 5.0])
     field(page).fill(temperature)
     expect(page.get_by_role("status")).to_contain_text(said)
-    expect(rows(page, "Softmax").locator(".number")).to_have_text(shares)
+    expect(rows(page, "Softmax").locator(".number")).to_have_text(percents)
     # The same as they are seen.
-    assert page.locator(".probabilities .number").inner_text().split("\n") == shares
+    assert page.locator(".probabilities .number").inner_text().split("\n") == percents
+
+
+@pytest.mark.parametrize(("temperature", "text"), [("0", "0"), ("inf", "∞")])
+def test_a_single_item_above_minus_infinity_has_it_all(
+    open_page: Open, temperature: str, text: str
+) -> None:
+    page = open_page([-np.inf, 3.0], labels=["cat", "dog"], temperature=float(temperature))
+    said = f"T = {text}: the highest item, “dog”, has all of the probability."
+    expect(page.get_by_role("status")).to_contain_text(said)
 
 
 @pytest.mark.parametrize("typed", ["nan", "-1", "abc", ""])

@@ -34,7 +34,10 @@ describe("the status", () => {
       status.leads({ ...at, side: "flatter", ties: "2", probability: "50.00 %", choices: "2" }),
       "T = 0.5: flatter than plain softmax. 2 tied items lead, each with 50.00 %; as uncertain as 2 equal choices.",
     ],
-    [status.highest("0", false, "cat"), "T = 0: the highest item, “cat”, has all of the weight."],
+    [
+      status.highest("0", false, "cat"),
+      "T = 0: the highest item, “cat”, has all of the probability.",
+    ],
     [
       status.tied("1", true, "2", "50.00 %"),
       "T = 1, with +∞ among the logits: the 2 tied highest items share equally, 50.00 % each.",

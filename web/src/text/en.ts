@@ -101,7 +101,7 @@ export const en = {
     allMinusInfinity: "Every logit is −∞: there is no softmax of them.",
     nan: "A logit is NaN, and so is every probability.",
     highest: (temperature: string, infinite: boolean, label: string) =>
-      `${highestTakesAll(temperature, infinite)}: the highest item, ${quoted(label)}, has all of the weight.`,
+      `${highestTakesAll(temperature, infinite)}: the highest item, ${quoted(label)}, has all of the probability.`,
     tied: (temperature: string, infinite: boolean, ties: string, probability: string) =>
       `${highestTakesAll(temperature, infinite)}: the ${ties} tied highest items share equally, ${probability} each.`,
     uniform: (count: string, all: boolean, probability: string) =>

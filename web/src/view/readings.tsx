@@ -93,6 +93,7 @@ function describe(instrument: Instrument): string {
   }
   if (t === Infinity) {
     const open = Math.round(1 / top);
+    if (open === 1) return texts.highest(brief(t), false, label);
     return texts.uniform(count(open), open === instrument.count.peek(), percent(top));
   }
   return texts.leads({
