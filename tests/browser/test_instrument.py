@@ -47,6 +47,7 @@ def open_page(page: Page, tmp_path: Path) -> Open:
         page.evaluate(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
+        page.locator("details").evaluate_all("all => all.forEach((panel) => (panel.open = true))")
         return page
 
     return open_
@@ -94,7 +95,7 @@ def test_every_part_has_its_name(open_page: Open) -> None:
     expect(page.get_by_role("figure", name="Logits")).to_be_visible()
     expect(page.get_by_role("figure", name="Softmax")).to_be_visible()
     expect(page.get_by_role("table", name="Values")).to_be_visible()
-    expect(page.get_by_role("status")).to_contain_text("T = 1: plain softmax. “0” leads with")
+    expect(page.get_by_role("status")).to_contain_text("T = 1: plain softmax: “A” leads with")
     assert page.locator("math").count() >= 5
     assert page.locator("[id]").count() == 0
     assert page.locator("head style").count() == 1, "nothing but the shell's own style"
@@ -159,7 +160,7 @@ def test_the_values_are_those_of_python(open_page: Open, temperature: float) -> 
             "the 2 tied highest items share equally, 50.00 % each",
             ["0 %", "50.00 %", "50.00 %"],
         ),
-        ("inf", "uniform, all 3 items share equally, 33.33 % each", ["33.33 %"] * 3),
+        ("inf", "uniform: all 3 items share equally, 33.33 % each", ["33.33 %"] * 3),
     ],
 )
 def test_ties_share_at_the_ends(
@@ -352,12 +353,13 @@ def test_a_search_of_a_large_vocabulary_leaves_the_page_free(open_page: Open) ->
 def test_the_formula_is_about_the_item_that_is_pointed_at_or_focused(open_page: Open) -> None:
     page = open_page([2.0, 1.0, 0.1], ["a", "b", "c"])
     formula = page.get_by_label("Formula with numbers")
+    expect(formula).to_contain_text("Item b")  # the second: e^0 says nothing of T
+    rows(page, "Logits").nth(0).hover()
     expect(formula).to_contain_text("Item a")
-    rows(page, "Logits").nth(1).hover()
+    expect(formula).to_contain_text("65.90 %")
+    page.mouse.move(0, 0)
     expect(formula).to_contain_text("Item b")
     expect(formula).to_contain_text("24.24 %")
-    page.mouse.move(0, 0)
-    expect(formula).to_contain_text("Item a")
     rows(page, "Softmax").first.focus()
     page.keyboard.press("End")
     expect(formula).to_contain_text("Item c")
@@ -407,7 +409,7 @@ def test_logits_that_are_no_numbers(open_page: Open) -> None:
     expect(rows(page, "Softmax").locator(".number")).to_have_text(["0 %", "50.00 %", "50.00 %"])
     page = open_page([1.0, np.nan])
     expect(rows(page, "Softmax").locator(".number")).to_have_text(["NaN", "NaN"])
-    expect(page.get_by_role("status")).to_contain_text("A logit is NaN")
+    expect(page.get_by_role("status")).to_contain_text("a logit is NaN")
 
 
 def test_a_state_that_makes_no_sense_is_named(page: Page, tmp_path: Path) -> None:
@@ -501,23 +503,81 @@ def test_text_has_contrast_enough(
 def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> None:
     page = open_page(np.arange(60.0))
     names = []
-    for _ in range(9):
+    for _ in range(13):
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         names.append(
             focused.evaluate("e => e.ariaLabel ?? e.labels?.[0]?.firstChild.data ?? e.innerText")
         )
         assert focused.evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
-    assert [re.sub(r"\s+", " ", name).strip().split("\n")[0] for name in names][:8] == [
+    names = [re.sub(r"\s+", " ", name).strip() for name in names]
+    assert names == [
         "Total items",
         "New random logits",
+        "Temperature value",
         "T = 0",
         "Temperature",
         "T = ∞",
-        "Temperature value",
         "T = 1",
+        "Temperature scale",
         "Search labels",
+        names[9],  # a row of the softmax
+        "Why",
+        "Lesson",
+        "Values",
     ]
+
+
+def test_the_second_scale_reaches_every_hundredth_up_to_2(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1], temperature=30.0)
+    scale = page.get_by_role("combobox", name="Temperature scale")
+    scale.select_option("0 … 2")
+    expect(slider(page)).to_have_value("2")
+    expect(field(page)).to_have_value("30")  # to choose a scale changes nothing else
+    slider(page).focus()
+    page.keyboard.press("Home")
+    expect(field(page)).to_have_value("0")
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    expect(field(page)).to_have_value("0.07")
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 0.07")
+    box = slider(page).bounding_box()
+    assert box is not None
+    seen = set()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + box["height"] / 2)
+    page.mouse.down()
+    for step in range(200):
+        page.mouse.move(box["x"] + (0.3 + step / 1000) * box["width"], box["y"] + 5)
+        page.evaluate("new Promise(requestAnimationFrame)")
+        seen.add(field(page).input_value())
+    page.mouse.up()
+    assert {"0.7", "0.9"} <= seen
+    scale.select_option("full range")
+    expect(slider(page)).to_have_attribute("min", "-4.1")
+
+
+def test_the_sentence_is_true_in_every_frame_of_a_drag(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1], ["cat", "dog", "eel"])
+    box = slider(page).bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 20, box["y"] + 5)
+    page.mouse.down()
+    for step in range(1, 20):
+        page.mouse.move(box["x"] + step * box["width"] / 20, box["y"] + 5)
+        page.evaluate("new Promise(requestAnimationFrame)")
+        t, sentence = page.evaluate(
+            """() => [
+              document.querySelector(".now input").value,
+              document.querySelector(".sentence").textContent,
+            ]"""
+        )
+        temperature = float(t)
+        top = 100 * softmax([2.0, 1.0, 0.1], temperature)[0]
+        side = "plain" if temperature == 1 else "sharper than" if temperature < 1 else "flatter"
+        assert sentence.startswith(side)
+        said = f"{top:.2f}\u00a0%" if top <= 99.99 else "more than 99.99\u00a0%"
+        assert f"“cat” leads with {said}" in sentence
+    page.mouse.up()
 
 
 def test_nothing_moves_by_itself(open_page: Open) -> None:

@@ -164,8 +164,12 @@ def views(page: Page, lab: str) -> tuple[Locator, Locator]:
 
 
 def numbers(view: Locator, column: int) -> list[float]:
-    cells = view.get_by_role("table", name="Values").locator(f"tbody td:nth-of-type({column})")
+    cells = view.locator(f".values tbody td:nth-of-type({column})")
     return [float(text.replace("\N{MINUS SIGN}", "-")) for text in cells.all_text_contents()]
+
+
+def labels(view: Locator) -> Locator:
+    return view.locator(".logits .row .label")
 
 
 def test_two_views_stay_in_step_while_one_is_dragged_and_neither_jumps_back(
@@ -206,7 +210,7 @@ def test_new_logits_from_either_side_reach_the_other_whole(
     one.get_by_role("button", name="New random logits").click()
     assert becomes_true(page, "(explorer.labels, explorer.source) == (None, None)")
     assert ask(page, "len(explorer.logits)") == "3"
-    expect(other.get_by_role("rowheader", name="0", exact=True)).to_be_visible()
+    expect(labels(other)).to_have_text(["A", "B", "C"])
     assert numbers(other, 1) == numbers(one, 1)
     assert becomes_true(page, f"abs(explorer.logits - {numbers(one, 1)}).max() < 1e-9")
     assert becomes_true(page, f"abs(explorer.probabilities - {numbers(one, 2)}).max() < 1e-9")
@@ -218,8 +222,7 @@ def test_new_logits_from_either_side_reach_the_other_whole(
         "    explorer.logits = [0.0, float('inf')]",
     )
     for view in views:
-        expect(view.get_by_role("rowheader", name="hen")).to_be_visible()
-        expect(view.get_by_role("rowheader")).to_have_count(2)
+        expect(labels(view)).to_have_text(["gnu", "hen"])
         assert numbers(view, 2) == [0.0, 1.0]
 
 
@@ -240,7 +243,7 @@ def test_rows_are_gone_through_from_either_side(page: Page, lab: str) -> None:
     tell(page, "explorer.row = 42")
     for row in rows:
         expect(row).to_have_value("42")
-    expect(one.locator(".status")).to_contain_text("Target: “c”")
+    expect(one.locator("p[role=status]")).to_contain_text("target: “c”")
 
     one.get_by_role("combobox", name="Order").select_option("Wrong first")
     expect(one.get_by_text("1st in this order")).to_be_visible(timeout=4 * PATIENCE_MS)
@@ -260,7 +263,7 @@ def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator
         expect(field(view)).to_have_value("0")
     tell(page, "explorer.temperature = float('inf')")
     for view in views:
-        expect(view.get_by_role("table", name="Values")).to_contain_text("0.3333333333")
+        expect(view.locator(".values")).to_contain_text("0.3333333333")
 
 
 def test_a_view_that_goes_leaves_the_other_alive(
@@ -294,4 +297,4 @@ def test_the_styles_of_jupyterlab_leave_the_readings_in_place(page: Page, lab: s
         assert below is not None
         assert below["x"] == above["x"]
         assert below["y"] >= above["y"] + above["height"]
-    assert terms.count() >= 4
+    assert terms.count() >= 3

@@ -60,9 +60,9 @@ def go(page: Page, number: int) -> None:
 
 
 def probabilities(page: Page) -> list[str]:
-    """Return the probabilities in the table "Values"."""
-    table = page.get_by_role("table", name="Values")
-    expect(table).to_be_visible()
+    """Return the probabilities in the table "Values", which is there before it is opened."""
+    table = page.locator(".values table")
+    expect(table).to_be_attached()
     texts: list[str] = table.locator("tbody tr").evaluate_all(
         "rows => rows.map(row => row.cells[2].textContent)"
     )
@@ -118,8 +118,8 @@ def test_the_target_is_marked_and_named(opened: Page) -> None:
     for number, verdict in ((0, "right"), (wrong, "wrong")):
         go(opened, number)
         name = names[targets[number]]
-        expect(opened.locator(".status")).to_contain_text(f"Target: “{name}”,")
-        expect(opened.locator(".status")).to_contain_text(f": {verdict}.")
+        expect(opened.locator("p[role=status]")).to_contain_text(f"target: “{name}”,")
+        expect(opened.locator("p[role=status]")).to_contain_text(f": {verdict}.")
         figure = opened.get_by_role("figure", name="Softmax")
         assert figure.locator(".target").inner_text().startswith(name)
 

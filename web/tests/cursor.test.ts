@@ -78,8 +78,8 @@ test("a step brings the next row, with its target, and keeps temperature and lab
   expect(labels).toBe(LABELS);
   expect(instrument.temperature.value).toBe(0.5);
   expect(instrument.rows.value.map((item) => item.className.value)).toEqual([
-    "row pointed",
-    "row target",
+    "row",
+    "row pointed target",
   ]);
 });
 

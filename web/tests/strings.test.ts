@@ -17,39 +17,34 @@ test.each([
   expect(en.rows.place(count(place))).toBe(`${text} in this order`);
 });
 
-describe("the status", () => {
+describe("the sentence", () => {
   const { status } = en;
-  const at = { temperature: "0.5", side: "sharper", label: "cat", ties: null } as const;
+  const at = { side: "sharper", label: "cat", ties: null } as const;
 
   test.each([
     [
       status.leads({ ...at, probability: "61.0 %", choices: "2.9" }),
-      "T = 0.5: sharper than plain softmax. “cat” leads with 61.0 %; as uncertain as 2.9 equal choices.",
+      "sharper than plain softmax: “cat” leads with 61.0 %, as uncertain as 2.9 equal choices",
     ],
     [
       status.leads({ ...at, side: "plain", probability: "> 99.99 %", choices: null }),
-      "T = 0.5: plain softmax. “cat” leads with more than 99.99 %; next to certain.",
+      "plain softmax: “cat” leads with more than 99.99 %, next to certain",
     ],
     [
-      status.leads({ ...at, side: "flatter", ties: "2", probability: "50.00 %", choices: "2" }),
-      "T = 0.5: flatter than plain softmax. 2 tied items lead, each with 50.00 %; as uncertain as 2 equal choices.",
+      status.leads({ ...at, side: "flatter", ties: "2", probability: "50.00 %", choices: "2.0" }),
+      "flatter than plain softmax: 2 tied items lead, each with 50.00 %, as uncertain as 2.0 equal choices",
     ],
+    [status.highest(false, "cat"), "the highest item, “cat”, has all of the probability"],
     [
-      status.highest("0", false, "cat"),
-      "T = 0: the highest item, “cat”, has all of the probability.",
+      status.tied(true, "2", "50.00 %"),
+      "with +∞ among the logits, the 2 tied highest items share equally, 50.00 % each",
     ],
-    [
-      status.tied("1", true, "2", "50.00 %"),
-      "T = 1, with +∞ among the logits: the 2 tied highest items share equally, 50.00 % each.",
-    ],
-    [
-      status.uniform("3", true, "33.33 %"),
-      "T = ∞: uniform, all 3 items share equally, 33.33 % each.",
-    ],
+    [status.uniform("3", true, "33.33 %"), "uniform: all 3 items share equally, 33.33 % each"],
     [
       status.uniform("3", false, "33.33 %"),
-      "T = ∞: uniform, the 3 items above −∞ share equally, 33.33 % each.",
+      "uniform: the 3 items above −∞ share equally, 33.33 % each",
     ],
-    [status.target("dog", "2", "5.00 %", false), "Target: “dog”, 2nd, 5.00 %: wrong."],
+    [status.target("dog", "2", "5.00 %", false), "; target: “dog”, 2nd, 5.00 %: wrong"],
+    [status.announced("0.5", "plain softmax"), "T = 0.5: plain softmax."],
   ])("says %s", (text, expected) => expect(text).toBe(expected));
 });

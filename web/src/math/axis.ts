@@ -3,32 +3,34 @@
 export interface Axis {
   readonly low: number;
   readonly high: number;
-  /** Where bars start: 0, or the low end if 0 is far outside. */
+  /** Where bars start: 0 or the low end. */
   readonly base: number;
 }
 
 /**
- * An axis from a round number to a round number that contains all finite logits.
+ * An axis from a round number to a round number that holds the finite logits in view, from `lowest`
+ * to `highest`.
  *
- * Bars start at 0. But all logits of a vocabulary may be far from 0 (−180 to −136, say), and bars
- * from 0 would look alike. With `free`, if 0 is further away than the logits are apart, bars
- * start at the low end instead.
+ * Bars grow with the logit. They start at 0 if 0 lies among all logits (`crossed`), or just below
+ * them. Else, as with log-probabilities, they start at a round number below the lowest in view: from
+ * 0 the likeliest would have the shortest bar, and bars far from 0 would look alike.
  */
-export function logitAxis(lowest: number, highest: number, free: boolean): Axis {
+export function logitAxis(lowest: number, highest: number, crossed: boolean): Axis {
   if (!(lowest <= highest)) return { low: 0, high: 1, base: 0 };
-  const distance = Math.max(lowest, -highest, 0);
-  const far = free && highest > lowest && distance > highest - lowest;
-  const low = far ? lowest : Math.min(lowest, 0);
-  const high = far ? highest : Math.max(highest, 0);
-  const step = roundUp((high - low) / 5);
+  const span = highest - lowest;
+  const fromZero = crossed || (lowest >= 0 && lowest <= span) || (lowest === 0 && highest === 0);
+  const low = fromZero ? Math.min(lowest, 0) : lowest;
+  const high = fromZero ? Math.max(highest, 0) : highest;
+  const step = roundUp((high > low ? high - low : Math.abs(high)) / 5);
   // The span of the largest float64s overflows: their axis ends at the logits.
   if (!Number.isFinite(step)) return { low, high, base: 0 };
   if (step === 0) return { low: 0, high: 1, base: 0 };
+  const below = round(Math.floor(low / step) * step);
   const axis = {
-    low: round(Math.floor(low / step) * step),
+    low: !fromZero && below >= low ? round(below - step) : below,
     high: round(Math.ceil(high / step) * step),
   };
-  return { ...axis, base: far ? axis.low : 0 };
+  return { ...axis, base: fromZero ? 0 : axis.low };
 }
 
 /** Where on the axis a finite value lies, from 0 at its low end to 1 at its high end. */

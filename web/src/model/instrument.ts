@@ -9,8 +9,11 @@ import type { Items, State } from "./state";
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
 const WINDOW = 15;
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /** A drag that pauses for this long is at rest. */
 const REST_MS = 100;
+
+export type Scale = "full" | "0-2";
 
 /**
  * What the views show, as signals: a drag updates each text and each bar directly, and compares
@@ -22,6 +25,8 @@ export class Instrument {
   readonly items;
   /** Goes from row to row of logits, if there are several. */
   readonly cursor: RowCursor | null;
+  /** The scale of the slider: 1e-4 … 1e4, or 0 … 2 in steps of 0.01. */
+  readonly scale = signal<Scale>("full");
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** The position of the first row of the window. */
@@ -59,19 +64,13 @@ export class Instrument {
     return this.distribution.value.at(1, first, first + this.rowCount.value);
   });
 
-  readonly range = computed(() => {
-    let lowest = Infinity;
-    let highest = -Infinity;
-    for (const logit of this.items.value.logits) {
-      if (!Number.isFinite(logit)) continue;
-      if (logit < lowest) lowest = logit;
-      if (logit > highest) highest = logit;
-    }
-    return { lowest, highest };
+  /** Of all finite logits. */
+  readonly range = computed(() => rangeOf(this.items.value.logits));
+  /** The axis of the logits in view. */
+  readonly logitAxis: ReadonlySignal<Axis> = computed(() => {
+    const { lowest, highest } = rangeOf(this.rows.value.map((row) => row.logit.value));
+    return logitAxis(lowest, highest, this.range.value.lowest < 0 && this.range.value.highest > 0);
   });
-  readonly logitAxis: ReadonlySignal<Axis> = computed(() =>
-    logitAxis(this.range.value.lowest, this.range.value.highest, this.many.value),
-  );
   readonly decimals = computed(() =>
     decimalsFor(Math.max(Math.abs(this.range.value.lowest), Math.abs(this.range.value.highest))),
   );
@@ -164,17 +163,30 @@ export class Instrument {
     this.change({ logits, labels: null, source: null, row: null, target: null });
   }
 
-  /** The position of the highest item, which the formula is about at first. */
+  /**
+   * The position of the second highest item, which the formula is about at first: the power of the
+   * highest is always e^0.
+   */
   private start(): number {
-    return this.many.value ? 0 : this.distribution.value.order[0]!;
+    const second = Math.min(1, this.count.value - 1);
+    return this.many.value ? second : this.distribution.value.order[second]!;
   }
+
+  /** The rank of the target, from 1; 0 without one. */
+  readonly targetRank = computed(() => {
+    const { target } = this.items.value;
+    return target === null ? 0 : this.distribution.value.order.indexOf(target) + 1;
+  });
 
   itemAt(position: number): number {
     return this.many.value ? this.distribution.value.order[position]! : position;
   }
 
+  /** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */
   label(item: number): string {
-    return this.items.value.labels?.[item] ?? String(item);
+    const { labels } = this.items.value;
+    if (labels !== null) return labels[item]!;
+    return this.count.value <= LETTERS.length ? LETTERS[item]! : String(item);
   }
 
   /** Selects a position, kept in range, and brings it into the window. */
@@ -276,6 +288,18 @@ export class Row {
       return slot === (inWindow ? place : 0) ? 0 : -1;
     });
   }
+}
+
+/** The lowest and the highest finite logit. */
+function rangeOf(logits: Iterable<number>): { readonly lowest: number; readonly highest: number } {
+  let lowest = Infinity;
+  let highest = -Infinity;
+  for (const logit of logits) {
+    if (!Number.isFinite(logit)) continue;
+    if (logit < lowest) lowest = logit;
+    if (logit > highest) highest = logit;
+  }
+  return { lowest, highest };
 }
 
 function isGiven(items: Items): boolean {

@@ -9,13 +9,11 @@ const quoted = (text: string) => `“${text}”`;
 const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
 
 const temperatureIs = (temperature: string) => `T = ${temperature}`;
-/** Why the highest items have it all: the highest logit is +∞ (`infinite`), or T is 0. */
-const highestTakesAll = (temperature: string, infinite: boolean) =>
-  temperatureIs(temperature) + (infinite ? ", with +∞ among the logits" : "");
+/** Why the highest items have it all, if not because T is 0. */
+const infinitely = (infinite: boolean) => (infinite ? "with +∞ among the logits, " : "");
 
 /** The state at a temperature above 0 and below ∞, if no logit is +∞. */
 interface Leads {
-  readonly temperature: string;
   /** Compared to T = 1. */
   readonly side: "sharper" | "plain" | "flatter";
   /** Of the highest item, the first of them if they tie. */
@@ -34,7 +32,7 @@ function ordinal(place: string): string {
 }
 
 export const en = {
-  title: "Softmax with temperature",
+  title: "Softmax temperature",
 
   items: {
     total: "Total items",
@@ -48,6 +46,10 @@ export const en = {
     name: "Temperature",
     value: "Temperature value",
     is: temperatureIs,
+    sharp: "sharp",
+    flat: "flat",
+    scale: "Temperature scale",
+    scales: { full: "full range", "0-2": "0 … 2" },
     refused: (typed: string) => `T must be a number ≥ 0 or “inf”, got ${got(typed)}.`,
   },
 
@@ -94,30 +96,35 @@ export const en = {
     bits: (entropy: string) => `${entropy} bits`,
     choices: (count: string) => `Effective choices of ${count}`,
     top: "Top probability",
-    sum: "Sum",
   },
 
+  /** What the figures show, in a sentence that goes on after "T = 0.7". */
   status: {
-    allMinusInfinity: "Every logit is −∞: there is no softmax of them.",
-    nan: "A logit is NaN, and so is every probability.",
-    highest: (temperature: string, infinite: boolean, label: string) =>
-      `${highestTakesAll(temperature, infinite)}: the highest item, ${quoted(label)}, has all of the probability.`,
-    tied: (temperature: string, infinite: boolean, ties: string, probability: string) =>
-      `${highestTakesAll(temperature, infinite)}: the ${ties} tied highest items share equally, ${probability} each.`,
+    allMinusInfinity: "every logit is −∞: there is no softmax of them",
+    nan: "a logit is NaN, and so is every probability",
+    highest: (infinite: boolean, label: string) =>
+      `${infinitely(infinite)}the highest item, ${quoted(label)}, has all of the probability`,
+    tied: (infinite: boolean, ties: string, probability: string) =>
+      `${infinitely(infinite)}the ${ties} tied highest items share equally, ${probability} each`,
     uniform: (count: string, all: boolean, probability: string) =>
-      `T = ∞: uniform, ${all ? `all ${count} items` : `the ${count} items above −∞`} share equally, ${probability} each.`,
-    leads({ temperature, side, label, ties, probability, choices }: Leads): string {
+      `uniform: ${all ? `all ${count} items` : `the ${count} items above −∞`} share equally, ${probability} each`,
+    leads({ side, label, ties, probability, choices }: Leads): string {
       const plain = side === "plain" ? "plain softmax" : `${side} than plain softmax`;
       const lead =
         ties === null ? `${quoted(label)} leads with` : `${ties} tied items lead, each with`;
       const led = probability.replace("> ", "more than ");
       const uncertainty =
         choices === null ? "next to certain" : `as uncertain as ${choices} equal choices`;
-      return `${temperatureIs(temperature)}: ${plain}. ${lead} ${led}; ${uncertainty}.`;
+      return `${plain}: ${lead} ${led}, ${uncertainty}`;
     },
     target: (label: string, rank: string, probability: string, right: boolean) =>
-      `Target: ${quoted(label)}, ${ordinal(rank)}, ${probability}: ${right ? "right" : "wrong"}.`,
+      `; target: ${quoted(label)}, ${ordinal(rank)}, ${probability}: ${right ? "right" : "wrong"}`,
+    /** What a screen reader says when a gesture has ended. */
+    announced: (temperature: string, sentence: string) =>
+      `${temperatureIs(temperature)}: ${sentence}.`,
   },
+
+  panels: { why: "Why", lesson: "Lesson", values: "Values" },
 
   formula: {
     name: "Formula with numbers",
@@ -134,6 +141,7 @@ export const en = {
   },
 
   explanation: {
+    name: "Softmax with temperature",
     softmax: <Piece>(logits: Piece) => [
       "Softmax turns logits ",
       logits,
@@ -148,6 +156,10 @@ export const en = {
       "Differences between logits fade: every item comes to the same probability. At ∞ softmax is uniform.",
     zero: "Differences grow: the highest logit takes all. At 0 softmax is argmax; items that tie for it share equally.",
     one: "Plain softmax: the logits as they are.",
+    differences:
+      "Only differences count, divided by T: the same number added to all logits changes nothing.",
+    overflow:
+      "So the highest logit is subtracted first. The largest power is then e⁰ = 1, and none overflows.",
   },
 
   values: {
@@ -156,6 +168,7 @@ export const en = {
     logit: "Logit",
     probability: "Probability",
     atOne: "At T = 1",
+    sum: "Sum",
   },
 
   errors: {

@@ -1,8 +1,11 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
+import type { Scale } from "../model/instrument";
 import { brief, count, parseTemperature, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
+import { Sentence } from "./sentence";
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
 
@@ -44,24 +47,56 @@ export function ItemControls({ instrument }: Part) {
   );
 }
 
-/** The slider's stops are log10 T from −4 to 4 in tenths, and one more at each end: 0 and ∞. */
+/** A scale of the slider: its stops, and the temperature at each. */
+interface SliderScale {
+  readonly min: number;
+  readonly max: number;
+  readonly step: number;
+  readonly marks: readonly { readonly at: number; readonly text: ComponentChildren }[];
+  temperatureAt(stop: number): number;
+  stopOf(temperature: number): string;
+}
+
+/** The last stops are log10 T = −4 and 4; one more at each end is 0 and ∞. */
 const STEP = 0.1;
 const LAST = 4;
 const END = LAST + STEP;
-const MARKS = [-4, -2, 0, 2, 4];
 
-/** Rounded to four digits, so that the temperature in use is the one that is shown. */
-function temperatureAt(stop: number): number {
-  if (stop < -LAST - STEP / 2) return 0;
-  if (stop > LAST + STEP / 2) return Infinity;
-  return Number((10 ** stop).toPrecision(4));
-}
+const SCALES: Readonly<Record<Scale, SliderScale>> = {
+  full: {
+    min: -END,
+    max: END,
+    step: STEP,
+    marks: [-4, -2, 0, 2, 4].map((at) => ({ at, text: at === 0 ? "1" : <Power exponent={at} /> })),
+    temperatureAt(stop) {
+      if (stop < -LAST - STEP / 2) return 0;
+      if (stop > LAST + STEP / 2) return Infinity;
+      // Rounded to four digits, so that the temperature in use is the one that is shown.
+      return Number((10 ** stop).toPrecision(4));
+    },
+    stopOf(temperature) {
+      if (temperature === 0) return String(-END);
+      if (temperature === Infinity) return String(END);
+      const stop = Math.max(-LAST, Math.min(LAST, Math.log10(temperature)));
+      return String(Number(stop.toFixed(1)));
+    },
+  },
+  "0-2": {
+    min: 0,
+    max: 2,
+    step: 0.01,
+    marks: [0, 0.5, 1, 1.5, 2].map((at) => ({ at, text: String(at) })),
+    temperatureAt: (stop) => Number(stop.toFixed(2)),
+    stopOf: (temperature) => String(Number(Math.min(2, temperature).toFixed(2))),
+  },
+};
 
-function stopOf(temperature: number): string {
-  if (temperature === 0) return String(-END);
-  if (temperature === Infinity) return String(END);
-  const stop = Math.max(-LAST, Math.min(LAST, Math.log10(temperature)));
-  return String(Number(stop.toFixed(1)));
+function Power({ exponent }: { readonly exponent: number }) {
+  return (
+    <>
+      10<sup>{brief(exponent)}</sup>
+    </>
+  );
 }
 
 interface Draft {
@@ -126,55 +161,21 @@ export function TemperatureControls({ instrument }: Part) {
   }
 
   const error = useComputed(() => draft.value?.error ?? "");
-  const { is } = strings.temperature;
+  const { is, sharp, flat, scale: scaleName, scales } = strings.temperature;
   const [atZero, atInfinity] = [is("0"), is("∞")];
+  const scale = SCALES[instrument.scale.value];
   return (
     <div class="temperature">
-      <div class="dial">
-        <button type="button" aria-label={atZero} title={atZero} onClick={() => set(0)}>
-          0
-        </button>
-        <div class="scale">
-          <input
-            type="range"
-            aria-label={strings.temperature.name}
-            min={-END}
-            max={END}
-            step={STEP}
-            value={useComputed(() => stopOf(temperature.value))}
-            aria-valuetext={useComputed(() => is(brief(temperature.value)))}
-            onInput={(event) => drag(temperatureAt(event.currentTarget.valueAsNumber))}
-            onChange={(event) => settleAt(temperatureAt(event.currentTarget.valueAsNumber))}
-          />
-          <div class="marks" aria-hidden="true">
-            {MARKS.map((mark) => (
-              <span key={mark} style={{ "--at": (mark + END) / (2 * END) }}>
-                {mark === 0 ? (
-                  "1"
-                ) : (
-                  <>
-                    10<sup>{String(mark).replace("-", "−")}</sup>
-                  </>
-                )}
-              </span>
-            ))}
-          </div>
-        </div>
-        <button
-          type="button"
-          aria-label={atInfinity}
-          title={atInfinity}
-          onClick={() => set(Infinity)}
-        >
-          ∞
-        </button>
-      </div>
-      <div class="typed">
-        <label class="field">
-          {strings.temperature.value}
+      <div class="subject">
+        <label class="now">
+          <math aria-hidden="true">
+            <mi>T</mi>
+            <mo>=</mo>
+          </math>
           <span>
             <input
               type="text"
+              aria-label={strings.temperature.value}
               inputMode="decimal"
               autocomplete="off"
               spellcheck={false}
@@ -189,12 +190,62 @@ export function TemperatureControls({ instrument }: Part) {
             />
           </span>
         </label>
-        <button type="button" onClick={() => set(1)}>
-          {is("1")}
+        <Sentence instrument={instrument} />
+      </div>
+      <p class="error" role="alert">
+        {error}
+      </p>
+      <div class="dial">
+        <button type="button" aria-label={atZero} title={atZero} onClick={() => set(0)}>
+          0
         </button>
-        <p class="error" role="alert">
-          {error}
-        </p>
+        <span class="sharp">{sharp}</span>
+        {/* Another scale is another slider: its limits change before its value does. */}
+        <div class="scale" key={instrument.scale.value}>
+          <input
+            type="range"
+            aria-label={strings.temperature.name}
+            min={scale.min}
+            max={scale.max}
+            step={scale.step}
+            value={useComputed(() => SCALES[instrument.scale.value].stopOf(temperature.value))}
+            aria-valuetext={useComputed(() => is(brief(temperature.value)))}
+            onInput={(event) => drag(scale.temperatureAt(event.currentTarget.valueAsNumber))}
+            onChange={(event) => settleAt(scale.temperatureAt(event.currentTarget.valueAsNumber))}
+          />
+          <div class="marks" aria-hidden="true">
+            {scale.marks.map(({ at, text }) => (
+              <span key={at} style={{ "--at": (at - scale.min) / (scale.max - scale.min) }}>
+                {text}
+              </span>
+            ))}
+          </div>
+        </div>
+        <span class="flat">{flat}</span>
+        <button
+          type="button"
+          aria-label={atInfinity}
+          title={atInfinity}
+          onClick={() => set(Infinity)}
+        >
+          ∞
+        </button>
+        <div class="typed">
+          <button type="button" onClick={() => set(1)}>
+            {is("1")}
+          </button>
+          <select
+            aria-label={scaleName}
+            value={instrument.scale.value}
+            onChange={(event) => (instrument.scale.value = event.currentTarget.value as Scale)}
+          >
+            {(Object.keys(SCALES) as Scale[]).map((name) => (
+              <option key={name} value={name}>
+                {scales[name]}
+              </option>
+            ))}
+          </select>
+        </div>
       </div>
     </div>
   );

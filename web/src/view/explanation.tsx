@@ -5,8 +5,7 @@ import { Power, Softmax, Sub, Total } from "./mathml";
 export function Explanation() {
   const { explanation: texts } = strings;
   return (
-    <section class="explanation">
-      <h2>{strings.title}</h2>
+    <section class="explanation" aria-label={texts.name}>
       <p>{texts.softmax(<Variable name="z" />)}</p>
       <Definition />
       <p>{texts.temperature(<Variable name="T" />)}</p>
@@ -25,6 +24,8 @@ export function Explanation() {
         </dt>
         <dd>{texts.one}</dd>
       </dl>
+      <p>{texts.differences}</p>
+      <p>{texts.overflow}</p>
     </section>
   );
 }

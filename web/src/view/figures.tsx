@@ -11,6 +11,9 @@ const ROW_PX = 28;
 /** Less than the height at which any browser cuts off an element. */
 const HIGHEST_PX = 8e6;
 
+/** Up to this many rows are high enough for the back of a room. */
+const TALL = 10;
+
 /** Both figures, in one window that scrolls by whole rows. */
 export function Figures({ instrument }: Part) {
   const { first, hovered, items, many, rest, rowCount, selected } = instrument;
@@ -75,7 +78,7 @@ export function Figures({ instrument }: Part) {
   const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
   return (
     <div
-      class={many.value ? "scroller many" : "scroller"}
+      class={many.value ? "scroller many" : rowCount.value <= TALL ? "scroller tall" : "scroller"}
       ref={scroller}
       style={{ "--rows": rowCount.value, "--label": labelWidth.value }}
       onScroll={scrolled}

@@ -11,7 +11,6 @@ export function Values({ instrument }: Part) {
   const { values: texts } = strings;
   return (
     <section class="values">
-      <h2>{texts.name}</h2>
       <div class="sideways">
         <table aria-label={texts.name} onPointerLeave={() => (hovered.value = null)}>
           <thead>
@@ -27,24 +26,45 @@ export function Values({ instrument }: Part) {
               <ValueRow key={slot} row={row} onPoint={() => (hovered.value = slot)} />
             ))}
           </tbody>
-          {rest.value > 0 && (
-            <tfoot>
-              <tr>
-                <th scope="row" colSpan={2}>
-                  {strings.items.others(count(rest.value))}
-                </th>
-                <td>
-                  <span>{useComputed(() => digits(rested.value.outside))}</span>
-                </td>
-                <td>
-                  <span>{useComputed(() => digits(frameAtOne.value.outside))}</span>
-                </td>
-              </tr>
-            </tfoot>
-          )}
+          <tfoot>
+            {rest.value > 0 && (
+              <Total
+                name={strings.items.others(count(rest.value))}
+                probability={() => rested.value.outside}
+                atOne={() => frameAtOne.value.outside}
+              />
+            )}
+            <Total
+              name={texts.sum}
+              probability={() => rested.value.sum}
+              atOne={() => frameAtOne.value.sum}
+            />
+          </tfoot>
         </table>
       </div>
     </section>
+  );
+}
+
+interface TotalProps {
+  readonly name: string;
+  readonly probability: () => number;
+  readonly atOne: () => number;
+}
+
+function Total({ name, probability, atOne }: TotalProps) {
+  return (
+    <tr>
+      <th scope="row" colSpan={2}>
+        {name}
+      </th>
+      <td>
+        <span>{useComputed(() => digits(probability()))}</span>
+      </td>
+      <td>
+        <span>{useComputed(() => digits(atOne()))}</span>
+      </td>
+    </tr>
   );
 }
 

@@ -1,15 +1,17 @@
+import type { ComponentChildren } from "preact";
 import { strings } from "../text/strings";
 import { ItemControls, TemperatureControls } from "./controls";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
 import type { Part } from "./part";
-import { Readings, Status } from "./readings";
+import { Readings } from "./readings";
 import { RowBar } from "./rowbar";
 import { Search } from "./search";
 import { Values } from "./values";
 
 export function View({ instrument }: Part) {
+  const { panels } = strings;
   return (
     <div
       class="instrument"
@@ -17,26 +19,46 @@ export function View({ instrument }: Part) {
       aria-label={strings.title}
       style={{ "--target": JSON.stringify(strings.label.target) }}
     >
-      <div class="controls">
+      <header>
+        <h2>{strings.title}</h2>
+        <ItemControls instrument={instrument} />
         {instrument.cursor !== null && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
-        <ItemControls instrument={instrument} />
-        <TemperatureControls instrument={instrument} />
+      </header>
+      <TemperatureControls instrument={instrument} />
+      <div class="bars">
+        <Search instrument={instrument} />
+        <Figures instrument={instrument} />
       </div>
-      <Status instrument={instrument} />
-      <div class="bench">
-        <div class="bars">
-          <Search instrument={instrument} />
-          <Figures instrument={instrument} />
-        </div>
-        <Readings instrument={instrument} />
-      </div>
-      <Formula instrument={instrument} />
-      <div class="notes">
-        <Explanation />
-        <Values instrument={instrument} />
+      <Readings instrument={instrument} />
+      <div class="panels">
+        <Panel title={panels.why} open>
+          <Formula instrument={instrument} />
+        </Panel>
+        <Panel title={panels.lesson} open>
+          <Explanation />
+        </Panel>
+        <Panel title={panels.values}>
+          <Values instrument={instrument} />
+        </Panel>
       </div>
     </div>
+  );
+}
+
+interface PanelProps {
+  readonly title: string;
+  readonly open?: boolean;
+  readonly children: ComponentChildren;
+}
+
+/** A part of the page that is opened when it is wanted. */
+function Panel({ title, open = false, children }: PanelProps) {
+  return (
+    <details class="panel" open={open}>
+      <summary>{title}</summary>
+      {children}
+    </details>
   );
 }

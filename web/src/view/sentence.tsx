@@ -1,0 +1,92 @@
+import { effect, useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { Instrument } from "../model/instrument";
+import { brief, count, percent, spoken } from "../text/format";
+import { strings } from "../text/strings";
+import type { Part } from "./part";
+
+/** A screen reader reads each change of the status, so a drag changes it only when it pauses. */
+const PAUSE_MS = 300;
+
+/** What the figures show: for the eye in every frame, for a screen reader when a gesture ends. */
+export function Sentence({ instrument }: Part) {
+  const sentence = useComputed(() => unbroken(describe(instrument) + verdict(instrument)));
+  const announced = useSignal("");
+  const described = useRef<unknown>(null);
+  useEffect(
+    () =>
+      effect(() => {
+        const text = strings.status.announced(brief(instrument.temperature.value), sentence.value);
+        const tell = () => (announced.value = text);
+        // New logits come one at a time, so their status is told at once.
+        if (described.current !== instrument.items.value) {
+          described.current = instrument.items.value;
+          return void tell();
+        }
+        const timer = setTimeout(tell, PAUSE_MS);
+        return () => clearTimeout(timer);
+      }),
+    [instrument, sentence, announced],
+  );
+  return (
+    <>
+      <p class="sentence" aria-hidden="true">
+        {sentence}
+      </p>
+      <p class="unseen" role="status">
+        {announced}
+      </p>
+    </>
+  );
+}
+
+function unbroken(text: string): string {
+  return text.replaceAll(" %", "\u00a0%");
+}
+
+/** Whether the model is right; empty if the true class is not known. */
+function verdict(instrument: Instrument): string {
+  const { logits, target } = instrument.items.value;
+  const { top, probability } = instrument.frame.value;
+  if (target === null || Number.isNaN(top)) return "";
+  const rank = instrument.targetRank.value;
+  return strings.status.target(
+    spoken(instrument.label(target)),
+    count(rank),
+    instrument.percent(logits[target]!, probability(logits[target]!)),
+    rank === 1,
+  );
+}
+
+function describe(instrument: Instrument): string {
+  const { status: texts } = strings;
+  const { order, ties, logits } = instrument.distribution.value;
+  const { temperature, top, perplexity } = instrument.frame.value;
+  const label = spoken(instrument.label(order[0]!));
+  const highest = logits[order[0]!]!;
+
+  if (Number.isNaN(top)) return highest === -Infinity ? texts.allMinusInfinity : texts.nan;
+  if (highest === Infinity || temperature === 0) {
+    const infinite = highest === Infinity;
+    return ties === 1
+      ? texts.highest(infinite, label)
+      : texts.tied(infinite, count(ties), percent(top));
+  }
+  if (temperature === Infinity) {
+    const open = Math.round(1 / top);
+    if (open === 1) return texts.highest(false, label);
+    return texts.uniform(count(open), open === instrument.count.value, percent(top));
+  }
+  return texts.leads({
+    side: temperature === 1 ? "plain" : temperature < 1 ? "sharper" : "flatter",
+    label,
+    ties: ties === 1 ? null : count(ties),
+    probability: instrument.topText.value,
+    choices: perplexity < 1.01 ? null : choices(perplexity),
+  });
+}
+
+/** As many digits as somebody who reads a sentence wants. */
+function choices(perplexity: number): string {
+  return perplexity < 10 ? perplexity.toPrecision(2) : count(Math.round(perplexity));
+}
