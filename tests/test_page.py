@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import thermoscope.explorer
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import content_security_policy, page_html, write_page
-from thermoscope.explorer.rows import RowSource
 from thermoscope.state import State
 
 KB = 1000

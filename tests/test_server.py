@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 
 from thermoscope.explorer import server
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import content_security_policy, page_html
-from thermoscope.explorer.rows import RowSource
 from thermoscope.state import State
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from traitlets import TraitError
 from thermoscope.data.reading import open_logits, read_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
+from thermoscope.explorer.browse import RowError, RowSource
 from thermoscope.explorer.page import page_html
-from thermoscope.explorer.rows import RowError, RowSource
 from thermoscope.explorer.widget import Explorer, explore
 from thermoscope.state import State
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import sys
 
-from thermoscope.explorer.rows import RowSource
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.server import serve
 
 

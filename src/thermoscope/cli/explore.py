@@ -22,7 +22,7 @@ from thermoscope.cli.options import (
 )
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
-from thermoscope.explorer.rows import RowSource
+from thermoscope.explorer.browse import RowSource
 
 __all__ = ["explore"]
 

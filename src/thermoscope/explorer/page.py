@@ -15,7 +15,7 @@ from thermoscope.data.atomic import write_whole
 if TYPE_CHECKING:
     import os
 
-    from thermoscope.explorer.rows import RowSource
+    from thermoscope.explorer.browse import RowSource
     from thermoscope.state import State
 
 __all__ = ["content_security_policy", "page_html", "write_page"]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from thermoscope.explorer.rows import RowSource
+    from thermoscope.explorer.browse import RowSource
     from thermoscope.state import State
 
 __all__ = ["application", "serve"]

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from thermoscope.arguments import labels_of, one_row, one_temperature, writable
 from thermoscope.data.dataset import Dataset
 from thermoscope.definition import softmax
+from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
-from thermoscope.explorer.rows import RowSource, has_rows
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
 

@@ -17,8 +17,8 @@ from hypothesis.extra.numpy import arrays
 
 from thermoscope import entropy, open_logits, softmax
 from thermoscope.data.errors import FileError
-from thermoscope.explorer import rows as module
-from thermoscope.explorer.rows import RowError, RowSource, has_rows
+from thermoscope.explorer import browse as module
+from thermoscope.explorer.browse import RowError, RowSource, has_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
