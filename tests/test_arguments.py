@@ -18,6 +18,9 @@ import pytest
 import thermoscope as ts
 from thermoscope import arguments, cli, kernels
 from thermoscope.arguments import ArgumentError, ArgumentTypeError
+from thermoscope.explorer.browse import RowSource
+from thermoscope.explorer.server import serve
+from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -198,6 +201,10 @@ def fitted() -> ts.TemperatureScaler:
     )
 
 
+def scaled(classes: list[str] | None, y: str) -> ts.TemperatureScaler:
+    return ts.TemperatureScaler(classes).fit(np.eye(3), list(y))
+
+
 MASKED = np.ma.array([[2.0, 1.0, 9.0]], mask=[[False, False, True]])
 MATRIX = np.array([[2.0, 1.0, 9.0]]).view(np.matrix)
 # Every public function by which arrays of logits, temperatures and masks come in.
@@ -297,6 +304,27 @@ def test_other_subclasses_of_arrays_are_plain(tmp_path: Any) -> None:
         (lambda: ts.reliability([[1.0, 2.0]], [0], strategy="x"), "strategy", None),
         (lambda: list(ts.Dataset.of([[1.0, 2.0]]).blocks(size=0)), "size", None),
         (lambda: list(ts.Dataset.of([[1.0, 2.0]]).blocks(1, 0)), "start", None),
+        (lambda: ts.plot(ts.reliability([LOGITS], [0]), 2.0), "temperature", None),
+        (lambda: ts.plot(ts.Dataset.of(np.eye(3))), "logits", None),
+        (lambda: ts.explore(LOGITS, row=0), "row", None),
+        (lambda: ts.explore(LOGITS, targets=[0]), "targets", None),
+        (lambda: ts.explore(np.eye(3), row=3), "row", None),
+        (lambda: RowSource(LOGITS), "logits", None),
+        (lambda: RowSource(np.empty((0, 3))), "logits", None),
+        (lambda: RowSource(np.eye(3), labels=["a"]), "labels", None),
+        (lambda: RowSource(np.eye(3), targets=[0, 1]), "targets", None),
+        (lambda: RowSource(np.eye(3), targets=[0, 3, 1]), "targets", 1),
+        (lambda: RowSource(np.eye(3)).state(-1), "row", None),
+        (lambda: RowSource(np.eye(3)).state(0, -1.0), "temperature", None),
+        (lambda: RowSource(np.eye(3)).order("wrong"), "order", None),
+        (lambda: RowSource(np.eye(3)).answer({"order": "best"}), "order", None),
+        (lambda: RowSource(np.eye(3)).answer({"place": "3"}), "place", None),
+        (lambda: RowSource(np.eye(3)).answer({"row": "x"}), "row", None),
+        (lambda: serve(State.of(LOGITS), port=65536), "port", None),
+        (lambda: State.of(LOGITS, target=3), "target", None),
+        (lambda: scaled(["a", "a", "b"], "aab"), "classes", None),
+        (lambda: scaled(["a", "b", "c"], "abd"), "y", None),
+        (lambda: scaled(None, "aab"), "X", None),
     ],
 )
 def test_an_error_has_the_argument_and_the_row(

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from thermoscope import entropy, open_logits, softmax
+from thermoscope.arguments import ArgumentError
 from thermoscope.data.errors import FileError
 from thermoscope.explorer import browse as module
 from thermoscope.explorer.browse import RowError, RowSource, has_rows
@@ -203,8 +204,10 @@ def test_an_order_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = RowSource(LOGITS)
     assert rows.answer({"order": "uncertain"})["done"] < 4
     assert at.wait(60)
-    with pytest.raises(ValueError, match="order uncertain is not there yet: 0 of 4 rows"):
+    message = "order uncertain is not there yet: 0 of 4 rows"
+    with pytest.raises(ArgumentError, match=message) as early:
         rows.answer({"order": "uncertain", "place": "0"})
+    assert early.value.argument == "order"
     # Meanwhile the rows can be gone through as they are.
     assert rows.answer({"order": "given", "place": "2"})["row"] == 2
     go.set()

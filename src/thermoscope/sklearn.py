@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import refuse_subclasses
+from thermoscope.arguments import ArgumentError, refuse_subclasses
 from thermoscope.calibration import TemperatureFit, fit_temperature
 from thermoscope.definition import softmax
 
@@ -166,10 +166,11 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             classes = np.asarray(self.classes)
             places = {each: place for place, each in enumerate(classes.tolist())}
             if classes.ndim != 1 or len(places) != len(classes):
-                raise ValueError(f"classes must be a row of different ones, got {self.classes!r}")
+                problem = f"must be a row of different ones, got {self.classes!r}"
+                raise ArgumentError("classes", problem)
             unknown = [each for each in found.tolist() if each not in places]
             if unknown:
-                raise ValueError(f"y must be among classes, got {unknown[0]!r}")
+                raise ArgumentError("y", f"must be among classes, got {unknown[0]!r}")
             return classes, np.array([places[each] for each in found.tolist()])[targets]
         # One class alone says nothing of what the columns are.
         if 1 < len(found) < columns and found.dtype.kind in "iuf":
@@ -183,8 +184,9 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         if (given, classes) == (1, 2):
             return np.hstack([np.zeros_like(columns), columns])
         if given != classes:
-            raise ValueError(
-                f"X must have a column of logits for each of {classes} classes, got {given}: "
-                "where y lacks some, say which there are with classes"
+            raise ArgumentError(
+                "X",
+                f"must have a column of logits for each of {classes} classes, got {given}: "
+                "where y lacks some, say which there are with classes",
             )
         return columns

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.arguments import labels_of, one_row, one_temperature, writable
+from thermoscope.arguments import ArgumentError, labels_of, one_row, one_temperature, writable
 
 __all__ = ["STATE_VERSION", "State"]
 
@@ -59,7 +59,7 @@ class State:
         values = one_row("logits", logits)
         names = labels_of(labels, values.size)
         if target is not None and not 0 <= target < values.size:
-            raise ValueError(f"target must be 0 to {values.size - 1}, got {target}")
+            raise ArgumentError("target", f"must be 0 to {values.size - 1}, got {target}")
         source = None if source is None else writable(source)
         return cls(values, names, one_temperature(temperature), source, row, target)
 

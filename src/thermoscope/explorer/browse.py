@@ -126,11 +126,12 @@ row=1, target=0)
         refuse_subclasses("logits", data)
         if not hasattr(data, "shape"):
             data = np.asarray(data)
-        if len(data.shape) != 2:
-            raise ValueError(f"logits must be rows of logits, got shape {tuple(data.shape)}")
-        if 0 in data.shape:
-            raise ValueError(f"logits must hold at least one number, got shape {tuple(data.shape)}")
-        self.count, self._size = map(int, data.shape)
+        shape = tuple(data.shape)
+        if len(shape) != 2:
+            raise ArgumentError("logits", f"must be rows of logits, got shape {shape}")
+        if 0 in shape:
+            raise ArgumentError("logits", f"must hold at least one number, got shape {shape}")
+        self.count, self._size = map(int, shape)
         self._data = data
         if isinstance(data, Dataset):
             labels = data.labels if labels is None else labels
@@ -168,7 +169,7 @@ row=1, target=0)
                 if logits.size != self._size:
                     raise ArgumentError("logits", f"must be {self._size}, got {logits.size}")
         else:
-            raise ValueError(f"row must be 0 to {self.count - 1}, got {row}")
+            raise ArgumentError("row", f"must be 0 to {self.count - 1}, got {row}")
         target = None if self._targets is None else int(self._targets[row])
         target = None if target == NO_TARGET else target
         # The labels which all rows share may be many: they are not looked through for each.
@@ -183,7 +184,7 @@ row=1, target=0)
             If there is no such order.
         """
         if kind not in self.orders[1:]:
-            raise ValueError(f"order must be {' or '.join(self.orders)}, got {kind}")
+            raise ArgumentError("order", f"must be {' or '.join(self.orders)}, got {kind}")
         if kind not in self._orders:
             self._orders[kind] = Order(self._sorting(kind))
         return self._orders[kind]
@@ -236,7 +237,8 @@ row=1, target=0)
         row = place = number
         if kind != "given":
             if numbers is None:
-                raise ValueError(f"order {kind} is not there yet: {done} of {self.count} rows")
+                problem = f"{kind} is not there yet: {done} of {self.count} rows"
+                raise ArgumentError("order", problem)
             if name == "place":
                 row = int(numbers[place])
             else:
@@ -376,7 +378,7 @@ def _floats(batch: NDArray[Any]) -> NDArray[Any]:
 def _number(name: str, value: object, count: int) -> int:
     text = str(value)
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < count):
-        raise ValueError(f"{name} must be 0 to {count - 1}, got {text[:40]}")
+        raise ArgumentError(name, f"must be 0 to {count - 1}, got {text[:40]}")
     return int(text)
 
 

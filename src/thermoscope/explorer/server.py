@@ -16,6 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.explorer.page import content_security_policy, page_html
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ async def _answer(
 
 def _listen(port: int | None) -> socket.socket:
     if not 0 <= (port or 0) <= 65535:
-        raise ValueError(f"port must be 0 to 65535, got {port}")
+        raise ArgumentError("port", f"must be 0 to 65535, got {port}")
     try:
         listener = socket.create_server((HOST, port or 0))
     except OSError as error:

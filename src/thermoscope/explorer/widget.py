@@ -16,7 +16,14 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.arguments import labels_of, one_row, one_temperature, writable
+from thermoscope.arguments import (
+    ArgumentError,
+    ArgumentTypeError,
+    labels_of,
+    one_row,
+    one_temperature,
+    writable,
+)
 from thermoscope.data.dataset import Dataset
 from thermoscope.definition import softmax
 from thermoscope.explorer.browse import RowSource, has_rows
@@ -235,7 +242,7 @@ class Explorer(anywidget.AnyWidget):
             traits["_rows"] = self.rows.about()
         elif targets is not None or row is not None:
             name = "row" if targets is None else "targets"
-            raise ValueError(f"{name} must come with rows of logits, which these are not")
+            raise ArgumentError(name, "must come with rows of logits, which these are not")
         elif logits is None:
             state = State.of(random_logits(LESSON_ITEMS), labels, temperature=temperature)
         else:
@@ -325,11 +332,11 @@ class Explorer(anywidget.AnyWidget):
             if "temperature" in sync_data:
                 one_temperature(_temperature_from_json(sync_data["temperature"], self))
             if not isinstance(sync_data.get("source"), (str, type(None))):
-                raise TypeError("source must be a string or None")  # noqa: TRY301
+                raise ArgumentTypeError("source", "must be a string or None")
             row = self.traits()["row"].validate(self, sync_data.get("row"))
             target = sync_data.get("target")
             if not (target is None or (type(target) is int and 0 <= target < size)):
-                raise ValueError(f"target must be 0 to {size - 1} or None")  # noqa: TRY301
+                raise ArgumentError("target", f"must be 0 to {size - 1} or None")
             if row is not None and "logits" not in sync_data:
                 # Of a slider that is linked to the number alone.
                 del sync_data["row"]
