@@ -204,7 +204,7 @@ def test_an_order_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = RowSource(LOGITS)
     assert rows.answer({"order": "uncertain"})["done"] < 4
     assert at.wait(60)
-    message = "order uncertain is not there yet: 0 of 4 rows"
+    message = "order uncertain is not complete yet: 0 of 4 rows read"
     with pytest.raises(ArgumentError, match=message) as early:
         rows.answer({"order": "uncertain", "place": "0"})
     assert early.value.argument == "order"

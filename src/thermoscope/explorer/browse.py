@@ -1,4 +1,4 @@
-"""Rows to step through: one is brought at a time, from an array or a file of any size."""
+"""Rows to step through, read one at a time from arrays and files of any size; their orders."""
 
 from __future__ import annotations
 
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["Order", "RowError", "RowSource", "has_rows"]
 
 BATCH: Final = 1 << 20
-"""So many logits are looked at together: few enough to stay in memory, and to let others work."""
+"""Logits per batch: few enough for memory, and for other threads to get their turn in between."""
 
-# Gives the numbers of the rows in order, and tells meanwhile how many it has looked at.
-Work: TypeAlias = Callable[[Callable[[int], None]], "NDArray[Any]"]
+# Called with the number of rows that have been read so far.
+Progress: TypeAlias = Callable[[int], None]
+# Returns the row numbers in order.
+Sort: TypeAlias = Callable[[Progress], "NDArray[Any]"]
 
 
 def has_rows(logits: Any) -> bool:
-    """Return whether `logits` are rows of logits, and not one row; none of them is read.
+    """Whether `logits` are rows of logits, not a single row; reads none of them.
 
     Examples
     --------
@@ -55,47 +57,48 @@ def has_rows(logits: Any) -> bool:
         return len(shape) == 2
     try:
         return np.ndim(logits) == 2
-    except (TypeError, ValueError):  # lists of several lengths, which are for others to refuse
+    except (TypeError, ValueError):  # ragged lists: refused where one row is checked
         return False
 
 
 class RowError(OSError):
-    """Rows cannot be read; the message says where, which and why, in one line.
+    """The data cannot be read; the message names them, the row and the reason, in one line.
 
-    The error of the data itself, of whatever type, is its ``__cause__``.
+    The error that the data raised is its ``__cause__``.
     """
 
 
 class RowSource:
-    """Rows of logits, which are read when they are asked for.
+    """Rows of logits that are read on demand.
 
     Parameters
     ----------
     data : array_like, shape (N, n), or Dataset
-        Rows of logits: an array of any library, a memory map, a Dask or Zarr array, of which one
-        row is brought at a time; a DataFrame, whose columns give the labels; or an open file.
+        Rows of logits: an array of any library, a memory map, a Dask or Zarr array; a DataFrame,
+        whose columns give the labels; or an open file. Rows are read one at a time.
     labels : sequence of str, optional
         One for each entry, the same in all rows; by default those of `data`, if it has any.
     targets : array_like, shape (N,) or (N, n), optional
-        The true classes, counted from 0, -100 where there is none; or soft targets, of which the
-        largest counts.
+        The true classes, counted from 0, with -100 for no target; or soft targets, where the class
+        with the highest probability counts as the true one. By default those of `data`.
     source : str, optional
-        Where the rows came from.
+        The name of the data, for the user; by default that of `data`.
 
     Attributes
     ----------
     count : int
-        How many rows there are.
+        The number of rows.
     source : str
     orders : tuple of str
-        In which order rows can be stepped through: "given"; "uncertain", the highest entropy at
-        T = 1 first; and, where there are targets, "wrong", mistakes first, the surest at the top.
-        Rows whose softmax is NaN come last.
+        The orders in which rows can be stepped through: "given"; "uncertain", highest entropy at
+        T = 1 first; and, if there are targets, "wrong": mistakes first, most confident first, then
+        correct rows, least confident first. Rows whose softmax is NaN come last, and in "wrong"
+        also rows without a target.
 
     Raises
     ------
     TypeError
-        If `targets` are no whole numbers.
+        If `targets` are not numbers.
     ValueError
         If `data` is not 2-D or is empty, or `labels` or `targets` do not fit it.
 
@@ -118,10 +121,10 @@ row=1, target=0)
         targets: Any = None,
         source: str | None = None,
     ) -> None:
-        named = getattr(data, "columns", None)
-        if named is not None and hasattr(data, "to_numpy"):
-            if labels is None and list(named) != list(range(len(named))):
-                labels = tuple(map(str, named))
+        columns = getattr(data, "columns", None)
+        if columns is not None and hasattr(data, "to_numpy"):
+            if labels is None and list(columns) != list(range(len(columns))):
+                labels = tuple(map(str, columns))
             data = data.to_numpy()
         refuse_subclasses("logits", data)
         if not hasattr(data, "shape"):
@@ -149,22 +152,21 @@ row=1, target=0)
         Raises
         ------
         FileError
-            If it is a file and cannot be read.
+            If the data are a file that cannot be read.
         RowError
-            If the data raise anything else, or give no row of logits.
+            If the data raise any other error, or do not give a row of logits.
         ValueError
             If there is no such row, or `temperature` is negative or NaN.
         """
         labels, value = self._labels, one_temperature(temperature)
         if isinstance(self._data, Dataset):
-            with self._told(f"row {row}"):
+            with self._naming(f"row {row}"):
                 found = self._data.row(row)
                 if labels is None or len(labels) != found.entries:
-                    own = found.labels if labels is None else labels
-                    labels = labels_of(own, found.entries)
+                    labels = labels_of(found.labels if labels is None else labels, found.entries)
                 logits = one_row("logits", found)
         elif 0 <= row < self.count:
-            with self._told(f"row {row}"):
+            with self._naming(f"row {row}"):
                 logits = one_row("logits", self._data[row])
                 if logits.size != self._size:
                     raise ArgumentError("logits", f"must be {self._size}, got {logits.size}")
@@ -172,11 +174,11 @@ row=1, target=0)
             raise ArgumentError("row", f"must be 0 to {self.count - 1}, got {row}")
         target = None if self._targets is None else int(self._targets[row])
         target = None if target == NO_TARGET else target
-        # The labels which all rows share may be many: they are not looked through for each.
+        # Not `State.of`: it would check all of the shared labels again for each row.
         return State(logits, labels, value, self.source, row, target)
 
     def order(self, kind: str) -> Order:
-        """Return one of the orders, for which the rows are looked through from now on.
+        """Return one of the orders; the first call starts a thread that reads all rows for it.
 
         Raises
         ------
@@ -186,38 +188,38 @@ row=1, target=0)
         if kind not in self.orders[1:]:
             raise ArgumentError("order", f"must be {' or '.join(self.orders)}, got {kind}")
         if kind not in self._orders:
-            self._orders[kind] = Order(self._sorting(kind))
+            self._orders[kind] = Order(self._sort(kind))
         return self._orders[kind]
 
     def about(self) -> dict[str, object]:
-        """Return what the front end is to know of the rows before it asks for any."""
+        """Return what the front end must know before it asks for a row."""
         return {"count": self.count, "orders": list(self.orders)}
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
-        """Answer what the front end asks: ``web/src/model/cursor.ts`` is the other end.
+        """Answer a query of the front end; ``web/src/model/rows.ts`` is its side of the protocol.
 
         Parameters
         ----------
         query : mapping
-            ``{"order": kind}`` asks how far an order is, and begins it;
-            ``{"order": kind, "place": p}`` for the row at a place in an order that is done; and
-            ``{"order": kind, "row": r}`` for a row, and for its place there.
+            ``{"order": kind}`` starts an order and asks for its progress;
+            ``{"order": kind, "place": p}`` asks for the row at a place in a complete order;
+            ``{"order": kind, "row": r}`` asks for a row and its place in a complete order.
 
         Returns
         -------
         dict
-            ``{"done": rows}``, all of them where the order is there; or the written form of the
-            state of the row, and its place. Labels which all rows share are left out, unless the
-            query has "labels" too.
+            ``{"done": rows}``, the number of rows read so far: `count` once the order is complete.
+            Or the written form of the state of the row, and its place; labels that all rows share
+            are left out unless the query has "labels".
 
         Raises
         ------
         FileError
-            If it is a file and cannot be read.
+            If the data are a file that cannot be read.
         RowError
-            If the data raise anything else, or give no row of logits.
+            If the data raise any other error, or do not give a row of logits.
         ValueError
-            If the query is none of these, or there is no such row.
+            If the query is none of these, there is no such row, or the order is not complete.
         """
         kind = str(query.get("order", "given"))
         name = next((name for name in ("place", "row") if name in query), None)
@@ -226,18 +228,18 @@ row=1, target=0)
         if kind != "given":
             order = self.order(kind)
             if order.failed:
-                del self._orders[kind]  # asked for again, it begins anew
+                del self._orders[kind]  # the next query starts it again
             if order.ended:
                 numbers = order.result()
             else:
-                # To sort what has been looked at takes its time too.
+                # All rows may be read but not sorted yet.
                 done = min(order.done, self.count - 1)
         if number is None:
             return {"done": done}
         row = place = number
         if kind != "given":
             if numbers is None:
-                problem = f"{kind} is not there yet: {done} of {self.count} rows"
+                problem = f"{kind} is not complete yet: {done} of {self.count} rows read"
                 raise ArgumentError("order", problem)
             if name == "place":
                 row = int(numbers[place])
@@ -249,8 +251,8 @@ row=1, target=0)
         return {**written, "place": place}
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
-        """Put whatever the data raise into words: whoever asked is a page."""
+    def _naming(self, what: str) -> Iterator[None]:
+        """Raise any error of the data as a `RowError`, whose message a page can show."""
         try:
             yield
         except FileError:
@@ -261,21 +263,23 @@ row=1, target=0)
             reason = " ".join("".join(traceback.format_exception_only(error)).split())
             raise RowError(f"{self.source}: cannot read {what}: {reason}") from error
 
-    def _sorting(self, kind: str) -> Work:
-        sort = self._by_entropy if kind == "uncertain" else self._by_mistake
+    def _sort(self, kind: str) -> Sort:
+        """Return the function that finds an order."""
+        by_kind = self._by_entropy if kind == "uncertain" else self._by_mistake
 
-        def work(tell: Callable[[int], None]) -> NDArray[Any]:
-            with self._told(f"all rows, for the order {kind}"):
-                return sort(tell)
+        def sort(progress: Progress) -> NDArray[Any]:
+            with self._naming(f"all rows, for the order {kind}"):
+                return by_kind(progress)
 
-        return work
+        return sort
 
     def _batches(self) -> Iterator[NDArray[Any]]:
+        """Iterate over all rows, a batch at a time."""
         size = max(1, BATCH // self._size)
         if isinstance(self._data, Dataset):
             yield from self._data.blocks(size=size)
             return
-        # A chunk of a Dask array is computed whole, and so but once.
+        # Dask computes whole chunks: each is read once and cut afterwards.
         chunks = getattr(self._data, "chunks", None)
         if hasattr(self._data, "dask") and chunks is not None:
             edges = np.concatenate([[0], np.cumsum(chunks[0])])
@@ -285,63 +289,61 @@ row=1, target=0)
             block = array_api.to_numpy(self._data[start:stop])
             yield from (block[at : at + size] for at in range(0, len(block), size))
 
-    def _by_entropy(self, tell: Callable[[int], None]) -> NDArray[Any]:
+    def _by_entropy(self, progress: Progress) -> NDArray[Any]:
         key = np.empty(self.count, np.float32)
         at = 0
         for batch in self._batches():
             key[at : at + len(batch)] = -entropy(_floats(batch))
             at += len(batch)
-            tell(at)
+            progress(at)
         return _argsort(key)
 
-    def _by_mistake(self, tell: Callable[[int], None]) -> NDArray[Any]:
-        # The probability of all entries but the highest tells even mistakes apart that all round
-        # to 100 %.
+    def _by_mistake(self, progress: Progress) -> NDArray[Any]:
         targets = cast("NDArray[np.int64]", self._targets)
-        doubt = np.empty(self.count, np.float32)
+        # The probability of all entries but the top one: it differs between rows whose top
+        # probabilities all round to 1.
+        rest = np.empty(self.count, np.float32)
+        # 0 for mistakes, 1 for correct rows, 2 for rows that are neither.
         group = np.empty(self.count, np.int8)
         at = 0
         for batch in self._batches():
-            some = slice(at, at + len(batch))
+            rows = slice(at, at + len(batch))
             logits = _floats(batch)
             top = logits.argmax(axis=1)
             probabilities = softmax(logits)
-            # A row of NaN is neither wrong nor right.
-            undefined = np.isnan(probabilities[:, 0])
-            # Nor is one without a target.
-            undefined |= targets[some] == NO_TARGET
-            group[some] = np.where(undefined, 2, top == targets[some])
+            neither = np.isnan(probabilities[:, 0]) | (targets[rows] == NO_TARGET)
+            group[rows] = np.where(neither, 2, top == targets[rows])
             probabilities[np.arange(len(probabilities)), top] = 0
-            doubt[some] = probabilities.sum(axis=1)
+            rest[rows] = probabilities.sum(axis=1)
             at += len(batch)
-            tell(at)
-        return _argsort(np.where(group == 1, -doubt, doubt), group)
+            progress(at)
+        return _argsort(np.where(group == 1, -rest, rest), group)
 
 
 class Order:
-    """The numbers of the rows in some order, which a thread of its own finds out.
+    """The row numbers in some order, found in a background thread.
 
     Parameters
     ----------
-    work : callable
-        ``work(tell)`` returns the numbers of the rows in order, and calls ``tell(done)`` now and
-        then with the number of rows that it has looked at.
+    sort : callable
+        ``sort(progress)`` returns the row numbers in order. Meanwhile it calls ``progress(done)``
+        with the number of rows read so far.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, sort: Sort) -> None:
         self.done = 0
         self._future: Future[NDArray[Any]] = Future()
-        # A daemon: whoever ends the program need not wait for it.
-        threading.Thread(target=self._run, args=[work], daemon=True).start()
+        # A daemon thread does not keep the program from ending.
+        threading.Thread(target=self._run, args=[sort], daemon=True).start()
 
     @property
     def ended(self) -> bool:
-        """Whether the order is there, or will never be."""
+        """Whether the order is complete or has failed."""
         return self._future.done()
 
     @property
     def failed(self) -> bool:
-        """Whether it will never be: `result` then raises why."""
+        """Whether an error ended the sort; `result` raises it."""
         return self.ended and self._future.exception() is not None
 
     def result(self) -> NDArray[Any]:
@@ -350,32 +352,35 @@ class Order:
         Raises
         ------
         Exception
-            Whatever went wrong.
+            The error that ended the sort.
         """
         return self._future.result()
 
-    def _tell(self, done: int) -> None:
+    def _progress(self, done: int) -> None:
         self.done = done
 
-    def _run(self, work: Work) -> None:
+    def _run(self, sort: Sort) -> None:
         try:
-            self._future.set_result(work(self._tell))
-        except BaseException as error:  # noqa: BLE001 - it is raised where somebody asks
+            self._future.set_result(sort(self._progress))
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._future.set_exception(error)
 
 
-def _argsort(key: NDArray[Any], first_by: NDArray[np.int8] | None = None) -> NDArray[Any]:
-    """Return a stable order, in four bytes a row where they do; NaN comes last."""
-    order = np.argsort(key, kind="stable") if first_by is None else np.lexsort((key, first_by))
+def _argsort(key: NDArray[Any], group: NDArray[np.int8] | None = None) -> NDArray[Any]:
+    """Return the stable ascending order of `key`, NaN last, within groups if there are any."""
+    order = np.argsort(key, kind="stable") if group is None else np.lexsort((key, group))
+    # Half the memory, for as long as the order is kept.
     return order.astype(np.uint32) if key.size < 1 << 32 else order
 
 
 def _floats(batch: NDArray[Any]) -> NDArray[Any]:
+    """Return logits as floats in native byte order."""
     dtype = np.float64 if batch.dtype.kind in "biu" else batch.dtype.newbyteorder("=")
     return batch.astype(dtype, copy=False)
 
 
 def _number(name: str, value: object, count: int) -> int:
+    """Return a number of a query, which a server gets as text."""
     text = str(value)
     if not (text.isascii() and text.isdecimal() and len(text) <= 19 and int(text) < count):
         raise ArgumentError(name, f"must be 0 to {count - 1}, got {text[:40]}")
@@ -383,13 +388,14 @@ def _number(name: str, value: object, count: int) -> int:
 
 
 def _classes(targets: Any, count: int, size: int) -> NDArray[np.int64]:
+    """Return the true class of each row, `NO_TARGET` where there is none."""
     array = array_api.to_numpy(targets)
-    if array.shape == (count, size) and array.ndim == 2:
+    if array.shape == (count, size):
         array = array.argmax(axis=1)
     if array.shape != (count,):
         raise ArgumentError(
             "targets", f"must be {count}, one for each row, got shape {array.shape}"
         )
-    nothing = array == NO_TARGET
-    known = classes_of(np.where(nothing, np.zeros(1, array.dtype), array), size, np.arange(count))
-    return np.where(nothing, NO_TARGET, known)
+    missing = array == NO_TARGET
+    known = classes_of(np.where(missing, np.zeros(1, array.dtype), array), size, np.arange(count))
+    return np.where(missing, NO_TARGET, known)
