@@ -1,1 +1,1 @@
-"""The instrument: its state, and the notebook, the page and the server that show it."""
+"""The explorer: a widget for notebooks, a page in one file, and a server for that page."""

@@ -1,4 +1,4 @@
-"""One self-contained page: an explorer that works from a file, with the network off."""
+"""The explorer as one self-contained HTML page, which works from a file and without a network."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["content_security_policy", "page_html", "write_page"]
 
-# What surrounds the instrument; the instrument brings its own style.
+# For the page around the instrument, which brings its own style.
 _SHELL_STYLE: Final = (
     "html{color-scheme:light dark;"
     "background:light-dark(#fff,#15181c);color:light-dark(#1b1f24,#e6e9ed)}"
@@ -30,16 +30,16 @@ _SHELL_STYLE: Final = (
 
 
 def page_html(state: State, rows: RowSource | None = None) -> str:
-    """Return an HTML page that shows `state` and can be played with.
+    """Return an interactive HTML page that shows `state`.
 
-    Everything is inline, and the page's own policy forbids it any request; but where there are
-    `rows`, of which `state` is one, it asks whoever served it for the others.
+    Everything is inline, and the page's content security policy forbids all requests. If `state`
+    is one of several `rows`, the page requests the others from the server that it came from.
 
     Examples
     --------
     >>> from thermoscope.state import State
     >>> page = page_html(State.of([2.0, 1.0, 0.1], ["cat", "dog", "</script>"]))
-    >>> page.startswith("<!doctype html>"), page.count("</script>")  # of state and program
+    >>> page.startswith("<!doctype html>"), page.count("</script>")  # the state, the program
     (True, 2)
     """
     # In a script element, only "<" could end the element or open a comment.
@@ -62,7 +62,7 @@ def page_html(state: State, rows: RowSource | None = None) -> str:
 </head>
 <body>
 <main></main>
-<noscript>This page is an instrument: it needs JavaScript, all of which is in the page.</noscript>
+<noscript>This page needs JavaScript. All of its code is in the page.</noscript>
 <script type="application/json">{written}</script>
 <script>{_static("page.js")}</script>
 </body>
@@ -71,9 +71,9 @@ def page_html(state: State, rows: RowSource | None = None) -> str:
 
 
 def content_security_policy(*, rows: bool = False) -> str:
-    """Return the policy that lets a page run its own script and style, and nothing else.
+    """Return the content security policy: the page may use its own script and style only.
 
-    With `rows` it may ask whoever served it for more, and nobody else.
+    With `rows` it may also send requests to the server that it came from.
 
     Examples
     --------
@@ -86,7 +86,7 @@ def content_security_policy(*, rows: bool = False) -> str:
             "default-src 'none'",
             f"script-src {_source_hash(_static('page.js'))}",
             f"style-src {styles}",
-            # The empty icon, which spares the browser asking for one.
+            # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
@@ -108,9 +108,11 @@ def write_page(path: str | os.PathLike[str], state: State) -> None:
 
 @cache
 def _static(name: str) -> str:
+    """Return a file of the built front end."""
     return (files("thermoscope.explorer") / "static" / name).read_text(encoding="utf-8")
 
 
 def _source_hash(text: str) -> str:
+    """Return the hash by which a policy allows an inline script or style."""
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
     return f"'sha256-{digest}'"

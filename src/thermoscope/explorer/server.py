@@ -1,4 +1,4 @@
-"""One explorer as a local page: read-only, for this machine, for whoever has the address."""
+"""The explorer as a local page: read-only, on 127.0.0.1, at an address that is hard to guess."""
 
 from __future__ import annotations
 
@@ -39,27 +39,27 @@ def serve(
     port: int | None = None,
     open_browser: bool = True,
 ) -> None:
-    """Show `state` on a page of 127.0.0.1, print its address, and return on Ctrl-C or SIGTERM.
+    """Serve the page of `state` on 127.0.0.1 and print its address; return on Ctrl-C or SIGTERM.
 
-    Call it in the main thread, which alone hears signals.
+    Call it in the main thread: only that one can handle signals.
 
     Parameters
     ----------
     state : State
-        What the page shows first; what the user then changes stays in the page.
+        What the page shows first. Changes that the user makes stay in the page.
     rows : RowSource, optional
-        The rows of which `state` is one; the page asks for the others as its user goes to them.
+        The rows to step through, if `state` is one of several. The page requests the others.
     port : int, optional
-        The port to listen on; a free one if left out, or 0.
-    open_browser : bool, optional
-        Whether to open the page, where this machine has a browser.
+        The port to listen on. The default, and 0, is a free one.
+    open_browser : bool, default True
+        Open the page, if this machine has a browser.
 
     Raises
     ------
     OSError
-        If `port` is in use, or is not for this user to take.
+        If `port` is in use, or this user must not listen on it.
     ValueError
-        If `port` is no port.
+        If `port` is not in 0 to 65535.
     """
     with _listen(port) as listener:
         port = listener.getsockname()[1]
@@ -69,7 +69,7 @@ def serve(
             uvicorn.Config(
                 application(state, rows, port=port, token=token),
                 access_log=False,
-                # No reader is owed more than this: Ctrl-C ends the server all the same.
+                # Seconds that open connections get to finish after Ctrl-C.
                 timeout_graceful_shutdown=1,
                 http="h11",
                 lifespan="off",
@@ -82,11 +82,11 @@ def serve(
             )
         )
 
-        def end(*_: object) -> None:
+        def stop(*_: object) -> None:
             server.should_exit = True
 
-        # uvicorn has handlers of its own while it runs, and passes each signal on at its end.
-        before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+        # For signals before uvicorn installs its handlers, and those it raises again at its end.
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             print(f"The explorer is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
             if open_browser:
@@ -98,10 +98,10 @@ def serve(
 
 
 def application(state: State, rows: RowSource | None = None, *, port: int, token: str) -> ASGIApp:
-    """Return the application that answers with the page of `state` and with `rows`, no more."""
+    """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
     body = page_html(state, rows).encode()
-    page, more = (f"/{token}/{name}".encode() for name in ("", "rows"))
-    # A page elsewhere can point a name of its own at 127.0.0.1; its Host gives that away.
+    page_path, rows_path = (f"/{token}/{name}".encode() for name in ("", "rows"))
+    # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     headers = {
         "Cache-Control": "no-store",
@@ -117,12 +117,12 @@ def application(state: State, rows: RowSource | None = None, *, port: int, token
         if request.headers.get("host", "").lower() not in hosts:
             return PlainTextResponse("Misdirected request", 421, headers)
         path = request.scope["path"].encode()
-        asks_for_more = rows is not None and secrets.compare_digest(path, more)
-        if not (asks_for_more or secrets.compare_digest(path, page)):
+        is_query = rows is not None and secrets.compare_digest(path, rows_path)
+        if not (is_query or secrets.compare_digest(path, page_path)):
             return PlainTextResponse("Not found", 404, headers)
         if request.method not in {"GET", "HEAD"}:
             return PlainTextResponse("Method not allowed", 405, {**headers, "Allow": "GET, HEAD"})
-        if rows is not None and asks_for_more:
+        if rows is not None and is_query:
             return await _answer(rows, request.query_params, headers)
         return HTMLResponse(body, headers=headers)
 
@@ -137,7 +137,7 @@ async def _answer(
     rows: RowSource, query: Mapping[str, str], headers: Mapping[str, str]
 ) -> Response:
     try:
-        # A file may take its time, for which neither the page nor another row is to wait.
+        # In a thread: reading may take long, and other requests must not wait.
         found = await run_in_threadpool(rows.answer, query)
     except OSError as error:
         return PlainTextResponse(str(error), 500, headers)
@@ -156,17 +156,17 @@ def _listen(port: int | None) -> socket.socket:
         if error.errno == errno.EADDRINUSE:
             reason = "it is in use; choose another, or none to get a free one"
         raise OSError(f"cannot listen on port {port}: {reason}") from error
-    # Each connection has this from its listener; asyncio sees to it only for sockets of its own.
-    # Without it the body of an answer waits 40 ms for the browser to acknowledge the head.
+    # Connections inherit this option; asyncio sets it only on sockets that it made itself.
+    # Without it the body of a response waits 40 ms for the browser to acknowledge the headers.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
 
 
 def _open(url: str) -> None:
-    """Open `url` where there is a browser.
+    """Open `url` in a browser, if there is one.
 
-    A process of its own does it: a browser in the terminal would wait for its user here, and
-    Ctrl-C, which reaches all of this group, is not for the browser.
+    This takes a process in a new session. A text browser would otherwise block the server, and
+    Ctrl-C, which goes to the whole process group, would end the browser too.
     """
     quiet = subprocess.DEVNULL
     with suppress(OSError):
