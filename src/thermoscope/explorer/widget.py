@@ -44,16 +44,18 @@ __all__ = ["Explorer", "explore"]
 
 LESSON_ITEMS: Final = 5
 LARGEST_PICTURE: Final = 50_000
+"""Characters of base64 above which a picture is made again at a lower resolution."""
 TALL: Final = 7.0
+"""In inches: figures of at least this height start at a lower resolution."""
 EMBEDDED_HEIGHT: Final = "min(900px, 90vh)"
 
 
 class _Logits(TraitType):  # type: ignore[type-arg]
     """One row of logits, compared by value.
 
-    To assign to it settles what hangs on it: a Series brings its index as the labels, labels which
-    no longer fit are dropped, and the source is told anew. `set` settles nothing: by it a rollback
-    or the browser puts in each part of a whole state.
+    Assignment updates the traits that depend on it: the index of a Series becomes the labels,
+    labels that no longer fit are dropped, and source, row and target are updated. `set` changes
+    nothing else: the browser, and traitlets when it undoes changes, set every trait themselves.
     """
 
     info_text = "one row of real numbers"
@@ -83,15 +85,15 @@ class _Logits(TraitType):  # type: ignore[type-arg]
                 obj.set_trait("target", None)
 
 
-class _Told(np.ndarray[Any, np.dtype[np.float64]]):
-    """Logits as a change tells them: told apart from themselves by yes or no, as links ask."""
+class _ComparableLogits(np.ndarray[Any, np.dtype[np.float64]]):
+    """A view of logits whose `!=` with the viewed array is one bool, as traitlets' links need."""
 
     def __ne__(self, other: object) -> Any:
         return False if other is self.base else super().__ne__(other)
 
 
 class _Labels(TraitType):  # type: ignore[type-arg]
-    """None or a tuple of strings; that they are as many as the logits, the explorer sees to."""
+    """None or a tuple of strings; `Explorer` checks that there is one for each logit."""
 
     info_text = "None or one string for each logit"
     default_value = None
@@ -115,9 +117,9 @@ class _Temperature(TraitType):  # type: ignore[type-arg]
 
 
 class _Row(TraitType):  # type: ignore[type-arg]
-    """The number of the row that is shown, None where it is none of several.
+    """The number of the row that is shown; None for logits that are not one of several rows.
 
-    To assign to it brings the row; `set` does not, as with logits.
+    Assignment reads the row and sets all traits; `set` changes nothing else, as in `_Logits`.
     """
 
     info_text = "the number of a row"
@@ -164,24 +166,24 @@ def _temperature_from_json(value: object, _widget: Explorer) -> Any:
 
 
 class Explorer(anywidget.AnyWidget):
-    """The instrument in a notebook: what temperature does to the softmax of some logits.
+    """The explorer in a notebook: a widget that shows what temperature does to a softmax.
 
-    Every change that is made in the browser arrives here, while it is being made, and every change
-    that is made here arrives in each view: ``observe``, and ipywidgets' ``link`` and ``jslink``,
-    work as for any widget. Where no widget can run, the same output is a picture.
+    Changes in the browser arrive here while they are made, and changes here arrive in every view:
+    ``observe``, and ipywidgets' ``link`` and ``jslink``, work as for any widget. Where no widget
+    can run, the output is a picture.
 
     Parameters
     ----------
     logits, labels, targets, row, temperature, embed
         As for `explore`.
     **traits
-        Whatever else a widget takes, such as ``layout``.
+        Other traits of a widget, such as ``layout``.
 
     Attributes
     ----------
     logits : ndarray of float64, shape (n,)
-        Read-only. Assign a list, an array, a tensor or a Series, as to `explore`; labels which then
-        are not one for each logit are dropped. Equal logits are no change.
+        Read-only array. Assign a list, an array, a tensor or a Series, as to `explore`; labels that
+        no longer fit are dropped. Assigning equal logits changes nothing.
     labels : tuple of str or None
         One for each logit; None where the label is the index, counted from 0.
     temperature : float
@@ -189,18 +191,18 @@ class Explorer(anywidget.AnyWidget):
     source : str or None
         Where the logits came from; None for logits drawn at random.
     row : int or None
-        Which of several rows the logits are, counted from 0; None where they are none of them.
-        Assign a number to go to that row.
+        Which of several rows the logits are, counted from 0; None for any other logits. Assign a
+        number to go to that row.
     target : int or None
-        The true class of the row, where it is known.
+        The true class of the row, if it is known.
     rows : RowSource or None
-        The rows to step through, where there are several.
+        The rows to step through, if there are several.
 
     Notes
     -----
-    To change logits and labels in one go, so that no observer sees the one without the other, set
-    them within ``with explorer.hold_trait_notifications():``. What does not fit is a
-    ``TraitError`` and changes nothing.
+    To change logits and labels together, so that no observer sees one without the other, set them
+    inside ``with explorer.hold_trait_notifications():``. Values that don't fit raise a
+    ``TraitError`` and change nothing.
 
     Examples
     --------
@@ -266,7 +268,7 @@ class Explorer(anywidget.AnyWidget):
         return softmax(self.logits, self.temperature)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
-        """Write the explorer as one HTML file, which opens and works with no network.
+        """Write the explorer as one HTML file, which works without a network.
 
         Raises
         ------
@@ -279,7 +281,7 @@ class Explorer(anywidget.AnyWidget):
         return State(self.logits, self.labels, self.temperature, self.source, self.row, self.target)
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
-        """Answer a view that asks for a row."""
+        """Answer the query of a view: for a row, or for the progress of an order."""
         if self.rows is None or not isinstance(content, dict) or "ask" not in content:
             return
         answer: dict[str, object]
@@ -290,14 +292,14 @@ class Explorer(anywidget.AnyWidget):
         self.send({"id": content.get("id"), **answer})
 
     @validate("labels")
-    def _one_label_for_each_logit(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
+    def _check_labels(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
         try:
             return labels_of(proposal["value"], self.logits.size)
         except ValueError as error:
             raise TraitError(str(error)) from error
 
     @validate("target")
-    def _one_of_the_items(self, proposal: dict[str, Any]) -> int | None:
+    def _check_target(self, proposal: dict[str, Any]) -> int | None:
         target: int | None = proposal["value"]
         if target is not None and not 0 <= target < self.logits.size:
             raise TraitError(f"target must be 0 to {self.logits.size - 1}, got {target}")
@@ -305,24 +307,24 @@ class Explorer(anywidget.AnyWidget):
 
     @contextmanager
     def hold_trait_notifications(self) -> Iterator[None]:
-        """Hold what observers and the browser hear until the block ends; then tell all at once."""
+        """Delay all notifications of observers and the browser until the block ends."""
         with self.hold_sync(), super().hold_trait_notifications():
             try:
                 yield
             except BaseException:
-                # Of a TraitError nothing will be left; after any other, what is left must fit.
+                # traitlets undoes changes after a TraitError. After any other error, they must fit.
                 if not _labels_fit(self):
                     self.labels = None
                 raise
 
     def notify_change(self, change: Any) -> None:
-        """Tell the browser and the observers of a change."""
+        """Notify the browser and observers of a change."""
         if change["name"] == "logits":
-            change["new"] = change["new"].view(_Told)
+            change["new"] = change["new"].view(_ComparableLogits)
         super().notify_change(change)
 
     def set_state(self, sync_data: dict[str, Any]) -> None:
-        """Take a change from the browser; if it is none, tell the browser what stands."""
+        """Apply a change from the browser; if it is invalid, send back the current values."""
         try:
             size = self.logits.size
             if "logits" in sync_data:
@@ -338,7 +340,7 @@ class Explorer(anywidget.AnyWidget):
             if not (target is None or (type(target) is int and 0 <= target < size)):
                 raise ArgumentError("target", f"must be 0 to {size - 1} or None")
             if row is not None and "logits" not in sync_data:
-                # Of a slider that is linked to the number alone.
+                # Only the number, as from a slider linked to it: assignment reads the row.
                 del sync_data["row"]
                 self.row = row
         except (OSError, TraitError, TypeError, ValueError) as error:
@@ -347,14 +349,14 @@ class Explorer(anywidget.AnyWidget):
         else:
             super().set_state(sync_data)
 
-    # The comm, which carries the whole front end, opens with the first view: a notebook that only
-    # holds a picture or a page need not carry it too.
+    # The comm carries the whole front end. A notebook that has only a picture or a page would store
+    # it for nothing.
     def open(self) -> None:
-        """Do nothing: the comm opens when a view, or a widget around this one, asks for it."""
+        """Do nothing: the comm opens when a view, or a widget around this one, reads `model_id`."""
 
     @property
     def model_id(self) -> str:
-        """The name by which a view finds this widget; to ask for it opens the comm."""
+        """The name by which a view finds this widget; reading it opens the comm."""
         if self.comm is None:
             super().open()
         model_id: str = super().model_id
@@ -367,7 +369,7 @@ class Explorer(anywidget.AnyWidget):
         return f"Explorer({place}{self.logits.size:,} logits, temperature={self.temperature})"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        if self.embed or not _a_widget_can_run():
+        if self.embed or not _widgets_can_run():
             data, metadata = {"text/plain": repr(self)}, {}
         else:
             data, metadata = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
@@ -397,21 +399,21 @@ def explore(
     logits : array_like, shape (n,) or (N, n), optional
         A list, a NumPy array, a pandas Series (its index gives the labels, its name the source), a
         PyTorch tensor or a JAX array; ±inf and NaN included. By default five random logits.
-        Several rows are stepped through, one being brought at a time: they may be a memory map, a
-        Dask array, or what `open_logits` opened, larger than memory.
+        Several rows are stepped through and read one at a time: a memory map, a Dask array or a
+        data set of `open_logits` may be larger than memory.
     labels : sequence of str, optional
         One for each logit, taken as plain text; by default the index, counted from 0.
     targets : array_like, shape (N,) or (N, n), optional
-        The true class of each row, counted from 0, or soft targets, of which the largest counts.
-        It is marked, and the rows which are wrong can be had first.
+        The true class of each row, counted from 0, or soft targets, where the class with the
+        highest probability counts as the true one. It is marked, and mistakes can be shown first.
     row : int, optional
-        The row to begin with, counted from 0.
+        The row to show first, counted from 0.
     temperature : float, default 1.0
         In [0, inf]; where the slider starts.
     embed : bool, default False
-        Show the live page itself instead of a widget. It works without a kernel and so in a saved
-        notebook, on nbviewer and in ``nbconvert --to html``, but does not talk to Python, and adds
-        the size of the page to the notebook.
+        Show the page itself instead of a widget. It works without a kernel, and so in a saved
+        notebook, on nbviewer and in ``nbconvert --to html``. But it exchanges nothing with Python,
+        and the notebook grows by the size of the page.
 
     Returns
     -------
@@ -421,7 +423,7 @@ def explore(
     Raises
     ------
     TypeError, ValueError
-        If `logits` are not real numbers, in one row or several, `labels` or `targets` do not fit
+        If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
         them, there is no such `row`, or `temperature` is negative or NaN.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
@@ -443,7 +445,7 @@ def _labels_fit(explorer: Explorer) -> bool:
 
 
 def _own_labels(logits: Any) -> tuple[str, ...] | None:
-    """Return the labels of a data set, or a pandas index that does more than count, else None."""
+    """Return the labels of a data set, or a pandas index other than 0, 1, 2, …; else None."""
     if isinstance(logits, Dataset):
         return logits.labels
     if not (hasattr(logits, "index") and hasattr(logits, "to_numpy")):
@@ -457,13 +459,13 @@ def _source_of(logits: Any) -> str:
     return "given" if name is None else writable(name)
 
 
-def _a_widget_can_run() -> bool:
-    """Return whether the cell is run for someone who could use a widget.
+def _widgets_can_run() -> bool:
+    """Whether the cell runs for a user, who can see a widget.
 
-    What runs a notebook with nobody there (``nbconvert --execute``, ``jupyter execute``, papermill,
-    Quarto) says with each cell that no input can be asked for. It would store the widget's state,
-    and for a stored state ``nbconvert --to html`` shows no picture but asks a CDN for the widget,
-    and without a network shows nothing. Voilà says so too, but has someone there.
+    Programs that execute a notebook without a user (``nbconvert --execute``, ``jupyter execute``,
+    papermill, Quarto) send ``allow_stdin: false`` with each cell. They store the state of a widget,
+    which ``nbconvert --to html`` shows instead of the picture, with code from a CDN: without a
+    network it shows nothing. Voilà sends the same, but has a user.
     """
     shell: Any = get_ipython()
     request = shell.get_parent() if hasattr(shell, "get_parent") else {}
@@ -472,7 +474,7 @@ def _a_widget_can_run() -> bool:
 
 
 def _picture(state: State) -> str | None:
-    """Return a small PNG of the state in base64, None where matplotlib is missing."""
+    """Return a small PNG of the state in base64; None if matplotlib is missing."""
     try:
         from PIL import Image  # noqa: PLC0415 - slow, and optional
 
@@ -483,7 +485,7 @@ def _picture(state: State) -> str | None:
     for dpi in (100 if figure.get_figheight() < TALL else 72, 50):
         with io.BytesIO() as full, io.BytesIO() as small:
             figure.savefig(full, format="png", dpi=dpi)
-            # It is saved with the notebook each time, and 32 colours hold all there is in it.
+            # Small, because every output is saved with the notebook; 32 colours are enough.
             Image.open(full).convert("RGB").quantize(32).save(small, "png", optimize=True)
             picture = base64.b64encode(small.getvalue()).decode("ascii")
         if len(picture) < LARGEST_PICTURE:
@@ -492,18 +494,18 @@ def _picture(state: State) -> str | None:
 
 
 def _embedded(page: str, picture: str | None, description: str) -> str:
-    """Return the page in a frame of its own, over the picture for those who strip frames."""
-    # Both lie in one place of a grid; whoever strips the frame is left with the picture.
-    place = "grid-area: 1 / 1"
-    beneath = (
+    """Return the page in a frame on top of the picture, which viewers without frames show."""
+    # Both are in the same cell of a grid.
+    cell = "grid-area: 1 / 1"
+    image = (
         ""
         if picture is None
         else f'<img src="data:image/png;base64,{picture}" alt="{description}" '
-        f'style="{place}; align-self: start; max-width: 100%">'
+        f'style="{cell}; align-self: start; max-width: 100%">'
     )
     return (
-        f'<div style="display: grid">{beneath}'
+        f'<div style="display: grid">{image}'
         f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="{description}" '
-        f'style="{place}; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; background: white">'
+        f'style="{cell}; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; background: white">'
         "</iframe></div>"
     )
