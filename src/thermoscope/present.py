@@ -2,8 +2,8 @@
 """Which entries of a row are shown, in which order, and every number and label as text.
 
 The twin of ``web/src/text/format.ts`` and of the order in ``web/src/model/instrument.ts``: a page,
-a table in a terminal and a figure show the same entries, and round a number in the same way.
-``tests/vectors/texts.json`` and ``tests/vectors/shown.json`` hold both to it.
+a table in a terminal and a figure show the same entries and round numbers in the same way.
+Both are tested with ``tests/vectors/texts.json`` and ``tests/vectors/shown.json``.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = ["Shown", "brief", "digits", "percent", "plain", "printable", "shown"]
 
 FEW: Final = 50
-"""Up to so many entries are all shown, in the order given; of more, the highest."""
+"""A row of at most this many entries is shown whole, in the order given."""
 TOP: Final = 20
-"""So many of the highest."""
+"""Of a longer row, this many entries with the highest logits are shown."""
 
 
 class Shown(NamedTuple):
@@ -34,11 +34,11 @@ class Shown(NamedTuple):
     entries : ndarray of int
         Indices into the row, in the order in which they are shown.
     others : int
-        How many entries are not among them.
+        How many entries are not shown.
     rest : float
-        The probability of the others together.
+        The probability of all others together.
     percents : list of str
-        The probabilities of `entries` as text, and at the end `rest`, if there are others.
+        The probabilities of `entries` as text; then `rest`, if there are others.
     """
 
     entries: NDArray[np.intp]
@@ -50,10 +50,9 @@ class Shown(NamedTuple):
 def shown(
     logits: NDArray[np.float64], temperature: float, probabilities: NDArray[np.float64]
 ) -> Shown:
-    """Return what to show of a row: up to 50 entries as given, of more the 20 highest and a rest.
+    """Return what to show of a row: up to 50 entries as given, else the 20 highest and the rest.
 
-    Ties stay in the order given. A NaN comes before all numbers, for it is why every probability
-    of the row is NaN.
+    Ties stay in the order given. NaN comes first: it makes every probability of the row NaN.
 
     Parameters
     ----------
@@ -77,7 +76,7 @@ def shown(
     count = logits.size
     order: NDArray[np.intp] = np.arange(count)
     if count > FEW:
-        # Sorted backwards, so that ties and NaN come out right when it is turned round.
+        # The reverse of the reversed row in stable ascending order: ties as given, NaN first.
         order = (count - 1 - np.argsort(logits[::-1], kind="stable"))[::-1]
     entries, others = (order, order[:0]) if count <= FEW else (order[:TOP], order[TOP:])
     rest = math.fsum(probabilities[others].tolist())
@@ -85,7 +84,7 @@ def shown(
     second, highest = np.partition(np.append(logits, -np.inf), -2)[-2:].tolist()
 
     def exactly_zero(logit: float) -> bool:
-        """Whether a probability of 0 is just that, and not less than the smallest float64."""
+        """Whether a probability of 0 is exactly 0, not one below the smallest float64."""
         return temperature == 0 or highest == math.inf or logit == -math.inf
 
     def text(probability: float, logit: float) -> str:
@@ -105,7 +104,7 @@ def percent(probability: float, *, exact: bool = True) -> str:  # noqa: PLR0911 
     ----------
     probability : float
     exact : bool, default True
-        False if a probability of 0 or 1 is only the nearest float64 to what it stands for.
+        False if a probability of 0 or 1 has been rounded to that.
 
     Examples
     --------
@@ -129,7 +128,7 @@ def percent(probability: float, *, exact: bool = True) -> str:  # noqa: PLR0911 
 
 
 def digits(value: float, significant: int = 10) -> str:
-    """Return a float64 with so many significant digits, or with all where fewer would say 1.
+    """Return a float64 with `significant` digits, or with all of them where fewer would give 1.
 
     Examples
     --------
@@ -144,7 +143,7 @@ def digits(value: float, significant: int = 10) -> str:
 
 
 def plain(value: float, significant: int = 10) -> str:
-    """Return a number with at most so many significant digits, or all where fewer would say inf.
+    """Return a number with at most `significant` digits, or with all where fewer would give inf.
 
     Examples
     --------
@@ -169,7 +168,7 @@ def brief(value: float) -> str:
 
 
 def _shortest(value: float) -> str:
-    """Return the fewest digits that give the float64, as JavaScript and JSON write them."""
+    """Return the fewest digits that identify the float64, as JavaScript and JSON write them."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
@@ -179,7 +178,7 @@ def _shortest(value: float) -> str:
 
 
 def _precision(value: float, significant: int) -> str:
-    """Return a number with just so many significant digits."""
+    """Return a number with exactly `significant` digits."""
     rounded = Context(prec=significant, rounding=ROUND_HALF_UP).create_decimal(
         Decimal(float(value))
     )
@@ -189,7 +188,7 @@ def _precision(value: float, significant: int) -> str:
 
 
 def _rounded(value: float, form: str) -> str:
-    """Format the exact value, halves away from 0, as JavaScript does (Python's own: to even)."""
+    """Format the exact value with ties away from 0, as in JavaScript; Python's go to even."""
     with localcontext(rounding=ROUND_HALF_UP):
         return format(Decimal(float(value)), form)
 
@@ -198,9 +197,9 @@ def _typographic(text: str) -> str:
     return text.replace("-", "−", 1).replace("inf", "∞")
 
 
-# Unicode's control characters, line and paragraph separators, surrogates, and what it calls
-# default ignorable, but for the joiners and the variation selectors that emoji and scripts need.
-# Spelt out, so that Python and every browser agree.
+# Unicode's control characters, line and paragraph separators, surrogates and default ignorable
+# characters, except the joiners and variation selectors that emoji and scripts need. An explicit
+# list, so that Python and every browser agree.
 _INVISIBLE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff0-\ufff8"
@@ -209,9 +208,9 @@ _INVISIBLE: Final = re.compile(
 
 
 def printable(text: str) -> str:
-    r"""Return `text` on one line, with the escape of each character that cannot be seen.
+    r"""Return `text` on one line, with an escape for each invisible character.
 
-    Among them are those that act on a terminal or turn the direction of text.
+    Among these are the characters that control a terminal or the direction of text.
 
     Examples
     --------

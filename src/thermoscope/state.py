@@ -1,4 +1,4 @@
-"""The one state of an explorer and its one written form, the twin of ``web/src/model/state.ts``."""
+"""The state of an explorer and its written form; the twin of ``web/src/model/state.ts``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATE_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class State:
-    """What an explorer shows; build it with `State.of`, which validates.
+    """What an explorer shows; make it with `State.of`, which checks every part.
 
     Attributes
     ----------
@@ -32,9 +32,9 @@ class State:
     source : str or None
         Where the logits came from; None for logits drawn at random.
     row : int or None
-        Which row of several the logits are, counted from 0.
+        Which of several rows the logits are, counted from 0; None for any other logits.
     target : int or None
-        The true class, where it is known, counted from 0.
+        The true class, counted from 0, if it is known.
     """
 
     logits: NDArray[np.float64]
@@ -55,7 +55,7 @@ class State:
         row: int | None = None,
         target: int | None = None,
     ) -> State:
-        """Validate each part and return the state of them."""
+        """Check each part and return the state."""
         values = one_row("logits", logits)
         names = labels_of(labels, values.size)
         if target is not None and not 0 <= target < values.size:
@@ -64,13 +64,13 @@ class State:
         return cls(values, names, one_temperature(temperature), source, row, target)
 
     def to_json(self) -> dict[str, object]:
-        """Return the written form, of JSON's own types only."""
-        known = {"row": self.row, "target": self.target}
+        """Return the written form, which holds types of JSON only."""
+        optional = {"row": self.row, "target": self.target}
         return {
             "version": STATE_VERSION,
             "logits": base64.b64encode(self.logits.astype("<f8").tobytes()).decode("ascii"),
             "labels": None if self.labels is None else list(self.labels),
             "temperature": "inf" if math.isinf(self.temperature) else self.temperature,
             "source": self.source,
-            **{name: number for name, number in known.items() if number is not None},
+            **{name: number for name, number in optional.items() if number is not None},
         }
