@@ -81,14 +81,14 @@ def test_classes_that_are_not_in_y_have_columns_too() -> None:
     assert scaler.classes_.tolist() == list(range(10))
     assert 3 in scaler.predict(logits)
     words = np.array(names)[targets]
-    with pytest.raises(ValueError, match="of 9 classes, got 10: where y lacks some, say which"):
+    with pytest.raises(ValueError, match="of 9 classes, got 10: if y lacks some classes, name all"):
         ts.TemperatureScaler().fit(logits[some], words[some])
     named = ts.TemperatureScaler(classes=names).fit(logits[some], words[some])
     assert named.temperature_ == pytest.approx(want, rel=1e-12)
     assert named.predict(logits[:5]).tolist() == [names[at] for at in logits[:5].argmax(axis=1)]
     with pytest.raises(ValueError, match="y must be among classes, got 'three'"):
         ts.TemperatureScaler(classes=[*names[:3], *names[4:], "else"]).fit(logits, words)
-    with pytest.raises(ValueError, match="classes must be a row of different ones"):
+    with pytest.raises(ValueError, match="classes must be 1-D without duplicates"):
         ts.TemperatureScaler(classes=["a"] * 10).fit(logits, words)
     with pytest.raises(ValueError, match="of 1 classes, got 10"):
         ts.TemperatureScaler().fit(logits[targets == 1], targets[targets == 1])

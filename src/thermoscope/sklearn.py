@@ -22,33 +22,33 @@ except ImportError as error:
 
 __all__ = ["TemperatureScaler"]
 
-# As they are; what else there is becomes the first.
+# Dtypes that are kept; any other is converted to the first.
 FLOATS = (np.float64, np.float32)
 
 
 class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] # it has no types
     """Softmax of logits at the temperature that fits best, as a scikit-learn classifier.
 
-    It takes logits that another classifier gave for rows it has not seen in training, and makes
-    probabilities of them that can be trusted more.
+    Fit it to the logits that another classifier gives for rows outside of its training set. Then
+    it turns logits of that classifier into calibrated probabilities.
 
     Parameters
     ----------
     classes : array_like, shape (K,), optional
-        The class of each column of the logits. By default the classes in `y`, sorted, as a
-        classifier of scikit-learn has them in its ``classes_``. Where `y` lacks some of them, and
-        holds whole numbers, these are taken to count the columns, from 0.
+        The class of each column of the logits. By default the classes in `y`, sorted, as in the
+        ``classes_`` of scikit-learn's classifiers. If there are more columns than classes in `y`,
+        and those are whole numbers, they are the numbers of columns, counted from 0.
 
     Attributes
     ----------
     classes_ : ndarray, shape (K,)
         The class of each column.
     fit_ : TemperatureFit
-        All that `fit_temperature` says.
+        The result of `fit_temperature`.
     temperature_ : float
-        Its temperature.
+        The fitted temperature.
     n_features_in_ : int
-        How many columns the logits had.
+        The number of columns of the logits.
 
     See Also
     --------
@@ -56,13 +56,13 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
 
     Notes
     -----
-    The logits have a column for each class. Of two classes, one column will do: what a binary
-    `decision_function` gives, the logit of the second class against 0 for the first. At T = 1 that
-    is the logistic function.
+    The logits have a column for each class. For two classes one column is enough, as a binary
+    `decision_function` gives it: the logit of the second class, with 0 for the first. At T = 1 the
+    softmax of these is the logistic function.
 
-    Of scikit-learn's ``check_estimator``, four checks can't pass: they give two columns to three
-    classes, or two that are no logits of two classes. All pass where the columns are made logits
-    of the classes first; the tests hold both.
+    Some checks of scikit-learn's ``check_estimator`` can't pass: their columns are features, two
+    for three classes, or two that don't tell the class. All checks pass if the features are turned
+    into logits first.
 
     Examples
     --------
@@ -89,13 +89,13 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
     ) -> Self:
-        """Find the temperature at which the softmax of logits explains the classes best.
+        """Find the temperature at which the classes have the lowest negative log-likelihood.
 
         Parameters
         ----------
         X : array_like, shape (N, K)
-            Logits: a column for each class, or one column for two classes. scikit-learn allows no
-            -inf in them.
+            Logits: a column for each class, or one column for two classes. They must be finite, as
+            scikit-learn checks.
         y : array_like, shape (N,)
             The class of each row: numbers or text.
         sample_weight : array_like, shape (N,), optional
@@ -109,8 +109,8 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         Raises
         ------
         ValueError
-            If there is not a column for each class, a class in `y` is none of `classes`, or as
-            `fit_temperature` does.
+            If there is not a column for each class, or a class in `y` is not among `classes`; also
+            as for `fit_temperature`.
         """
         refuse_subclasses("X", X)  # scikit-learn would drop a mask
         refuse_subclasses("y", y)
@@ -122,7 +122,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
-        """Return the softmax of logits at the temperature that was found.
+        """Return the softmax of logits at the fitted temperature.
 
         Parameters
         ----------
@@ -134,10 +134,10 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ndarray, shape (N, K)
             Probabilities, in the order of `classes_`.
         """
-        return softmax(self._seen(X), self.temperature_)
+        return softmax(self._validated(X), self.temperature_)
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
-        """Return the likeliest class of each row: the temperature does not change it.
+        """Return the likeliest class of each row; it does not depend on the temperature.
 
         Parameters
         ----------
@@ -149,33 +149,33 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
         ndarray, shape (N,)
             Classes.
         """
-        logits = self._seen(X)
+        logits = self._validated(X)
         likeliest: NDArray[Any] = self.classes_[logits.argmax(axis=1)]
         return likeliest
 
-    def _seen(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
-        """Return the logits of X as those that were fitted."""
+    def _validated(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
+        """Return the logits of X, which must have the columns that were fitted."""
         check_is_fitted(self)
         refuse_subclasses("X", X)
         return self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
 
     def _columns_of(self, y: NDArray[Any], columns: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
-        """Return the class of each column, and the column of each class in `y`."""
+        """Return the class of each column, and the column of the class of each row."""
         found, targets = np.unique(y, return_inverse=True)
         if self.classes is not None:
             classes = np.asarray(self.classes)
-            places = {each: place for place, each in enumerate(classes.tolist())}
-            if classes.ndim != 1 or len(places) != len(classes):
-                problem = f"must be a row of different ones, got {self.classes!r}"
+            columns_by_class = {each: column for column, each in enumerate(classes.tolist())}
+            if classes.ndim != 1 or len(columns_by_class) != len(classes):
+                problem = f"must be 1-D without duplicates, got {self.classes!r}"
                 raise ArgumentError("classes", problem)
-            unknown = [each for each in found.tolist() if each not in places]
+            unknown = [each for each in found.tolist() if each not in columns_by_class]
             if unknown:
                 raise ArgumentError("y", f"must be among classes, got {unknown[0]!r}")
-            return classes, np.array([places[each] for each in found.tolist()])[targets]
-        # One class alone says nothing of what the columns are.
+            return classes, np.array([columns_by_class[each] for each in found.tolist()])[targets]
+        # From a single class nobody can tell what the columns are.
         if 1 < len(found) < columns and found.dtype.kind in "iuf":
-            counts = (found >= 0) & (found < columns) & (found == np.floor(found))
-            if counts.all():
+            is_column = (found >= 0) & (found < columns) & (found == np.floor(found))
+            if is_column.all():
                 return np.arange(columns, dtype=found.dtype), y.astype(np.intp)
         return found, targets
 
@@ -187,6 +187,6 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             raise ArgumentError(
                 "X",
                 f"must have a column of logits for each of {classes} classes, got {given}: "
-                "where y lacks some, say which there are with classes",
+                "if y lacks some classes, name all of them with classes=",
             )
         return columns
