@@ -76,7 +76,7 @@ def shown(
     count = logits.size
     order: NDArray[np.intp] = np.arange(count)
     if count > FEW:
-        # The reverse of the reversed row in stable ascending order: ties as given, NaN first.
+        # Reverse, sort stably, reverse again: descending, with ties as given and NaN first.
         order = (count - 1 - np.argsort(logits[::-1], kind="stable"))[::-1]
     entries, others = (order, order[:0]) if count <= FEW else (order[:TOP], order[TOP:])
     rest = math.fsum(probabilities[others].tolist())
