@@ -25,15 +25,16 @@ def plot(
 ) -> Figure:
     """Draw logits and their softmax, or a result of calibration.
 
-    Of logits: two panels side by side, the same row for the same item. Up to 50 items are drawn
-    in the order given. Of more, the 20 with the highest logits are drawn, and one last row says
-    what all of the others hold together.
+    Logits and softmax are two panels side by side, with a bar for each item. Up to 50 items are
+    drawn in the order given. Of more items, the 20 with the highest logits are drawn, and a last
+    bar is the probability of all others together.
 
-    Of what `reliability` gives: accuracy against confidence. A bar is the accuracy of a bin with
-    Wilson's 95 % interval, fainter the fewer rows it has; the hatching is its gap to the mean
-    confidence. Below is how many rows there are. Of what `calibration_curve` and `sweep` give:
-    curves over log T, with the lowest NLL marked. Of what `evaluate_fit` gives: reliability before
-    and after, and the curve if there is one. A list of results is drawn side by side.
+    A result of `reliability` is drawn as accuracy against confidence. A bar is the accuracy of a
+    bin with Wilson's 95 % interval, fainter the fewer rows the bin has; the hatching is its gap to
+    the mean confidence. The panel below shows the fraction of rows in each bin. A result of
+    `calibration_curve` or `sweep` is drawn as curves over log T, with the lowest NLL marked. A
+    result of `evaluate_fit` is drawn as reliability before and after, and as the curve if it has
+    one. Several results are drawn side by side.
 
     Parameters
     ----------
@@ -41,16 +42,16 @@ def plot(
         Real numbers of any array library, ±inf and NaN included; a data set of one row; or results
         of `reliability`, `calibration_curve`, `sweep` and `evaluate_fit`.
     temperature : float, optional
-        Of logits: in [0, inf]. The default is 1.
+        For logits only, in [0, inf]. The default is 1.
     labels : sequence of str, optional
-        Of logits: one for each, taken as plain text; by default the index, counted from 0. What
-        no font that is installed can draw is written as its code.
+        For logits only: one for each, taken as plain text; by default the index, counted from 0.
+        Characters that no installed font has are written as escapes.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not one of pyplot's: a notebook shows it as the value of a cell, ``savefig`` writes it, and
-        nothing needs to be closed. Its colours suit the style sheet in use, light or dark.
+        A notebook shows it as the value of a cell, and ``savefig`` writes it. pyplot does not know
+        it, so it need not be closed. Its colours suit the current style sheet, light or dark.
 
     Raises
     ------
@@ -74,7 +75,7 @@ def plot(
     with with_own_font():
         results = _results(what)
         if results is None:
-            return _of_logits(what, temperature, labels)
+            return _plot_logits(what, temperature, labels)
         for name, value, default in (("temperature", temperature, 1.0), ("labels", labels, None)):
             if value is not default and value != default:
                 raise ArgumentTypeError(name, f"must come with logits, not a result, got {value!r}")
@@ -82,6 +83,7 @@ def plot(
 
 
 def _results(what: object) -> list[Result] | None:
+    """Return the results that `what` is; None if it is logits."""
     if isinstance(what, Result):
         return [what]
     if isinstance(what, (list, tuple)) and what and all(isinstance(it, Result) for it in what):
@@ -89,7 +91,7 @@ def _results(what: object) -> list[Result] | None:
     return None
 
 
-def _of_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:
+def _plot_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:
     if is_dataset(what):
         if len(what.shape) > 1 and what.shape[0] != 1:
             raise ArgumentError("logits", f"must be one row, got a data set of {what.shape[0]:,}")

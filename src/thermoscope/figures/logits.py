@@ -24,7 +24,7 @@ __all__ = ["logits_figure"]
 
 
 def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] | None) -> Figure:
-    """Draw logits and their softmax side by side, the same row for the same item."""
+    """Draw logits and their softmax side by side, with a bar for each item."""
     state = State.of(logits, labels, temperature=temperature)
     values = state.logits
     probabilities = softmax(values, state.temperature)
@@ -66,11 +66,11 @@ def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] |
 def _bars(
     axes: Axes, values: NDArray[np.float64], color: str, alpha: float, texts: list[str]
 ) -> None:
-    """Draw one bar a row, the infinite ones to the edge, and the values beside the right edge."""
+    """Draw horizontal bars, infinite ones up to the edge, and their texts at the right edge."""
     finite = values[np.isfinite(values)]
     low, high = min(0.0, finite.min(initial=0.0)), max(0.0, finite.max(initial=0.0))
     largest = max(-low, high)
-    # Past these, matplotlib's own sums of limits overflow or sink to 0.
+    # Beyond these, sums within matplotlib overflow or underflow.
     exponent = 0 if largest == 0 or 1e-290 < largest < 1e290 else math.floor(math.log10(largest))
     scale = 10.0 ** max(exponent, -307)
     low, high = low / scale, high / scale
@@ -86,10 +86,10 @@ def _bars(
         ticks = axes.get_xticks()
         axes.set_xticks(ticks, [f"{brief(tick)}e{exponent:+d}" if tick else "0" for tick in ticks])
         axes.set_xlim(low, high)
-    for row, text in enumerate(texts):
+    for y, text in enumerate(texts):
         axes.annotate(
             text,
-            (1, row),
+            (1, y),
             xycoords=axes.get_yaxis_transform(),
             xytext=(4, 0),
             textcoords="offset points",

@@ -1,4 +1,4 @@
-"""Figures of results: reliability diagrams, and what is over temperatures."""
+"""Figures of results: reliability diagrams, and curves over the temperature."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ __all__ = ["Result", "results_figure"]
 
 Result = Reliability | CalibrationCurve | Sweep | FitEvaluation
 
-# The bars of a bin with so many rows are half as strong as those of one with many.
+# The bar of a bin with this many rows has half the opacity of one with very many.
 FEW: int = 20
 
 
 def results_figure(results: Sequence[Result]) -> Figure:
-    """Draw results side by side: all reliability diagrams first, then what is over temperatures."""
+    """Draw results side by side: all reliability diagrams first, then the curves."""
     diagrams: list[tuple[str, Reliability]] = []
-    others: list[CalibrationCurve | Sweep] = []
+    curves: list[CalibrationCurve | Sweep] = []
     for each in results:
         if isinstance(each, Reliability):
             diagrams.append((f"T = {brief(each.temperature)}", each))
         elif isinstance(each, FitEvaluation):
-            diagrams += _of_evaluation(each)
-            others += [] if each.curve is None else [each.curve]
+            diagrams += _evaluation_diagrams(each)
+            curves += [] if each.curve is None else [each.curve]
         else:
-            others.append(each)
+            curves.append(each)
     drawings: list[tuple[Callable[[FigureBase], None], float, float]] = []
     if diagrams:
         width = 0.6 + 3.7 * len(diagrams)
-        drawings.append((lambda where: _draw_reliability(where, diagrams), width, 5.6))
-    for each in others:
+        drawings.append((lambda part: _draw_reliability(part, diagrams), width, 5.6))
+    for each in curves:
         if isinstance(each, Sweep):
             height = 0.8 + 1.6 * (3 if each.curve is None else 5)
-            drawings.append((lambda where, it=each: _draw_sweep(where, it), 6.0, height))  # type: ignore[misc]
+            drawings.append((lambda part, it=each: _draw_sweep(part, it), 6.0, height))  # type: ignore[misc]
         else:
-            drawings.append((lambda where, it=each: _draw_curve(where, it), 5.6, 5.0))  # type: ignore[misc]
+            drawings.append((lambda part, it=each: _draw_curve(part, it), 5.6, 5.0))  # type: ignore[misc]
     widths = [width for _, width, _ in drawings]
     size = (sum(widths), max(height for _, _, height in drawings))
     figure = Canvas(figsize=size, layout="constrained")
@@ -63,8 +63,8 @@ def results_figure(results: Sequence[Result]) -> Figure:
     return figure
 
 
-def _of_evaluation(result: FitEvaluation) -> list[tuple[str, Reliability]]:
-    """Return its diagrams with their titles."""
+def _evaluation_diagrams(result: FitEvaluation) -> list[tuple[str, Reliability]]:
+    """Return the diagrams before and after the fit, with their titles."""
     after = brief(result.after.temperature)
     if result.fold_temperatures:
         low, high = min(result.fold_temperatures), max(result.fold_temperatures)
@@ -80,12 +80,12 @@ def _draw_reliability(figure: FigureBase, results: Sequence[tuple[str, Reliabili
     for (diagram, histogram), (title, result) in zip(grid.T, results, strict=True):
         bins = result.bins
         confidence, accuracy = bins.confidence, bins.accuracy
-        where: dict[str, Any] = {
+        position: dict[str, Any] = {
             "x": bins.edges[:-1],
             "width": np.diff(bins.edges),
             "align": "edge",
         }
-        bars = diagram.bar(height=np.nan_to_num(accuracy), color=ink.green, **where)
+        bars = diagram.bar(height=np.nan_to_num(accuracy), color=ink.green, **position)
         gap = np.nan_to_num(confidence - accuracy)
         gaps = diagram.bar(
             height=gap,
@@ -94,7 +94,7 @@ def _draw_reliability(figure: FigureBase, results: Sequence[tuple[str, Reliabili
             edgecolor=ink.gap,
             hatch="////",
             lw=0.8,
-            **where,
+            **position,
         )
         strength = (bins.count + 1) / (bins.count + FEW + 1)
         for bar, hatching, alpha in zip(bars, gaps, strength.tolist(), strict=True):
@@ -119,25 +119,26 @@ def _draw_reliability(figure: FigureBase, results: Sequence[tuple[str, Reliabili
                 transform=diagram.transAxes,
             )
         weight = bins.weight / bins.weight.sum()
-        histogram.bar(height=weight, color=ink.blue, alpha=ink.alpha, **where)
+        histogram.bar(height=weight, color=ink.blue, alpha=ink.alpha, **position)
         histogram.set(xlabel="confidence", xlim=(0, 1))
-        # The means of all rows: what they are apart, the classifier is too sure, or not enough.
-        sure, right = np.nansum(weight * confidence), np.nansum(weight * accuracy)
+        # The distance of these means is the over- or underconfidence over all rows.
+        mean_confidence = np.nansum(weight * confidence)
+        mean_accuracy = np.nansum(weight * accuracy)
         means = (
-            histogram.axvline(sure, color=ink.line, ls=":", lw=1.2),
-            histogram.axvline(right, color=ink.green, lw=1.2),
+            histogram.axvline(mean_confidence, color=ink.line, ls=":", lw=1.2),
+            histogram.axvline(mean_accuracy, color=ink.green, lw=1.2),
         )
         for axes in (diagram, histogram):
             axes.spines[["top", "right"]].set_visible(False)
     grid[0, 0].set_ylabel("accuracy")
     grid[1, 0].set_ylabel("fraction of rows")
-    # Drawn apart from the bars, which fade.
+    # Samples at full opacity for the legend: the bars of the first bin may be faint.
     intervals = grid[0, 0].vlines([0], 0, 0, color=ink.line, lw=1)
     strong = grid[0, 0].bar([0], [0], color=ink.green, alpha=ink.alpha)
     hatched = grid[0, 0].bar([0], [0], color="none", edgecolor=ink.gap, hatch="////", lw=0.8)
     grid[0, 0].legend(
         [strong, intervals, hatched, diagonal],
-        ["accuracy, fainter of few rows", "its 95 % interval (Wilson)", "gap", "calibrated"],
+        ["accuracy, fainter for few rows", "its 95 % interval (Wilson)", "gap", "calibrated"],
         frameon=False,
         fontsize="small",
         loc="upper left",
@@ -165,7 +166,7 @@ def _draw_sweep(figure: FigureBase, sweep: Sweep) -> None:
         _over_temperature(axes, sweep.temperatures, values, color, name)
         axes.axvline(1, color=ink.line, lw=1, ls=":")
     lowest, highest = sweep.perplexity.min(), sweep.perplexity.max()
-    # Of less than a doubling, a logarithmic axis has no tick to read.
+    # Over less than a factor of 2, a logarithmic axis has no labelled tick.
     if highest > 2 * lowest:
         grid[1].set_yscale("log", base=2 if highest <= 64 * lowest else 10)
         _plain_ticks(grid[1].yaxis)
@@ -197,7 +198,7 @@ def _draw_nll_and_ece(upper: Axes, lower: Axes, curve: CalibrationCurve) -> None
         axes.axvline(curve.temperatures[best], color=ink.line, lw=1)
         axes.axvline(1, color=ink.line, lw=1, ls=":")
         axes.set_ylim(0, None)
-    # At low T the NLL grows without bound, and would press the minimum onto the axis.
+    # The NLL grows without bound at low T. On such an axis the minimum would look flat.
     finite = curve.nll[np.isfinite(curve.nll)]
     top = 2.5 * max(curve.nll[-1], 2 * curve.nll[best])
     if finite.size and 0 < top < finite.max():
@@ -209,7 +210,7 @@ def _over_temperature(
 ) -> None:
     axes.plot(temperatures, values, color=color, alpha=Ink.now().alpha + 0.2, lw=2)
     axes.set_ylabel(name)
-    # Powers of 2 for a few doublings, of 10 for more: the ticks must not crowd.
+    # Ticks at powers of 2, or of 10 over a wide range, where those would be too many.
     axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda tick, _: brief(tick)))
     axes.spines[["top", "right"]].set_visible(False)

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 __all__ = ["PLAIN", "Canvas", "Figure", "Ink", "drawable", "with_own_font"]
 
-# A label is text, "%" is a percent sign, whatever the user's settings say.
+# Labels are plain text, "%" too, whatever the user's matplotlib settings are.
 PLAIN: Final[dict[str, Any]] = {"usetex": False, "parse_math": False}
 LONGEST_LABEL: Final = 28
-# It comes with matplotlib and has the signs that are written here.
+# It comes with matplotlib and has every character that the figures write themselves.
 OWN_FONT: Final = "DejaVu Sans"
-# Where the user's font lacks a character, the first of these that is installed and has it draws it.
+# Fonts for characters that the user's font lacks, in the order in which they are tried.
 FALLBACKS: Final = (
     OWN_FONT,
     *("Noto Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "Noto Sans JP", "Noto Sans SC"),
@@ -39,7 +39,7 @@ FALLBACKS: Final = (
 
 
 class Canvas(Figure):
-    """A figure which a notebook shows although pyplot, which would keep it, never knew of it."""
+    """A figure that notebooks show although pyplot, which would keep it alive, does not know it."""
 
     def _repr_png_(self) -> bytes:
         with io.BytesIO() as file:
@@ -48,18 +48,18 @@ class Canvas(Figure):
 
 
 class Ink(NamedTuple):
-    """Colours that can be seen on the background of the user's style sheet."""
+    """Colours that are visible on the background of the user's style sheet."""
 
     blue: str
     green: str
-    # Vermilion, which everybody can tell from blue and green; its hatching helps in print.
+    # Vermilion, which colour-blind people can tell from blue and green; hatched, for print.
     gap: str
     line: str
     alpha: float
 
     @classmethod
     def now(cls) -> Ink:
-        """Return the colours for the style sheet in use."""
+        """Return the colours for the current style sheet."""
         backgrounds = (mpl.rcParams["axes.facecolor"], mpl.rcParams["figure.facecolor"], "white")
         red, green, blue, _ = next(found for each in backgrounds if (found := to_rgba(each))[3])
         if 0.2126 * red + 0.7152 * green + 0.0722 * blue < 0.4:
@@ -68,16 +68,16 @@ class Ink(NamedTuple):
 
 
 def with_own_font() -> AbstractContextManager[None]:
-    """Put behind the user's fonts one that has all signs which are written here."""
+    """Add to the user's fonts, as a fallback, the one that comes with matplotlib."""
     return mpl.rc_context({"font.family": [*mpl.rcParams["font.family"], OWN_FONT]})
 
 
 def drawable(labels: Iterable[str]) -> tuple[list[str], list[str]]:
     """Return labels that can be drawn, and the fonts for them.
 
-    Long labels are cut. What is invisible, or in no font that is installed, becomes its code.
+    Long labels are cut. Characters that are invisible or in no installed font become escapes.
     """
-    # Cut before the rest is looked at: a label may be megabytes long.
+    # Cut first: a label may be megabytes long.
     cut = [label[: LONGEST_LABEL + 1] for label in labels]
     wanted = {
         ord(character) for label in cut for character in label if printable(character) == character
