@@ -1,7 +1,7 @@
 """Measures of a softmax: entropy, cross-entropy, divergence, derivatives.
 
-Except for the temperature derivative, they are computed from logarithms, where a probability that
-rounds to 0 or 1 still says how far it is from there. They take arrays of any library.
+Except for the temperature derivative, they are computed from logarithms of probabilities, which
+keep their digits where a probability rounds to 0 or 1. They take arrays of any library.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def perplexity(
 ) -> Result:
     """Perplexity of the softmax of logits at a temperature: its number of effective choices.
 
-    The exponential of the entropy: as many equally likely entries would be as uncertain. It does
-    not depend on the base in which the entropy is measured.
+    The exponential of the entropy: this number of equally likely entries has the same entropy. It
+    does not depend on the base of the logarithm.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def cross_entropy(
 ) -> Result:
     """Cross-entropy of targets and the softmax of logits at a temperature, in nats.
 
-    How surprised the softmax is by the targets, row by row: -log p of the target class, or its
-    mean over the classes where the targets are probabilities.
+    For each row it is -log p of the target class. Where the targets are probabilities, it is the
+    sum of -log p times the target over the classes.
 
     Parameters
     ----------
@@ -166,15 +166,15 @@ def cross_entropy(
     -------
     ndarray or scalar, or an array of the library of the arguments
         The cross-entropy of each row, not reduced, without `axis`, of the dtype of `logits`:
-        inf where a target's probability is exactly 0 by definition or its logarithm beyond the
-        range of the dtype, NaN where softmax is NaN or the row has no target. An entry whose
-        target is 0 adds nothing, whatever its probability.
+        inf where the probability of a target is exactly 0 by definition, or its logarithm is
+        beyond the range of the dtype; NaN where softmax is NaN or the row has no target. An entry
+        whose target is 0 adds nothing, whatever its probability.
 
     Raises
     ------
     TypeError, ValueError
-        As for `softmax`; a ValueError if a class is not one of the entries. Where the values of
-        the classes can't be read, the row is NaN.
+        As for `softmax`; a ValueError if a class is not one of the entries. If the values of the
+        classes can't be read (in a lazy array, or on a GPU), such a row is NaN instead.
 
     References
     ----------
@@ -236,8 +236,8 @@ def cross_entropy(
         raise ArgumentError("targets", f"must be in [0, {classes}), got {bad}", row)
     entries = xp.arange(classes, **place)
     chosen = xp.expand_dims(array_api.astype(xp, wanted, entries.dtype), axis=-1) == entries
-    # To compare with every class costs little beside log_softmax, and every library has it: Dask
-    # has no take_along_axis, and an index out of range is an error on one device, not on another.
+    # A comparison with every class is cheap next to log_softmax, and works in every library. Dask
+    # has no take_along_axis, and only some devices raise an error for an index out of range.
     value = 0 - xp.sum(xp.where(chosen, log_p, 0.0), axis=-1)
     return _rounded(xp, xp.where(outside | ignored, math.nan, value), dtype)
 
@@ -253,17 +253,17 @@ def kl_divergence(
 ) -> Result:
     """Kullback-Leibler divergence of two softmaxes, in nats.
 
-    How much the softmax of `other`, q, misses of the softmax of `logits`, p: the sum of
-    p log(p / q). It is summed as p log(p / q) - p + q, which is the same, p and q both summing to
-    1, but has no negative term: nothing cancels where p and q are nearly alike.
+    How far q, the softmax of `other`, is from p, the softmax of `logits`: the sum of p log(p / q).
+    It is computed as the sum of p log(p / q) - p + q, which is equal because p and q both sum to 1.
+    These terms are never negative, so nothing cancels where p and q are nearly equal.
 
     Parameters
     ----------
     logits, temperature, axis, where
         As for `softmax`.
     other : array_like
-        The logits of the other distribution, with as many entries along `axis`; the rest
-        broadcasts against `logits`.
+        The logits of the other distribution, with as many entries along `axis`; the other axes
+        broadcast against those of `logits`.
     other_temperature : array_like, optional
         The temperature of `other`. The default is `temperature`.
 
@@ -297,10 +297,10 @@ def kl_divergence(
     >>> round(float(ts.kl_divergence([2.0, 1.0, 0.1], [2.0, 1.0, 0.1], 1.0, 2.0)), 4)
     0.0579
     """
-    beside = temperature if other_temperature is None else other_temperature
-    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, other, beside)
+    other_t = temperature if other_temperature is None else other_temperature
+    xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where, other, other_t)
     names = ("other", "temperature" if other_temperature is None else "other_temperature")
-    _, y, s, _, _, _ = check_any(other, beside, axes, where, logits, temperature, names=names)
+    _, y, s, _, _, _ = check_any(other, other_t, axes, where, logits, temperature, names=names)
     if [z.shape[k] for k in axes] != [y.shape[k] for k in axes]:
         raise ArgumentError(
             "other",
@@ -315,8 +315,8 @@ def kl_divergence(
     ratio = xp.where(p_has & q_has, log_p, 0.0) - xp.where(p_has & q_has, log_q, 0.0)
     near = xp.abs(ratio) < 1
     small = xp.where(near, ratio, 0.0)
-    # p log(p / q) - p + q, in the form that keeps small ratios and in the one that keeps
-    # small probabilities.
+    # p log(p / q) - p + q in two forms: one is accurate for small log-ratios, the other for small
+    # probabilities.
     term = xp.where(near, p * (xp.expm1(-small) + small), p * ratio - p + q)
     term = xp.where(p_has, xp.where(q_has, term, math.inf), q)
     return _rounded(xp, xp.sum(term, axis=axes), dtype)
@@ -343,10 +343,9 @@ def jacobian(
     ndarray, or an array of the library of the arguments
         The derivatives dp_i / dz_j at [..., i, j], of the dtype of `logits`: in the place of
         `axis`, two axes of n entries each at the end. 0 for masked entries and for entries of
-        -inf; 0 at T = inf and where the maximum is +inf, where nothing finite moves p. At T = 0,
-        where p is a step, it is 0 except between entries that tie, whose probabilities a step of
-        any size exchanges: there it is inf on the diagonal and -inf off it. NaN where softmax is
-        NaN.
+        -inf; 0 at T = inf and where the maximum is +inf, where no finite change of a logit
+        changes p. At T = 0, where p is a step function, it is 0, except between entries that tie
+        for the maximum: there it is inf on the diagonal and -inf off it. NaN where softmax is NaN.
 
     Raises
     ------
@@ -372,9 +371,9 @@ def jacobian(
     with array_api.quiet(xp):
         p = softmax(z, t, axis=axes, where=mask)
         log_p = log_softmax(z, t, axis=axes, where=mask)
-        unmoved = (z == math.inf) if mask is None else (z == math.inf) & mask
+        infinite = (z == math.inf) if mask is None else (z == math.inf) & mask
         divisor = array_api.beside(xp, t, z)
-        divisor = xp.where(xp.any(unmoved, axis=axes, keepdims=True), math.inf, divisor)
+        divisor = xp.where(xp.any(infinite, axis=axes, keepdims=True), math.inf, divisor)
         p, log_p, divisor = (array_api.entries_last(xp, a, axes) for a in (p, log_p, divisor))
         entries = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
         value = xp.where(
@@ -384,10 +383,10 @@ def jacobian(
             0 - xp.expand_dims(p, axis=-1) * xp.expand_dims(p, axis=-2),
         )
         divisor = xp.expand_dims(divisor, axis=-1)
-        step = divisor == 0
-        value = value / xp.where(step, 1.0, divisor)
-        value = xp.where(step & (value > 0), math.inf, value)
-        value = xp.where(step & (value < 0), -math.inf, value)
+        at_zero = divisor == 0
+        value = value / xp.where(at_zero, 1.0, divisor)
+        value = xp.where(at_zero & (value > 0), math.inf, value)
+        value = xp.where(at_zero & (value < 0), -math.inf, value)
         result: Result = array_api.narrowed(xp, value, dtype)
         return result
 
@@ -401,8 +400,8 @@ def temperature_derivative(
 ) -> Result:
     """Rate at which the softmax of logits changes with the temperature.
 
-    ``p (mean - z) / temperature ** 2``, where the mean is that of the logits z under p: with
-    the temperature, the entries above the mean lose what the entries below it gain.
+    ``p (mean - z) / temperature ** 2``, with the mean of the logits z under p. As the temperature
+    rises, entries above the mean lose probability and entries below it gain it.
 
     Parameters
     ----------
@@ -413,9 +412,9 @@ def temperature_derivative(
     -------
     ndarray, or an array of the library of the arguments
         The derivatives dp_i / dT, of the dtype and shape of softmax. They sum to 0 along `axis`.
-        0 for masked entries and for entries of -inf; 0 at both ends, T = 0 and T = inf, to which
-        p flattens out (at T = 0 from the right); 0 where the maximum is +inf, where T moves
-        nothing. NaN where softmax is NaN.
+        0 for masked entries and for entries of -inf; 0 at both ends, T = 0 (from the right) and
+        T = inf; 0 where the maximum is +inf, where p does not depend on T. NaN where softmax is
+        NaN.
 
     Raises
     ------
@@ -433,7 +432,7 @@ def temperature_derivative(
     xp, z, t, mask, axes, dtype = check_any(logits, temperature, axis, where)
     with array_api.quiet(xp):
         p = softmax(z, t, axis=axes, where=mask)
-        # From the logits: log p would have rounded off the quotients of a high temperature.
+        # Not from log p, which at high temperatures has lost the digits of the quotients.
         quotient = array_api.quotients(xp, z, t, mask, axes)
         mean = xp.sum(p * quotient, axis=axes, keepdims=True)
         divisor = array_api.beside(xp, t, z)
@@ -458,5 +457,5 @@ def _nats(
 
 def _rounded(xp: Any, values: Any, dtype: Any) -> Result:
     result: Result = array_api.narrowed(xp, xp.asarray(values) if xp is np else values, dtype)
-    # [()] makes of an array without dimensions the scalar that NumPy's reductions give.
+    # [()] turns an array without dimensions into a scalar, as NumPy's reductions return.
     return result[()] if xp is np else result

@@ -1,4 +1,4 @@
-"""Draws."""
+"""Random numbers: entries drawn from a softmax, and random logits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Array = NDArray[np.float64]
 
 __all__ = ["random_logits", "sample"]
 
-# Entries, or draws, that are worked on at once. A power of two, as the tree needs it.
+# Entries, or draws, that are computed together. A power of two, as the tree needs it.
 BLOCK: Final = 1 << 16
 
 
@@ -31,37 +31,37 @@ def sample(
 ) -> NDArray[np.int64]:
     """Draw entries from the softmax of logits at a temperature, with replacement.
 
-    Each draw walks down a binary tree of sums, and takes each turn with the probability of that
-    side, which is never a difference of running sums. So each entry is drawn with the probability
-    that softmax gives it, to a relative 1e-13 for all that is a normal double, however many
-    entries there are and however small it is beside theirs. Only what rounds to 0 is never drawn.
+    Each draw walks down a binary tree of sums and takes each side with that side's probability,
+    which is never a difference of running sums. So each entry is drawn with its probability, to a
+    relative 1e-13 if that is a normal double, however many entries there are and however small it
+    is. Only entries whose probability rounds to 0 are never drawn.
 
     Parameters
     ----------
     logits, temperature, where
-        As for `softmax`. At T = 0 the entries that tie for the maximum are drawn alike.
+        As for `softmax`. At T = 0 the entries that tie for the maximum are equally likely.
     size : int or tuple of int, optional
-        How many draws of each row. The default is one, without an axis of its own.
+        How many draws from each row. The default is one, which adds no axis.
     rng : int or numpy.random.Generator, optional
-        A seed, for the same draws at each call, or the generator to draw from. The default
-        draws new ones.
+        A seed, for the same draws at each call, or the generator to draw from. The default is a
+        new generator, for other draws at each call.
     axis : int, optional
         The axis of the rows.
 
     Returns
     -------
     ndarray of int64, or int64
-        Indices along `axis`, of shape `size` followed by the shape of the rows, which is that
-        of `logits` without `axis`: as `numpy.random.Generator.multivariate_normal` puts `size`
-        before the shape of one draw.
+        Indices along `axis`. Their shape is `size` followed by the shape of `logits` without
+        `axis`, as `numpy.random.Generator.multivariate_normal` puts `size` before the shape of one
+        draw.
 
     Raises
     ------
     TypeError
-        As for `softmax`, or if `size` or `rng` are of a wrong type.
+        As for `softmax`, or if `size` or `rng` is of a wrong type.
     ValueError
-        If a row has no distribution (a NaN, no entry above -inf, none unmasked), which
-        `ArgumentError.row` names, or as for `softmax`.
+        If a row has no distribution (a NaN, or no unmasked entry above -inf): `ArgumentError.row`
+        is that row. Also as for `softmax`.
 
     See Also
     --------
@@ -69,8 +69,8 @@ def sample(
 
     Notes
     -----
-    Beside the logits and the draws, the tree of one row (or of a block of short ones) is all
-    that is in memory: one float64 for each entry. A draw takes log2(entries) turns.
+    In memory are the logits, the draws, and the tree of one row or of a block of short rows: one
+    float64 for each entry. A draw takes log2(entries) steps.
 
     References
     ----------
@@ -104,9 +104,9 @@ def sample(
         reference.softmax(
             rows[block], temperatures[block], None if masks is None else masks[block], -1, tree
         )
-        lacking = ~(tree.max(axis=-1) > 0)
-        if lacking.any():
-            row = start + int(np.argmax(lacking))
+        undefined = ~(tree.max(axis=-1) > 0)
+        if undefined.any():
+            row = start + int(np.argmax(undefined))
             place = tuple(int(i) for i in np.unravel_index(row, outer)) if outer else ()
             raise ArgumentError(
                 "logits",
@@ -114,14 +114,14 @@ def sample(
                 f"distribution{f': {place}' if place else ''}",
                 row,
             )
-        # The sums of blocks stand where each block starts, and are a tree of their own.
+        # A tree for each block, then one of their sums, which are where the blocks start.
         for first in range(0, entries, BLOCK):
             _build(tree[:, first : first + BLOCK])
         _build(tree[:, ::BLOCK])
-        many = max(1, BLOCK // len(tree))
-        for first in range(0, len(draws), many):
-            some = draws[first : first + many, block]
-            some[...] = _walk(tree, len(some), source)
+        at_once = max(1, BLOCK // len(tree))
+        for first in range(0, len(draws), at_once):
+            part = draws[first : first + at_once, block]
+            part[...] = _walk(tree, len(part), source)
     result: NDArray[np.int64] = draws.reshape((*shape, *outer))[()]
     return result
 
@@ -129,16 +129,16 @@ def sample(
 def _build(tree: Array) -> None:
     """Turn probabilities along axis 1 into a tree of sums, in place.
 
-    Neighbours are added, then pairs, then pairs of pairs. A sum takes the place of its left side.
-    The place of its right side takes the fraction of the smaller side, negative if that is the
-    left one: of the two fractions, the one that keeps its digits.
+    Neighbours are added, then pairs, then pairs of pairs. A sum is stored in place of its left
+    side. The fraction of the smaller side, which is the more precise of the two fractions, is
+    stored in place of its right side, and is negative if the left side is the smaller one.
     """
     step = 1
     while step < tree.shape[1]:
         right = tree[:, step :: 2 * step]
         left = tree[:, :: 2 * step][:, : right.shape[1]]
         total = left + right
-        with np.errstate(invalid="ignore"):  # no draw gets to where both are 0
+        with np.errstate(invalid="ignore"):  # both are 0: no draw gets there
             fraction = np.copysign(np.minimum(left, right) / total, left - right)
         left[...], right[...] = total, fraction
         step *= 2
@@ -161,8 +161,8 @@ def _walk(tree: Array, count: int, source: np.random.Generator) -> NDArray[np.in
 def _uniform(source: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Draw numbers from [0, 1) that have all of their digits, however small they are.
 
-    A generator gives multiples of 2**-53, too coarse for the fraction of a small side. No
-    fraction is above a half: below that the digits go on, with another such number.
+    A generator gives multiples of 2**-53, which are too coarse to compare with a small fraction.
+    Fractions are at most a half: numbers below that get more digits from another draw.
     """
     uniform = source.random(shape)
     small = uniform < 0.5
@@ -174,7 +174,7 @@ def _uniform(source: np.random.Generator, shape: tuple[int, ...]) -> Array:
 def random_logits(
     n: SupportsIndex, *, rng: int | np.random.Generator | None = None
 ) -> NDArray[np.float64]:
-    """Draw logits uniformly from [0, 1), as the lesson does.
+    """Draw logits uniformly from [0, 1), as in the lesson.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def random_logits(
     Raises
     ------
     TypeError, ValueError
-        If `n` is not a whole number of at least 1, or `rng` neither a seed nor a generator.
+        If `n` is not a whole number of at least 1, or `rng` is neither a seed nor a generator.
 
     Examples
     --------

@@ -16,12 +16,12 @@ Array = NDArray[np.float64]
 
 __all__ = ["temperature_for"]
 
-# Rows are solved together up to this many entries.
+# Entries of the rows that are solved together.
 BLOCK: Final = 1 << 18
 # Steps after which the bracket is only halved: no more than 63 halvings are left.
 PATIENCE: Final = 60
 
-# Each measure as nats that rise with the temperature, and its value for a number of equal entries.
+# Each measure in nats, as a function that rises with T; and its value for n equal entries.
 TO_NATS: Final[dict[str, Callable[[Array], Array]]] = {
     "entropy": lambda entropy: entropy,
     "perplexity": np.log,
@@ -54,8 +54,8 @@ def temperature_for(
     logits, where
         As for `softmax`.
     entropy : array_like, optional
-        The wanted entropy in nats. Of the three wanted values one is given: a number, or an
-        array that broadcasts against the rows, whose shape is that of `logits` without `axis`.
+        The wanted entropy in nats: a number, or an array that broadcasts against the rows, whose
+        shape is that of `logits` without `axis`. Exactly one of the three values must be given.
     perplexity : array_like, optional
         The wanted perplexity.
     top_probability : array_like, optional
@@ -66,36 +66,36 @@ def temperature_for(
     Returns
     -------
     ndarray of float64, or float64
-        The temperature for each row, in [0, inf]: 0 or inf if the wanted value is what the tied
-        maxima alone or all entries alike give, 1 if every temperature gives it (one entry,
-        entries that are all equal, a maximum of +inf), NaN if there is no softmax (a NaN, no
-        entry above -inf, none unmasked). Where the answer is beyond the range of doubles, it is
-        the double that comes nearest to the wanted value.
+        The temperature for each row, in [0, inf]. 0 if the wanted value is that of the tied maxima
+        alone, inf if it is that of the uniform distribution. 1 if every temperature gives it (one
+        entry, all entries equal, a maximum of +inf). NaN if softmax is not defined (a NaN, or no
+        unmasked entry above -inf). If the answer is beyond the range of doubles, it is the double
+        whose measure is nearest to the wanted value.
 
     Raises
     ------
     TypeError
-        If not exactly one value is wanted, or as for `softmax`.
+        If not exactly one of the three values is given, or as for `softmax`.
     ValueError
-        If no temperature gives the wanted value: the message has the range that is possible, and
-        `ArgumentError.row` the row. Also as for `softmax`.
+        If no temperature gives the wanted value: the message has the possible range, and
+        `ArgumentError.row` is the row. Also as for `softmax`.
 
     See Also
     --------
-    entropy, perplexity : what a temperature gives.
+    entropy, perplexity : the inverse, from a temperature to its measures.
 
     Notes
     -----
     At the temperature returned, the value in nats differs from the wanted one by at most
     ``2 eps (nats + |d nats / d log T|)``, with eps = 2.2e-16 (or the spacing of T divided by T,
-    where that is more): a rounding or two of the value and of T. In turn, T is determined only
-    as well as that: next to T = inf, where the value is flat, half of its digits or fewer are.
+    where that is more): one or two roundings of the value and of T. T itself is no more certain
+    than that: near T = inf, where the value is flat, only half of its digits or fewer are.
 
     An end that is the logarithm of 2 or more is rounded, in the dtype of the wanted value, so
-    all within ``4 eps (1 + nats)`` of it counts as the end. An end of 0 nats is exact.
+    every value within ``4 eps (1 + nats)`` of it counts as the end. An end of 0 nats is exact.
 
-    The bracket is [0, inf] and the method inverse quadratic interpolation, with halving where
-    that is not safe [1]_. A half has half of the doubles in the bracket, not half of its width.
+    The bracket is [0, inf]. The method is inverse quadratic interpolation, with bisection where
+    that is not safe [1]_. Each half has half of the doubles in the bracket, not half of its width.
 
     References
     ----------
@@ -164,8 +164,8 @@ def temperature_for(
         low, high = (np.log(np.maximum(count, 1), dtype=np.float64) for count in (first, last))
         # The logarithm of 1 is exact; elsewhere the ends are rounded, as is the wanted value.
         low_slack, high_slack = (4 * eps * (end + 1) * (end > 0) for end in (low, high))
-        there = top > -np.inf
-        impossible = there & ~((goal >= low - low_slack) & (goal <= high + high_slack))
+        defined = top > -np.inf
+        impossible = defined & ~((goal >= low - low_slack) & (goal <= high + high_slack))
         if impossible.any():
             at = int(np.argmax(impossible))
             zero, infinite = (OF_EQUAL[name](count[at].item()) for count in (first, last))
@@ -179,8 +179,8 @@ def temperature_for(
             )
         found = np.where(goal <= low + low_slack, 0.0, np.inf)
         found[low == high] = 1.0
-        found[~there] = np.nan
-        inside = np.flatnonzero((goal > low + low_slack) & (goal < high - high_slack) & there)
+        found[~defined] = np.nan
+        inside = np.flatnonzero((goal > low + low_slack) & (goal < high - high_slack) & defined)
         found[inside] = _root(name, part[inside], goal[inside], low[inside], high[inside])
         result[block] = found
     final: Array = result.reshape(shape)[()]
@@ -191,14 +191,14 @@ def temperature_for(
 def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array:
     """Return for each row the temperature at which its measure is `goal`, within (low, high).
 
-    The bracket is [0, inf]. As integers, the bits of doubles stand in the order of the doubles
-    and count in about the logarithm, so halves of the bracket are halves of its binades, no
-    temperature is too small or too large, and at the end two neighbours are left.
+    The bracket is [0, inf], in bits of doubles read as integers. They have the order of the
+    doubles and rise about as their logarithm, so bisection halves the binades, works for every
+    temperature, and ends with two neighbouring doubles.
     """
 
     def miss(nats: Array, at: NDArray[np.intp]) -> Array:
-        # The logarithm of the quotient, whose sign is the difference's: against the
-        # temperature it is nearly straight where the measure itself is an exponential.
+        # The logarithm of nats / goal: it has the sign of the difference, and is nearly linear
+        # in the temperature where the measure itself is exponential.
         return np.log1p((nats - goal[at]) / goal[at])
 
     root = np.empty(len(rows))
@@ -217,21 +217,21 @@ def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array
         else:
             nats = measures.entropy(part, temperature)
         miss_x = miss(nats, at)
-        # From here on a is the newest, b the one across the root, c the one before.
+        # Now a is the newest point, b the one on the other side of the root, c the one before.
         same = np.sign(miss_x) == np.sign(miss_a)
         c, miss_c = np.where(same, a, b), np.where(same, miss_a, miss_b)
         b, miss_b = np.where(same, b, a), np.where(same, miss_b, miss_a)
         a, miss_a = x, miss_x
         nearest = np.abs(np.expm1(miss_a)) < np.abs(np.expm1(miss_b))
         root[at] = np.where(nearest, a, b).view(np.float64)
-        going = (np.abs(b - a) > 1) & (miss_a != 0)
-        at, a, b, c = at[going], a[going], b[going], c[going]
-        miss_a, miss_b, miss_c = miss_a[going], miss_b[going], miss_c[going]
+        left = (np.abs(b - a) > 1) & (miss_a != 0)
+        at, a, b, c = at[left], a[left], b[left], c[left]
+        miss_a, miss_b, miss_c = miss_a[left], miss_b[left], miss_c[left]
         steps += 1
-        # What is no number at an infinite miss compares as False, and the bracket is halved.
+        # An infinite miss gives NaN, which compares as False: the bracket is halved.
         xi, phi = (a - b) / (c - b), (miss_a - miss_b) / (miss_c - miss_b)
-        trusted = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & (steps < PATIENCE)
+        safe = (phi**2 < xi) & ((1 - phi) ** 2 < 1 - xi) & (steps < PATIENCE)
         to_b = miss_a / (miss_b - miss_a) * miss_c / (miss_b - miss_c)
         to_c = miss_a / (miss_c - miss_a) * miss_b / (miss_c - miss_b)
-        step = np.where(trusted, to_b + to_c * (c - a) / (b - a), 0.5)
+        step = np.where(safe, to_b + to_c * (c - a) / (b - a), 0.5)
     return root
