@@ -372,7 +372,7 @@ def jacobian(
         p = softmax(z, t, axis=axes, where=mask)
         log_p = log_softmax(z, t, axis=axes, where=mask)
         infinite = (z == math.inf) if mask is None else (z == math.inf) & mask
-        divisor = array_api.beside(xp, t, z)
+        divisor = array_api.temperature_like(xp, t, z)
         divisor = xp.where(xp.any(infinite, axis=axes, keepdims=True), math.inf, divisor)
         p, log_p, divisor = (array_api.entries_last(xp, a, axes) for a in (p, log_p, divisor))
         entries = xp.arange(p.shape[-1], **array_api.namespace(z)[1])
@@ -435,7 +435,7 @@ def temperature_derivative(
         # Not from log p, which at high temperatures has lost the digits of the quotients.
         quotient = array_api.quotients(xp, z, t, mask, axes)
         mean = xp.sum(p * quotient, axis=axes, keepdims=True)
-        divisor = array_api.beside(xp, t, z)
+        divisor = array_api.temperature_like(xp, t, z)
         divisor = xp.where((divisor > 0) & (divisor < math.inf), divisor, 1.0)
         result: Result = array_api.narrowed(xp, p * (mean - quotient) / divisor, dtype)
         return result

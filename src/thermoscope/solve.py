@@ -224,9 +224,9 @@ def _root(name: str, rows: Array, goal: Array, low: Array, high: Array) -> Array
         a, miss_a = x, miss_x
         nearest = np.abs(np.expm1(miss_a)) < np.abs(np.expm1(miss_b))
         root[at] = np.where(nearest, a, b).view(np.float64)
-        left = (np.abs(b - a) > 1) & (miss_a != 0)
-        at, a, b, c = at[left], a[left], b[left], c[left]
-        miss_a, miss_b, miss_c = miss_a[left], miss_b[left], miss_c[left]
+        unsolved = (np.abs(b - a) > 1) & (miss_a != 0)
+        at, a, b, c = at[unsolved], a[unsolved], b[unsolved], c[unsolved]
+        miss_a, miss_b, miss_c = miss_a[unsolved], miss_b[unsolved], miss_c[unsolved]
         steps += 1
         # An infinite miss gives NaN, which compares as False: the bracket is halved.
         xi, phi = (a - b) / (c - b), (miss_a - miss_b) / (miss_c - miss_b)

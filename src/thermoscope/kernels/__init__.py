@@ -43,7 +43,7 @@ _threads: ContextVar[int | None] = ContextVar("threads", default=None)
 
 
 class Kernel(NamedTuple):
-    """A kernel: its name for `use`, whether it runs here, and what it is or why it does not run."""
+    """A kernel: its name for `use`, whether it runs here, and what it is or why it can't run."""
 
     name: str
     runs: bool
@@ -51,13 +51,12 @@ class Kernel(NamedTuple):
 
 
 def available() -> tuple[Kernel, ...]:
-    """Kernels for NumPy arrays, the one that computes by default first.
+    """Return the kernels for NumPy arrays, the default one first.
 
     Returns
     -------
     tuple of Kernel
-        Their names, whether they run here, and what they are; for the native kernel, where it
-        does not run, the reason.
+        For each its name, whether it runs here, and what it is, or why it does not run.
 
     Examples
     --------
@@ -119,7 +118,7 @@ def use(kernel: str | None = None, *, threads: int | None = None) -> Iterator[No
         _kernel.set(kernel or _kernel.get()),
         _threads.set(threads or _threads.get()),
     )
-    # Reading a context variable would slow the fast path down: it is switched off instead.
+    # The fast path does not read the context variables, which would slow it down: switch it off.
     if native.MODULE:
         native.MODULE.suspend(1)
     try:
@@ -151,9 +150,9 @@ def thread_count() -> int:
 
 @cache
 def _default_threads() -> int:
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    if setting.isdecimal() and int(setting) > 0:
+        return int(setting)
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

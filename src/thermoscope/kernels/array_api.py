@@ -1,14 +1,14 @@
 """The definition on the arrays of other libraries, in the array API standard alone.
 
 One graph of standard operations serves PyTorch, JAX, CuPy, Dask and every other library that
-keeps to the standard. It has no branch on a value, so it can be traced and stay lazy, and every
+follows the standard. It has no branch on a value, so it can be traced and stay lazy, and every
 value in it is finite, so it can be differentiated. One comparison with a threshold for each row
-separates the live entries from the others: those that are masked, -inf, so far below the maximum
-that the quotient is not a number, or not tied where ties share. From there on the others hold 0,
-so that nothing overflows on the way and no 0 * inf arises in a gradient.
+separates the live entries from the others. The others are masked, -inf, so far below the maximum
+that the quotient overflows, or below the maximum in a row whose maxima have all the probability.
+They hold 0 from there on, so that nothing overflows and no 0 * inf arises in a gradient.
 
-The functions take what `thermoscope.arguments` has checked: logits in the precision in which it
-is computed, a temperature that broadcasts against them, a mask or None, and the axes of the rows,
+The functions take arguments that `thermoscope.arguments` has checked: logits in the dtype of the
+computation, a temperature that broadcasts against them, a mask or None, and the axes of the rows,
 counted from the last.
 """
 
@@ -25,13 +25,12 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    # No type says "of a library that keeps to the array API standard".
+    # There is no type for arrays of any library that follows the array API standard.
     Array = Any
     Namespace = Any
 
 __all__ = [
     "astype",
-    "beside",
     "entries_last",
     "entropy",
     "foreign",
@@ -42,6 +41,7 @@ __all__ = [
     "quotients",
     "softmax",
     "some",
+    "temperature_like",
     "to_numpy",
     "widest",
 ]
@@ -53,13 +53,13 @@ _OWN = frozenset({NoneType, bool, float, int, list, np.float64, np.ndarray, str,
 
 
 def foreign(*values: object) -> bool:
-    """Whether any of the values is an array of another library than NumPy."""
-    # The types decide nearly always, and quickly: a call on ten numbers must not pay for more.
+    """Whether any of the values is an array of a library other than NumPy."""
+    # The types nearly always decide, and quickly: calls on a few numbers must stay fast.
     return not _OWN.issuperset(map(type, values)) and any(map(_is_foreign, values))
 
 
 def to_numpy(array: Any) -> NDArray[Any]:
-    """Return an array as NumPy's, from any device; bfloat16 of PyTorch becomes float32."""
+    """Return an array of any library and device as NumPy's; PyTorch's bfloat16 becomes float32."""
     if hasattr(array, "detach"):  # a PyTorch tensor may carry a gradient or live on a GPU
         array = array.detach().cpu()
         if str(array.dtype) == "torch.bfloat16":
@@ -78,8 +78,8 @@ def _is_foreign(value: object) -> bool:
 def namespace(*values: object) -> tuple[Namespace, dict[str, Any]]:
     """Return the standard's functions for the library of the values, and the device to create on.
 
-    NumPy's arrays and plain numbers can be mixed with any library. The device is a dictionary of
-    keywords for functions that create arrays.
+    NumPy's arrays and plain numbers can be mixed with any library. The device comes as keywords
+    for functions that create arrays.
     """
     others = [value for value in values if _is_foreign(value)]
     if not others:
@@ -93,7 +93,7 @@ def namespace(*values: object) -> tuple[Namespace, dict[str, Any]]:
         raise TypeError(
             f"the arrays must be of one library, besides NumPy's, got {' and '.join(kinds)}"
         ) from None
-    # JAX and Dask place arrays on their own, and a tracer has no device.
+    # JAX and Dask choose the device, and a tracer has none.
     placed = not (compat.is_jax_array(others[0]) or compat.is_dask_array(others[0]))
     return xp, {"device": compat.device(others[0])} if placed else {}
 
@@ -174,31 +174,31 @@ def quotients(
     where: Array | None,
     axes: tuple[int, ...],
 ) -> Array:
-    """Return (z - max z) / T along `axes`, 0 for the entries and rows that have none."""
+    """Return (z - max z) / T along `axes`, 0 for entries and rows without a finite one."""
     return _rows(xp, logits, temperature, where, axes).quotient
 
 
-def beside(xp: Namespace, temperature: Array | float, logits: Array) -> Array:
+def temperature_like(xp: Namespace, temperature: Array | float, logits: Array) -> Array:
     """Return a temperature as an array of the dtype, library and device of the logits."""
     if not isinstance(temperature, float):
         return temperature
     limits = xp.finfo(logits.dtype)
     if temperature > float(limits.max):
         temperature = math.inf
-    # XLA counts numbers below the smallest normal one as 0 when it computes, but not when it
-    # folds constants, and the two together give 0 / 0.
+    # XLA flushes subnormal numbers to 0 in computations, but not in constants that it folds: a
+    # mix of both gives 0 / 0.
     elif temperature < float(limits.smallest_normal) and _is_jax(logits):
         temperature = 0.0
     return xp.asarray(temperature, dtype=logits.dtype, **namespace(logits)[1])
 
 
 def astype(xp: Namespace, array: Array, dtype: Any) -> Array:
-    """Return the array in a dtype; NumPy has the standard's function only since 2.1."""
+    """Return the array in a dtype; NumPy before 2.1 lacks the standard's function."""
     return array.astype(dtype) if xp is np else xp.astype(array, dtype)
 
 
 def quiet(xp: Namespace) -> AbstractContextManager[object]:
-    """Return a context in which no library warns of an overflow or a NaN; only NumPy does."""
+    """Return a context without warnings of overflows and NaNs, which only NumPy gives."""
     return np.errstate(all="ignore") if xp is np else nullcontext()
 
 
@@ -228,7 +228,7 @@ def entries_last(xp: Namespace, array: Array, axes: tuple[int, ...]) -> Array:
 
 
 class _Rows(NamedTuple):
-    """The entries of rows, and what those of one row have in common."""
+    """The entries of rows, and the values that the entries of a row have in common."""
 
     quotient: Array  # (z - max z) / T, 0 for entries that are not live or share equally
     live: Array  # which entries have a probability above 0
@@ -248,21 +248,22 @@ def _rows(
 ) -> _Rows:
     """Return the entries of rows; those whose exp rounds to 0 are live only if `vanishing`."""
     largest, eps = float(xp.finfo(logits.dtype).max), float(xp.finfo(logits.dtype).eps)
-    # A plain number has no derivative.
+    # A plain number needs no derivative.
     fixed = isinstance(temperature, float)
-    t = beside(xp, temperature, logits)
+    t = temperature_like(xp, temperature, logits)
     z = logits if where is None else xp.where(where, logits, -math.inf)
     if not fixed or temperature > 1:
-        # At T > 1 a difference may overflow whose quotient does not: a power of two prevents it
-        # without rounding. At T <= 1 the quotient overflows too, and small logits keep their bits.
+        # At T > 1 a difference may overflow although its quotient does not. Scaling by a power of
+        # two prevents that without rounding. At T <= 1 the quotient overflows too, and small
+        # logits must keep their bits.
         shrink = xp.where(t > 1, xp.full_like(t, 2.0**-10), 1.0)
         z, t = z * shrink, t * shrink
     # The result does not depend on the maximum, so neither does its derivative.
     maximum = xp.max(_constant(z), axis=axes, keepdims=True)
     defined = (maximum > -math.inf) & (t >= 0)
-    winners = (maximum == math.inf) | (t == 0)
+    ties = (maximum == math.inf) | (t == 0)
     uniform = t == math.inf
-    computed = defined & ~winners & ~uniform
+    computed = defined & ~ties & ~uniform
     top = xp.where(computed, maximum, 0.0)
     t = xp.where(computed, t, 1.0)
     divisor = _constant(t)
@@ -270,19 +271,18 @@ def _rows(
     reach = xp.where(divisor < 1, divisor, 1.0) * (largest * (1 - 2 * eps))
     reach = xp.where(divisor < 1, reach, largest)
     if not vanishing:
-        # Their derivatives are 0 times what may overflow: a quotient divided by T, and by T again.
+        # Their derivatives are 0 times a quotient divided by T, once or twice, which may overflow.
         near = xp.where(computed, divisor * VANISHING, largest)
         reach = xp.minimum(reach, near)
     threshold = xp.maximum(top, reach - largest) - reach
-    # By rounding it may be -inf, which would let entries of -inf in.
+    # Rounding may give -inf, which would make entries of -inf live.
     threshold = xp.where(threshold > -largest, threshold, -largest)
-    threshold = xp.where(winners, maximum, threshold)
+    threshold = xp.where(ties, maximum, threshold)
     live = z >= xp.where(defined, threshold, math.nan)
     quotient = (xp.where(live & computed, z, top) - top) / divisor
     if not fixed:
-        # t / divisor is 1; its derivative by T gives -quotient / T, where everything is finite.
-        # The derivative of z / T is -z / T**2, where either factor may overflow, and 0 * inf is
-        # NaN.
+        # t / divisor is 1. Its derivative by T gives -quotient / T, which is finite. That of z / T
+        # would be -z / T**2, where either factor may overflow, and 0 * inf is NaN.
         quotient = quotient / (t / divisor)
     exp_z = xp.where(live, xp.exp(quotient), 0.0)
     return _Rows(quotient, live, exp_z, maximum, defined)
@@ -291,7 +291,7 @@ def _rows(
 def _log_total(xp: Namespace, rows: _Rows, axes: tuple[int, ...]) -> Array:
     """Return the logarithm of the sum of exp_z.
 
-    exp_z is 1 at the maximum. Those entries are counted, not summed: what the others add may be
+    exp_z is 1 at the maximum. Those entries are counted, not summed: the sum of the others may be
     far below 1, and log1p takes it unrounded.
     """
     top = xp.astype(rows.live & (rows.quotient == 0), rows.exp_z.dtype)
@@ -302,7 +302,7 @@ def _log_total(xp: Namespace, rows: _Rows, axes: tuple[int, ...]) -> Array:
 
 
 def _constant(array: Array) -> Array:
-    """Return the array as a constant to automatic differentiation."""
+    """Return the array as a constant for automatic differentiation."""
     if _is_jax(array):
         return sys.modules["jax"].lax.stop_gradient(array)
     return array.detach() if hasattr(array, "detach") else array

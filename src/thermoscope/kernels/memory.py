@@ -1,9 +1,9 @@
 """Memory for large results, reused from an earlier result that was freed.
 
 The system hands out new memory page by page and clears each page first: for a result of 200 MB
-that takes as long as the computation. C libraries keep freed memory below some size (32 MB with
-glibc) and give larger blocks back to the system at once. The last large block is kept here for
-the next result. It is marked as free, so that the system takes it when it needs memory.
+that takes as long as the computation. C libraries keep small blocks that were freed (up to 32 MB
+with glibc) and return larger ones to the system at once. This module keeps the last large block
+for the next result, and marks it as free, so that the system can take it when it needs memory.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _spare: deque[mmap.mmap] = deque(maxlen=1)
 
 
 class _Lease:
-    """Owner of a block, kept alive by an array and its views; the last of them frees it."""
+    """Owner of a block: an array and its views keep it alive, and the last of them frees it."""
 
-    # Class attributes: the names of a module may be gone when the interpreter ends.
+    # Class attributes, because globals may be gone when the interpreter ends.
     _spare = _spare
     _free: int = getattr(mmap, "MADV_FREE", -1)
 
@@ -49,7 +49,7 @@ class _Lease:
     def __del__(self) -> None:
         try:
             self._memory.madvise(self._free)
-        except OSError:  # the system can't take it back later, so it is given back now
+        except OSError:  # the system can't take it back later: return it now
             return
         self._spare.append(self._memory)
 

@@ -31,21 +31,21 @@ if TYPE_CHECKING:
 
 __all__ = ["MODULE", "REASON", "Native", "configure"]
 
-# Entries that are copied at a time where rows need a copy, so that the copy stays in a cache.
+# Entries per copy, where rows must be copied: the copy stays in a cache.
 PIECE: Final = 1 << 16
-# At least this many columns need no copy; fewer would not fill a register.
+# At least this many columns side by side need no copy; fewer would not fill a register.
 SIDE_BY_SIDE: Final = 16
 # Shorter rows of float32 have their moments computed in double precision.
 MOMENTS_SHORT: Final = 48
-# Temperatures from 1 / it to it are supported, by dtype.
+# By dtype, the largest supported temperature; the smallest is its inverse.
 LARGEST: Final = {np.dtype(np.float32): 2.0**100, np.dtype(np.float64): 2.0**900}
 
 
 def _load() -> tuple[ModuleType | None, str]:
     """Return the compiled module, or None and why there is none.
 
-    The environment variable THERMOSCOPE_NATIVE=0 leaves it out, THERMOSCOPE_NATIVE_FILE names
-    another file than the installed one.
+    The environment variable THERMOSCOPE_NATIVE=0 leaves it out; THERMOSCOPE_NATIVE_FILE names
+    a file to load instead of the installed one.
     """
     if os.environ.get("THERMOSCOPE_NATIVE") == "0":
         return None, "THERMOSCOPE_NATIVE=0 is set"
@@ -93,7 +93,7 @@ def _finish(
 ) -> None:
     """Compute the rows that the fast path marked as unsupported."""
     logits, out = np.moveaxis(logits, axis, -1), np.moveaxis(out, axis, -1)
-    _refer(logits, temperature, out, marks, log=log)
+    _fall_back(logits, temperature, out, marks, log=log)
 
 
 class Native(NamedTuple):
@@ -126,9 +126,9 @@ class Native(NamedTuple):
         result = np.empty((3, len(z)))
         assert MODULE is not None  # noqa: S101 - there is a level of it
         MODULE.moments(z, float(temperature), result, self.level)
-        odd = np.flatnonzero(~np.isfinite(result).all(axis=0))
-        if odd.size:
-            result[:, odd] = reference.moments(rows[odd], temperature)
+        unsupported = np.flatnonzero(~np.isfinite(result).all(axis=0))
+        if unsupported.size:
+            result[:, unsupported] = reference.moments(rows[unsupported], temperature)
         return result[0], result[1], result[2]
 
     def _compute(
@@ -144,14 +144,14 @@ class Native(NamedTuple):
         if not out.size:
             return
         if out.shape[axis] == 1:
-            # The only entry has exactly 1; exp_z over the unrounded total may miss that.
-            refer = reference.log_softmax if log else reference.softmax
-            refer(logits, temperature, where, axis, out)
+            # A single entry has exactly 1, which exp_z over the unrounded total may miss.
+            compute = reference.log_softmax if log else reference.softmax
+            compute(logits, temperature, where, axis, out)
             return
         z, t, result = logits, temperature, out
         along = axis % out.ndim
         if not out.flags.c_contiguous:
-            # In the order in which the result lies in memory.
+            # Reorder the axes so that the result is C-contiguous, if it can be.
             order = sorted(range(out.ndim), key=lambda k: -out.strides[k])
             z, t, result = z.transpose(order), t.transpose(order), result.transpose(order)
             along = order.index(along)
@@ -175,7 +175,7 @@ class Native(NamedTuple):
         assert MODULE is not None  # noqa: S101 - there is a level of it
         marks = MODULE.compute(z, t, out, along, self.threads, log, self.level)
         if marks is not None:
-            _refer(np.moveaxis(z, along, -1), t, np.moveaxis(out, along, -1), marks, log=log)
+            _fall_back(np.moveaxis(z, along, -1), t, np.moveaxis(out, along, -1), marks, log=log)
 
     def _piece(self, z: Array, t: Array, mask: Mask | None, out: Array, *, log: bool) -> None:
         """Compute rows of any layout and dtype, entries on axis 0, in a C-contiguous copy."""
@@ -192,18 +192,18 @@ class Native(NamedTuple):
             marks = MODULE.compute(rows, compact, rows, 1, 1, log, self.level)
             if marks is not None:
                 masks = None if mask is None else np.moveaxis(mask, 0, -1).reshape(-1, entries)
-                _refer(rows, compact, rows, marks, masks, log=log)
+                _fall_back(rows, compact, rows, marks, masks, log=log)
             np.copyto(out, copy, casting="unsafe")
 
 
 def _compact(temperature: Array) -> float | Array:
-    """Return the temperature of all rows as one number, or as one array in their order."""
+    """Return the temperature as one number for all rows, or as one array with one for each row."""
     if not any(temperature.strides) or temperature.size == 1:
         return float(temperature.item(*(0,) * temperature.ndim))
     return np.ascontiguousarray(temperature, np.float64).reshape(-1)
 
 
-def _refer(
+def _fall_back(
     logits: Array,
     t: float | Array,
     out: Array,

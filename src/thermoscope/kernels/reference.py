@@ -3,14 +3,14 @@
 It works tile by tile (some whole rows) and block by block (a part of a long row), in float64, so
 that no temporary grows with the input.
 
-Logits of float32 and less need no more than float64. For float64 logits every step keeps what it
-rounds off. q = (z - max) / T is a head of 26 bits and a tail: TwoSum gives the error of the
+For logits of float32 and narrower, float64 is enough. For float64 logits every step keeps its
+rounding error. q = (z - max) / T is a head of 26 bits and a tail: TwoSum gives the error of the
 difference, and products of the head and halves of T are exact (Dekker). exp(q) is
 exp_z * (1 + tail): exp_z, of 26 bits, comes from a table of 2**(n / 4096), and the tail from a
 polynomial (Tang). Sums are exact in their leading bits (ExtractVector). So a result is within
 0.51 ulp; within 0.76 ulp in log_softmax below 1e-290, and 0.76 spacings where it is subnormal.
 
-exp_z is held times 2**512, so that what is subnormal is rounded to it once, at the end.
+exp_z is stored times 2**512, so that a subnormal result is rounded only once, at the end.
 
 The functions take arrays that `thermoscope.arguments` has checked and broadcast: logits of any
 strides and byte order, a temperature of size 1 along `axis`, a mask or None. `out` may be the
@@ -44,15 +44,15 @@ if TYPE_CHECKING:
 
 __all__ = ["entropy", "log_softmax", "moments", "softmax"]
 
-# Entries of a block or a tile, so that it and a handful of temporaries stay in the L2 cache.
+# Entries of a block or a tile: with a few temporaries, they fit into the L2 cache.
 BLOCK: Final = 1 << 14
-# Below this many entries in a row, a ufunc's inner loop is longer across rows than along one.
+# In shorter rows, the inner loop of a ufunc is longer across rows than along a row.
 SHORT_ROW: Final = 64
 # Maxima below this, and temperatures between this and its inverse, need no scaling on the way.
 LARGEST_MAXIMUM: Final = 2.0**960
 LARGEST_TEMPERATURE: Final = 2.0**500
 
-# exp_z of float64 logits is held times this.
+# exp_z of float64 logits is stored times this.
 SCALE: Final = 2.0**512
 # At a lower quotient, exp is 0 after any division. Its 2**n * SCALE is still a normal number.
 LOWEST_QUOTIENT: Final = -1039.0
@@ -62,9 +62,9 @@ STEPS: Final = 1 << LOG2_STEPS
 # log(2) / STEPS in two parts. The first has 28 bits: its product with any n is exact.
 STEP_HIGH: Final = 186065279 / 2**40
 STEP_LOW: Final = 4.444912105723013e-13
-# 1 / 2!, and what spreads the error of a series for exp that ends with x**3.
+# 1 / 2!, adjusted to spread the error of the series for exp, which ends with x**3.
 HALF: Final = 0.5 + 2.98e-10
-# Added to a number, it rounds that to an integer n and leaves n in the lowest bits.
+# Adding it rounds a number to an integer n and leaves n in the lowest bits.
 ROUNDER: Final = 1.5 * 2.0**52
 # The bits of a double without the lowest 27 of its 53.
 HEAD_MASK: Final = -(1 << 27)
@@ -82,7 +82,7 @@ def softmax(logits: Real, temperature: Array, where: Mask | None, axis: int, out
             if tail is None:
                 value = exp_z / total
             else:
-                # exp_z * inverse is exact, and so only the sum of the two products is rounded.
+                # exp_z * inverse is exact: only the sum of the two products is rounded.
                 value = tail * divisor.inverse
                 value += inverse_tail
                 value *= exp_z
@@ -101,7 +101,7 @@ def log_softmax(logits: Real, temperature: Array, where: Mask | None, axis: int,
             if tail is not None:
                 error = _two_sum_error(quotient, -log_sum, value)
                 error += tail - log_sum_low
-                # Where the quotient is -inf, the error is inf or NaN, and so must be finite.
+                # Where the quotient is -inf, the error is inf or NaN: make it finite.
                 value += np.fmin(error, 1e305, out=error)
             tile.store(block, value, log=True)
 
@@ -164,7 +164,7 @@ def moments(rows: Real, temperature: float) -> tuple[Array, Array, Array]:
             distance -= mean[:, None]
             distance *= distance
             variance = np.einsum("ij,ij->i", exp_z, distance) / total
-            # exp_z is 1 at the maximum: log1p takes what the others add to it, unrounded.
+            # exp_z is 1 at the maximum. log1p takes the sum of the others unrounded.
             rest = np.where(top, 0.0, exp_z).sum(axis=1)
             log_sum = np.log1p(np.count_nonzero(top, axis=1) - 1 + rest)
             defined = np.isfinite(maximum[:, 0])
@@ -208,7 +208,7 @@ def _tiles(
 
 
 class _Divisor:
-    """A divisor in halves, of which the products with 26 bits are exact."""
+    """A divisor in two halves, whose products with numbers of 26 bits are exact."""
 
     def __init__(self, value: Array) -> None:
         self.inverse: Array = 1 / value
@@ -233,7 +233,7 @@ class _Divisor:
 class _Tile:
     """Whole rows: their maxima, their sums and edges, and their entries block by block.
 
-    What the methods return must not be written to: a tile of one block keeps it.
+    Callers must not write to the arrays that the methods return: a tile of one block caches them.
     """
 
     def __init__(self, logits: Real, temperature: Array, mask: Mask | None, out: Real) -> None:
@@ -248,30 +248,30 @@ class _Tile:
         length = logits.shape[0]
         width = max(1, BLOCK * length // logits.size)
         self.blocks = [slice(start, start + width) for start in range(0, length, width)]
-        self._keeps = len(self.blocks) == 1
+        self._caches = len(self.blocks) == 1
         self._values: Array | None = None
         self._quotient: tuple[Array, Array | None] | None = None
         self._exp: tuple[Array, Array | None] | None = None
         self._count: Array | None = None
         maxima = [np.maximum.reduce(self._load(k), axis=0, keepdims=True) for k in self.blocks]
-        self.maximum: Array = maxima[0] if self._keeps else np.maximum.reduce(maxima)
-        # Rows whose entries are only counted, and rows that are NaN.
+        self.maximum: Array = maxima[0] if self._caches else np.maximum.reduce(maxima)
+        # Rows whose entries above 0 are equally probable, and rows that are NaN.
         self.special: Mask | None = None
         self._undefined: Mask | None = None
         # Factors for logits, and binary exponents for z - max, that prevent overflow.
         self._shrink: Array | None = None
         self._exponent: NDArray[np.int64] | None = None
         divisor = temperature
-        ordinary = np.abs(self.maximum) < LARGEST_MAXIMUM
-        ordinary &= temperature <= LARGEST_TEMPERATURE
-        ordinary &= temperature >= 1 / LARGEST_TEMPERATURE
-        if not ordinary.all():
+        unscaled = np.abs(self.maximum) < LARGEST_MAXIMUM
+        unscaled &= temperature <= LARGEST_TEMPERATURE
+        unscaled &= temperature >= 1 / LARGEST_TEMPERATURE
+        if not unscaled.all():
             self._undefined = ~(self.maximum > -np.inf)
             special = (self.maximum == np.inf) | (temperature == 0) | (temperature == np.inf)
             special &= ~self._undefined
             self.special = special if special.any() else None
             if not self.narrow:
-                # z - max may overflow. No bit that z / 4 loses counts beside such a maximum.
+                # z - max may overflow, but not with z / 4, which loses only negligible bits.
                 large = self.maximum >= LARGEST_MAXIMUM
                 self._shrink = np.where(large, 0.25, 1.0)
                 divisor, exponent = np.frexp(temperature)
@@ -296,7 +296,7 @@ class _Tile:
                 difference = np.ldexp(difference, self._exponent)
                 error = np.ldexp(error, self._exponent)
             result = self._divisor.divide(difference, error)
-        if self._keeps:
+        if self._caches:
             self._quotient = result
         return result
 
@@ -306,7 +306,7 @@ class _Tile:
             return self._exp
         quotient, tail = self.quotient(block)
         result = (np.exp(quotient), None) if tail is None else _exp(quotient, tail)
-        if self._keeps:
+        if self._caches:
             self._exp = result
         return result
 
@@ -356,7 +356,7 @@ class _Tile:
         self.out[block] = value
 
     def _equal(self, block: slice) -> Mask:
-        """Return which entries of special rows have equal probability, the others having none."""
+        """Return the entries of special rows that have equal probability; the others have 0."""
         values = self._load(block)
         uniform = (self._temperature == np.inf) & (self.maximum < np.inf)
         return np.where(uniform, values > -np.inf, values == self.maximum)
@@ -374,7 +374,7 @@ class _Tile:
         if self.mask is not None:
             values = values.copy("K")
             np.copyto(values, -np.inf, where=~self.mask[block])
-        if self._keeps:
+        if self._caches:
             self._values = values
         return values
 
@@ -440,7 +440,7 @@ def _log(count: Array, rest: Array, low: Array) -> tuple[Array, Array]:
 
 
 def _power_of_two(step: Array) -> tuple[Array, Array]:
-    """Return 2**(n / STEPS) * SCALE as power * exp(offset), for step = n + ROUNDER."""
+    """Return 2**(n / STEPS) * SCALE as power * exp(offset), with step = n + ROUNDER."""
     powers, offsets = _table()
     n = step.view(np.int64)
     j = n & (STEPS - 1)
@@ -452,9 +452,9 @@ def _power_of_two(step: Array) -> tuple[Array, Array]:
 
 @cache
 def _table() -> tuple[NDArray[np.int64], Array]:
-    """Return the bits of 2**(j / STEPS) * SCALE, rounded to 26, and logarithms of what they lack.
+    """Return 2**(j / STEPS) * SCALE rounded to 26 bits, as integers, and log(exact / rounded).
 
-    From the bits, j is subtracted at the place where `_power_of_two` adds n.
+    From the integers, j is subtracted at the bit where `_power_of_two` adds n.
     """
     point = 120  # fractional bits of the fixed-point numbers
     root = 2 << point
@@ -492,12 +492,12 @@ def _sum(values: Array, low: Array | None, largest: Array | float) -> tuple[Arra
 
 
 def _add(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
-    """Return the sum of numbers that are in two parts, as one."""
+    """Return the sum of numbers in two parts, also in two parts."""
     total, low = parts[0]
     for high, high_low in parts[1:]:
         partial, total = total, total + high
         low += high_low + _two_sum_error(partial, high, total)
-    # FastTwoSum: what is in the second part must be below an ulp of the first.
+    # FastTwoSum, after which the second part is below an ulp of the first.
     high = total + low
     low -= high - total
     return high, low
