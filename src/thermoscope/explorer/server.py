@@ -85,7 +85,7 @@ def serve(
         def stop(*_: object) -> None:
             server.should_exit = True
 
-        # For signals before uvicorn installs its handlers, and those it raises again at its end.
+        # These handle signals that come before uvicorn has its handlers, or that it raises again.
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             print(f"The explorer is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201

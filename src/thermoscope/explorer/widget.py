@@ -349,8 +349,8 @@ class Explorer(anywidget.AnyWidget):
         else:
             super().set_state(sync_data)
 
-    # The comm carries the whole front end. A notebook that has only a picture or a page would store
-    # it for nothing.
+    # The comm carries the whole front end, which a notebook with only a picture or a page must not
+    # store.
     def open(self) -> None:
         """Do nothing: the comm opens when a view, or a widget around this one, reads `model_id`."""
 
