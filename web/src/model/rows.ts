@@ -1,6 +1,6 @@
 /**
  * The protocol by which the page asks for rows: `RowSource.answer` in
- * `thermoscope/explorer/rows.py` is the other end, and `tests/vectors/rows.json` holds both to it.
+ * `thermoscope/explorer/browse.py` is the other end, and `tests/vectors/rows.json` holds both to it.
  */
 import type { WrittenState } from "./state";
 
