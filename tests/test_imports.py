@@ -85,7 +85,7 @@ def test_no_module_of_the_package_imports_itself() -> None:
 
 def test_no_file_of_the_front_end_imports_itself() -> None:
     graph = typescript_imports(ROOT / "web" / "src")
-    assert {"model/instrument.ts", "text/format.ts"} <= graph["view/readings.tsx"]
+    assert {"model/instrument.ts", "text/format.ts"} <= graph["view/sentence.tsx"]
     assert circles(graph) == []
 
 
