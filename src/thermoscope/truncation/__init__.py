@@ -117,7 +117,12 @@ def keep(
     - At T = 0 they take the first entry of the maximum. Steps before the temperature see T = 1,
       so typical_p of llama.cpp may have taken the maximum away.
     - They work in float32; here all is decided in float64. Where a sum comes within rounding of p
-      they may keep one entry more or less.
+      they may keep one entry more or less, and typical_p may take one of two entries that are as
+      far from the entropy for the other.
+
+    typical_p of llama.cpp fails after top_n_sigma, unless top_k has taken away what top_n_sigma
+    drops: the entropy is NaN in llama.cpp, and its sort decides what is kept. Here typical_p sees
+    the entries that are left.
 
     References
     ----------

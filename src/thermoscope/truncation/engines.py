@@ -77,8 +77,8 @@ PAPERS = Engine(
 # An engine that runs llama.cpp with its default chain, without min_keep and dynamic temperature.
 _LLAMA_CPP = Engine(
     order=("top_n_sigma", "top_k", "typical_p", "top_p", "min_p", "temperature"),
-    version="commit 6f7f63ee",
-    source="src/llama-sampler.cpp; the default chain of common/common.h (at 001d906a)",
+    version="b11549",
+    source="src/llama-sampler.cpp; the default chain of common/common.h",
     defaults={"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05},
     ties=("k",),
     edges={"typical_p": FEW_BEYOND, "top_p": FEW},
