@@ -137,6 +137,17 @@ CHAINS = [
 ]
 
 
+WARPERS = {
+    "temperature": "TemperatureLogitsWarper",
+    "top_k": "TopKLogitsWarper",
+    "top_p": "TopPLogitsWarper",
+    "min_p": "MinPLogitsWarper",
+    "typical_p": "TypicalLogitsWarper",
+    "epsilon": "EpsilonLogitsWarper",
+    "eta": "EtaLogitsWarper",
+}
+
+
 @functools.cache
 def next_tokens() -> np.ndarray:
     """Return logits like those of GPT-2's next token, made up: a bulk far below a few that lead."""
@@ -147,20 +158,39 @@ def next_tokens() -> np.ndarray:
     return logits
 
 
-def warped(logits: np.ndarray, temperature: float, options: dict[str, float]) -> np.ndarray:
-    """Run logits through what transformers makes of these options: its warpers, in its order."""
+def warped(
+    logits: np.ndarray,
+    temperature: float,
+    options: dict[str, float],
+    order: list[str] | None = None,
+) -> np.ndarray:
+    """Run logits through what transformers makes of these options: its warpers, in its order.
+
+    Or in another one, in which a caller of `generate` may pass them.
+    """
     torch = pytest.importorskip("torch", reason="the warpers of transformers need PyTorch")
     pytest.importorskip("transformers", reason="transformers is not installed")
     from transformers import GenerationConfig
+    from transformers.generation import logits_process
     from transformers.generation.utils import GenerationMixin
 
-    names = {"epsilon": "epsilon_cutoff", "eta": "eta_cutoff"}
-    named = {names.get(name, name): value for name, value in options.items()}
-    config = GenerationConfig(do_sample=True, temperature=temperature, **{"top_k": 0} | named)
-    config._eos_token_tensor = None
-    processors = GenerationMixin()._get_logits_processor(
-        config, prefix_allowed_tokens_fn=None, logits_processor=[], device="cpu", model_kwargs={}
-    )
+    if order is None:
+        names = {"epsilon": "epsilon_cutoff", "eta": "eta_cutoff"}
+        named = {names.get(name, name): value for name, value in options.items()}
+        config = GenerationConfig(do_sample=True, temperature=temperature, **{"top_k": 0} | named)
+        config._eos_token_tensor = None
+        processors = GenerationMixin()._get_logits_processor(
+            config,
+            prefix_allowed_tokens_fn=None,
+            logits_processor=[],
+            device="cpu",
+            model_kwargs={},
+        )
+    else:
+        settings = {"temperature": temperature, **options}
+        processors = logits_process.LogitsProcessorList(
+            getattr(logits_process, WARPERS[step])(settings[step]) for step in order
+        )
     return processors(None, torch.from_numpy(logits.copy())).numpy()
 
 
@@ -177,6 +207,35 @@ def test_transformers_warpers_in_double_precision(options: dict[str, float]) -> 
         weights = np.exp(theirs - theirs.max(axis=-1, keepdims=True))
         weights /= weights.sum(axis=-1, keepdims=True)
         np.testing.assert_allclose(ours, weights, rtol=1e-11, atol=0)
+
+
+def test_transformers_warpers_at_random_and_in_any_order() -> None:
+    """In float64 nothing but a tie could differ, and there is none."""
+    draw = np.random.default_rng(19)
+    logits = draw.normal(0, 3, (2, 2000))
+    values = {
+        "top_k": lambda: int(draw.choice([1, 2, 5, 40, 100, 500, 2000, 3000])),
+        "top_p": lambda: draw.uniform(0, 1),
+        "min_p": lambda: 10 ** draw.uniform(-4, 0),
+        "typical_p": lambda: draw.uniform(0, 1),
+        "epsilon": lambda: 10 ** draw.uniform(-5, -1),
+        "eta": lambda: 10 ** draw.uniform(-5, -1),
+    }
+    assert tuple(values) == TAKES["transformers"]
+    orders = set()
+    for at in range(240):
+        steps = [step for step in values if draw.random() < 0.5]
+        temperature = float(draw.choice([0.1, 0.3, 0.7, 1, 1.5, 3, 30]))
+        options = {step: values[step]() for step in steps}
+        order = None if at % 3 == 0 else draw.permutation([*steps, "temperature"]).tolist()
+        theirs = warped(logits, temperature, options, order)
+        about = f"{options}, {temperature}, {order}"
+        kept = ts.keep(logits, temperature, **options, engine="transformers", order=order)
+        np.testing.assert_array_equal(kept, theirs > -INF, about)
+        ours = ts.truncate(logits, temperature, **options, engine="transformers", order=order)
+        np.testing.assert_allclose(ours, ts.softmax(theirs), rtol=1e-12, atol=0, err_msg=about)
+        orders.add(tuple(order or ()))
+    assert len(orders) > 100
 
 
 @functools.cache
