@@ -503,7 +503,7 @@ def test_text_has_contrast_enough(
 def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> None:
     page = open_page(np.arange(60.0))
     names = []
-    for _ in range(13):
+    for _ in range(14):
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         names.append(
@@ -522,6 +522,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Temperature scale",
         "Search labels",
         names[9],  # a row of the softmax
+        "Cursor at T",
         "Why",
         "Lesson",
         "Values",
@@ -554,6 +555,36 @@ def test_the_second_scale_reaches_every_hundredth_up_to_2(open_page: Open) -> No
     assert {"0.7", "0.9"} <= seen
     scale.select_option("full range")
     expect(slider(page)).to_have_attribute("min", "-4.1")
+
+
+def test_the_cursor_over_every_temperature_sets_the_temperature(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1], ["cat", "dog", "eel"])
+    figure = page.get_by_role("figure", name="Every temperature")
+    cursor = figure.get_by_role("slider", name="Cursor at T")
+    assert figure.locator("li").all_inner_texts()[:3] == ["cat", "dog", "eel"]
+    expect(figure.locator("path.line")).to_have_count(3)
+    expect(cursor).to_have_attribute("aria-valuetext", "T = 1")
+    cursor.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(field(page)).to_have_value("0.7943")
+    expect(slider(page)).to_have_value("-0.1")
+    for key, temperature in (("Home", "0"), ("End", "Infinity"), ("PageDown", "1259")):
+        page.keyboard.press(key)
+        expect(field(page)).to_have_value(temperature.replace("Infinity", "inf"))
+    # Where a line is drawn is what softmax is there.
+    plot = figure.locator(".plot").bounding_box()
+    assert plot is not None
+    page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + 0.45 * plot["width"], plot["y"] + 20)
+    page.mouse.up()
+    t = float(field(page).input_value())
+    assert t < 1
+    line = figure.locator("path.line0").get_attribute("d")
+    assert line is not None
+    points = np.array([point.split(" ") for point in re.split("[ML]", line)[1:]], float)
+    here = np.interp((np.log10(t) + 4.1) / 8.2, points[:, 0], 1 - points[:, 1])
+    assert here == pytest.approx(softmax([2.0, 1.0, 0.1], t)[0], abs=2e-3)
 
 
 def test_the_sentence_is_true_in_every_frame_of_a_drag(open_page: Open) -> None:

@@ -1,8 +1,10 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame } from "../math/definition";
+import { SCALES, type ScaleName } from "../math/scales";
 import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
 import { RowCursor } from "./cursor";
+import { type Curves, curvesOf } from "./curves";
 import type { Host } from "./host";
 import type { Items, State } from "./state";
 
@@ -12,8 +14,6 @@ const WINDOW = 15;
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /** A drag that pauses for this long is at rest. */
 const REST_MS = 100;
-
-export type Scale = "full" | "0-2";
 
 /**
  * What the views show, as signals: a drag updates each text and each bar directly, and compares
@@ -26,7 +26,7 @@ export class Instrument {
   /** Goes from row to row of logits, if there are several. */
   readonly cursor: RowCursor | null;
   /** The scale of the slider: 1e-4 … 1e4, or 0 … 2 in steps of 0.01. */
-  readonly scale = signal<Scale>("full");
+  readonly scale = signal<ScaleName>("full");
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** The position of the first row of the window. */
@@ -37,6 +37,10 @@ export class Instrument {
   readonly selected = signal(0);
 
   readonly distribution = computed(() => new Distribution(this.items.value.logits));
+  /** Where the temperature stands on the scale, as a stop. */
+  readonly stop = computed(() => SCALES[this.scale.value].stopOf(this.temperature.value));
+  /** Softmax at every temperature of the scale; null while that is computed. */
+  readonly curves: ReadonlySignal<Curves | null>;
   readonly count = computed(() => this.items.value.logits.length);
   readonly many = computed(() => this.count.value > FEW);
   readonly rowCount = computed(() => (this.many.value ? WINDOW : this.count.value));
@@ -110,6 +114,7 @@ export class Instrument {
     this.given = signal<Items | null>(isGiven(items) ? items : null);
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
+    this.curves = curvesOf(this.distribution, this.scale);
     this.rested = signal<Frame>(this.frame.peek());
     effect(() => {
       const frame = this.frame.value;
@@ -180,6 +185,11 @@ export class Instrument {
 
   itemAt(position: number): number {
     return this.many.value ? this.distribution.value.order[position]! : position;
+  }
+
+  /** The rank of the item at a position, from 0. */
+  rankAt(position: number): number {
+    return this.many.value ? position : this.distribution.value.order.indexOf(position);
   }
 
   /** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */

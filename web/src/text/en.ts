@@ -90,6 +90,13 @@ export const en = {
     outline: "outline: T = 1",
   },
 
+  curves: {
+    name: "Every temperature",
+    cursor: "Cursor at T",
+    others: (count: string) => `other ${count}`,
+    entropy: (most: string) => `entropy (up to ${most} nats)`,
+  },
+
   readings: {
     entropy: "Entropy",
     nats: (entropy: string) => `${entropy} nats`,

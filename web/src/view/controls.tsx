@@ -1,9 +1,10 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
-import type { Scale } from "../model/instrument";
+import { useEffect } from "preact/hooks";
+import { SCALES, type ScaleName, written } from "../math/scales";
 import { brief, count, parseTemperature, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
+import { useDrag } from "./drag";
+import { Marks } from "./marks";
 import type { Part } from "./part";
 import { Sentence } from "./sentence";
 
@@ -47,58 +48,6 @@ export function ItemControls({ instrument }: Part) {
   );
 }
 
-/** A scale of the slider: its stops, and the temperature at each. */
-interface SliderScale {
-  readonly min: number;
-  readonly max: number;
-  readonly step: number;
-  readonly marks: readonly { readonly at: number; readonly text: ComponentChildren }[];
-  temperatureAt(stop: number): number;
-  stopOf(temperature: number): string;
-}
-
-/** The last stops are log10 T = −4 and 4; one more at each end is 0 and ∞. */
-const STEP = 0.1;
-const LAST = 4;
-const END = LAST + STEP;
-
-const SCALES: Readonly<Record<Scale, SliderScale>> = {
-  full: {
-    min: -END,
-    max: END,
-    step: STEP,
-    marks: [-4, -2, 0, 2, 4].map((at) => ({ at, text: at === 0 ? "1" : <Power exponent={at} /> })),
-    temperatureAt(stop) {
-      if (stop < -LAST - STEP / 2) return 0;
-      if (stop > LAST + STEP / 2) return Infinity;
-      // Rounded to four digits, so that the temperature in use is the one that is shown.
-      return Number((10 ** stop).toPrecision(4));
-    },
-    stopOf(temperature) {
-      if (temperature === 0) return String(-END);
-      if (temperature === Infinity) return String(END);
-      const stop = Math.max(-LAST, Math.min(LAST, Math.log10(temperature)));
-      return String(Number(stop.toFixed(1)));
-    },
-  },
-  "0-2": {
-    min: 0,
-    max: 2,
-    step: 0.01,
-    marks: [0, 0.5, 1, 1.5, 2].map((at) => ({ at, text: String(at) })),
-    temperatureAt: (stop) => Number(stop.toFixed(2)),
-    stopOf: (temperature) => String(Number(Math.min(2, temperature).toFixed(2))),
-  },
-};
-
-function Power({ exponent }: { readonly exponent: number }) {
-  return (
-    <>
-      10<sup>{brief(exponent)}</sup>
-    </>
-  );
-}
-
 interface Draft {
   readonly text: string;
   readonly error: string;
@@ -126,25 +75,7 @@ export function TemperatureControls({ instrument }: Part) {
     instrument.change({ temperature: value }, settled);
   }
 
-  /** A mouse may report several moves per frame: only the last one before a frame counts. */
-  const pending = useRef({ value: 1, request: 0 });
-  function drag(value: number): void {
-    pending.current.value = value;
-    pending.current.request ||= requestAnimationFrame(() => {
-      pending.current.request = 0;
-      set(pending.current.value, false);
-    });
-  }
-  function cancel(): void {
-    cancelAnimationFrame(pending.current.request);
-    pending.current.request = 0;
-  }
-  useEffect(() => cancel, []);
-
-  function settleAt(value: number): void {
-    cancel();
-    set(value);
-  }
+  const { drag, settle: settleAt } = useDrag(set);
 
   function type(text: string): void {
     const parsed = parseTemperature(text);
@@ -208,18 +139,14 @@ export function TemperatureControls({ instrument }: Part) {
             min={scale.min}
             max={scale.max}
             step={scale.step}
-            value={useComputed(() => SCALES[instrument.scale.value].stopOf(temperature.value))}
+            value={useComputed(() =>
+              written(SCALES[instrument.scale.value], instrument.stop.value),
+            )}
             aria-valuetext={useComputed(() => is(brief(temperature.value)))}
             onInput={(event) => drag(scale.temperatureAt(event.currentTarget.valueAsNumber))}
             onChange={(event) => settleAt(scale.temperatureAt(event.currentTarget.valueAsNumber))}
           />
-          <div class="marks" aria-hidden="true">
-            {scale.marks.map(({ at, text }) => (
-              <span key={at} style={{ "--at": (at - scale.min) / (scale.max - scale.min) }}>
-                {text}
-              </span>
-            ))}
-          </div>
+          <Marks scale={scale} />
         </div>
         <span class="flat">{flat}</span>
         <button
@@ -237,9 +164,9 @@ export function TemperatureControls({ instrument }: Part) {
           <select
             aria-label={scaleName}
             value={instrument.scale.value}
-            onChange={(event) => (instrument.scale.value = event.currentTarget.value as Scale)}
+            onChange={(event) => (instrument.scale.value = event.currentTarget.value as ScaleName)}
           >
-            {(Object.keys(SCALES) as Scale[]).map((name) => (
+            {(Object.keys(SCALES) as ScaleName[]).map((name) => (
               <option key={name} value={name}>
                 {scales[name]}
               </option>

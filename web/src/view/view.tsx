@@ -1,6 +1,7 @@
 import type { ComponentChildren } from "preact";
 import { strings } from "../text/strings";
 import { ItemControls, TemperatureControls } from "./controls";
+import { EveryTemperature } from "./curves";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
@@ -27,9 +28,12 @@ export function View({ instrument }: Part) {
         )}
       </header>
       <TemperatureControls instrument={instrument} />
-      <div class="bars">
-        <Search instrument={instrument} />
-        <Figures instrument={instrument} />
+      <div class="bench">
+        <div class="bars">
+          <Search instrument={instrument} />
+          <Figures instrument={instrument} />
+        </div>
+        <EveryTemperature instrument={instrument} />
       </div>
       <Readings instrument={instrument} />
       <div class="panels">

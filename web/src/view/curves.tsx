@@ -1,0 +1,131 @@
+import { useComputed } from "@preact/signals";
+import { useRef } from "preact/hooks";
+import { along, SCALES } from "../math/scales";
+import { brief, count, percent } from "../text/format";
+import { strings } from "../text/strings";
+import { useDrag } from "./drag";
+import { Label } from "./label";
+import { Marks } from "./marks";
+import type { Part } from "./part";
+
+/** The lines of the leading items, the others and the entropy over all temperatures of the scale. */
+export function EveryTemperature({ instrument }: Part) {
+  const { curves, pointed, scale: name, temperature } = instrument;
+  const { curves: texts } = strings;
+  const plot = useRef<HTMLDivElement>(null);
+  const scale = SCALES[name.value];
+  const { drag, settle } = useDrag((value, settled) =>
+    instrument.change({ temperature: value }, settled),
+  );
+
+  /** The temperature under the pointer, at a stop of the slider. */
+  function under(event: PointerEvent): number {
+    const { left, width } = plot.current!.getBoundingClientRect();
+    const part = Math.max(0, Math.min(1, (event.clientX - left) / width));
+    const stops = Math.round((part * (scale.max - scale.min)) / scale.step);
+    return scale.temperatureAt(scale.min + stops * scale.step);
+  }
+
+  function moved(event: KeyboardEvent): void {
+    const stop = scale.stopOf(temperature.peek());
+    const stops: Record<string, number> = {
+      ArrowLeft: stop - scale.step,
+      ArrowDown: stop - scale.step,
+      ArrowRight: stop + scale.step,
+      ArrowUp: stop + scale.step,
+      PageDown: stop - 10 * scale.step,
+      PageUp: stop + 10 * scale.step,
+      Home: scale.min,
+      End: scale.max,
+    };
+    const next = stops[event.key];
+    if (next === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    settle(scale.temperatureAt(Math.max(scale.min, Math.min(scale.max, next))));
+  }
+
+  const at = useComputed(
+    () => `transform:translateX(${100 * along(SCALES[name.value], instrument.stop.value)}%)`,
+  );
+  const found = curves.value;
+  const line = (values: readonly number[]) =>
+    values
+      .map(
+        (value, i) =>
+          `${i === 0 ? "M" : "L"}${found!.places[i]!.toFixed(4)} ${(1 - value).toFixed(4)}`,
+      )
+      .join("");
+  const pointedRank = useComputed(() => instrument.rankAt(pointed.value));
+  const leading = found?.leading ?? [];
+  return (
+    <figure class="every" aria-label={texts.name}>
+      <figcaption>
+        <strong>{texts.name}</strong>
+      </figcaption>
+      <div
+        class="plot"
+        ref={plot}
+        onPointerDown={(event) => {
+          if (event.button !== 0) return;
+          event.currentTarget.setPointerCapture(event.pointerId);
+          drag(under(event));
+        }}
+        onPointerMove={(event) => {
+          if (event.currentTarget.hasPointerCapture(event.pointerId)) drag(under(event));
+        }}
+        onPointerUp={(event) => settle(under(event))}
+        onPointerCancel={() => settle(temperature.peek())}
+      >
+        <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
+          <path class="grid" d="M0 0H1M0 .5H1M0 1H1" />
+          {found !== null && <path class="entropy" d={line(found.entropy)} />}
+          {found?.others && <path class="others" d={line(found.others)} />}
+          {leading.map((values, rank) => (
+            <path
+              key={rank}
+              class={pointedRank.value === rank ? `line line${rank} pointed` : `line line${rank}`}
+              d={line(values)}
+            />
+          ))}
+        </svg>
+        <span class="whole" aria-hidden="true">
+          {percent(1)}
+        </span>
+        <div class="cursor" style={at}>
+          <span
+            role="slider"
+            tabIndex={0}
+            aria-label={texts.cursor}
+            aria-valuemin={scale.min}
+            aria-valuemax={scale.max}
+            aria-valuenow={instrument.stop}
+            aria-valuetext={useComputed(() => strings.temperature.is(brief(temperature.value)))}
+            onKeyDown={moved}
+          />
+        </div>
+      </div>
+      <Marks scale={scale} />
+      <ul class="legend">
+        {leading.map((_, rank) => (
+          <Named key={rank} instrument={instrument} rank={rank} />
+        ))}
+        {found?.others && (
+          <li class="others">{texts.others(count(instrument.count.value - leading.length))}</li>
+        )}
+        <li class="entropy">{texts.entropy(brief(Math.log(instrument.count.value)))}</li>
+      </ul>
+    </figure>
+  );
+}
+
+function Named({ instrument, rank }: Part & { readonly rank: number }) {
+  const label = useComputed(() => {
+    const item = instrument.distribution.value.order[rank];
+    return item === undefined ? "" : instrument.label(item);
+  });
+  return (
+    <li class={`line${rank}`}>
+      <Label text={label} />
+    </li>
+  );
+}
