@@ -611,6 +611,30 @@ def test_the_sentence_is_true_in_every_frame_of_a_drag(open_page: Open) -> None:
     page.mouse.up()
 
 
+def test_what_is_drawn_is_seen_where_the_user_forces_the_colours(open_page: Open) -> None:
+    page = open_page([2.0, -1.0, 0.1], ["cat", "dog", "eel"])
+    page.emulate_media(forced_colors="active")
+    drawn = page.evaluate(
+        """() => {
+          const canvas = getComputedStyle(document.body).backgroundColor;
+          const of = (selector, part) =>
+            getComputedStyle(document.querySelector(selector), part).backgroundColor;
+          return [
+            canvas,
+            of(".logits .bar"),
+            of(".logits .plot", "::before"),
+            of(".cursor span"),
+            of(".marks span", "::before"),
+            getComputedStyle(document.querySelector(".legend li"), "::before").borderTopColor,
+          ];
+        }"""
+    )
+    canvas, *parts = drawn
+    assert all(part not in {canvas, "rgba(0, 0, 0, 0)"} for part in parts), drawn
+    shown = page.locator(".ghost").first.evaluate("e => getComputedStyle(e).boxShadow")
+    assert shown.startswith("rgb")
+
+
 def test_nothing_moves_by_itself(open_page: Open) -> None:
     page = open_page([1.0, 2.0])
     field(page).fill("0")
