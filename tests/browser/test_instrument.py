@@ -503,7 +503,7 @@ def test_text_has_contrast_enough(
 def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> None:
     page = open_page(np.arange(60.0))
     names = []
-    for _ in range(14):
+    for _ in range(15):
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         names.append(
@@ -524,6 +524,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         names[9],  # a row of the softmax
         "Cursor at T",
         "Why",
+        "Without subtracting the maximum, in",
         "Lesson",
         "Values",
     ]
@@ -639,3 +640,24 @@ def test_nothing_moves_by_itself(open_page: Open) -> None:
     page = open_page([1.0, 2.0])
     field(page).fill("0")
     assert page.evaluate("document.getAnimations().length") == 0
+
+
+def test_why_shows_each_step_and_what_overflows_without_the_maximum(open_page: Open) -> None:
+    page = open_page([12.0, 11.5, 3.0], ["cat", "dog", "eel"])
+    steps = page.locator(".numbers dd")
+    total = f"{1 + np.exp(-0.5) + np.exp(-9):.4f}"
+    want = ["11.500", "-0.500", "-0.50000", "0.60653", total]
+    expect(steps).to_have_text([text.replace("-", "\N{MINUS SIGN}") for text in want])
+    overflow = page.locator(".overflow")
+    with np.errstate(over="ignore"):
+        powers = np.exp(np.array([12.0, 11.5, 3.0], np.float16))
+    assert np.isinf(powers[1])
+    expect(overflow).to_contain_text("∞ / ∞ is not a number")
+    overflow.get_by_role("combobox").select_option("float32")
+    expect(overflow).to_contain_text("Here it works")
+    field(page).fill("0.1")
+    expect(overflow).to_contain_text("∞ / ∞ is not a number")
+    overflow.get_by_role("combobox").select_option("float64")
+    expect(overflow).to_contain_text("Here it works")
+    field(page).fill("0.01")
+    expect(overflow).to_contain_text("∞ / ∞ is not a number")

@@ -135,6 +135,7 @@ export const en = {
 
   formula: {
     name: "Formula with numbers",
+    steps: "Steps",
     item: <Piece>(label: Piece) => ["Item ", label],
     ranked: <Piece>(label: Piece, rank: string, count: string) => [
       "Item ",
@@ -145,6 +146,16 @@ export const en = {
     highest: "the highest logit; items that tie for it share equally",
     notHighest: "not the highest logit, which takes all",
     uniform: "every logit above −∞ counts the same",
+  },
+
+  /** Softmax without subtracting the maximum first. */
+  overflow: {
+    name: "Without subtracting the maximum, in",
+    overflows: "Both overflow: ∞ / ∞ is not a number.",
+    vanishes: "Every power is rounded to 0, and 0 / 0 is not a number.",
+    onlySum: "The sum overflows: a number over ∞ is 0.",
+    wrong: "Rounding has changed it.",
+    holds: "Here it works: these logits over T are small enough.",
   },
 
   explanation: {
@@ -166,7 +177,7 @@ export const en = {
     differences:
       "Only differences count, divided by T: the same number added to all logits changes nothing.",
     overflow:
-      "So the highest logit is subtracted first. The largest power is then e⁰ = 1, and none overflows.",
+      "So the highest logit is subtracted first. The largest power is then e⁰ = 1, and none overflows.",
   },
 
   values: {

@@ -1,4 +1,5 @@
-import { useComputed } from "@preact/signals";
+import { type ReadonlySignal, useComputed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { aligned, brief, count, measure } from "../text/format";
 import { strings } from "../text/strings";
 import { Label } from "./label";
@@ -35,6 +36,10 @@ export function Formula({ instrument }: Part) {
   const highestText = useComputed(() => inBrackets(highest.value));
   const temperatureText = useComputed(() => brief(temperature.value));
   const totalText = useComputed(() => measure(1 / frame.value.top));
+  const difference = useComputed(() => logit.value - highest.value);
+  const differenceText = useComputed(() => text(difference.value));
+  const quotientText = useComputed(() => measure(difference.value / temperature.value));
+  const powerText = useComputed(() => measure(Math.exp(difference.value / temperature.value)));
   const equalItems = useComputed(() => count(Math.round(1 / frame.value.top)));
   /** Whether the item is one of those that get equal probabilities, at T = 0 or T = ∞. */
   const included = useComputed(() =>
@@ -116,7 +121,59 @@ export function Formula({ instrument }: Part) {
           </>
         )}
       </div>
+      {shown === "plain" && (
+        <dl class="numbers" aria-label={texts.steps}>
+          <Step value={logitText}>
+            <Sub of="z" index="i" />
+          </Step>
+          <Step value={differenceText}>
+            <Difference index="i" />
+          </Step>
+          <Step value={quotientText}>
+            <Shifted index="i" />
+          </Step>
+          <Step value={powerText}>
+            <Power>
+              <Shifted index="i" />
+            </Power>
+          </Step>
+          <Step value={totalText}>
+            <Total>
+              <Power>
+                <Shifted index="j" />
+              </Power>
+            </Total>
+          </Step>
+        </dl>
+      )}
     </section>
+  );
+}
+
+/** A number on the way, under what it is. */
+function Step(props: {
+  readonly value: ReadonlySignal<string>;
+  readonly children: ComponentChildren;
+}) {
+  return (
+    <div>
+      <dt>
+        <math>{props.children}</math>
+      </dt>
+      <dd>{props.value}</dd>
+    </div>
+  );
+}
+
+/** z_i − max z. */
+function Difference({ index }: { readonly index: string }) {
+  return (
+    <>
+      <Sub of="z" index={index} />
+      <mo>−</mo>
+      <mi>max</mi>
+      <mi>z</mi>
+    </>
   );
 }
 
@@ -125,10 +182,7 @@ function Shifted({ index }: { readonly index: string }) {
   return (
     <>
       <mo>(</mo>
-      <Sub of="z" index={index} />
-      <mo>−</mo>
-      <mi>max</mi>
-      <mi>z</mi>
+      <Difference index={index} />
       <mo>)</mo>
       <mo>/</mo>
       <mi>T</mi>

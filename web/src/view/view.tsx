@@ -5,6 +5,7 @@ import { EveryTemperature } from "./curves";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
+import { Overflow } from "./overflow";
 import type { Part } from "./part";
 import { Readings } from "./readings";
 import { RowBar } from "./rowbar";
@@ -39,6 +40,7 @@ export function View({ instrument }: Part) {
       <div class="panels">
         <Panel title={panels.why} open>
           <Formula instrument={instrument} />
+          <Overflow instrument={instrument} />
         </Panel>
         <Panel title={panels.lesson} open>
           <Explanation />
