@@ -7,9 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import partial
 from pathlib import Path
-from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +17,7 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import cli
+from thermoscope.data import writing
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.writing import write_dask, write_rows
 from thermoscope.passes import ProbabilitiesWarning, on_dask
@@ -370,18 +371,6 @@ def test_an_error_on_a_worker_is_one_line(
     assert f"thermoscope: error: {words}\n" in err
 
 
-def slow(mark: Path) -> None:
-    """Let a worker take its time for each chunk that it reads, as long as a file is there."""
-    read = Dataset._chunk
-
-    def chunk(self: Dataset, starts: np.ndarray, size: int) -> np.ndarray:
-        if mark.exists():
-            sleep(0.2)
-        return read(self, starts, size)
-
-    Dataset._chunk = chunk  # type: ignore[method-assign]
-
-
 def started(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-m", "thermoscope", *arguments],
@@ -391,47 +380,77 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
     )
 
 
+def write_twice() -> None:
+    """Make a worker write a chunk, wait until it is asked if it is writing, and write it again."""
+    from distributed import Event
+    from zarr import Array
+
+    write, is_writing = Array.__setitem__, writing._writing
+    asked = threading.Event()
+
+    def write_and_wait(self: Any, place: Any, chunk: Any) -> None:
+        write(self, place, chunk)
+        if not asked.is_set():
+            Event("writing").set()
+            assert asked.wait(60)
+            write(self, place, chunk)
+
+    def answer(dask_worker: Any) -> bool:
+        asked.set()
+        return is_writing(dask_worker)
+
+    Array.__setitem__ = write_and_wait  # type: ignore[method-assign]
+    writing._writing = answer
+
+
 @pytest.mark.usefixtures("files")
 def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:
+    from distributed import Event
+
     # What a shell starts in the background ignores SIGINT, and children would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    mark = Path("slow").resolve()
-    mark.touch()
     client.wait_for_workers(2)
-    client.run(slow, mark)
+    client.run(write_twice)
     before = sorted(Path().iterdir())
     with started(*COMMANDS["softmax"], "--scheduler", client.scheduler.address) as process:
-        # Workers are in the midst of it.
-        while not list(Path().glob(".*.tmp/c/*")):
-            assert process.poll() is None
-            sleep(0.05)
+        assert Event("writing", client).wait(60)
+        assert list(Path().glob(".*.tmp/c/*"))
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
-    sleep(1)
+    # A command that ended without asking has left the workers waiting.
+    client.run(writing._writing)
+    # A worker has one thread, which runs this after its chunk is written.
+    for worker in client.scheduler_info()["workers"]:
+        client.submit(os.getpid, workers=[worker], pure=False).result(60)
     assert sorted(Path().iterdir()) == before
-    mark.unlink()
+
+
+def hold() -> None:
+    """Make a worker read its first chunk for ever."""
+    from distributed import Event
+
+    def chunk(*_: object) -> None:
+        Event("reading").set()
+        Event("never").wait()
+
+    Dataset._chunk = chunk  # type: ignore[assignment]
 
 
 @pytest.mark.usefixtures("files")
 @pytest.mark.parametrize("command", ["fit", "softmax"])
 def test_a_scheduler_that_dies_is_one_line(command: str) -> None:
     distributed = pytest.importorskip("distributed")
-    mark = Path("slow").resolve()
-    mark.touch()
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
         ) as cluster,
         distributed.Client(cluster, set_as_default=False) as found,
     ):
-        found.run(slow, mark)
+        found.run(hold)
         before = sorted(Path().iterdir())
         process = started(*COMMANDS[command], "--scheduler", cluster.scheduler_address)
-        # Until it has given the workers something to do.
-        while not any(found.processing().values()):
-            assert process.poll() is None
-            sleep(0.05)
+        assert distributed.Event("reading", found).wait(60)
     with process:
         out, err = process.communicate(timeout=60)
     words = f"--scheduler: the scheduler at {cluster.scheduler_address} is gone"

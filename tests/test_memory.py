@@ -7,7 +7,7 @@ import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import sleep
+from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,14 +87,18 @@ def test_every_dtype_and_shape_has_a_result(name: str) -> None:
 
 
 def test_threads_never_share_memory() -> None:
+    together = Barrier(8, timeout=60)
+
     def work(number: int) -> bool:
+        intact = True
         for turn in range(20):
+            together.wait()
             array = memory.empty((ROW,), np.dtype(np.float32))
             array[::4096] = 100 * number + turn
-            sleep(0)  # lets another thread have its turn
-            if not (array[::4096] == 100 * number + turn).all():
-                return False
-        return True
+            together.wait()  # until every thread has written
+            intact = intact and bool((array[::4096] == 100 * number + turn).all())
+            del array
+        return intact
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(work, range(8)))
