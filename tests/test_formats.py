@@ -1,12 +1,9 @@
-"""Each format against the library that is its own: rows, batches, labels, columns, and damage."""
+"""Every format against its own library: rows, batches, labels, columns, and damage."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import sys
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thermoscope import log_softmax, open_logits, read_logits, samples
-from thermoscope.arguments import are_distributions
+from thermoscope import open_logits, read_logits
 from thermoscope.data.errors import FileError
-from thermoscope.data.formats import delimited, lines
-from thermoscope.data.reading import parse_logits, read_targets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,14 +199,6 @@ def test_safetensors_of_pytorch(tmp_path: Path, dtype: str) -> None:
     assert np.concatenate(list(file.blocks(size=2))).tolist() == (given + 1).tolist()
 
 
-def test_npz_and_npy_are_never_unpickled(tmp_path: Path) -> None:
-    path = tmp_path / "logits.npz"
-    np.savez(path, logits=np.zeros((2, 2)), bomb=np.array([{}], dtype=object))
-    assert open_logits(path).shape == (2, 2)
-    with pytest.raises(FileError, match="must be real numbers, got pickled Python objects"):
-        open_logits(path, columns="bomb")
-
-
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
 def test_a_column_for_each_class(tmp_path: Path, ending: str) -> None:
     import pyarrow as pa
@@ -235,112 +221,6 @@ def test_a_column_for_each_class(tmp_path: Path, ending: str) -> None:
     down = read_logits(path, columns="cat")
     np.testing.assert_array_equal(down.values, LOGITS[:, 0])
     assert down.labels == tuple(identities)
-
-
-@pytest.mark.parametrize("ending", ["csv", "tsv"])
-@pytest.mark.parametrize("newline", ["\n", "\r\n"])
-@pytest.mark.parametrize("block", [64, 1000, 1 << 20])
-def test_a_text_table(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, newline: str, block: int
-) -> None:
-    import csv
-
-    monkeypatch.setattr(lines, "TEXT_BLOCK", block)
-    path = tmp_path / f"logits.{ending}"
-    with path.open("w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(
-            file, delimiter="\t" if ending == "tsv" else ",", lineterminator=newline
-        )
-        writer.writerow(["note", *NAMES])
-        for at, row in enumerate(LOGITS.tolist()):
-            # Ends of lines in quotes end no row, and blank lines are none.
-            writer.writerow([f'a "quoted"{newline}{newline}text {at}', *row])
-            file.write(newline * (at % 3))
-    opened = open_logits(path)
-    assert (opened.shape, opened.labels) == ((90, 4), tuple(NAMES))
-    np.testing.assert_array_equal(
-        np.concatenate(list(opened.blocks(size=11))).astype(np.float32), LOGITS
-    )
-    for row in (0, 8, 44, 89):
-        np.testing.assert_array_equal(opened.row(row).values.astype(np.float32), LOGITS[row])
-    assert open_logits(path, columns=["é", "cat"]).row(1).values.tolist() == [
-        float(LOGITS[1, 3]),
-        float(LOGITS[1, 0]),
-    ]
-
-
-@given(st.lists(st.lists(st.floats(), min_size=3, max_size=3), min_size=1, max_size=20), st.data())
-def test_csv_and_jsonl_give_back_every_number(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[list[float]], data: st.DataObject
-) -> None:
-    folder = tmp_path_factory.mktemp("rows")
-    (folder / "a.csv").write_text("\n".join(",".join(map(repr, row)) for row in rows))
-    (folder / "a.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    at = data.draw(st.integers(0, len(rows) - 1))
-    for name in ("a.csv", "a.jsonl"):
-        file = open_logits(folder / name)
-        np.testing.assert_array_equal(np.concatenate(list(file.blocks(size=3))), np.array(rows))
-        np.testing.assert_array_equal(file.row(at).values, np.array(rows[at]))
-
-
-def test_a_row_of_a_large_text_is_found_without_reading_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lines, "TEXT_BLOCK", 256)
-    np.savetxt(tmp_path / "a.csv", np.arange(3000.0).reshape(-1, 3), delimiter=",")
-    file = open_logits(tmp_path / "a.csv")
-    parsed: list[int] = []
-    table = delimited._block
-
-    def counted(data: bytes, *rest: Any, **options: Any) -> object:
-        parsed.append(len(data))
-        return table(data, *rest, **options)
-
-    monkeypatch.setattr(delimited, "_block", counted)
-    assert file.row(777).values.tolist() == [2331, 2332, 2333]
-    assert len(parsed) == 1
-    assert parsed[0] < 2 * 256
-
-
-def test_jsonl_of_objects_has_labels(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl").write_text('{"cat": 1, "dog": "-inf"}\n\n{"cat": 3, "dog": 4}\n')
-    file = open_logits(tmp_path / "a.jsonl")
-    assert (file.shape, file.labels) == ((2, 2), ("cat", "dog"))
-    assert file.row(0).values.tolist() == [1, -np.inf]
-
-
-def test_what_is_applied_to_the_numbers(tmp_path: Path) -> None:
-    probabilities = np.array([[0.5, 0.5, 0], [1, 0, 0]], np.float16)
-    np.save(tmp_path / "p.npy", probabilities)
-    file = open_logits(tmp_path / "p.npy", probabilities=True, applied_temperature=2)
-    assert file.dtype == np.float32
-    expected = [[2 * np.log(np.float32(0.5))] * 2 + [-np.inf], [0, -np.inf, -np.inf]]
-    assert [batch.tolist() for batch in file.blocks()] == [expected]
-    assert file.row(0).values.tolist() == expected[0]
-    np.save(tmp_path / "z.npy", np.array([[1, -2], [3, 4]]))
-    assert read_logits(tmp_path / "z.npy", row=1, applied_temperature=0.5).values.tolist() == [
-        1.5,
-        2,
-    ]
-    with pytest.raises(FileError, match=r"z\.npy: row 0: probabilities must be >= 0"):
-        list(open_logits(tmp_path / "z.npy", probabilities=True).blocks())
-
-
-@pytest.mark.parametrize("temperature", [0, -1, np.inf, np.nan])
-def test_an_applied_temperature_out_of_range(tmp_path: Path, temperature: float) -> None:
-    words = f"^applied_temperature must be a finite number > 0, got {temperature}"
-    with pytest.raises(ValueError, match=words):
-        open_logits(tmp_path / "none.npy", applied_temperature=temperature)
-    with pytest.raises(ValueError, match=words):
-        parse_logits("1 2", applied_temperature=temperature)
-
-
-def test_batches_hold_32_mib(tmp_path: Path) -> None:
-    np.save(tmp_path / "a.npy", np.zeros((70, 1 << 17)))
-    sizes = [batch.nbytes for batch in open_logits(tmp_path / "a.npy").blocks()]
-    assert sizes == [1 << 25, 1 << 25, 6 << 20]
-    with pytest.raises(ValueError, match="size must be >= 1, got 0"):
-        next(open_logits(tmp_path / "a.npy").blocks(size=0))
 
 
 def table(**columns: list[Any]) -> object:
@@ -546,16 +426,6 @@ def test_a_damaged_file_never_gets_more_than_a_clear_line(
     assert "\n" not in outcome
 
 
-def test_a_file_cut_short_after_it_was_opened_is_an_error_not_a_crash(tmp_path: Path) -> None:
-    path = tmp_path / "logits.npy"
-    np.save(path, np.zeros((1000, 100)))
-    file = open_logits(path)
-    with path.open("r+b") as opened:
-        opened.truncate(1000)
-    with pytest.raises(FileError, match=r"not a whole \.npy file: cut short"):
-        list(file.blocks())
-
-
 @pytest.mark.parametrize(
     ("ending", "module", "extra"),
     [
@@ -567,7 +437,6 @@ def test_a_file_cut_short_after_it_was_opened_is_an_error_not_a_crash(tmp_path: 
 def test_a_missing_library_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, module: str, extra: str
 ) -> None:
-    import sys
 
     path = tmp_path / f"logits.{ending}"
     dict((*FORMATS, ("feather", save_feather)))[ending](path, LOGITS)
@@ -575,140 +444,3 @@ def test_a_missing_library_is_named(
     package = module.partition(".")[0]
     with pytest.raises(ImportError, match=rf'need {package}: pip install "thermoscope\[{extra}\]"'):
         open_logits(path)
-
-
-def targets_npy(dtype: str) -> Callable[[Path], None]:
-    return lambda path: np.save(path, np.array([2, 0, 1]).astype(dtype))
-
-
-@pytest.mark.parametrize(
-    ("name", "save", "columns"),
-    [
-        ("t.npy", targets_npy("i8"), None),
-        ("t.npy", targets_npy("f4"), None),
-        ("t.npy", lambda path: np.save(path, np.array(["fox", "cat", "dog"])), None),
-        ("t.npz", lambda path: np.savez(path, t=np.array([2, 0, 1])), None),
-        ("t.txt", text("2\n0\n1\n"), None),
-        ("t.txt", text("fox\r\ncat\r\ndog"), None),
-        ("t.csv", text("2\n0\n1\n"), None),
-        ("t.csv", text("target\nfox\ncat\ndog\n"), None),
-        ("t.csv", text("fox\ncat\ndog\n"), None),
-        ("t.csv", text("id,target\n7,2\n8,0\n9,1\n"), "target"),
-        ("t.tsv", text("id\ttarget\n7\tfox\n8\tcat\n9\tdog\n"), "target"),
-        ("t.json", text("[2, 0, 1]"), None),
-        ("t.json", text('["fox", "cat", "dog"]'), None),
-        ("t.parquet", parquet(target=[2, 0, 1]), None),
-        ("t.parquet", parquet(target=["fox", "cat", "dog"]), None),
-        ("t.parquet", parquet(id=[7, 8, 9], target=["fox", "cat", "dog"]), "target"),
-    ],
-)
-def test_targets(
-    tmp_path: Path, name: str, save: Callable[[Path], None], columns: str | None
-) -> None:
-    save(tmp_path / name)
-    targets = read_targets(tmp_path / name, labels=["cat", "dog", "fox"], target_column=columns)
-    assert targets.tolist() == [2, 0, 1]
-    assert targets.dtype == np.int64
-
-
-@pytest.mark.parametrize(
-    ("name", "save"),
-    [
-        ("t.npy", lambda path: np.save(path, np.eye(3)[[2, 0]])),
-        ("t.csv", text("0,0,1\n1,0,0\n")),
-        ("t.csv", text("cat,dog,fox\n0,0,1\n1,0,0\n")),
-        ("t.json", text("[[0, 0, 1], [1, 0, 0]]")),
-        ("t.parquet", parquet(t=[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])),
-    ],
-)
-def test_targets_as_weights(tmp_path: Path, name: str, save: Callable[[Path], None]) -> None:
-    save(tmp_path / name)
-    assert read_targets(tmp_path / name).tolist() == [[0, 0, 1], [1, 0, 0]]
-
-
-@pytest.mark.parametrize(
-    ("name", "save", "words"),
-    [
-        ("t.npy", lambda path: np.save(path, [0, 1, -1]), "row 2: .* whole number >= 0, got -1"),
-        ("t.npy", lambda path: np.save(path, [0, 1.5]), "row 1: .* whole number >= 0, got 1.5"),
-        ("t.npy", lambda path: np.save(path, [np.nan]), "row 0: .* whole number >= 0, got nan"),
-        ("t.npy", lambda path: np.save(path, [[0.5, 0.2]]), "row 0: probabilities .* a sum of 0.7"),
-        (
-            "t.npy",
-            lambda path: np.save(path, [[1.5, -0.5]]),
-            "row 0: .* must be >= 0",
-        ),
-        ("t.txt", text("cat\ndoge\n"), "row 1: a class must be one of the labels, got 'doge'"),
-        ("t.csv", text("cat\n-1\n"), "row 1: a class must be one of the labels, got '-1'"),
-        (
-            "t.csv",
-            text("id,target\n1,cat\n"),
-            "choose the targets with target_column, of 'id'",
-        ),
-        ("t.csv", text("a,b\n1\n"), "line 2: must have 2 columns, got 1"),
-        ("t.csv", text(""), "the file is empty"),
-        ("t.xyz", text("1"), "must be in a .npy"),
-    ],
-)
-def test_bad_targets_name_file_and_row(
-    tmp_path: Path, name: str, save: Callable[[Path], None], words: str
-) -> None:
-    save(tmp_path / name)
-    with pytest.raises(FileError, match=words) as caught:
-        read_targets(tmp_path / name, labels=["cat", "dog"])
-    assert str(caught.value).startswith(f"{tmp_path / name}: ")
-
-
-def test_a_real_classifier(tmp_path: Path) -> None:
-    logits, targets, _ = samples.digits()
-    np.save(tmp_path / "z.npy", log_softmax(logits))
-    np.save(tmp_path / "y.npy", targets)
-    file = open_logits(tmp_path / "z.npy")
-    assert file.shape == (1597, 10)
-    blocks = np.concatenate(list(file.blocks(size=999)))
-    # They are log-probabilities.
-    assert are_distributions(np.exp(blocks)).all()
-    assert not are_distributions(blocks).any()
-    found = read_targets(tmp_path / "y.npy")
-    assert (blocks.argmax(axis=1) == found).mean() > 0.9
-
-
-def test_a_zip_comment_and_extra_fields_do_not_shift_what_is_read(tmp_path: Path) -> None:
-    np.save(tmp_path / "logits.npy", LOGITS)
-    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
-        info = zipfile.ZipInfo("logits.npy")
-        info.extra = b"\x99\x99\x04\x00abcd"
-        archive.writestr(info, (tmp_path / "logits.npy").read_bytes())
-        archive.comment = b"made by hand"
-    np.testing.assert_array_equal(open_logits(tmp_path / "x.npz").row(89).values, LOGITS[89])
-
-
-def test_a_stored_member_is_compared_with_its_crc(tmp_path: Path) -> None:
-    path = tmp_path / "x.npz"
-    np.savez(path, logits=LOGITS)
-    data = bytearray(path.read_bytes())
-    data[data.index(LOGITS[3].tobytes())] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(FileError, match=r"x\.npz: not a whole \.npz file"):
-        open_logits(path).row(0)
-
-
-def test_a_member_is_as_long_as_its_header_says(tmp_path: Path) -> None:
-    buffer = io.BytesIO()
-    np.lib.format.write_array_header_1_0(
-        buffer, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 4)}
-    )
-    with zipfile.ZipFile(tmp_path / "x.npz", "w") as archive:
-        archive.writestr("logits.npy", buffer.getvalue() + bytes(64))
-    with pytest.raises(FileError, match=r"x\.npz: not a whole \.npz file"):
-        open_logits(tmp_path / "x.npz")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
-@pytest.mark.parametrize("ending", ["csv", "npy", "json", "parquet"])
-def test_what_has_no_end_is_refused_at_once(tmp_path: Path, ending: str) -> None:
-    (tmp_path / f"zero.{ending}").symlink_to("/dev/zero")
-    os.mkfifo(tmp_path / f"pipe.{ending}")
-    for name in ("zero", "pipe"):
-        with pytest.raises(FileError, match="not an ordinary file: read a pipe from standard"):
-            open_logits(tmp_path / f"{name}.{ending}")
