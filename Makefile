@@ -12,7 +12,8 @@ MODULE := src/thermoscope/kernels/_native.abi3.so
 # Only the targets below decide: a value from outside would test one kernel twice.
 unexport THERMOSCOPE_NATIVE
 # The tests of numbers, which run once more without the native kernels.
-NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures memory calibration solve)
+NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
+	passes fit evaluate reliability bootstrap curve)
 
 .PHONY: help explore test native sanitize format build clean
 

@@ -7,11 +7,19 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+import thermoscope as ts
+
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Programs that tests run in processes of their own; they hold no doctests.
 collect_ignore = ["programs"]
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and targets of a real classifier, which come with the package."""
+    return ts.samples.digits()[:2]
 
 
 @pytest.fixture(scope="session")

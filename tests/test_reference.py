@@ -386,3 +386,28 @@ def test_pieces_are_whole_rows_and_all_of_them(shape: tuple[int, ...]) -> None:
         assert not result.any()
         np.copyto(result, 1)
     assert (out == 1).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1e-3, 0.5, 1.0, 30.0, INF])
+def test_moments_are_those_of_exact_arithmetic(dtype: type, temperature: float) -> None:
+    logits = np.random.default_rng(1).normal(0, 3, (7, 6)).astype(dtype)
+    logits[2, 1:4] = -INF
+    logits[3] = 4
+    found = np.array(reference.moments(logits, temperature))
+    for row, got in zip(logits.tolist(), found.T, strict=True):
+        with mp.workdps(200):
+            distance = [mpf(z) - max(row) for z in row if z > -INF]
+            exp_z = [mp.exp(d / temperature) for d in distance]
+            total = mp.fsum(exp_z)
+            mean = mp.fdot(exp_z, distance) / total
+            squares = [(d - mean) ** 2 for d in distance]
+            want = mp.log(total), mean, mp.fdot(exp_z, squares) / total
+        np.testing.assert_allclose(got, [float(w) for w in want], rtol=1e-12, atol=1e-300)
+
+
+@pytest.mark.parametrize("temperature", [1.0, INF])
+def test_moments_of_a_row_without_a_softmax_are_nan(temperature: float) -> None:
+    logits = np.array([[NAN, 1.0], [INF, 1.0], [-INF, -INF], [0.0, 1.0]])
+    found = np.isnan(reference.moments(logits, temperature))
+    assert found.tolist() == [[True, True, True, False]] * 3

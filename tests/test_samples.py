@@ -1,0 +1,15 @@
+"""The sample data that come with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import thermoscope as ts
+
+
+def test_the_digits_are_an_over_confident_classifier_s() -> None:
+    logits, targets, names = ts.samples.digits()
+    assert (logits.dtype, logits.shape, targets.dtype) == (np.float32, (1597, 10), np.int64)
+    assert len(names) == 10
+    assert set(targets.tolist()) == set(range(10))
+    assert ts.fit_temperature(logits, targets).interval[0] > 1.5
