@@ -1,13 +1,19 @@
 """What all tests share. None asserts a time: Hypothesis would fail an example that takes 0.2 s."""
 
+from __future__ import annotations
+
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
 import thermoscope as ts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
@@ -42,3 +48,64 @@ def next_token(tmp_path_factory: pytest.TempPathFactory) -> Path:
         np.save(folder / f"{at}.npy", logits)
     (folder / "tokens.json").write_text(json.dumps(tokens), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def saved_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Save logits of more than one block, targets and weights in the current folder."""
+    from tests.command_line import LOGITS, TARGETS
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("thermoscope.data.dataset.BLOCK", 1000)
+    np.save("z.npy", LOGITS)
+    np.save("y.npy", TARGETS)
+    np.save("w.npy", np.arange(300) % 3)
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def weighted() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return logits, targets and weights of 3000 rows."""
+    draw = np.random.default_rng(1)
+    logits = draw.normal(0, 3, (3000, 8)).astype(np.float32)
+    targets = ts.sample(logits, 1.4, rng=draw)
+    weights = draw.integers(0, 3, len(logits)).astype(float)
+    return logits, targets, weights
+
+
+@pytest.fixture
+def chunked_files(
+    weighted: tuple[np.ndarray, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Write these rows to the current folder, in every format of which Dask makes many chunks."""
+    dask = pytest.importorskip("dask")
+    from thermoscope.data.writing import write_rows
+
+    logits, targets, weights = weighted
+    monkeypatch.chdir(tmp_path)
+    for ending in (".npy", ".safetensors", ".zarr", ".parquet"):
+        batches = (logits[at : at + 100] for at in range(0, len(logits), 100))
+        write_rows(f"logits{ending}", batches, shape=logits.shape, dtype=np.float32)
+    np.save("targets.npy", targets)
+    np.save("weights.npy", weights)
+    with dask.config.set({"array.chunk-size": 150 * 8 * 4}):
+        yield
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a cluster of two workers, which Dask then uses until the module ends."""
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    with (
+        dask.config.set(
+            {
+                "temporary-directory": str(tmp_path_factory.mktemp("workers")),
+                "distributed.comm.timeouts.connect": "60s",
+            }
+        ),
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
+        ) as cluster,
+        distributed.Client(cluster) as found,
+    ):
+        yield found

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import thermoscope as ts
 from thermoscope import open_logits, read_logits
 from thermoscope.data.errors import FileError
 
@@ -34,3 +35,28 @@ def test_batches_hold_32_mib(tmp_path: Path) -> None:
     assert sizes == [1 << 25, 1 << 25, 6 << 20]
     with pytest.raises(ValueError, match="size must be >= 1, got 0"):
         next(open_logits(tmp_path / "a.npy").blocks(size=0))
+
+
+ENDINGS = (".npy", ".safetensors", ".zarr", ".parquet")
+
+
+@pytest.mark.usefixtures("chunked_files")
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_file_comes_to_dask_in_chunks(weighted: tuple[np.ndarray, ...], ending: str) -> None:
+    file = ts.open_logits(f"logits{ending}", applied_temperature=2)
+    rows = file.to_dask()
+    # Of a store whole chunks, which are of 100 rows.
+    assert rows.chunks == ((100,) * 30 if ending == ".zarr" else (150,) * 20, (8,))
+    assert rows.dtype == np.float32
+    np.testing.assert_array_equal(rows.compute(scheduler="sync"), 2 * weighted[0])
+    assert file.to_dask(1700).chunks == ((1700, 1300), (8,))
+    with pytest.raises(ValueError, match="size must be >= 1, got 0"):
+        file.to_dask(0)
+
+
+@pytest.mark.usefixtures("chunked_files")
+def test_a_damaged_file_is_named_by_the_worker() -> None:
+    rows = ts.open_logits("logits.npy").to_dask()
+    Path("logits.npy").write_bytes(Path("logits.npy").read_bytes()[:-5])
+    with pytest.raises(OSError, match=r"logits\.npy: not a whole \.npy file"):
+        rows.compute(scheduler="sync")

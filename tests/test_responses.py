@@ -10,27 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.test_servers import (
-    BOTH,
-    CAT,
-    DOG,
-    HELLO,
-    MARK,
-    REST,
-    Row,
-    lp,
-    read,
-    row,
-    rows,
-    token,
-)
+from tests.test_servers import BOTH, CAT, DOG, HELLO, MARK, REST, Row, lp, read, row, rows, token
 from thermoscope.data.formats import responses
-from thermoscope.data.formats.responses import (
-    Position,
-    Token,
-    looks_like_response,
-    parse_responses,
-)
+from thermoscope.data.formats.responses import Position, Token, looks_like_response, parse_responses
 
 CASES = Path(__file__).parent / "data" / "cases"
 BA: Row = [("B", 0.75), ("A", 0.2), (REST, 0.05)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -17,10 +16,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from hypothesis.extra.numpy import arrays
 
-from thermoscope import cli, softmax
+import thermoscope as ts
 from thermoscope.data.errors import FileError
 from thermoscope.data.reading import open_logits
-from thermoscope.data.writing import ENDINGS, write_rows
+from thermoscope.data.writing import ENDINGS, write_dask, write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -275,40 +274,6 @@ def test_hard_labels_are_read_back(
     assert not any("targets" in note or "no logits" in note for note in read.notes)
 
 
-@st.composite
-def one_row(draw: st.DrawFn) -> tuple[list[float], list[str] | None]:
-    """Draw a row of at least two logits, and labels for them or none."""
-    logits = draw(st.lists(st.floats(-700, 700), min_size=2, max_size=5))
-    names = st.lists(LABELS, min_size=len(logits), max_size=len(logits))
-    return logits, draw(st.one_of(st.none(), names))
-
-
-@pytest.mark.parametrize("ending", sorted({*ENDINGS, ".json"}))
-@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
-@example(row=([2.0, 1.0], ["7", "\r"]))
-@example(row=([2.0, 1.0], ["7", "nan"]))
-@example(row=([2.0, 1.0], ["7", "a\x00"]))
-@given(row=one_row())
-def test_the_row_that_softmax_writes_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, ending: str, row: tuple[list[float], list[str] | None]
-) -> None:
-    logits, labels = row
-    folder = tmp_path_factory.mktemp("one")
-    (folder / "in.json").write_text(json.dumps(logits), encoding="utf-8")
-    options = []
-    if labels is not None:
-        (folder / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
-        options = ["--labels", str(folder / "labels.json")]
-    path = folder / f"out{ending}"
-    assert cli.main(["softmax", str(folder / "in.json"), "-o", str(path), *options]) == 0
-    read = open_logits(path, columns="probabilities" if ending == ".json" else None)
-    np.testing.assert_array_equal(np.ravel(read), softmax(logits))
-    # JSON has no NaN and no infinities: all of a list may be such numbers.
-    numbers = ending == ".json" and labels is not None and {*labels} <= {"nan", "inf", "-inf"}
-    if not numbers:
-        assert read.labels == (None if labels is None or ending == ".npy" else tuple(labels))
-
-
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_lone_surrogate_is_refused_by_every_format(tmp_path: Path, ending: str) -> None:
     with pytest.raises(ValueError, match=r"labels must be text without .* got 'a\\udce9'"):
@@ -316,3 +281,28 @@ def test_a_lone_surrogate_is_refused_by_every_format(tmp_path: Path, ending: str
             tmp_path / f"x{ending}", [NUMBERS], shape=(6, 2), dtype=float, labels=["a\udce9", "b"]
         )
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.usefixtures("client")
+def test_rows_of_dask_become_a_store_whole_or_not_at_all(tmp_path: Path) -> None:
+    da = pytest.importorskip("dask.array")
+    path = tmp_path / "out.zarr"
+    rows = da.random.default_rng(0).random((10, 3), chunks=(4, 3))
+    write_dask(path, rows, labels=["a", "b", "c"])
+    kept = np.concatenate(list(ts.open_logits(path).blocks()))
+    np.testing.assert_array_equal(kept, rows.compute())
+    assert ts.open_logits(path).labels == ("a", "b", "c")
+
+    def fail(block: np.ndarray, block_info: dict[Any, Any]) -> np.ndarray:
+        if block_info[0]["chunk-location"] == (2, 0):
+            raise OSError(28, "No space left on device")
+        return -block
+
+    with pytest.raises(ValueError, match=r"out\.zarr: No space left on device"):
+        write_dask(path, rows.map_blocks(fail, dtype=float))
+    assert list(tmp_path.iterdir()) == [path]
+    np.testing.assert_array_equal(np.concatenate(list(ts.open_logits(path).blocks())), kept)
+    with pytest.raises(ValueError, match="labels must be 3, one for each entry, got 1"):
+        write_dask(path, rows, labels=["a"])
+    with pytest.raises(OSError, match=r"out\.npy: the rows of a Dask array must go to a \.zarr"):
+        write_dask(tmp_path / "out.npy", rows)

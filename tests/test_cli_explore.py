@@ -1,0 +1,105 @@
+"""`thermoscope explore`: what would be served."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from thermoscope import cli, samples
+
+
+@pytest.mark.parametrize(("options", "count"), [([], 5), (["--labels", "labels.txt"], 3)])
+def test_without_a_file_logits_are_random(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], count: int
+) -> None:
+    from thermoscope.explorer import server
+
+    monkeypatch.chdir(tmp_path)
+    Path("labels.txt").write_text("a\nb\nc\n", encoding="utf-8")
+    states: list[Any] = []
+    monkeypatch.setattr(server, "serve", lambda state, **_: states.append(state))
+    assert cli.main(["explore", *options]) == 0
+    assert cli.main(["explore", *options]) == 0
+    assert [state.logits.size for state in states] == [count, count]
+    assert states[0].logits.tolist() != states[1].logits.tolist()
+    assert states[0].source is None
+    assert states[0].labels == (("a", "b", "c") if options else None)
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what would be served: the state and the rows of each explorer."""
+    from thermoscope.explorer import server
+
+    found: list[Any] = []
+    monkeypatch.setattr(server, "serve", lambda state, rows, **_: found.append((state, rows)))
+    return found
+
+
+@pytest.fixture
+def three_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("many.csv").write_text(THREE, encoding="utf-8")
+    Path("few.txt").write_text("0\n", encoding="utf-8")
+    Path("high.txt").write_text("0\n1\n3\n", encoding="utf-8")
+
+
+THREE = "cat,dog,eel\n1.5,2.5,0\n3.5,4.5,0\n5.5,6.5,0\n"
+
+
+@pytest.mark.parametrize(("options", "row"), [([], 0), (["--row", "2"], 2)])
+def test_all_rows_of_a_file_are_explored(
+    tmp_path: Path, served: list[Any], options: list[str], row: int
+) -> None:
+    path = tmp_path / "many.csv"
+    path.write_text(THREE, encoding="utf-8")
+    (tmp_path / "targets.txt").write_text("dog\ncat\n1\n", encoding="utf-8")
+    targets = ["--targets", str(tmp_path / "targets.txt")]
+    assert cli.main(["explore", str(path), *options, *targets, "-T", "2"]) == 0
+    ((state, rows),) = served
+    assert (state.row, state.target, state.temperature) == (row, [1, 0, 1][row], 2.0)
+    assert (state.labels, state.source) == (("cat", "dog", "eel"), "many.csv")
+    assert state.logits.tolist() == [[1.5, 2.5, 0], [3.5, 4.5, 0], [5.5, 6.5, 0]][row]
+    assert (rows.count, rows.orders) == (3, ("given", "uncertain", "wrong"))
+
+
+def test_the_sample_is_explored_with_its_targets(served: list[Any]) -> None:
+    assert cli.main(["explore", "--sample", "digits", "--row", "5"]) == 0
+    ((state, rows),) = served
+    logits, targets, names = samples.digits()
+    assert state.logits.tolist() == logits[5].tolist()
+    assert (state.target, state.labels) == (targets[5], tuple(names))
+    assert (rows.count, rows.source) == (1597, "digits")
+
+
+def test_one_row_has_no_others(tmp_path: Path, served: list[Any]) -> None:
+    (tmp_path / "one.csv").write_text("cat,2\ndog,1\n", encoding="utf-8")
+    assert cli.main(["explore", str(tmp_path / "one.csv")]) == 0
+    ((state, rows),) = served
+    assert (rows, state.row, state.target) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("many.csv --row 3", "many.csv: row must be 0 to 2, got 3"),
+        ("many.csv --targets few.txt", "few.txt: targets must be 3, one for each row"),
+        ("many.csv --targets high.txt", "high.txt: targets must be in [0, 3), got 3"),
+        ("many.csv --labels few.txt", "labels must be 3, one for each logit of many.csv, got 1"),
+        ("--targets few.txt", "--targets must come with a file, got few.txt"),
+        ("many.csv --sample digits", "--sample must come without a file, got many.csv"),
+        ("--sample digits --targets few.txt", "--sample must come without --targets, got few.txt"),
+        ("--sample cats", "Invalid value for '--sample': "),
+    ],
+)
+@pytest.mark.usefixtures("three_rows")
+def test_rows_that_do_not_fit_are_refused(
+    capfd: pytest.CaptureFixture[str], served: list[Any], options: str, message: str
+) -> None:
+    assert cli.main(["explore", *options.split()]) == 2
+    out, err = capfd.readouterr()
+    assert message in err
+    assert err.count("\n") == 1
+    assert (out, served) == ("", [])

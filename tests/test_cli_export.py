@@ -1,0 +1,25 @@
+"""`thermoscope export`: a page in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from thermoscope import cli
+
+
+def test_an_export_is_the_page_of_the_file(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope.explorer.page import page_html
+    from thermoscope.state import State
+
+    (tmp_path / "pets.csv").write_text("cat,2\n</script>,1\n", encoding="utf-8")
+    out = tmp_path / "page.html"
+    out.write_text("old", encoding="utf-8")
+    assert cli.main(["export", str(out), str(tmp_path / "pets.csv"), "-T", "inf"]) == 0
+    state = State.of([2, 1], ["cat", "</script>"], temperature=np.inf, source="pets.csv")
+    assert out.read_text(encoding="utf-8") == page_html(state)
+    assert capfd.readouterr() == (f"Wrote {out}\n", "")
