@@ -111,13 +111,17 @@ PATHS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("kind", "counts_as"), TAKEN, ids=lambda value: repr(value)[:40])
-def test_a_temperature_of_any_kind_is_taken_alike(path: str, kind: Any, counts_as: float) -> None:
+def test_a_temperature_of_any_type_counts_as_its_float(
+    path: str, kind: Any, counts_as: float
+) -> None:
     np.testing.assert_array_equal(PATHS[path](kind), PATHS[path](counts_as))
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("kind", "error"), REFUSED, ids=lambda value: repr(value)[:40])
-def test_or_refused_alike(path: str, kind: Any, error: type[ArgumentError]) -> None:
+def test_an_invalid_temperature_is_refused_on_every_path(
+    path: str, kind: Any, error: type[ArgumentError]
+) -> None:
     with pytest.raises(error) as caught:
         PATHS[path](kind)
     assert str(caught.value).startswith("temperature must be ")
@@ -125,7 +129,9 @@ def test_or_refused_alike(path: str, kind: Any, error: type[ArgumentError]) -> N
 
 @pytest.mark.parametrize("kernel", ["native", "reference"])
 @pytest.mark.parametrize(("kind", "counts_as"), TAKEN, ids=lambda value: repr(value)[:40])
-def test_in_every_kernel(kernel: str, kind: Any, counts_as: float) -> None:
+def test_every_kernel_takes_a_temperature_of_any_type(
+    kernel: str, kind: Any, counts_as: float
+) -> None:
     if kernel not in {one.name.partition("-")[0] for one in kernels.available() if one.runs}:
         pytest.skip(f"the {kernel} kernel does not run here")
     with kernels.use(kernel):
@@ -134,7 +140,7 @@ def test_in_every_kernel(kernel: str, kind: Any, counts_as: float) -> None:
 
 
 @pytest.mark.parametrize(("kind", "counts_as"), [*TAKEN[:5], *TAKEN[6:8]])
-def test_and_within_arrays_of_any_library(kind: Any, counts_as: float) -> None:
+def test_lists_and_tensors_take_a_temperature_of_any_type(kind: Any, counts_as: float) -> None:
     want = ts.softmax([LOGITS, LOGITS], [[counts_as], [0.5]])
     column = [[kind], [0.5]]
     np.testing.assert_array_equal(ts.softmax([LOGITS, LOGITS], column), want)
@@ -171,7 +177,7 @@ def test_the_command_line_reads_a_temperature_as_python_does(text: str, counts_a
 
 
 @pytest.mark.parametrize(("text", "same_as"), [("1e400", "inf"), ("1" + 400 * "0", "inf")])
-def test_the_command_line_agrees(
+def test_the_command_line_takes_a_number_beyond_float64_as_infinity(
     capsys: pytest.CaptureFixture[str], text: str, same_as: str
 ) -> None:
     said = []
@@ -182,12 +188,12 @@ def test_the_command_line_agrees(
 
 
 @pytest.mark.parametrize("text", ["hot", "", "-1", "nan", "1j", "True", "1/2", "-1e400"])
-def test_and_refuses_what_is_none(text: str) -> None:
+def test_an_invalid_temperature_in_text_is_refused(text: str) -> None:
     with pytest.raises(ArgumentError, match=r"^temperature must be (a number )?>= 0, got "):
         arguments.temperature_of_text(text)
 
 
-def test_integers_of_more_than_64_bits_are_logits_too() -> None:
+def test_logits_may_be_integers_of_more_than_64_bits() -> None:
     want = ts.softmax([1e30, 9e29], 1e29)
     np.testing.assert_array_equal(ts.softmax([10**30, 9 * 10**29], 1e29), want)
     np.testing.assert_array_equal(ts.softmax([Fraction(1, 2), 1]), ts.softmax([0.5, 1.0]))
@@ -251,7 +257,7 @@ def test_masked_arrays_and_matrices_are_refused_with_the_remedy(call: str) -> No
         assert remedy in str(caught.value)
 
 
-def test_the_remedies_do_what_was_meant() -> None:
+def test_the_remedies_in_the_errors_work() -> None:
     with pytest.raises(ArgumentTypeError, match=r"use a\.data and where=~a\.mask$"):
         ts.softmax(MASKED)
     np.testing.assert_array_equal(ts.softmax(MASKED.data, where=~MASKED.mask)[0, 2], 0)
@@ -260,7 +266,7 @@ def test_the_remedies_do_what_was_meant() -> None:
     np.testing.assert_array_equal(ts.softmax(np.asarray(MATRIX)), ts.softmax([[2.0, 1.0, 9.0]]))
 
 
-def test_other_subclasses_of_arrays_are_plain(tmp_path: Any) -> None:
+def test_other_subclasses_count_as_plain_arrays(tmp_path: Any) -> None:
     np.save(tmp_path / "z.npy", LOGITS)
     mapped = np.load(tmp_path / "z.npy", mmap_mode="r")
     assert type(mapped) is np.memmap
@@ -368,7 +374,7 @@ def test_the_type_hints_of_public_functions_resolve(name: str) -> None:
     assert not any(isinstance(hint, (str, typing.ForwardRef)) for hint in hints.values())
 
 
-def test_and_that_check_can_fail() -> None:
+def test_a_type_hint_that_does_not_resolve_is_found() -> None:
     source = io.StringIO("def f(x: 'Nowhere') -> None: ...")
     names: dict[str, Any] = {}
     exec(source.read(), names)  # noqa: S102 - a function whose hint is of no module

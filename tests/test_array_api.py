@@ -88,7 +88,7 @@ CASES = [case.values[0] for case in vectors("softmax.json") + vectors("masks.jso
 
 
 @pytest.mark.parametrize("size", sorted({len(case["logits"]) for case in CASES}))
-def test_exact_arithmetic_agrees(lib: Any, size: int) -> None:
+def test_results_agree_with_exact_arithmetic(lib: Any, size: int) -> None:
     """As test_exact_arithmetic_agrees_to_2_ulp, to what an error of an ulp in z / T makes of it."""
     cases = [case for case in CASES if len(case["logits"]) == size]
     if lib.name.startswith("jax"):
@@ -119,7 +119,7 @@ def test_exact_arithmetic_agrees(lib: Any, size: int) -> None:
 
 
 @pytest.mark.parametrize(("logits", "temperature", "where", "want"), TABLE)
-def test_the_table(
+def test_edge_cases_follow_the_table(
     lib: Any, logits: list[float], temperature: float, where: list[bool] | None, want: list[float]
 ) -> None:
     mask = None if where is None else lib.array(np.array(where))
@@ -163,7 +163,7 @@ MEASURES = {
 
 @pytest.mark.parametrize("axis", [-1, 1, (0, 2), None])
 @pytest.mark.parametrize("name", MEASURES)
-def test_every_function_gives_what_it_gives_on_numpy(lib: Any, name: str, axis: Any) -> None:
+def test_every_function_agrees_with_numpy(lib: Any, name: str, axis: Any) -> None:
     rng = np.random.default_rng(5)
     logits = rng.normal(0, 3, (4, 3, 5))
     logits[0, 0, :2] = logits[0, 0].max() + 1
@@ -178,7 +178,7 @@ def test_every_function_gives_what_it_gives_on_numpy(lib: Any, name: str, axis: 
         np.testing.assert_allclose(got, want, rtol=2e-13, atol=1e-15)
 
 
-def test_classes_as_targets(lib: Any) -> None:
+def test_cross_entropy_takes_classes_as_targets(lib: Any) -> None:
     logits = np.random.default_rng(6).normal(0, 3, (3, 4, 5))
     logits[0, 0, 2] = -INF
     targets = np.array([[2, 1, 0, 4], [0, 1, 2, 3], [3, 3, 3, 3]])
@@ -192,7 +192,7 @@ def test_classes_as_targets(lib: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float16", "bfloat16", "float32"])
-def test_dtypes(lib: Any, dtype: str) -> None:
+def test_the_dtype_is_kept_and_integers_give_float64(lib: Any, dtype: str) -> None:
     exact = dtype in ("bool", "int8", "int64")
     if "float16" in dtype and lib.name == "array_api_strict":
         pytest.skip("the standard has no floats of 16 bits")
@@ -219,7 +219,7 @@ def test_dtypes(lib: Any, dtype: str) -> None:
         assert (np.abs(got - want) <= factor * spacing + 1e-16).all()
 
 
-def test_integers_where_there_is_no_float64(jax: Any) -> None:
+def test_integers_give_float32_where_there_is_no_float64(jax: Any) -> None:
     with jax.enable_x64(False):  # noqa: FBT003
         got = ts.softmax(jax.numpy.asarray([1, 2, 3]))
     assert got.dtype == np.float32
@@ -236,7 +236,7 @@ def own_softmax(lib: Any) -> Callable[[Any], Any]:
 
 
 @pytest.mark.parametrize("dtype", [np.float32])
-def test_no_less_accurate_than_the_library_itself(lib: Any, dtype: type) -> None:
+def test_softmax_is_as_accurate_as_the_library_s_own(lib: Any, dtype: type) -> None:
     rng = np.random.default_rng(8)
     rows = [
         rng.normal(0, 5, 1000),
@@ -317,7 +317,7 @@ def test_errors_name_the_argument(
 
 
 @pytest.mark.parametrize("name", ["numpy", *NAMES[:3]])
-def test_errors_where_values_can_be_looked_at(name: str) -> None:
+def test_invalid_values_of_eager_arrays_are_errors(name: str) -> None:
     array = np.asarray if name == "numpy" else library(name).array
     with pytest.raises(ValueError, match=r"temperature must be >= 0, got .*-0\.5"):
         ts.softmax(array([[1.0], [2.0]]), array([[1.0], [-0.5]]))
@@ -330,7 +330,7 @@ def test_errors_where_values_can_be_looked_at(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["jax.jit", "dask.array", "torch.vmap"])
-def test_and_nan_where_they_can_not(name: str) -> None:
+def test_invalid_values_of_traced_and_lazy_arrays_give_nan(name: str) -> None:
     lib = library(name.removesuffix(".vmap"))
     call = lib.module.vmap if name == "torch.vmap" else lambda f: lambda *a: lib.call(f, *a)
     logits = lib.array(np.array([[1.0, 2.0]] * 3))
@@ -342,7 +342,7 @@ def test_and_nan_where_they_can_not(name: str) -> None:
         np.testing.assert_array_equal(np.isnan(got), [False, True, True])
 
 
-def test_numpy_goes_along(lib: Any) -> None:
+def test_numpy_arrays_and_lists_mix_with_a_library(lib: Any) -> None:
     logits, temperature = np.array([[1.0, 2.0], [0.5, 3.0]]), np.array([[0.5], [2.0]])
     where = np.array([True, True])
     for array in (logits, temperature, where):
@@ -357,7 +357,7 @@ def test_numpy_goes_along(lib: Any) -> None:
         np.testing.assert_allclose(got, want, rtol=1e-15)
 
 
-def test_two_libraries_are_one_too_many(torch: Any) -> None:
+def test_arrays_of_two_libraries_are_an_error(torch: Any) -> None:
     strict = library("array_api_strict").module
     words = r"of one library, besides NumPy's, got array_api_strict.* and torch\.Tensor"
     with pytest.raises(TypeError, match=words):
@@ -430,7 +430,9 @@ MASKED = {
 @pytest.mark.parametrize("gradients", [torch_gradients, jax_gradients])
 @pytest.mark.parametrize("temperature", [0.01, 0.5, 3.0, 1e4])
 @pytest.mark.parametrize("name", [*LOGITS, *MASKED])
-def test_gradients(gradients: Callable[..., Any], name: str, temperature: float) -> None:
+def test_gradients_equal_central_differences(
+    gradients: Callable[..., Any], name: str, temperature: float
+) -> None:
     logits = np.array([(LOGITS | MASKED)[name]])
     where = np.array([[True, name not in MASKED, True, True]])
     t = np.array([[temperature]])
@@ -460,7 +462,9 @@ def test_gradients(gradients: Callable[..., Any], name: str, temperature: float)
 
 @FORWARD
 @pytest.mark.parametrize("temperature", [0.2, 1.0, 5.0])
-def test_second_derivatives(torch: Any, jax: Any, temperature: float) -> None:
+def test_second_derivatives_of_torch_and_jax_agree(
+    torch: Any, jax: Any, temperature: float
+) -> None:
     logits = torch.tensor([0.3, -1.2, 2.5, 0.8], dtype=torch.float64, requires_grad=True)
     t = torch.tensor([temperature], dtype=torch.float64, requires_grad=True)
     for function in (ts.softmax, ts.log_softmax, ts.entropy):
@@ -475,7 +479,7 @@ def test_second_derivatives(torch: Any, jax: Any, temperature: float) -> None:
 @pytest.mark.parametrize(("dtype", "least"), [("float32", 1e-19), ("float64", 1e-154)])
 @pytest.mark.parametrize("logits", [[2.0, 1.0, 0.1], [2.0, 2.0, 0.1], [0.3, -INF, 0.2]])
 @pytest.mark.parametrize("function", [ts.softmax, ts.entropy])
-def test_second_derivatives_of_low_temperatures(
+def test_second_derivatives_at_low_temperatures_are_never_nan(
     torch: Any, function: Callable[..., Any], logits: list[float], dtype: str, least: float
 ) -> None:
     z = torch.tensor(logits, dtype=getattr(torch, dtype))
@@ -493,7 +497,7 @@ def test_second_derivatives_of_low_temperatures(
 
 
 @pytest.mark.parametrize("name", MEASURES)
-def test_compiled_as_one_graph(torch: Any, name: str) -> None:
+def test_torch_compiles_every_function_as_one_graph(torch: Any, name: str) -> None:
     logits = torch.asarray(np.random.default_rng(12).normal(0, 3, (4, 10)))
     where = logits > -3
     for temperature in (2, 0.5, torch.full((4, 1), 0.5, dtype=torch.float64)):
@@ -565,7 +569,7 @@ def test_no_gradient_is_nan(
             assert not np.abs(got[0][~where]).any()
 
 
-def test_nothing_moves_what_is_counted() -> None:
+def test_gradients_of_ties_and_of_infinite_values_are_0() -> None:
     for logits, temperature in (([1.0, 1.0, 0.5], 0.0), ([1.0, 2.0, 0.5], INF), ([INF, 1.0], 1.0)):
         for gradients in (torch_gradients, jax_gradients):
             for function in (ts.softmax, ts.log_softmax):
@@ -605,7 +609,7 @@ def test_torch_transformations(torch: Any) -> None:
     np.testing.assert_allclose(slopes, want, atol=1e-14)
 
 
-def test_a_tensor_without_values_and_a_temperature_from_elsewhere(torch: Any) -> None:
+def test_a_meta_tensor_takes_a_temperature_from_another_device(torch: Any) -> None:
     logits = torch.ones((3, 4), device="meta")
     got = ts.softmax(logits, torch.tensor(2.0), where=np.array([True, False, True, True]))
     assert got.device == logits.device

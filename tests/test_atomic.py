@@ -12,7 +12,7 @@ from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError
 
 
-def test_a_file_is_written_with_the_mode_that_a_new_file_gets(tmp_path: Path) -> None:
+def test_a_new_file_has_the_usual_mode(tmp_path: Path) -> None:
     write_whole(tmp_path / "page.html", b"whole")
     (tmp_path / "other").write_bytes(b"")
     assert (tmp_path / "page.html").read_bytes() == b"whole"
@@ -33,7 +33,7 @@ def test_a_file_written_over_keeps_its_mode_and_its_link(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("old", [b"old", None])
-def test_what_goes_wrong_leaves_the_folder_as_it_was(
+def test_a_failed_write_leaves_the_folder_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, old: bytes | None
 ) -> None:
     path = tmp_path / "page.html"
@@ -60,7 +60,7 @@ def test_what_goes_wrong_leaves_the_folder_as_it_was(
         ("x" * 300, "File name too long"),
     ],
 )
-def test_where_nothing_can_be_written_is_named(tmp_path: Path, name: str, words: str) -> None:
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, name: str, words: str) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     before = sorted(tmp_path.iterdir())

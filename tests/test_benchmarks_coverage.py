@@ -40,7 +40,7 @@ def test_the_docs_say_what_was_simulated() -> None:
         )
 
 
-def test_intervals_are_given_of_what_covers(
+def test_scores_with_intervals_are_covered_and_the_ece_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(coverage, "POPULATION", 5000)
@@ -57,7 +57,7 @@ def test_intervals_are_given_of_what_covers(
     assert wrong["p <= 5 %"] > calibrated["p <= 5 %"]
 
 
-def test_the_errors_of_bins_are_those_of_the_library() -> None:
+def test_the_simulation_computes_the_ece_and_mce_of_the_library() -> None:
     rng = np.random.default_rng(0)
     logits, targets = coverage.data(500, 4, 1.5, rng)
     found = coverage.ts.reliability(logits, targets)

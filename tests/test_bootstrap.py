@@ -35,7 +35,7 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says() -> None:
     assert set(result.intervals) == {"brier", "nll", "accuracy"}
 
 
-def test_the_intervals_of_bins_are_wilson_s() -> None:
+def test_bins_have_wilson_intervals() -> None:
     logits, targets = drawn(24, n=400)
     bins = ts.reliability(logits, targets).bins
     for count, accuracy, interval in zip(bins.count, bins.accuracy, bins.interval, strict=True):
@@ -59,9 +59,7 @@ def plain_redrawn(p: np.ndarray, draws: int, bins: int, seed: int) -> np.ndarray
 
 
 @pytest.mark.parametrize(("n", "scale"), [(200, 1.0), (2000, 1.0), (2000, 3.0)])
-def test_the_ece_of_a_calibrated_model_is_that_of_targets_drawn_row_by_row(
-    n: int, scale: float
-) -> None:
+def test_ece_if_calibrated_is_that_of_targets_drawn_row_by_row(n: int, scale: float) -> None:
     logits, targets = drawn(20, n=n)
     logits *= scale
     result = ts.reliability(logits, targets)
@@ -85,7 +83,7 @@ def test_the_p_value_is_uniform_where_the_model_is_calibrated_and_small_where_no
     assert stats.kstest(wrong, "uniform").pvalue < 1e-6
 
 
-def test_weights_widen_what_a_calibrated_model_would_show() -> None:
+def test_weights_raise_the_ece_of_a_calibrated_model() -> None:
     logits, targets = drawn(21, n=1000)
     weights = np.random.default_rng(21).exponential(size=1000) ** 2
     plain = ts.reliability(logits, targets)
@@ -102,7 +100,7 @@ def test_weights_widen_what_a_calibrated_model_would_show() -> None:
     assert same.ece_if_calibrated == pytest.approx(plain.ece_if_calibrated, rel=1e-12)
 
 
-def test_targets_that_are_probabilities_can_not_be_redrawn() -> None:
+def test_soft_targets_have_no_ece_if_calibrated() -> None:
     logits, targets = drawn(22)
     soft = ts.reliability(logits, ts.softmax(logits, 2.0))
     assert math.isnan(soft.ece_if_calibrated)

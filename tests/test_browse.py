@@ -79,7 +79,7 @@ def as_jax(_: Path) -> Any:
         as_jax,
     ],
 )
-def test_rows_of_any_kind_are_the_same(make: Any, tmp_path: Path) -> None:
+def test_rows_of_any_array_type_are_the_same(make: Any, tmp_path: Path) -> None:
     data = make(tmp_path)
     assert has_rows(data)
     rows = RowSource(data, ["a", "b", "c"], targets=TARGETS)
@@ -112,7 +112,7 @@ def test_orders_are_those_of_a_plain_sort(logits: Any, random: Any) -> None:
     assert mistakes == pytest.approx(sorted(mistakes, reverse=True), abs=1e-6)
 
 
-def test_mistakes_which_all_round_to_certainty_are_told_apart() -> None:
+def test_mistakes_that_all_round_to_certainty_are_ordered() -> None:
     logits = np.array([[30.0, 0.0], [60.0, 0.0], [45.0, 0.0]], np.float32)
     assert stepped(RowSource(logits, targets=[1, 1, 1]), "wrong") == [1, 2, 0]
 
@@ -132,7 +132,7 @@ def test_a_single_class_of_nan_is_neither_right_nor_wrong() -> None:
     assert stepped(RowSource(logits, targets=[0] * 4), "wrong") == [1, 3, 0, 2]
 
 
-def test_batches_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_batch_size_does_not_change_an_order(monkeypatch: pytest.MonkeyPatch) -> None:
     logits = np.random.default_rng(0).normal(size=(101, 7))
     targets = np.arange(101) % 7
     whole = [stepped(RowSource(logits, targets=targets), kind) for kind in ("uncertain", "wrong")]
@@ -156,7 +156,7 @@ def test_opening_reads_nothing_and_a_row_reads_itself_alone() -> None:
     assert Watched.asked == [999_999_999]
 
 
-def test_labels_which_all_rows_share_are_sent_only_where_asked_for(tmp_path: Path) -> None:
+def test_labels_that_all_rows_share_are_sent_only_on_request(tmp_path: Path) -> None:
     rows = RowSource(pd.DataFrame(LOGITS, columns=["a", "b", "c"]))
     assert "labels" not in rows.answer({"place": "1"})
     assert rows.answer({"place": "1", "labels": "all"})["labels"] == ["a", "b", "c"]
@@ -166,7 +166,7 @@ def test_labels_which_all_rows_share_are_sent_only_where_asked_for(tmp_path: Pat
     assert RowSource(open_logits(path)).state(1).labels == ("cat", "dog")
 
 
-def test_each_token_of_a_response_has_labels_and_a_mass_of_its_own(tmp_path: Path) -> None:
+def test_each_token_of_a_response_has_its_labels_and_tail(tmp_path: Path) -> None:
     path = tmp_path / "response.json"
     probs = [
         '{"probs": [{"tok_str": "B", "prob": 0.5}, {"tok_str": "C", "prob": 0.25}]}',
@@ -215,7 +215,7 @@ def test_an_order_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert rows.answer({"order": "uncertain"}) == {"done": 4}
 
 
-def test_an_order_that_fails_says_why_and_begins_anew(tmp_path: Path) -> None:
+def test_an_order_that_fails_says_why_and_can_be_tried_again(tmp_path: Path) -> None:
     rows = RowSource(as_file(tmp_path))
     whole = (tmp_path / "logits.npy").read_bytes()
     (tmp_path / "logits.npy").write_bytes(whole[:-1])
@@ -227,7 +227,7 @@ def test_an_order_that_fails_says_why_and_begins_anew(tmp_path: Path) -> None:
     assert stepped(rows, "uncertain") == [1, 0, 3, 2]
 
 
-def test_every_question_of_a_page_has_the_answer_that_the_page_reads() -> None:
+def test_every_query_of_the_page_has_the_answer_of_the_vectors() -> None:
     path = Path(__file__).parent / "vectors" / "rows.json"
     protocol = json.loads(path.read_text(encoding="utf-8"))
     logits = np.array([[float(logit) for logit in row] for row in protocol["logits"]])
@@ -275,7 +275,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("error", "words"), ERRORS)
-def test_whatever_the_data_raise_is_told_in_words(error: Exception, words: str) -> None:
+def test_an_error_of_the_data_is_told_in_one_line(error: Exception, words: str) -> None:
     rows = RowSource(Broken(error), source="pets")
     with pytest.raises(RowError) as told:
         rows.answer({"place": "1"})
@@ -298,7 +298,7 @@ def test_whatever_the_data_raise_is_told_in_words(error: Exception, words: str) 
         (None, "row 1: logits must be real numbers, got NoneType"),
     ],
 )
-def test_what_the_data_give_must_be_a_row(given: Any, words: str) -> None:
+def test_the_data_must_give_one_row_of_numbers(given: Any, words: str) -> None:
     class Odd:
         shape = (2, 3)
 
@@ -323,12 +323,12 @@ def test_what_the_data_give_must_be_a_row(given: Any, words: str) -> None:
         ({"order": "best", "place": "0"}, "order must be given or uncertain or wrong, got best"),
     ],
 )
-def test_what_is_no_query_is_refused(query: dict[str, str], message: str) -> None:
+def test_an_invalid_query_is_refused(query: dict[str, str], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RowSource(LOGITS, targets=TARGETS).answer(query)
 
 
-def test_without_targets_nothing_is_wrong() -> None:
+def test_without_targets_there_is_no_order_by_mistakes() -> None:
     rows = RowSource(LOGITS)
     assert rows.orders == ("given", "uncertain")
     assert rows.state(0).target is None
@@ -349,21 +349,21 @@ def test_without_targets_nothing_is_wrong() -> None:
         ({"data": LOGITS, "targets": list("abcd")}, TypeError, "whole numbers, got <U1"),
     ],
 )
-def test_what_does_not_fit_is_refused(
+def test_arguments_that_do_not_fit_the_data_are_refused(
     arguments: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
         RowSource(**arguments)
 
 
-def test_of_weights_the_largest_is_the_target() -> None:
+def test_the_largest_of_soft_targets_is_the_target() -> None:
     weights = np.array([[0.1, 0.2, 0.7], [1, 0, 0], [0, 1, 0], [0.4, 0.3, 0.3]])
     rows = RowSource(LOGITS, targets=weights)
     assert [rows.state(row).target for row in range(4)] == [2, 0, 1, 0]
 
 
 @pytest.mark.parametrize("row", [-1, 4])
-def test_there_are_no_other_rows(row: int, tmp_path: Path) -> None:
+def test_a_row_out_of_range_is_refused(row: int, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"row must be 0 to 3, got {row}"):
         RowSource(LOGITS).state(row)
     with pytest.raises(FileError, match=f"logits.npy: row must be 0 to 3, got {row}"):

@@ -157,7 +157,9 @@ ROWS: list[tuple[str, list[list[float]], tuple[str, ...] | None]] = [
 
 
 @pytest.mark.parametrize(("name", "rows", "labels"), ROWS)
-def test_rows(name: str, rows: list[list[float]], labels: tuple[str, ...] | None) -> None:
+def test_tables_and_pipelines_give_their_rows(
+    name: str, rows: list[list[float]], labels: tuple[str, ...] | None
+) -> None:
     data = open_logits(CASES / name)
     assert np.asarray(data).tolist() == rows
     assert data.labels == labels
@@ -171,7 +173,7 @@ def test_two_classes_on_the_command_line(capfd: pytest.CaptureFixture[str]) -> N
     ]
 
 
-def test_a_pipeline_has_probabilities(capfd: pytest.CaptureFixture[str]) -> None:
+def test_scores_of_a_pipeline_are_probabilities(capfd: pytest.CaptureFixture[str]) -> None:
     path = str(CASES / "pipeline_scores.json")
     assert cli.main(["softmax", path, "--row", "1", "--probabilities", "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
@@ -210,7 +212,7 @@ def reported(data: ts.Dataset, row: int) -> list[tuple[str, float]]:
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "standard input"])
 @pytest.mark.parametrize(("name", "rows"), RESPONSES)
-def test_responses_whatever_the_file_is_called(
+def test_a_response_is_read_under_any_file_ending(
     tmp_path: Path, name: str, rows: list[dict[str, float]], ending: str
 ) -> None:
     content = (CASES / name).read_bytes()
@@ -257,7 +259,7 @@ def test_the_error_of_a_server_is_told(capfd: pytest.CaptureFixture[str]) -> Non
     assert "boom" in err
 
 
-def test_an_odd_row_costs_itself_alone(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_row_leaves_the_others_readable(capfd: pytest.CaptureFixture[str]) -> None:
     path = CASES / "first_logprob_positive.json"
     data = open_logits(path)
     assert [reported(data, row)[0][1] for row in (1, 2)] == [0.960789439, 0.600495579]
@@ -271,7 +273,7 @@ def test_an_odd_row_costs_itself_alone(capfd: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.parametrize("temperature", [0, 0.5, 1, 2, np.inf])
-def test_what_is_all_reported_has_no_rest(temperature: float) -> None:
+def test_a_whole_distribution_has_no_tail(temperature: float) -> None:
     data = open_logits(CASES / "all_reported.json")
     found = data.row(0)
     assert found.labels == tuple(f"t{at}" for at in range(7))
@@ -313,7 +315,9 @@ def test_errors_are_one_line(capfd: pytest.CaptureFixture[str], arguments: str, 
 
 @pytest.mark.parametrize("cell", ["", "NA", "1.O"])
 @pytest.mark.parametrize("line", [2, 3, 4])
-def test_a_class_never_vanishes(tmp_path: Path, cell: str, line: int) -> None:
+def test_a_cell_without_a_number_is_an_error_not_a_lost_class(
+    tmp_path: Path, cell: str, line: int
+) -> None:
     lines = ["cat,dog,eel", "2.0,1.0,0.1", "0.5,3.0,0.2", "1.5,2.0,0.2"]
     first, _, last = lines[line - 1].split(",")
     lines[line - 1] = f"{first},{cell},{last}"
@@ -371,7 +375,7 @@ def test_standard_input_is_read_as_the_file_is(
     assert out.replace("a.html", "b.html") == capfd.readouterr().out
 
 
-def test_the_new_shapes_are_arrays_too() -> None:
+def test_rows_of_token_positions_are_an_array() -> None:
     data = open_logits(CASES / "token_logits.npy")
     assert data.shape == (16, 3)
     np.testing.assert_array_equal(ts.softmax(data), ts.softmax(np.asarray(data)))
@@ -414,7 +418,9 @@ def test_a_row_on_the_command_line(
     assert sorted(found["probabilities"]) == pytest.approx(sorted(probabilities))
 
 
-def test_what_is_all_reported_on_the_command_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_distribution_has_no_tail_on_the_command_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     for temperature in ("0.5", "1", "2"):
         assert cli.main(["softmax", *paths("all_reported.json"), "-T", temperature, "--json"]) == 0
         assert REST not in json.loads(capfd.readouterr().out)["labels"]

@@ -90,7 +90,7 @@ def test_exit_codes_reach_the_shell(program: list[str]) -> None:
 
 
 @pytest.mark.parametrize("count", [3, 100_000])
-def test_a_reader_who_has_had_enough_is_no_error(tmp_path: Path, count: int) -> None:
+def test_a_closed_pipe_ends_the_output_quietly(tmp_path: Path, count: int) -> None:
     np.save(tmp_path / "logits.npy", np.zeros(count))
     ours, theirs = os.pipe()
     os.close(ours)
@@ -121,7 +121,7 @@ def test_a_full_disk_is_one_line(tmp_path: Path, count: int) -> None:
     assert done.returncode == 2
 
 
-def test_closed_streams_are_no_traceback() -> None:
+def test_closed_streams_give_one_line() -> None:
     command = f'"{sys.executable}" -m thermoscope softmax >&- <&-'
     done = subprocess.run(["sh", "-c", command], stderr=subprocess.PIPE, timeout=60, check=False)
     assert done.returncode == 2
@@ -153,7 +153,7 @@ def test_out_of_memory_is_one_line(
     assert capfd.readouterr().err == "thermoscope: error: out of memory\n"
 
 
-def test_a_mistake_of_ours_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_exception_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(*_: object) -> None:
         raise KeyError("ours")
 
@@ -175,7 +175,7 @@ def test_help_teaches_with_examples(capfd: pytest.CaptureFixture[str], command: 
     assert err == ""
 
 
-def test_no_command_gets_help(capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_a_command_the_help_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main([]) == 0
     assert "Usage: thermoscope" in capfd.readouterr().out
 
@@ -192,7 +192,7 @@ def test_a_shell_completes_the_commands() -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_the_command_line_starts_without_server_or_table() -> None:
+def test_softmax_loads_no_server_widget_or_figures() -> None:
     code = (
         "import sys, thermoscope.cli as c; c.main(['softmax', '1']); "
         "print(sorted({'starlette', 'uvicorn', 'anywidget', 'matplotlib'} & set(sys.modules)))"
@@ -246,7 +246,9 @@ def test_ctrl_c_in_a_pass_leaves_nothing(
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
 @pytest.mark.parametrize("command", ["fit", "reliability", "sweep"])
-def test_a_full_disk_is_one_line_of_these_too(saved_rows: Path, command: str) -> None:
+def test_a_full_disk_is_one_line_of_fit_reliability_and_sweep(
+    saved_rows: Path, command: str
+) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*RUN, command, "z.npy", "y.npy"],

@@ -64,7 +64,7 @@ def same(got: Any, want: Any) -> None:
 @pytest.mark.usefixtures("chunked_files")
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_on_a_cluster_gives_what_it_gives_here(
+def test_a_command_gives_the_same_on_a_cluster_as_locally(
     client: Any,
     capfd: pytest.CaptureFixture[str],
     command: str,
@@ -204,7 +204,7 @@ def test_a_scheduler_that_dies_is_one_line(command: str) -> None:
     ],
 )
 @pytest.mark.usefixtures("chunked_files")
-def test_nobody_at_the_address_is_one_line(
+def test_an_address_without_a_scheduler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], address: str, words: str
 ) -> None:
     pytest.importorskip("distributed")

@@ -74,7 +74,7 @@ def test_the_sample_is_explored_with_its_targets(served: list[Any]) -> None:
     assert (rows.count, rows.source) == (1597, "digits")
 
 
-def test_one_row_has_no_others(tmp_path: Path, served: list[Any]) -> None:
+def test_a_file_of_one_row_has_no_row_number(tmp_path: Path, served: list[Any]) -> None:
     (tmp_path / "one.csv").write_text("cat,2\ndog,1\n", encoding="utf-8")
     assert cli.main(["explore", str(tmp_path / "one.csv")]) == 0
     ((state, rows),) = served
@@ -95,7 +95,7 @@ def test_one_row_has_no_others(tmp_path: Path, served: list[Any]) -> None:
     ],
 )
 @pytest.mark.usefixtures("three_rows")
-def test_rows_that_do_not_fit_are_refused(
+def test_options_that_do_not_fit_the_file_are_refused(
     capfd: pytest.CaptureFixture[str], served: list[Any], options: str, message: str
 ) -> None:
     assert cli.main(["explore", *options.split()]) == 2

@@ -138,7 +138,7 @@ def test_the_figure_of_a_fit_is_of_rows_that_were_held_out(
 
 
 @pytest.mark.usefixtures("saved_rows")
-def test_fit_near_separable_data_says_that_it_knows_nothing(
+def test_fit_of_nearly_separable_data_says_that_they_do_not_determine_t(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     logits = np.tile(np.float32([8, 0]), (201, 1))

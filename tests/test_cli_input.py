@@ -111,7 +111,7 @@ def test_bad_input_is_one_line_that_names_file_and_row(
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl"])
-def test_the_words_of_a_target_column_may_be_the_labels_that_are_given(
+def test_labels_may_name_the_words_of_a_target_column(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], ending: str
 ) -> None:
     rows = [(2.0, 1.0, "dog"), (0.5, 3.0, "dog"), (0.2, 0.1, "cat"), (1.5, 1.0, "cat")]
@@ -132,7 +132,7 @@ def test_the_words_of_a_target_column_may_be_the_labels_that_are_given(
 
 @pytest.mark.usefixtures("saved_rows")
 @pytest.mark.parametrize("arguments", ["fit p.npy y.npy", "reliability p.npy y.npy", "sweep p.npy"])
-def test_what_looks_like_probabilities_is_warned_of(
+def test_probabilities_given_as_logits_are_warned_of(
     capfd: pytest.CaptureFixture[str], arguments: str
 ) -> None:
     np.save("p.npy", definition.softmax(LOGITS))

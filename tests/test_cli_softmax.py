@@ -50,7 +50,7 @@ def test_softmax_prints_each_probability_in_full(
     assert err == ""
 
 
-def test_softmax_of_nothing_finite_is_nan(capfd: pytest.CaptureFixture[str]) -> None:
+def test_softmax_of_a_nan_is_nan(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["softmax", "nan", "1"]) == 0
     assert capfd.readouterr().out == "nan\nnan\n"
 
@@ -136,7 +136,7 @@ def refuse_constant(name: str) -> None:
         ),
     ],
 )
-def test_json_is_json(
+def test_json_output_is_strict_json(
     capfd: pytest.CaptureFixture[str], arguments: list[str], expected: dict[str, object]
 ) -> None:
     assert cli.main(["softmax", "--json", *arguments]) == 0
@@ -156,7 +156,7 @@ def test_a_terminal_gets_a_table_with_bars() -> None:
     assert lines[4] == "T = 0.5   entropy = 0.365334 nats   perplexity = 1.441"
 
 
-def test_a_terminal_gets_the_top_of_many_and_an_honest_last_row(tmp_path: Path) -> None:
+def test_a_terminal_gets_the_top_20_of_many_and_the_rest_as_one_row(tmp_path: Path) -> None:
     logits = np.linspace(0, 5, 2000)
     np.save(tmp_path / "many.npy", logits)
     lines = in_terminal("softmax", str(tmp_path / "many.npy")).splitlines()
@@ -171,7 +171,7 @@ def test_fifty_items_keep_their_order_and_all_are_there() -> None:
     assert [line.split()[0] for line in lines[1:51]] == [str(item) for item in range(50)]
 
 
-def test_a_label_does_nothing_to_a_terminal(tmp_path: Path) -> None:
+def test_control_characters_of_labels_are_escaped_in_a_terminal(tmp_path: Path) -> None:
     labels = ["\x1b]0;owned\x07", "[bold]x[/bold]", "a\nb\rc", "\u202eabc", "x" * 10_000, ""]
     (tmp_path / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
     text = in_terminal("softmax", *"123456", "--labels", str(tmp_path / "labels.json"))
@@ -296,7 +296,7 @@ def test_a_response_of_a_server_from_a_pipe(many: Path) -> None:
     assert many.exists()
 
 
-def test_a_terminal_sees_how_far_it_is(many: Path) -> None:
+def test_a_terminal_shows_the_progress(many: Path) -> None:
     assert "100%" in in_terminal(
         "softmax", str(many.resolve()), "-o", str(many.with_name("out.npy").resolve())
     )
@@ -319,7 +319,7 @@ def test_a_terminal_sees_how_far_it_is(many: Path) -> None:
         ("export out.html many.parquet", "many.parquet: the array has 300 rows: choose one"),
     ],
 )
-def test_what_goes_wrong_with_many_rows_is_one_line(
+def test_an_error_with_many_rows_is_one_line(
     many: Path, capfd: pytest.CaptureFixture[str], line: str, words: str
 ) -> None:
     Path("bad.jsonl").write_text("[1, 2]\n[null, 2]\n", encoding="utf-8")

@@ -12,7 +12,7 @@ from thermoscope import open_logits, read_logits
 from thermoscope.data.errors import FileError
 
 
-def test_what_is_applied_to_the_numbers(tmp_path: Path) -> None:
+def test_probabilities_and_an_applied_temperature_give_logits(tmp_path: Path) -> None:
     probabilities = np.array([[0.5, 0.5, 0], [1, 0, 0]], np.float16)
     np.save(tmp_path / "p.npy", probabilities)
     file = open_logits(tmp_path / "p.npy", probabilities=True, applied_temperature=2)
@@ -29,7 +29,7 @@ def test_what_is_applied_to_the_numbers(tmp_path: Path) -> None:
         list(open_logits(tmp_path / "z.npy", probabilities=True).blocks())
 
 
-def test_batches_hold_32_mib(tmp_path: Path) -> None:
+def test_blocks_hold_32_mib(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", np.zeros((70, 1 << 17)))
     sizes = [batch.nbytes for batch in open_logits(tmp_path / "a.npy").blocks()]
     assert sizes == [1 << 25, 1 << 25, 6 << 20]
@@ -42,7 +42,7 @@ ENDINGS = (".npy", ".safetensors", ".zarr", ".parquet")
 
 @pytest.mark.usefixtures("chunked_files")
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_file_comes_to_dask_in_chunks(weighted: tuple[np.ndarray, ...], ending: str) -> None:
+def test_to_dask_gives_chunks_of_whole_rows(weighted: tuple[np.ndarray, ...], ending: str) -> None:
     file = ts.open_logits(f"logits{ending}", applied_temperature=2)
     rows = file.to_dask()
     # Of a store whole chunks, which are of 100 rows.

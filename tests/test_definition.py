@@ -52,7 +52,7 @@ def ulps(got: np.ndarray, want: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("case", vectors("softmax.json") + vectors("masks.json"))
-def test_exact_arithmetic_agrees_to_2_ulp(case: dict[str, Any]) -> None:
+def test_results_are_within_2_ulp_of_exact_arithmetic(case: dict[str, Any]) -> None:
     logits, temperature = doubles(case["logits"]), float(case["temperature"])
     where = case.get("where")
     for name in ("softmax", "log_softmax"):
@@ -99,7 +99,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("logits", "temperature", "where", "want"), TABLE)
-def test_the_table(
+def test_edge_cases_follow_the_table(
     logits: list[float], temperature: float, where: list[bool] | None, want: list[float]
 ) -> None:
     for dtype in (np.float16, np.float32, np.float64):
@@ -115,7 +115,7 @@ def test_the_table(
 
 
 @pytest.mark.parametrize("shape", [(1, 7), (5, 40), (3, 4, 5), (2, 3, 20000), (70000, 3), (40001,)])
-def test_blocks_do_not_show(shape: tuple[int, ...]) -> None:
+def test_a_row_of_a_large_array_is_what_it_is_alone(shape: tuple[int, ...]) -> None:
     """Every row of a large array is what it is alone, on every axis and in every layout."""
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 10, shape)
@@ -183,7 +183,7 @@ def test_the_higher_logit_is_never_less_likely(logits: np.ndarray, temperature: 
     st.integers(-20, 20),
     st.permutations(range(6)),
 )
-def test_equivalences(
+def test_scaled_permuted_and_shifted_logits_give_equal_results(
     kernel: str, logits: np.ndarray, temperature: float, exponent: int, permutation: list[int]
 ) -> None:
     p = ts.softmax(logits, temperature)
@@ -226,7 +226,7 @@ def test_integers_and_bools_give_float64(logits: ArrayLike) -> None:
     assert ts.entropy(logits).dtype == np.float64
 
 
-def test_bfloat16() -> None:
+def test_bfloat16_is_rounded_once() -> None:
     bfloat16 = pytest.importorskip("ml_dtypes", reason="ml_dtypes is not installed").bfloat16
     logits = np.array([3.0, 1.0, 2.0], bfloat16)
     got = ts.softmax(logits, 0.5)
@@ -259,7 +259,7 @@ def test_input_is_never_changed_and_may_be_read_only() -> None:
     np.testing.assert_array_equal(logits, before)
 
 
-def test_out() -> None:
+def test_out_takes_the_result_also_over_the_logits() -> None:
     logits = np.random.default_rng(4).normal(size=(300, 200))
     want = ts.softmax(logits, 0.7)
     out = np.empty_like(logits)
@@ -274,7 +274,7 @@ def test_out() -> None:
     np.testing.assert_array_equal(ts.softmax(line[:-1], 1e4, out=line[1:]), want)
 
 
-def test_no_rows_are_no_rows() -> None:
+def test_an_empty_batch_gives_an_empty_result() -> None:
     assert ts.softmax(np.empty((0, 5))).shape == (0, 5)
     assert ts.entropy(np.empty((0, 5))).shape == (0,)
 
@@ -333,14 +333,14 @@ def test_errors_name_the_argument(
         call()
 
 
-def test_the_lesson_s_own_call() -> None:
+def test_softmax_equals_the_plain_formula_of_the_lesson() -> None:
     logits = ts.random_logits(5, rng=7)
     temperature = 0.25
     lesson = np.exp(logits / temperature) / np.sum(np.exp(logits / temperature))
     np.testing.assert_allclose(ts.softmax(logits, temperature), lesson, rtol=1e-14)
 
 
-def test_random_logits() -> None:
+def test_random_logits_are_uniform_and_seeded() -> None:
     first, again = ts.random_logits(1000, rng=1), ts.random_logits(1000, rng=1)
     np.testing.assert_array_equal(first, again)
     assert first.min() >= 0

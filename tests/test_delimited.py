@@ -33,7 +33,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]))
         ("</script>,1\n", [1], ("</script>",)),
     ],
 )
-def test_csv(
+def test_csv_gives_values_and_labels(
     tmp_path: Path, text: str, values: list[float], labels: tuple[str, ...] | None
 ) -> None:
     (tmp_path / "logits.csv").write_bytes(text.encode())
@@ -59,14 +59,14 @@ def test_csv_round_trip(
 
 
 @given(st.lists(floats, min_size=1), st.sampled_from([" ", ",", ", ", "\n", "\t", ";"]))
-def test_words_round_trip(values: list[float], between: str) -> None:
+def test_numbers_in_text_round_trip(values: list[float], between: str) -> None:
     assert parse_logits(between.join(map(repr, values))).values.ravel().tolist() == values
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("block", [64, 1000, 1 << 20])
-def test_a_text_table(
+def test_a_table_with_quotes_and_blank_lines_is_read_in_blocks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str, newline: str, block: int
 ) -> None:
     import csv

@@ -79,7 +79,7 @@ def test_folds_judge_every_row_by_a_fit_that_left_it_out() -> None:
     assert np.abs(mass.after.bins.count - 120).max() <= 8
 
 
-def test_the_parts_depend_on_the_seed_and_the_place_of_a_row_alone(
+def test_the_parts_depend_only_on_the_seed_and_the_row_number(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     logits, targets = drawn(32, n=1000)

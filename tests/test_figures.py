@@ -77,7 +77,7 @@ def test_both_ends_of_the_temperature(temperature: float, shares: list[str], tit
     assert right.get_title() == title
 
 
-def test_of_many_items_the_top_rows_and_all_the_others_are_shown() -> None:
+def test_many_items_are_shown_as_the_top_20_and_the_rest() -> None:
     logits = np.random.default_rng(0).normal(size=1000)
     left, right = plot(logits, labels=[f"item {i}" for i in range(1000)]).axes
     order = np.argsort(-logits)[:20]
@@ -103,7 +103,7 @@ def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
         ([0.0, -5.0], ["99.33 %", "0.669 %"]),
     ],
 )
-def test_no_share_is_rounded_to_nothing_or_to_everything(
+def test_no_probability_is_rounded_to_0_or_100_percent(
     logits: list[float], shares: list[str]
 ) -> None:
     assert values(plot(logits).axes[1]) == shares
@@ -143,12 +143,12 @@ def test_an_infinite_bar_reaches_past_every_finite_one() -> None:
     assert drawn[2] < drawn[3]
 
 
-def test_no_probabilities_says_why() -> None:
+def test_a_row_without_a_softmax_says_why() -> None:
     assert "a logit is NaN" in values(plot([1.0, math.nan]).axes[1])[-1]
     assert "all are \N{MINUS SIGN}∞" in values(plot([-math.inf]).axes[1])[-1]
 
 
-def test_labels_are_text_and_what_no_font_draws_is_written_as_its_code() -> None:
+def test_labels_are_plain_text_and_missing_glyphs_are_escaped() -> None:
     figure = plot(np.arange(len(HOSTILE)), labels=HOSTILE)
     figure._repr_png_()  # warnings are errors: a missing glyph would warn here
     drawn = names(figure.axes[0])
@@ -298,7 +298,7 @@ def test_figures_follow_a_dark_style_sheet() -> None:
     assert dark.blue != light.blue
 
 
-def test_pyplot_never_hears_of_the_figure_and_a_notebook_shows_it() -> None:
+def test_a_notebook_shows_the_figure_without_pyplot() -> None:
     pyplot = pytest.importorskip("matplotlib.pyplot")
     before = pyplot.get_fignums()
     figure = plot([1.0, 2.0])
@@ -306,7 +306,7 @@ def test_pyplot_never_hears_of_the_figure_and_a_notebook_shows_it() -> None:
     assert figure._repr_png_().startswith(b"\x89PNG")
 
 
-def test_what_was_given_is_not_changed() -> None:
+def test_the_logits_are_not_changed() -> None:
     logits = np.array([3.0, 1.0, 2.0])
     plot(logits)
     assert logits.tolist() == [3.0, 1.0, 2.0]

@@ -51,7 +51,7 @@ def test_scikit_learn_finds_the_same(digits: tuple[np.ndarray, np.ndarray]) -> N
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_exact_arithmetic_has_its_minimum_there(seed: int) -> None:
+def test_the_fit_is_the_minimum_in_exact_arithmetic(seed: int) -> None:
     logits, targets = drawn(seed, n=60)
     fit = ts.fit_temperature(logits, targets)
     with mpmath.workdps(40):
@@ -72,7 +72,7 @@ def test_exact_arithmetic_has_its_minimum_there(seed: int) -> None:
     seed=st.integers(0, 10_000),
     scale=st.sampled_from([1e-300, 1e-150, 1e-20, 1e-3, 1.0, 300.0, 1e9, 1e150, 1e306]),
 )
-def test_scipy_finds_no_better_one_from_any_scale(seed: int, scale: float) -> None:
+def test_scipy_finds_no_lower_nll_at_any_scale_of_the_logits(seed: int, scale: float) -> None:
     """Newton's method may not diverge, nor overflow, wherever T = 1 lies."""
     logits, targets = drawn(seed, n=40, classes=3)
     fit = ts.fit_temperature(logits * scale, targets)
@@ -90,7 +90,7 @@ def test_scipy_finds_no_better_one_from_any_scale(seed: int, scale: float) -> No
 
 
 @pytest.mark.parametrize("huge", [1e30, 1e200, 1e308])
-def test_one_outlier_of_the_range_of_floats_hides_nothing(huge: float) -> None:
+def test_one_huge_logit_does_not_change_the_fit(huge: float) -> None:
     """Its own target is certain: the others decide."""
     logits, targets = drawn(3)
     want = ts.fit_temperature(logits, targets).temperature
@@ -99,7 +99,7 @@ def test_one_outlier_of_the_range_of_floats_hides_nothing(huge: float) -> None:
     assert fit.temperature == pytest.approx(want, rel=1e-12)
 
 
-def test_the_temperature_that_drew_the_targets_is_within_the_interval_as_often_as_stated() -> None:
+def test_intervals_hold_the_true_temperature_as_often_as_stated() -> None:
     hits = 0
     for seed in range(300):
         truth = 0.3 * 1.01**seed
@@ -113,7 +113,7 @@ def test_the_temperature_that_drew_the_targets_is_within_the_interval_as_often_a
 
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000))
-def test_the_order_of_rows_and_of_classes_and_the_unit_do_not_matter(seed: int) -> None:
+def test_permuted_rows_and_classes_and_scaled_logits_give_the_same_fit(seed: int) -> None:
     logits, targets = drawn(seed)
     draw = np.random.default_rng(seed)
     some, classes = draw.permutation(len(logits)), draw.permutation(logits.shape[1])
@@ -139,7 +139,7 @@ def test_the_kernel_moves_a_fit_by_no_more_than_documented(
     assert got == pytest.approx(want, rel=moved)
 
 
-def test_weights_are_repeated_rows() -> None:
+def test_a_weight_counts_as_repeated_rows() -> None:
     logits, targets = drawn(6)
     weights = np.random.default_rng(6).integers(0, 4, len(logits))
     targets_or_none = np.where(weights > 0, targets, 99)
@@ -156,7 +156,7 @@ def test_weights_are_repeated_rows() -> None:
     assert scores.bins.weight.tolist() == same.bins.count.tolist()
 
 
-def test_classes_of_minus_infinity_are_no_classes() -> None:
+def test_classes_of_minus_infinity_change_nothing() -> None:
     logits, targets = drawn(7)
     wide = np.full((len(logits), 9), -INF)
     wide[:, 2:7] = logits
@@ -165,7 +165,7 @@ def test_classes_of_minus_infinity_are_no_classes() -> None:
     assert fit.nll == pytest.approx(want.nll, rel=1e-12)
 
 
-def test_rows_that_say_nothing_change_nothing_but_the_mean() -> None:
+def test_rows_of_equal_logits_change_only_the_mean_nll() -> None:
     logits, targets = drawn(8)
     constant = np.full((3, 5), 7.0)
     constant[0, 1:] = -INF
@@ -209,7 +209,7 @@ def test_soft_targets_are_the_mean_of_hard_ones() -> None:
         ([[1e-300, 0.0]], [1], "infinity", math.log(2)),
     ],
 )
-def test_an_optimum_at_an_end_is_said_to_be_there(
+def test_an_optimum_at_0_or_infinity_is_reported_as_a_limit(
     logits: list[list[float]], targets: list[int], limit: str, nll: float
 ) -> None:
     fit = ts.fit_temperature(logits, targets)
@@ -221,7 +221,7 @@ def test_an_optimum_at_an_end_is_said_to_be_there(
     assert fit.reason in str(fit)
 
 
-def test_a_hair_beside_an_end_is_inside() -> None:
+def test_an_optimum_near_an_end_is_finite() -> None:
     """One row in 10,000 that is wrong, or right, makes the optimum finite."""
     logits = np.tile([1.0, 0.0], (10_000, 1))
     for targets, low, high in (
@@ -256,7 +256,7 @@ def test_one_row_that_is_wrong_by_an_ulp_does_not_determine_the_temperature() ->
 
 
 @pytest.mark.parametrize("weight", [5e-324, 1e-300, 1e-12, 1e150, 1e300, 1.7e308])
-def test_the_unit_of_the_weights_does_not_matter_to_the_temperature(weight: float) -> None:
+def test_scaled_weights_give_the_same_temperature(weight: float) -> None:
     logits, targets = drawn(16)
     want = ts.fit_temperature(logits, targets)
     weights = np.full(len(logits), weight)
@@ -276,7 +276,7 @@ def test_the_unit_of_the_weights_does_not_matter_to_the_temperature(weight: floa
     assert (curve.nll[0], curve.ece[0]) == pytest.approx((plain.nll, plain.ece), rel=1e-12)
 
 
-def test_weights_of_all_sizes_together_are_those_of_the_large_ones() -> None:
+def test_weights_far_below_the_largest_change_nothing() -> None:
     logits, targets = drawn(17)
     large = np.arange(200) % 2 == 0
     weights = np.where(large, 1e308, 1.0)
@@ -321,6 +321,8 @@ def test_random_targets_do_not_determine_the_temperature() -> None:
         ([[1.0, -INF]], [0], "logits must have a row whose entries differ, got none"),
     ],
 )
-def test_what_can_not_be_fitted(logits: object, targets: object, words: str) -> None:
+def test_data_that_cannot_be_fitted_are_an_error(
+    logits: object, targets: object, words: str
+) -> None:
     with pytest.raises(ValueError, match=words):
         ts.fit_temperature(logits, targets)

@@ -132,7 +132,7 @@ TEXTS = {"json", "jsonl", "csv"}
 
 @every_format
 @pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
-def test_rows_and_batches(
+def test_rows_and_blocks_equal_the_saved_array(
     tmp_path: Path, ending: str, save: Callable[[Path, NDArray[Any]], None]
 ) -> None:
     path = tmp_path / f"logits.{ending}"
@@ -200,7 +200,7 @@ def test_safetensors_of_pytorch(tmp_path: Path, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("ending", ["parquet", "feather"])
-def test_a_column_for_each_class(tmp_path: Path, ending: str) -> None:
+def test_a_table_has_a_column_for_each_class(tmp_path: Path, ending: str) -> None:
     import pyarrow as pa
     from pyarrow import feather
     from pyarrow import parquet as pq
@@ -407,7 +407,7 @@ def test_an_array_of_several_must_be_chosen(
 
 @pytest.mark.parametrize("save", [save_npz, save_safetensors, save_parquet, save_feather])
 @given(data=st.data())
-def test_a_damaged_file_never_gets_more_than_a_clear_line(
+def test_a_damaged_file_gives_rows_or_one_clear_line(
     tmp_path_factory: pytest.TempPathFactory,
     data: st.DataObject,
     save: Callable[[Path, NDArray[Any]], None],

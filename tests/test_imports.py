@@ -77,13 +77,13 @@ def typescript_imports(folder: Path) -> Graph:
     return graph
 
 
-def test_no_module_of_the_package_imports_itself() -> None:
+def test_no_modules_of_the_package_import_in_a_circle() -> None:
     graph = python_imports(ROOT / "src" / "thermoscope")
     assert "thermoscope.definition" in graph["thermoscope.explorer.browse"]
     assert circles(graph) == []
 
 
-def test_no_file_of_the_front_end_imports_itself() -> None:
+def test_no_files_of_the_front_end_import_in_a_circle() -> None:
     graph = typescript_imports(ROOT / "web" / "src")
     assert {"model/instrument.ts", "text/format.ts"} <= graph["view/sentence.tsx"]
     assert circles(graph) == []
@@ -101,7 +101,7 @@ def test_no_file_of_the_front_end_imports_itself() -> None:
         ({"a": "import p.b\nimport p.c", "b": "import p.c", "c": "import os"}, []),
     ],
 )  # fmt: skip
-def test_and_a_circle_in_python_is_found(
+def test_a_circle_in_python_is_found(
     sources: dict[str, str], expected: list[list[str]], tmp_path: Path
 ) -> None:
     (tmp_path / "p").mkdir()
@@ -120,7 +120,7 @@ def test_and_a_circle_in_python_is_found(
         ({"a.ts": 'import {\n  b,\n} from "./b";', "b.ts": 'import { c } from "preact";'}, []),
     ],
 )  # fmt: skip
-def test_and_a_circle_in_typescript_is_found(
+def test_a_circle_in_typescript_is_found(
     sources: dict[str, str], expected: list[list[str]], tmp_path: Path
 ) -> None:
     for name, source in sources.items():

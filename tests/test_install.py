@@ -224,7 +224,7 @@ def test_a_compiler_builds_the_native_module(
         ({"THERMOSCOPE_NATIVE": "0"}, "built with THERMOSCOPE_NATIVE=0"),
     ],
 )
-def test_without_a_compiler_the_wheel_is_pure_and_knows_why(
+def test_without_a_compiler_the_wheel_is_pure_and_says_why(
     variables: dict[str, str],
     reason: str,
     sources: Path,
@@ -237,7 +237,9 @@ def test_without_a_compiler_the_wheel_is_pure_and_knows_why(
 
 @native
 @compiler("c++")
-def test_a_source_that_fails(sources: Path, exact: list[tuple[np.ndarray, np.ndarray]]) -> None:
+def test_a_source_that_does_not_compile_gives_a_pure_wheel(
+    sources: Path, exact: list[tuple[np.ndarray, np.ndarray]]
+) -> None:
     break_sources(sources)
     wheel, said = build(sources)
     assert "without native kernels" in said
@@ -246,7 +248,7 @@ def test_a_source_that_fails(sources: Path, exact: list[tuple[np.ndarray, np.nda
 
 @native
 @compiler("c++")
-def test_insisting_fails_with_the_compilers_words(sources: Path) -> None:
+def test_required_kernels_that_do_not_compile_fail_the_build(sources: Path) -> None:
     break_sources(sources)
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "out"]
     said = run(*command, cwd=sources, variables={"THERMOSCOPE_NATIVE": "1"}, fails=True)
@@ -255,7 +257,7 @@ def test_insisting_fails_with_the_compilers_words(sources: Path) -> None:
     assert not [*sources.glob("out/*.whl")]
 
 
-def test_another_value_is_an_error(sources: Path) -> None:
+def test_an_invalid_value_of_thermoscope_native_is_an_error(sources: Path) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "out"]
     said = run(*command, cwd=sources, variables={"THERMOSCOPE_NATIVE": "yes"}, fails=True)
     assert "must be 0 (no native kernels), 1 (fail without them) or unset" in said
@@ -301,7 +303,7 @@ def test_the_sdist_of_this_checkout_holds_all_that_is_committed(tmp_path: Path) 
 
 @native
 @compiler("c++")
-def test_an_editable_install(
+def test_an_editable_install_replaces_the_module(
     sources: Path, tmp_path: Path, exact: list[tuple[np.ndarray, np.ndarray]]
 ) -> None:
     package = sources / "src"

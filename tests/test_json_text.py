@@ -25,7 +25,7 @@ from thermoscope.data.reading import open_logits, parse_logits, read_logits
         ("\ufeff[1]", [1], None),
     ],
 )
-def test_json(
+def test_json_gives_values_and_labels(
     tmp_path: Path, text: str, values: list[float], labels: tuple[str, ...] | None
 ) -> None:
     (tmp_path / "logits.JSON").write_bytes(text.encode())
@@ -35,7 +35,7 @@ def test_json(
 
 
 @pytest.mark.parametrize("text", ['["nan"]', "[NaN]"])
-def test_json_has_two_ways_to_say_nan(text: str) -> None:
+def test_nan_is_a_string_or_a_constant(text: str) -> None:
     assert np.isnan(parse_logits(text).values).all()
 
 

@@ -102,7 +102,7 @@ def test_threads_and_results_in_place_change_no_digit(kernel: str, shape: tuple[
 @pytest.mark.parametrize("kernel", NATIVE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("entries", [BLOCK, BLOCK + 1, 3 * BLOCK + 7, 70_003])
-def test_rows_of_several_blocks_agree_wherever_their_maxima_stand(
+def test_rows_of_several_blocks_agree_wherever_the_maximum_is(
     kernel: str, dtype: type, entries: int
 ) -> None:
     rng = np.random.default_rng(entries)
@@ -149,7 +149,7 @@ def test_rows_of_several_blocks_agree_wherever_their_maxima_stand(
 @pytest.mark.parametrize(
     "entries", [2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 47, 48, 50, 79, 80, 159, 160]
 )
-def test_short_rows_agree_and_nothing_beside_them_changes(
+def test_short_rows_agree_and_memory_around_them_is_unchanged(
     kernel: str, dtype: type, entries: int
 ) -> None:
     """Whole vectors of whole tiles are read and written, also of what begins and ends anywhere."""
@@ -182,7 +182,7 @@ def test_short_rows_agree_and_nothing_beside_them_changes(
 @pytest.mark.parametrize("kernel", NATIVE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("odd", [(), (7,), (0, 88, 89)])
-def test_long_columns_agree_too(kernel: str, dtype: type, odd: tuple[int, ...]) -> None:
+def test_long_columns_agree(kernel: str, dtype: type, odd: tuple[int, ...]) -> None:
     """They are worked in the result itself, but where one of them is not ordinary."""
     z = np.random.default_rng(0).normal(0, 5, (2, 9000, 90)).astype(dtype)
     for column in odd:
@@ -233,7 +233,7 @@ def adversarial(dtype: type) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", list(adversarial(np.float64)))
-def test_exact_arithmetic_agrees_to_2_ulp(name: str, dtype: type, kernel: str) -> None:
+def test_results_are_within_2_ulp_of_exact_arithmetic(name: str, dtype: type, kernel: str) -> None:
     row = adversarial(dtype)[name].astype(dtype)
     info = np.finfo(dtype)
     for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
@@ -264,7 +264,7 @@ def test_exact_arithmetic_agrees_to_2_ulp(name: str, dtype: type, kernel: str) -
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_sums_of_many_entries_are_exact_enough(dtype: type, kernel: str) -> None:
+def test_rows_of_many_equal_entries_are_within_2_ulp(dtype: type, kernel: str) -> None:
     """Equal entries are where the roundings of a sum all go one way."""
     for entries, difference in itertools.product((1000, 1 << 20), (0.0, 7.0, 9.7, 19.3)):
         row = np.full(entries, -difference, dtype)
@@ -289,7 +289,7 @@ def test_sums_of_many_entries_are_exact_enough(dtype: type, kernel: str) -> None
 @pytest.mark.parametrize("kernel", NATIVE)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("entries", [5, 75])
-def test_nan_is_found_wherever_it_stands(kernel: str, dtype: type, entries: int) -> None:
+def test_nan_is_found_wherever_it_is(kernel: str, dtype: type, entries: int) -> None:
     """The native maximum overlooks it; what that leaves behind must not pass for a number."""
     rows = np.tile(np.arange(entries, dtype=dtype), (3 * entries, 1))
     for place in range(entries):
@@ -317,7 +317,7 @@ def test_threads_follow_the_environment(
         kernels._default_threads.cache_clear()
 
 
-def test_many_callers_at_once() -> None:
+def test_many_callers_at_once_get_the_same_results() -> None:
     z = np.random.default_rng(0).normal(0, 3, (3000, 200))
     want = ts.softmax(z)
     with ThreadPoolExecutor(4) as pool:
@@ -337,7 +337,7 @@ def test_the_kernels_that_are_available_run() -> None:
                 kernels.use(kernel.name).__enter__()
 
 
-def test_the_rule_and_its_exceptions() -> None:
+def test_use_chooses_the_kernel_and_the_threads() -> None:
     best = reference if native.MODULE is None else native.Native(len(NATIVE) - 1, 3)
     with kernels.use(threads=3):
         assert kernels.choose() == best
@@ -386,7 +386,7 @@ def in_any_way(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(7, 11), (70, 30), (3, 3000), (20_000, 4)])
-def test_logits_give_the_same_results_however_they_lie(
+def test_the_memory_layout_does_not_change_the_results(
     shape: tuple[int, int], dtype: type, kernel: str
 ) -> None:
     rows = np.random.default_rng(0).normal(0, 3, shape).astype(dtype)
@@ -409,7 +409,9 @@ def test_logits_give_the_same_results_however_they_lie(
             )
 
 
-def test_the_fast_path_takes_what_the_general_path_would(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fast_path_agrees_with_the_general_path_and_leaves_the_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """And steps aside for all that needs a closer look."""
     rows = np.random.default_rng(0).normal(0, 3, (7, 11))
     with kernels.use():
@@ -473,7 +475,7 @@ def test_a_result_may_overlap_the_logits(shape: tuple[int, ...], kernel: str | N
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
-def test_an_entry_alone_has_exactly_1(kernel: str, dtype: type) -> None:
+def test_a_single_entry_has_probability_1(kernel: str, dtype: type) -> None:
     logits = np.random.default_rng(0).normal(0, 30, (5000, 1)).astype(dtype)
     with kernels.use(kernel):
         for row, axis in ((logits, -1), (logits.T, 0), (logits[:, None], 2)):

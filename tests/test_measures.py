@@ -53,7 +53,7 @@ def _digits() -> Any:
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("name", rows())
-def test_cross_entropy_of_exact_arithmetic(name: str, temperature: float) -> None:
+def test_cross_entropy_agrees_with_exact_arithmetic(name: str, temperature: float) -> None:
     logits = rows()[name]
     p = exact(logits, temperature)
     classes = np.arange(len(logits))
@@ -69,7 +69,7 @@ def test_cross_entropy_of_exact_arithmetic(name: str, temperature: float) -> Non
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("name", rows())
-def test_divergence_of_exact_arithmetic(name: str, temperature: float) -> None:
+def test_divergence_agrees_with_exact_arithmetic(name: str, temperature: float) -> None:
     logits = rows()[name]
     draw = np.random.default_rng(14)
     for other, other_temperature in (
@@ -90,7 +90,7 @@ def test_divergence_of_exact_arithmetic(name: str, temperature: float) -> None:
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("name", rows())
-def test_derivatives_are_differences(name: str, temperature: float) -> None:
+def test_derivatives_equal_central_differences(name: str, temperature: float) -> None:
     """Central differences of exact softmaxes, so close that they are exact to a double."""
     logits = rows()[name]
     z, t, step = [mpf(v) for v in logits], mpf(temperature), mpf(2) ** -300 * mpf(temperature)

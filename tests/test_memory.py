@@ -34,7 +34,7 @@ def place(array: NDArray[Any]) -> int:
     return int(array.ctypes.data)
 
 
-def test_a_large_result_stands_where_the_last_one_stood() -> None:
+def test_a_large_result_reuses_the_memory_of_a_freed_one() -> None:
     logits = np.zeros((4, ROW // 4), np.float32)
     first = ts.softmax(logits)
     where = place(first)
@@ -60,7 +60,7 @@ def test_a_view_keeps_a_result() -> None:
     np.testing.assert_array_equal(kept, copy)
 
 
-def test_memory_that_is_too_small_or_far_too_large_is_left() -> None:
+def test_a_block_too_small_or_far_too_large_is_not_reused() -> None:
     def where(size: int) -> int:
         return place(memory.empty((size,), np.dtype(np.float32)))
 
@@ -74,7 +74,7 @@ def test_memory_that_is_too_small_or_far_too_large_is_left() -> None:
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])
-def test_every_dtype_and_shape_has_a_result(name: str) -> None:
+def test_empty_gives_every_dtype_and_shape(name: str) -> None:
     dtype = np.dtype(name if name != "bfloat16" else pytest.importorskip("ml_dtypes").bfloat16)
     for _ in range(2):
         array = memory.empty((3, 1, memory.LARGE // 3), dtype)
@@ -105,7 +105,7 @@ def test_threads_never_share_memory() -> None:
     assert len(memory._spare) == 1
 
 
-def test_there_may_be_no_room() -> None:
+def test_a_result_too_large_for_memory_is_a_memory_error() -> None:
     with pytest.raises(
         MemoryError, match="no room for a result of 4,611,686,018,427,387,904 bytes"
     ):
@@ -113,7 +113,7 @@ def test_there_may_be_no_room() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux says what it may take")
-def test_the_system_may_take_what_is_free() -> None:
+def test_the_system_may_reclaim_the_kept_block() -> None:
     def lazy() -> int:
         text = Path("/proc/self/smaps_rollup").read_text("ascii")
         found = re.search(r"LazyFree: +(\d+) kB", text)

@@ -56,6 +56,6 @@ def test_bfloat16_gives_float32(model: Any, tokenizer: Any) -> None:
     assert from_transformers(half, tokenizer, " cat").values.dtype == np.float32
 
 
-def test_a_prompt_of_nothing(model: Any, tokenizer: Any) -> None:
+def test_an_empty_prompt_is_an_error(model: Any, tokenizer: Any) -> None:
     with pytest.raises(ValueError, match="prompt must have at least one token, got ''"):
         from_transformers(model, tokenizer, "")

@@ -117,7 +117,7 @@ def test_every_result_is_within_2_ulp(
         (ts.samples.digits()[0][:200].ravel(), 0.5),
     ],
 )
-def test_logarithms_keep_what_a_dominant_entry_lacks(
+def test_log_softmax_beside_a_dominant_entry_is_within_2_ulp(
     kernel: str, logits: NDArray[Any], temperature: float
 ) -> None:
     for dtype in (np.float32, np.float64) if abs(logits).max() < 1e30 else (np.float64,):
@@ -137,7 +137,7 @@ def test_logarithms_keep_what_a_dominant_entry_lacks(
 @pytest.mark.parametrize(
     ("shape", "axis"), [((40, 5), 1), ((40, 100), 1), ((3, 400), 1), ((5, 40), 0)]
 )
-def test_logarithms_of_the_lowest_logits(
+def test_log_softmax_of_the_lowest_logits_is_within_2_ulp(
     kernel: str, dtype: type, temperature: float, shape: tuple[int, ...], axis: int
 ) -> None:
     z = np.random.default_rng(0).normal(0, 3 * temperature, shape).astype(dtype)
@@ -202,7 +202,7 @@ def test_memory_that_was_freed_is_not_used(kernel: str) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_a_forked_child_has_workers_of_its_own() -> None:
+def test_a_forked_child_starts_new_workers() -> None:
     run("forked")
 
 
@@ -220,7 +220,7 @@ def test_an_interrupt_is_raised_after_the_call() -> None:
     run("interrupted")
 
 
-def test_what_the_module_is_given_is_checked() -> None:
+def test_the_module_checks_its_arguments() -> None:
     module = native.MODULE
     assert module is not None
     z, out = np.zeros((3, 4)), np.zeros((3, 4))

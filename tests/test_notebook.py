@@ -41,12 +41,12 @@ def said(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
     ]
 
 
-def test_runs_top_to_bottom_without_an_error_or_a_warning(fresh: nbformat.NotebookNode) -> None:
+def test_the_lesson_runs_without_an_error_or_a_warning(fresh: nbformat.NotebookNode) -> None:
     kinds = {(output.output_type, output.get("name")) for _, output in outputs(fresh)}
     assert kinds == {("execute_result", None), ("stream", "stdout")}
 
 
-def test_the_saved_outputs_are_the_ones_it_gives(
+def test_the_saved_outputs_are_those_of_a_fresh_run(
     saved: nbformat.NotebookNode, fresh: nbformat.NotebookNode
 ) -> None:
     assert said(saved) == said(fresh), "run `python -m tools.notebook`"
@@ -54,7 +54,7 @@ def test_the_saved_outputs_are_the_ones_it_gives(
     assert kept == [set(output.get("data", {})) for _, output in outputs(fresh)]
 
 
-def test_shows_pictures_where_no_widget_runs(saved: nbformat.NotebookNode) -> None:
+def test_the_saved_lesson_shows_pictures_without_widgets(saved: nbformat.NotebookNode) -> None:
     shown = {source: output.get("data", {}) for source, output in outputs(saved)}
     explorers = [source for source in shown if "explore(" in source and "import" not in source]
     plots = [source for source in shown if source.startswith(("plot(", "redraw("))]

@@ -42,7 +42,7 @@ def test_a_stored_member_is_compared_with_its_crc(tmp_path: Path) -> None:
         open_logits(path).row(0)
 
 
-def test_a_member_is_as_long_as_its_header_says(tmp_path: Path) -> None:
+def test_a_member_shorter_than_its_header_says_is_refused(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     np.lib.format.write_array_header_1_0(
         buffer, {"descr": "<f8", "fortran_order": False, "shape": (1 << 40, 4)}

@@ -38,7 +38,9 @@ def everything(logits: Any, targets: Any, weights: Any) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("chunks", [(3000, 8), (700, 8), (55, 3)])
-def test_chunks_do_not_show(weighted: tuple[np.ndarray, ...], chunks: tuple[int, int]) -> None:
+def test_chunk_sizes_do_not_change_the_results(
+    weighted: tuple[np.ndarray, ...], chunks: tuple[int, int]
+) -> None:
     logits, targets, weights = weighted
     want = everything(*weighted)
     lazy = da.from_array(logits, chunks=chunks)
@@ -88,7 +90,7 @@ def test_targets_of_every_kind_and_none(weighted: tuple[np.ndarray, ...]) -> Non
         ts.fit_temperature(da.from_array(ts.softmax(logits), chunks=(700, 8)), targets)
 
 
-def test_the_unit_of_weights_does_not_matter(weighted: tuple[np.ndarray, ...]) -> None:
+def test_scaled_weights_give_the_same_temperature(weighted: tuple[np.ndarray, ...]) -> None:
     logits, targets, weights = weighted
     lazy = da.from_array(logits, chunks=(700, 8))
     want = ts.fit_temperature(logits, targets, sample_weight=weights)
@@ -97,7 +99,7 @@ def test_the_unit_of_weights_does_not_matter(weighted: tuple[np.ndarray, ...]) -
     assert got.temperature == pytest.approx(want.temperature, rel=1e-12)
 
 
-def test_errors_name_the_row_of_the_whole(weighted: tuple[np.ndarray, ...]) -> None:
+def test_errors_name_the_row_of_the_whole_array(weighted: tuple[np.ndarray, ...]) -> None:
     logits, targets, _ = weighted
     lazy = da.from_array(np.where(np.arange(3000)[:, None] == 2500, np.nan, logits), chunks=(70, 8))
     with pytest.raises(ValueError, match="logits must be finite or -inf, got nan in row 2500"):
@@ -125,7 +127,7 @@ def test_progress_is_told_after_each_block(weighted: tuple[np.ndarray, ...]) -> 
 
 
 @pytest.mark.usefixtures("client")
-def test_and_on_a_cluster(weighted: tuple[np.ndarray, ...]) -> None:
+def test_progress_is_told_on_a_cluster(weighted: tuple[np.ndarray, ...]) -> None:
     assert_progress_is_told(weighted)
 
 
@@ -143,7 +145,7 @@ def dying(block: np.ndarray, mark: Path, scheduler: int) -> np.ndarray:
 # A death is worth a warning to distributed, from whichever thread sees it first.
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("client")
-def test_a_worker_that_dies_in_the_midst_changes_nothing(
+def test_a_worker_that_dies_changes_no_result(
     weighted: tuple[np.ndarray, ...],
     tmp_path: Path,
 ) -> None:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("read", [read_logits, read_labels])
-def test_what_cannot_be_opened_is_named(tmp_path: Path, read: Callable[[Path], object]) -> None:
+def test_a_missing_file_and_a_folder_are_named(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
     with pytest.raises(FileError, match=r"none\.csv: No such file or directory"):
         read(tmp_path / "none.csv")
     (tmp_path / "folder.npy").mkdir()
@@ -45,7 +47,7 @@ def test_no_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
 @pytest.mark.parametrize("ending", ["csv", "npy", "json", "parquet"])
-def test_what_has_no_end_is_refused_at_once(tmp_path: Path, ending: str) -> None:
+def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path, ending: str) -> None:
     (tmp_path / f"zero.{ending}").symlink_to("/dev/zero")
     os.mkfifo(tmp_path / f"pipe.{ending}")
     for name in ("zero", "pipe"):

@@ -73,7 +73,7 @@ def test_the_import_loads_numpy_and_nothing_heavier(statement: str) -> None:
         ),
     ],
 )
-def test_and_that_check_can_fail(statement: str, heavy: str) -> None:
+def test_a_heavy_import_is_found(statement: str, heavy: str) -> None:
     assert heavy in HEAVY & loaded_by(statement)
 
 
@@ -170,7 +170,7 @@ def test_the_versions_agree() -> None:
 
 
 @pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md"])
-def test_what_a_page_links_to_is_there(name: str) -> None:
+def test_local_links_lead_to_files(name: str) -> None:
     links = re.findall(r"\]\(([^)#]+)", (ROOT / name).read_text())
     local = [link for link in links if not link.startswith("https://")]
     assert [link for link in local if not (ROOT / link).exists()] == []
@@ -184,7 +184,7 @@ def test_the_lock_file_names_no_registry() -> None:
     assert "omit-lockfile-registry-resolved=true" in (ROOT / ".npmrc").read_text().splitlines()
 
 
-def test_the_constraints_are_versions_alone() -> None:
+def test_the_constraints_pin_versions_only() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert all(re.fullmatch(r"[\w.-]+==[\w.]+", pin) for pin in pins)
@@ -218,7 +218,7 @@ def test_nothing_committed_names_a_machine_or_a_registry() -> None:
     assert found == {}
 
 
-def test_and_that_scan_can_fail() -> None:
+def test_a_named_machine_or_registry_is_found() -> None:
     assert named_places("see /" + "root/notes, on https://registry" + ".npmjs.org/x") == [
         PLACES[0],
         PLACES[4],
@@ -287,7 +287,7 @@ def test_imports_point_one_way(name: str) -> None:
         ("files", "def later():\n    from thermoscope.explorer import page"),
     ],
 )
-def test_and_the_wrong_way_is_found(room: str, source: str) -> None:
+def test_an_import_the_wrong_way_is_found(room: str, source: str) -> None:
     assert len(against_the_way(room, source)) == 1
 
 

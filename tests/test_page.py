@@ -77,7 +77,7 @@ def test_the_style_stays_under_the_root_class() -> None:
             assert ".thermoscope" in part, selector
 
 
-def test_the_policy_lets_run_what_the_page_holds_and_nothing_else() -> None:
+def test_the_policy_allows_only_the_page_s_own_scripts_and_styles() -> None:
     page = Page(page_html(State.of([1.0, 2.0])))
     policies = [
         attributes["content"]
@@ -102,7 +102,7 @@ def test_the_policy_lets_run_what_the_page_holds_and_nothing_else() -> None:
     assert (STATIC / "page.js").read_text(encoding="utf-8") == script
 
 
-def test_a_page_asks_for_nothing() -> None:
+def test_a_page_makes_no_requests() -> None:
     page = Page(page_html(State.of([1.0])))
     links = [
         value
@@ -115,7 +115,7 @@ def test_a_page_asks_for_nothing() -> None:
     assert any(attributes.get("name") == "viewport" for _, attributes in page.elements)
 
 
-def test_the_state_comes_back_whole_whatever_it_holds() -> None:
+def test_any_state_is_read_back_from_the_page() -> None:
     logits = [0.1, -np.inf, np.inf, np.nan, 5e-324, 1e308]
     state = State.of(logits, HOSTILE, temperature=np.inf, source="<b>.npy")
     page = Page(page_html(state))
@@ -129,7 +129,7 @@ def test_the_state_comes_back_whole_whatever_it_holds() -> None:
     assert not {"img", "b"} & {tag for tag, _ in page.elements}
 
 
-def test_what_utf_8_cannot_hold_is_replaced(tmp_path: Path) -> None:
+def test_lone_surrogates_are_replaced(tmp_path: Path) -> None:
     state = State.of([1.0], ["\ud800"], source="caf\udce9.npy")
     assert (state.labels, state.source) == (("?",), "caf?.npy")
     write_page(tmp_path / "page.html", state)

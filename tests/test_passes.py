@@ -56,7 +56,7 @@ def case(name: str) -> np.ndarray:
 Z = [[0.0, 1.0, 2.0], [2.0, 1.0, 0.0]]
 
 
-def test_all_that_holds_the_same_rows_gives_the_same(tmp_path: Path) -> None:
+def test_arrays_batches_and_iterators_of_the_same_rows_give_the_same_fit(tmp_path: Path) -> None:
     torch, jnp = pytest.importorskip("torch"), pytest.importorskip("jax.numpy")
     logits, targets = drawn(10)
     logits = logits.astype(np.float32)
@@ -92,7 +92,9 @@ def test_all_that_holds_the_same_rows_gives_the_same(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", [5, 64, 333, 1 << 18])  # logits, of 8 bytes each
-def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
+def test_block_sizes_and_threads_do_not_change_the_results(
+    monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
     logits, targets = drawn(5, n=1000)
     weights = np.random.default_rng(5).random(1000)
     want = ts.fit_temperature(logits, targets, sample_weight=weights)
@@ -111,7 +113,7 @@ def test_blocks_and_threads_do_not_show(monkeypatch: pytest.MonkeyPatch, block: 
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16"])
-def test_narrow_floats_are_taken_as_they_are(name: str) -> None:
+def test_float16_and_bfloat16_give_the_fit_of_the_same_float64_values(name: str) -> None:
     torch = pytest.importorskip("torch")
     logits, targets = drawn(11)
     narrow = torch.tensor(logits, dtype=getattr(torch, name))
@@ -119,7 +121,7 @@ def test_narrow_floats_are_taken_as_they_are(name: str) -> None:
     assert ts.fit_temperature(narrow, targets).temperature == pytest.approx(want, rel=1e-12)
 
 
-def test_an_iterator_is_kept_on_disk_and_only_where_it_is_passed_over_again(
+def test_an_iterator_is_kept_on_disk_only_for_several_passes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     files = []
@@ -137,7 +139,7 @@ def test_an_iterator_is_kept_on_disk_and_only_where_it_is_passed_over_again(
     assert len(files) == 3
 
 
-def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
+def test_memory_holds_blocks_and_not_the_file(tmp_path: Path) -> None:
     draw = np.random.default_rng(0)
     path = tmp_path / "logits.npy"
     np.save(path, draw.standard_normal((800_000, 50), np.float32))
@@ -155,7 +157,7 @@ def test_no_more_than_blocks_are_in_memory(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["r", "r+", "c"])
-def test_pages_of_a_map_are_given_back_and_nothing_is_lost(
+def test_pages_of_a_memory_map_are_dropped_and_changes_are_kept(
     mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(0)
@@ -190,7 +192,7 @@ def test_progress_is_told() -> None:
     assert told[:4] == [(50, None, 1), (200, None, 1), (50, 200, 2), (200, 200, 2)]
 
 
-def test_batches_that_are_not_the_same_in_each_pass_are_an_error() -> None:
+def test_batches_that_differ_between_passes_are_an_error() -> None:
     logits, targets = drawn(34)
     sizes = iter([200, 150])
     words = "the same batches in each pass, got 200 rows in the first and 150 in pass 2"
@@ -234,7 +236,7 @@ def test_a_data_set_is_taken_block_by_block() -> None:
         ("binary", "binary_targets", (0.619927, 0.296585, 8, 0)),
     ],
 )
-def test_cases_have_their_right_answers(
+def test_targets_of_every_shape_give_the_known_results(
     logits: str, targets: str, want: tuple[float, float, int, int]
 ) -> None:
     temperature, nll, n, ignored = want
@@ -256,7 +258,7 @@ def test_cases_have_their_right_answers(
         assert f"{ignored} without a target left out" in str(result)
 
 
-def test_targets_that_are_ignored_and_weights_together() -> None:
+def test_ignored_targets_and_weights_together() -> None:
     fit = ts.fit_temperature(case("logits"), case("targets_ignore"), sample_weight=case("weights"))
     known = case("targets_ignore") != -100
     want = ts.fit_temperature(
@@ -266,7 +268,7 @@ def test_targets_that_are_ignored_and_weights_together() -> None:
     assert fit.nll == pytest.approx(want.nll, rel=1e-12)
 
 
-def test_another_number_can_say_that_there_is_no_target() -> None:
+def test_ignore_index_may_be_another_number() -> None:
     logits, targets = drawn(36)
     some = np.where(np.arange(200) % 3 == 0, -1, targets)
     want = ts.fit_temperature(logits[some >= 0], some[some >= 0])
@@ -283,7 +285,7 @@ def test_another_number_can_say_that_there_is_no_target() -> None:
         ts.fit_temperature(logits, np.full(200, -100))
 
 
-def test_one_logit_a_row_is_that_of_class_1_beside_0() -> None:
+def test_one_logit_a_row_stands_for_two_classes() -> None:
     z, y = case("binary"), case("binary_targets")
     both = np.stack([np.zeros_like(z), z], axis=1)
     want, scores = ts.fit_temperature(both, y), ts.reliability(both, y)
@@ -328,7 +330,7 @@ def test_probabilities_are_warned_of_with_the_remedy() -> None:
     ts.fit_temperature(np.eye(5)[targets], (targets + (np.arange(200) % 9 == 0)) % 5)
 
 
-def test_logits_and_targets_that_are_swapped_are_told() -> None:
+def test_swapped_logits_and_targets_are_an_error() -> None:
     logits, targets = drawn(38)
     for function in (ts.fit_temperature, ts.reliability, ts.calibration_curve, ts.evaluate_fit):
         with pytest.raises(ValueError, match=r"got shape \(200, 5\): are logits and targets swap"):

@@ -22,7 +22,7 @@ def vectors(name: str) -> list[Any]:
 
 
 @pytest.mark.parametrize("case", TEXTS)
-def test_a_text_is_that_of_the_page(case: dict[str, Any]) -> None:
+def test_numbers_and_labels_are_written_as_on_the_page(case: dict[str, Any]) -> None:
     function, arguments = case["function"], case["arguments"]
     if function == "percent":
         value, *exact = arguments
@@ -42,7 +42,7 @@ def test_every_invisible_character_is_written_as_its_escape() -> None:
 
 
 @pytest.mark.parametrize("case", vectors("shown.json"), ids=lambda case: case["name"])
-def test_what_is_shown_is_what_the_page_shows(case: dict[str, Any]) -> None:
+def test_the_same_entries_are_shown_as_on_the_page(case: dict[str, Any]) -> None:
     logits = np.array([float(logit) for logit in case["logits"]])
     temperature = float(case["temperature"])
     found = present.shown(logits, temperature, softmax(logits, temperature))

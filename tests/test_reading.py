@@ -50,7 +50,9 @@ def test_a_name_that_is_not_utf8_still_gives_a_source_that_is(tmp_path: Path) ->
         ("labels.txt", b"\n", [""]),
     ],
 )
-def test_labels(tmp_path: Path, name: str, data: bytes, labels: list[str]) -> None:
+def test_labels_are_read_from_json_and_from_lines(
+    tmp_path: Path, name: str, data: bytes, labels: list[str]
+) -> None:
     (tmp_path / name).write_bytes(data)
     assert read_labels(tmp_path / name) == labels
 
@@ -161,7 +163,7 @@ def test_a_text_larger_than_memory_is_refused_before_it_is_read(tmp_path: Path, 
             read(tmp_path / name)
 
 
-def test_memory_that_runs_out_on_the_way_is_named(
+def test_running_out_of_memory_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "logits.npy").write_bytes(GOOD)
@@ -174,7 +176,7 @@ def test_memory_that_runs_out_on_the_way_is_named(
         read_logits(tmp_path / "logits.npy")
 
 
-def test_an_error_is_one_of_the_system_and_of_the_value(tmp_path: Path) -> None:
+def test_a_file_error_is_an_os_error_and_a_value_error(tmp_path: Path) -> None:
     for kind in (OSError, ValueError):
         with pytest.raises(kind, match=r"none\.csv: No such file"):
             read_logits(tmp_path / "none.csv")
@@ -183,7 +185,7 @@ def test_an_error_is_one_of_the_system_and_of_the_value(tmp_path: Path) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_any_text_gets_numbers_or_a_clear_line(data: bytes) -> None:
+def test_any_text_gives_numbers_or_one_clear_line(data: bytes) -> None:
     try:
         outcome = f"noise: {parse_logits(data, 'noise').values.size} numbers"
     except FileError as error:
@@ -217,7 +219,7 @@ def targets_npy(dtype: str) -> Callable[[Path], None]:
         ("t.parquet", parquet(id=[7, 8, 9], target=["fox", "cat", "dog"]), "target"),
     ],
 )
-def test_targets(
+def test_targets_of_every_format_are_classes(
     tmp_path: Path, name: str, save: Callable[[Path], None], columns: str | None
 ) -> None:
     save(tmp_path / name)
@@ -236,7 +238,9 @@ def test_targets(
         ("t.parquet", parquet(t=[[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])),
     ],
 )
-def test_targets_as_weights(tmp_path: Path, name: str, save: Callable[[Path], None]) -> None:
+def test_targets_may_be_probabilities(
+    tmp_path: Path, name: str, save: Callable[[Path], None]
+) -> None:
     save(tmp_path / name)
     assert read_targets(tmp_path / name).tolist() == [[0, 0, 1], [1, 0, 0]]
 
@@ -274,7 +278,7 @@ def test_bad_targets_name_file_and_row(
     assert str(caught.value).startswith(f"{tmp_path / name}: ")
 
 
-def test_a_real_classifier(tmp_path: Path) -> None:
+def test_the_logits_of_a_real_classifier_are_read_back(tmp_path: Path) -> None:
     logits, targets, _ = samples.digits()
     np.save(tmp_path / "z.npy", log_softmax(logits))
     np.save(tmp_path / "y.npy", targets)
@@ -353,7 +357,7 @@ def test_an_applied_temperature_is_undone(tmp_path: Path, temperature: float) ->
     st.floats(0.2, 5),
     st.floats(0.2, 5),
 )
-def test_not_reported_is_a_bound_at_other_temperatures(
+def test_the_tail_is_a_bound_at_other_temperatures(
     logits: list[float], applied: float, temperature: float
 ) -> None:
     served = definition.log_softmax(logits, applied).tolist()

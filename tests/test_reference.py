@@ -139,7 +139,7 @@ def rows() -> dict[str, np.ndarray]:
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", rows())
-def test_exact_arithmetic(name: str, dtype: DTypeLike) -> None:
+def test_rows_of_every_kind_agree_with_exact_arithmetic(name: str, dtype: DTypeLike) -> None:
     for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
         check(rows()[name], temperature, dtype)
 
@@ -226,7 +226,7 @@ def test_layouts_and_neighbours_change_no_more_than_the_last_digit(
 
 @pytest.mark.parametrize("function", FUNCTIONS)
 @pytest.mark.parametrize("shape", [(5, 40), (40, 5), (2, 3, 9000), (70_000, 3), (40_001,)])
-def test_the_result_may_take_the_place_of_the_logits(
+def test_the_result_may_overwrite_the_logits(
     function: Callable[..., None], shape: tuple[int, ...]
 ) -> None:
     rng = np.random.default_rng(7)
@@ -244,9 +244,7 @@ def test_the_result_may_take_the_place_of_the_logits(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("entries", [1000, reference.BLOCK, reference.BLOCK + 1, 10**6])
 @pytest.mark.parametrize("distance", [0.0, 1e-9, 0.7, 9.7, 36.5, 700.0, 744.5])
-def test_entries_of_one_value_beside_one_that_is_higher(
-    distance: float, entries: int, dtype: type
-) -> None:
+def test_many_equal_entries_below_one_maximum(distance: float, entries: int, dtype: type) -> None:
     """There all roundings of a sum go one way."""
     row: np.ndarray = np.full(entries, -distance, dtype)
     row[entries // 3] = 0
@@ -312,7 +310,7 @@ EDGES = [
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("logits", "temperature", "where", "want"), EDGES)
-def test_edges(
+def test_edge_cases_follow_the_table(
     logits: list[float],
     temperature: float,
     where: list[bool] | None,
@@ -345,7 +343,7 @@ def test_edges(
 
 @pytest.mark.parametrize("edge", [NAN, INF, -INF, 0.0])
 @pytest.mark.parametrize("place", [0, 20_000, 49_999])
-def test_edges_in_another_block_of_a_long_row(edge: float, place: int) -> None:
+def test_edge_values_count_in_any_block_of_a_long_row(edge: float, place: int) -> None:
     row = np.full(50_000, -1.0)
     row[place] = edge
     want = {NAN: NAN, INF: 0.0, -INF: 1 / 49_999, 0.0: None}[edge]
@@ -363,7 +361,7 @@ def test_edges_in_another_block_of_a_long_row(edge: float, place: int) -> None:
 
 @pytest.mark.parametrize("temperature", [1e-4, 0.037, 1.0, 7.3, 1e4, 1e-300, 1e300])
 @pytest.mark.parametrize("name", rows())
-def test_entropy(name: str, temperature: float) -> None:
+def test_entropy_agrees_with_exact_arithmetic(name: str, temperature: float) -> None:
     row = rows()[name]
     for dtype in (np.float32, np.float64, ">f8"):
         logits, out = row.astype(dtype), np.empty(1)
@@ -373,7 +371,7 @@ def test_entropy(name: str, temperature: float) -> None:
 
 
 @pytest.mark.parametrize("shape", [(7,), (3, 5), (2, 300, 40), (5, 1, 3000), (3, 0)])
-def test_pieces_are_whole_rows_and_all_of_them(shape: tuple[int, ...]) -> None:
+def test_pieces_are_whole_rows_and_cover_all_rows(shape: tuple[int, ...]) -> None:
     logits, temperature = np.zeros(shape), np.zeros((1, *shape[1:]))
     mask, out = np.zeros(shape, bool), np.zeros(shape)
     for piece in reference.split(logits, temperature, mask, out, 1000):

@@ -29,7 +29,7 @@ def plain_ece(logits: np.ndarray, targets: np.ndarray, temperature: float, bins:
 
 @pytest.mark.parametrize("temperature", [0.4, 1.0, 2.097648])
 @pytest.mark.parametrize("bins", [1, 10, 15])
-def test_ece_is_a_plain_loop_s(
+def test_scores_equal_those_of_plain_loops(
     digits: tuple[np.ndarray, np.ndarray], temperature: float, bins: int
 ) -> None:
     logits, targets = digits
@@ -64,14 +64,14 @@ def test_edges_belong_to_the_bin_below_and_the_first_of_ties_is_predicted() -> N
 
 
 @pytest.mark.parametrize("temperature", [0, INF])
-def test_both_ends_have_a_reliability(temperature: float) -> None:
+def test_temperatures_0_and_infinity_have_a_reliability(temperature: float) -> None:
     result = ts.reliability([[1.0, 0.0], [0.0, 2.0]], [0, 0], temperature)
     assert result.accuracy == 0.5
     assert result.nll == (INF if temperature == 0 else pytest.approx(math.log(2)))
     assert result.ece == (0.5 if temperature == 0 else 0.0)
 
 
-def test_bins_of_equal_mass_are_equal_and_rows_alike_stay_together() -> None:
+def test_bins_of_equal_mass_have_equal_counts_and_split_no_ties() -> None:
     logits, targets = drawn(14, n=5000)
     result = ts.reliability(logits, targets, bins=10, strategy="mass")
     assert result.bins.count.sum() == 5000
@@ -87,7 +87,7 @@ def test_bins_of_equal_mass_are_equal_and_rows_alike_stay_together() -> None:
     assert sorted(alike.bins.count.tolist()) == [0, 0, 9]
 
 
-def test_mce_says_how_many_rows_its_bin_has() -> None:
+def test_mce_rows_counts_the_rows_of_its_bin() -> None:
     logits, targets = drawn(23, n=400)
     result = ts.reliability(logits, targets)
     bins = result.bins
@@ -96,7 +96,7 @@ def test_mce_says_how_many_rows_its_bin_has() -> None:
     assert result.mce_rows == bins.count[gaps.argmax()]
 
 
-def test_one_temperature_has_one_ece_everywhere() -> None:
+def test_reliability_curve_and_sweep_have_the_same_ece() -> None:
     """Of float32 with many classes too, where the kernel computes in float32."""
     rng = np.random.default_rng(25)
     logits = rng.normal(0, 3, (3000, 100)).astype(np.float32)

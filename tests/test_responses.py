@@ -50,7 +50,9 @@ BA: Row = [("B", 0.75), ("A", 0.2), (REST, 0.05)]
         ),
     ],
 )
-def test_cases(name: str, expected: list[Row], notes: list[str]) -> None:
+def test_each_case_gives_its_rows_and_notes(
+    name: str, expected: list[Row], notes: list[str]
+) -> None:
     data = (CASES / name).read_bytes()
     assert looks_like_response(data.decode())
     assert rows(data) == expected
@@ -60,7 +62,7 @@ def test_cases(name: str, expected: list[Row], notes: list[str]) -> None:
     assert rows(b"\n \n" + data.replace(b"\n", b"\r\n") + b"\n\n") == expected
 
 
-def test_a_case_of_one_row_that_cannot_be_read() -> None:
+def test_one_unreadable_row_leaves_the_others() -> None:
     found = read((CASES / "first_logprob_positive.json").read_bytes())
     first, *others = found.positions
     error = "a logprob must be <= 0, got 0.703125"
@@ -72,14 +74,14 @@ def test_a_case_of_one_row_that_cannot_be_read() -> None:
     assert found.notes == (f"row 0 can't be read: {error}",)
 
 
-def test_a_case_of_a_whole_distribution() -> None:
+def test_a_whole_distribution_has_no_tail() -> None:
     (position,) = read((CASES / "all_reported.json").read_bytes()).positions
     assert position.rest is None
     assert position.labels == tuple(f"t{at}" for at in range(7))
     assert math.fsum(map(math.exp, position.logprobs)) == pytest.approx(1, abs=1e-6)
 
 
-def test_a_case_that_is_no_response() -> None:
+def test_scores_of_a_pipeline_are_not_a_response() -> None:
     text = (CASES / "pipeline_scores.json").read_text()
     assert not looks_like_response(text)
     assert parse_responses(text) is None
@@ -117,7 +119,7 @@ def test_whole_answers_stay_together() -> None:
     assert labels(json.dumps(whole)) == ["a0", "a1", "b0", "b1"]
 
 
-def test_equal_answers_one_after_another_are_not_one() -> None:
+def test_equal_consecutive_answers_stay_separate() -> None:
     for server in ("llama.cpp", "OpenAI, responses in events", "OpenAI, chat", "Ollama"):
         value = BOTH[server]
         twice = value * 2 if isinstance(value, list) else [value, value]
@@ -154,7 +156,7 @@ def test_equal_answers_one_after_another_are_not_one() -> None:
         ),
     ],
 )
-def test_an_odd_element_costs_its_row(odd: object, error: str) -> None:
+def test_an_odd_element_makes_only_its_row_unreadable(odd: object, error: str) -> None:
     content = [*DOG, odd, *CAT]
     found = read(json.dumps({"choices": [{"message": {}, "logprobs": {"content": content}}]}))
     first, second, third = found.positions
@@ -163,7 +165,7 @@ def test_an_odd_element_costs_its_row(odd: object, error: str) -> None:
     assert found.notes == (f"row 1 can't be read: {error}",)
 
 
-def test_an_odd_token_leaves_those_that_can_be_shown() -> None:
+def test_an_odd_token_leaves_the_readable_ones() -> None:
     tops = [token("a", 0.5), None, {"token": "b", "logprob": 3}, token("c", 0.1)]
     (position,) = read(
         json.dumps({"logprobs": [{**token("c", 0.1), "top_logprobs": tops}]})
@@ -212,21 +214,21 @@ def test_an_odd_token_leaves_those_that_can_be_shown() -> None:
         ("null", "not JSON: line 2: Expecting an object or a list"),
     ],
 )
-def test_an_odd_line_costs_nothing_else(line: str, note: str | None) -> None:
+def test_an_odd_line_leaves_the_others(line: str, note: str | None) -> None:
     first, last = (f"data: {json.dumps(chunk(0, text))}" for text in "ab")
     found = read(f"{first}\n{line}\n{last}\n")
     assert [position.labels for position in found.positions] == [("a",), ("b",)]
     assert found.notes == (() if note is None else (note,))
 
 
-def test_there_are_not_more_notes_than_one_reads() -> None:
+def test_the_number_of_notes_is_limited() -> None:
     found = read(json.dumps({"logprobs": [*DOG, *[None] * 1000]}))
     assert len(found.positions) == 1001
     assert len(found.notes) == responses.MOST_NOTES + 1
     assert found.notes[-1] == f"and {1000 - responses.MOST_NOTES} more such notes"
 
 
-def test_two_tokens_with_the_same_text_are_two() -> None:
+def test_tokens_of_equal_text_are_told_apart_by_bytes_or_id() -> None:
     # Halves of one character: told apart by their bytes, or by their numbers.
     for first, second in [({"bytes": [240]}, {"bytes": [159]}), ({"id": 1}, {"id": 2})]:
         drawn = {"token": "\ufffd", "logprob": lp(0.25), **first}
@@ -237,7 +239,7 @@ def test_two_tokens_with_the_same_text_are_two() -> None:
         assert position.tokens[0] != position.tokens[1]
 
 
-def test_reported_tokens_never_collapse() -> None:
+def test_equal_reported_tokens_are_not_merged() -> None:
     tops = [token("a", 0.25), token("a", 0.25), token("a", 0.125)]
     (position,) = read(
         json.dumps({"logprobs": [{**token("a", 0.125), "top_logprobs": tops}]})
@@ -246,7 +248,7 @@ def test_reported_tokens_never_collapse() -> None:
     assert position.drawn == 2
 
 
-def test_a_number_tells_a_token_whatever_else_is_said_of_it() -> None:
+def test_an_id_identifies_a_token_whatever_its_text() -> None:
     top = {"id": 3, "token": " a", "logprob": -0.5}
     drawn = {"id": 3, "token": "a", "bytes": [32, 97], "logprob": -0.6}
     (position,) = read(json.dumps({"logprobs": [{**drawn, "top_logprobs": [top]}]})).positions
@@ -254,12 +256,12 @@ def test_a_number_tells_a_token_whatever_else_is_said_of_it() -> None:
     assert position.drawn == 0
 
 
-def test_half_of_a_surrogate_pair_is_no_character() -> None:
+def test_half_of_a_surrogate_pair_is_replaced() -> None:
     (position,) = read('{"logprobs": [{"token": "a\\ud83d", "logprob": -1}]}').positions
     assert position.tokens[0].text == "a\ufffd"
 
 
-def test_very_unlikely_is_no_probability() -> None:
+def test_a_logprob_of_minus_9999_is_probability_0() -> None:
     entry = {"token": "a", "logprob": -9999.0, "top_logprobs": [token("b", 0.75)]}
     (position,) = read(json.dumps({"logprobs": [entry]})).positions
     assert row(position) == [("b", 0.75), ("a", 0.0), (REST, 0.25)]
@@ -268,7 +270,7 @@ def test_very_unlikely_is_no_probability() -> None:
 
 
 @given(st.lists(st.floats(1e-300, 1), min_size=2, max_size=20))
-def test_the_rest_is_what_lacks_to_one(weights: list[float]) -> None:
+def test_the_tail_is_1_minus_the_reported_probabilities(weights: list[float]) -> None:
     from mpmath import mp, mpf
 
     total = math.fsum(weights)
@@ -293,7 +295,7 @@ def test_the_rest_is_what_lacks_to_one(weights: list[float]) -> None:
             assert abs(mp.exp(mpf(position.rest)) - max(rest, mpf(0))) <= error
 
 
-def test_a_confident_token_leaves_an_exact_rest() -> None:
+def test_a_confident_token_leaves_an_exact_tail() -> None:
     # log1p(-sum) of rounded probabilities would say 0: 1 - 1e-20 rounds to 1. One token is no
     # vocabulary, whatever its number.
     (position,) = read(
@@ -313,7 +315,7 @@ def test_the_tail_of_a_confident_position_does_not_vanish() -> None:
     st.lists(st.floats(-12, 3), min_size=2, max_size=300),
     st.sampled_from(["logprob", "prob"]),
 )
-def test_a_whole_vocabulary_in_float32_has_no_rest(logits: list[float], form: str) -> None:
+def test_a_whole_vocabulary_in_float32_has_no_tail(logits: list[float], form: str) -> None:
     import numpy as np
 
     exp_z = np.exp(np.float32(logits))
@@ -325,7 +327,7 @@ def test_a_whole_vocabulary_in_float32_has_no_rest(logits: list[float], form: st
     assert position.drawn == 0
 
 
-def test_a_sum_above_one_by_rounding_leaves_nothing() -> None:
+def test_a_sum_above_1_by_rounding_has_no_tail() -> None:
     tops = [{"token": str(at), "logprob": lp(0.25) + 1e-7} for at in range(4)]
     (position,) = read(json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})).positions
     assert position.labels == ("0", "1", "2", "3")
@@ -377,7 +379,9 @@ def check(data: str | bytes) -> None:
 
 @settings(max_examples=300)
 @given(st.sampled_from(TEXTS), st.data())
-def test_damage_by_cuts_flips_and_splices(text: str, data: st.DataObject) -> None:
+def test_cut_flipped_and_spliced_text_gives_rows_or_one_line(
+    text: str, data: st.DataObject
+) -> None:
     raw = bytearray(text.encode())
     places = st.integers(0, len(raw) - 1)
     check(bytes(raw[: data.draw(places)]))
@@ -392,7 +396,7 @@ def test_damage_by_cuts_flips_and_splices(text: str, data: st.DataObject) -> Non
 @settings(max_examples=300)
 @given(st.sampled_from(list(BOTH.values())), JUNK, st.integers(0, 10**6))
 @example(BOTH["llm"], "\ud800", 0)
-def test_damage_by_other_values(answer: object, junk: object, place: int) -> None:
+def test_replaced_values_give_rows_or_one_line(answer: object, junk: object, place: int) -> None:
     count = 0
 
     def changed(value: object) -> object:

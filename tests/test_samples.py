@@ -7,7 +7,7 @@ import numpy as np
 import thermoscope as ts
 
 
-def test_the_digits_are_an_over_confident_classifier_s() -> None:
+def test_digits_are_logits_of_an_overconfident_classifier() -> None:
     logits, targets, names = ts.samples.digits()
     assert (logits.dtype, logits.shape, targets.dtype) == (np.float32, (1597, 10), np.int64)
     assert len(names) == 10

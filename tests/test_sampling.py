@@ -41,7 +41,7 @@ def test_a_million_draws_have_the_frequencies_of_softmax(entries: int, temperatu
     assert p_value(counts, wrong / wrong.sum()) < 1e-9
 
 
-def test_blocks_of_entries_rows_and_draws_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_sizes_do_not_change_the_frequencies(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "BLOCK", 8)
     logits = np.random.default_rng(1).normal(size=(3, 37))
     draws = ts.sample(logits, size=20_000, rng=6)
@@ -80,7 +80,7 @@ def chances(tree: np.ndarray) -> list[Fraction]:
 
 
 @pytest.mark.parametrize("entries", [1, 2, 3, 37, 300])
-def test_an_entry_s_chance_is_exact_however_small_it_is(
+def test_the_probability_of_a_draw_is_exact_however_small(
     monkeypatch: pytest.MonkeyPatch, entries: int
 ) -> None:
     monkeypatch.setattr(sampling, "BLOCK", 16)
@@ -102,7 +102,7 @@ def test_an_entry_s_chance_is_exact_however_small_it_is(
         assert np.count_nonzero(np.diff(np.cumsum(ts.softmax(logits))) == 0) > entries / 2
 
 
-def test_small_uniform_numbers_have_all_of_their_digits() -> None:
+def test_small_uniform_numbers_have_all_digits() -> None:
     uniform = sampling._uniform(np.random.default_rng(3), (1_000_000,))
     assert uniform.min() >= 0
     assert uniform.max() < 1
@@ -123,7 +123,7 @@ class Scripted:
         return np.full(shape, self.numbers.pop(0))
 
 
-def test_a_uniform_number_of_0_goes_on() -> None:
+def test_a_uniform_number_of_0_draws_further_digits() -> None:
     got = sampling._uniform(Scripted(0.0, 0.0, 0.25, 0.75), (1,))  # type: ignore[arg-type]
     assert got == 2.0**-106 * (0.25 + 2.0**-53 * 0.75)
 
@@ -142,7 +142,7 @@ def test_more_categories_than_a_float32_can_count() -> None:
     assert np.unique(others).size > 0.99 * others.size
 
 
-def test_memory_is_a_tree_for_one_slice() -> None:
+def test_memory_is_one_tree_for_one_row() -> None:
     one = np.zeros(1 << 21, np.float32)
     many = np.zeros((1 << 12, 1 << 9), np.float32)
     for logits, axis, allowed in ((one, -1, 3.5 * one.nbytes), (many, -1, one.nbytes)):
@@ -153,7 +153,7 @@ def test_memory_is_a_tree_for_one_slice() -> None:
         assert peak < allowed
 
 
-def test_the_ends() -> None:
+def test_ties_at_0_and_all_entries_at_infinity_are_equally_likely() -> None:
     logits = [1.0, 3.0, 3.0, -INF, 3.0]
     zero = np.bincount(ts.sample(logits, 0, size=100_000, rng=8), minlength=5)
     assert zero[0] == zero[3] == 0
@@ -176,7 +176,7 @@ def test_an_entry_of_probability_0_is_never_drawn(entries: int) -> None:
     assert ts.sample([NAN, 1.0, INF], where=[False, True, False]) == 1
 
 
-def test_shapes() -> None:
+def test_draws_have_the_shape_of_size_and_rows() -> None:
     logits = np.zeros((2, 3, 4))
     logits[:, :, 1] = 5000
     assert ts.sample(logits).shape == (2, 3)

@@ -47,7 +47,7 @@ OURS = {name: partial(getattr(ts, name), axis=None) for name in ("softmax", "log
 
 
 @pytest.mark.parametrize(("test", "row"), list(cases()))
-def test_scipy_s_own(
+def test_the_tests_of_scipy_pass(
     monkeypatch: pytest.MonkeyPatch, test: Callable[..., None], row: dict[str, Any]
 ) -> None:
     for name, function in OURS.items():
@@ -55,7 +55,7 @@ def test_scipy_s_own(
     test(**row, **({"xp": np} if "xp" in inspect.signature(test).parameters else {}))
 
 
-def test_and_they_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_tests_of_scipy_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theirs(), "softmax", partial(OURS["softmax"], temperature=1.01))
     with pytest.raises(AssertionError):
         theirs().TestSoftmax().test_softmax_fixtures(np)

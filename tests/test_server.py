@@ -178,7 +178,7 @@ def test_a_page_of_many_rows_may_ask_for_them_and_for_nothing_else(stepping: Exp
     assert body == page_html(rows.state(2), rows).encode()
 
 
-def test_a_row_is_handed_over_with_the_headers_of_the_page(stepping: Explorer) -> None:
+def test_a_row_is_sent_with_the_headers_of_the_page(stepping: Explorer) -> None:
     status, headers, body = ask_rows(stepping, "order=given&place=3")
     state = State.of([9.0, 10.0, 11.0], source="many.npy", row=3)
     assert status == 200
@@ -196,7 +196,7 @@ def test_a_row_is_handed_over_with_the_headers_of_the_page(stepping: Explorer) -
     }
 
 
-def test_an_order_is_made_while_the_page_waits(stepping: Explorer) -> None:
+def test_an_order_is_computed_while_the_page_asks_again(stepping: Explorer) -> None:
     done = -1
     while done < 4:
         status, _, body = ask_rows(stepping, "order=uncertain")
@@ -217,14 +217,14 @@ def test_an_order_is_made_while_the_page_waits(stepping: Explorer) -> None:
         ("order=wrong", "order must be given or uncertain, got wrong"),
     ],
 )
-def test_what_is_no_row_is_told_as_plain_text(stepping: Explorer, query: str, text: str) -> None:
+def test_an_invalid_query_gets_plain_text(stepping: Explorer, query: str, text: str) -> None:
     status, headers, body = ask_rows(stepping, query)
     assert (status, body) == (400, text)
     assert headers["content-type"].startswith("text/plain")
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_a_file_that_can_no_longer_be_read_is_told_and_the_server_goes_on(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_an_error_and_the_server_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "many.npy"
     np.save(path, np.zeros((4, 3)))
     whole = path.read_bytes()
@@ -238,7 +238,7 @@ def test_a_file_that_can_no_longer_be_read_is_told_and_the_server_goes_on(tmp_pa
 
 
 @pytest.mark.parametrize("error", [KeyError, RuntimeError, OSError, ZeroDivisionError])
-def test_whatever_the_rows_raise_is_told_as_plain_text(error: type[Exception]) -> None:
+def test_an_error_of_the_rows_is_sent_as_plain_text(error: type[Exception]) -> None:
     import asyncio
 
     import httpx
@@ -281,7 +281,7 @@ def test_rows_are_guarded_like_the_page(stepping: Explorer, running: Explorer) -
     assert ask_rows(running, "place=0")[0] == 404
 
 
-def test_a_query_is_no_part_of_the_path(running: Explorer) -> None:
+def test_a_query_is_not_part_of_the_path(running: Explorer) -> None:
     host = f"127.0.0.1:{running.port}"
     assert running.ask("GET", f"/{running.token}/?{'x' * 1000}", host)[0] == 200
     assert running.ask("GET", f"/?/{running.token}/", host)[0] == 404
@@ -293,14 +293,14 @@ def test_only_127_0_0_1_is_listened_on(running: Explorer) -> None:
         socket.create_connection(("127.0.0.2", running.port), timeout=30)
 
 
-def test_what_is_no_http_disturbs_nobody(running: Explorer) -> None:
+def test_a_request_that_is_not_http_gets_400(running: Explorer) -> None:
     with socket.create_connection(("127.0.0.1", running.port), timeout=30) as noise:
         noise.sendall(b"\x16\x03\x01\x00\r\n\r\n")
         assert noise.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
     assert running.ask("GET", f"/{running.token}/", f"127.0.0.1:{running.port}")[0] == 200
 
 
-def test_each_run_has_a_token_of_its_own(running: Explorer, pets: Path) -> None:
+def test_each_run_has_another_token(running: Explorer, pets: Path) -> None:
     with explorer(str(pets), "--no-open") as other:
         assert other.token != running.token
         assert other.port != running.port
@@ -333,7 +333,7 @@ def test_a_signal_between_the_address_and_the_server_ends_it_too(
     assert signal.getsignal(number) is before
 
 
-def test_readers_who_stall_cannot_keep_it_from_ending(tmp_path: Path) -> None:
+def test_stalled_clients_do_not_keep_it_from_ending(tmp_path: Path) -> None:
     np.save(tmp_path / "many.npy", np.zeros(1_000_000))
     with (
         explorer(str(tmp_path / "many.npy"), "--no-open") as served,
@@ -374,7 +374,7 @@ def test_the_body_of_an_answer_does_not_wait_for_its_head_to_be_acknowledged() -
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
-def test_what_is_no_port_is_refused(port: int) -> None:
+def test_an_invalid_port_is_refused(port: int) -> None:
     with pytest.raises(ValueError, match=f"port must be 0 to 65535, got {port}"):
         server.serve(State.of([1.0]), port=port)
 
@@ -391,7 +391,7 @@ def test_the_browser_of_the_user_is_opened(tmp_path: Path, pets: Path) -> None:
         assert served.end(signal.SIGINT) == (0, "", "")
 
 
-def test_where_there_is_no_browser_the_address_is_enough(pets: Path, tmp_path: Path) -> None:
+def test_without_a_browser_it_serves_at_the_address(pets: Path, tmp_path: Path) -> None:
     nowhere = {"PATH": str(tmp_path), "BROWSER": "", "DISPLAY": "", "WAYLAND_DISPLAY": ""}
     with explorer(str(pets), **nowhere) as served:
         host = f"127.0.0.1:{served.port}"

@@ -336,7 +336,7 @@ def test_each_server(server: str, form: str) -> None:
     assert [position.drawn for position in found.positions] == [0, 2]
 
 
-def test_the_drawn_token_keeps_its_number_and_its_bytes() -> None:
+def test_the_drawn_token_keeps_its_id_and_bytes() -> None:
     for server, known in [
         ("llama.cpp", 14),
         ("SGLang", 14),
@@ -534,7 +534,7 @@ def test_the_drawn_token_keeps_its_number_and_its_bytes() -> None:
         ),
     ],
 )
-def test_other_forms(answer: object, expected: Row) -> None:
+def test_rarer_forms_of_answers_give_their_row(answer: object, expected: Row) -> None:
     text = json.dumps(answer)
     assert looks_like_response(text)
     assert rows(text) == [expected]
@@ -580,7 +580,7 @@ def test_sglang_reports_the_prompt_first() -> None:
     assert rows(json.dumps([chunk, chunk])) == [expected, HELLO, MARK]
 
 
-def test_an_echoed_prompt_begins_with_a_token_that_has_nothing_before_it() -> None:
+def test_the_first_token_of_an_echoed_prompt_has_no_row() -> None:
     logprobs = {
         "tokens": ["A", "B"],
         "token_logprobs": [None, lp(0.5)],
@@ -590,7 +590,7 @@ def test_an_echoed_prompt_begins_with_a_token_that_has_nothing_before_it() -> No
     assert rows(text) == [[("B", 0.5), (REST, 0.5)]]
 
 
-def test_tokens_of_cohere_that_share_a_text_have_their_numbers() -> None:
+def test_tokens_of_cohere_that_share_a_text_are_named_by_id() -> None:
     item = {"text": "Hi!", "token_ids": [5, 6], "logprobs": [lp(0.5), lp(0.25)]}
     text = json.dumps({"logprobs": [item]})
     assert rows(text) == [[("token 5", 0.5), (REST, 0.5)], [("token 6", 0.25), (REST, 0.75)]]
@@ -635,7 +635,7 @@ def test_an_answer_without_logprobs_says_how_to_ask(text: str) -> None:
         ('{"choices": 1' + "\n{" * 9999, "not JSON: line 1: .*, and 1000 more"),
     ],
 )
-def test_what_is_no_answer_gets_one_clear_line(text: str | bytes, words: str) -> None:
+def test_an_error_or_broken_text_gets_one_clear_line(text: str | bytes, words: str) -> None:
     with pytest.raises(ValueError, match=words) as caught:
         parse_responses(text)
     assert "\n" not in str(caught.value)
@@ -672,5 +672,5 @@ def test_what_is_no_answer_gets_one_clear_line(text: str | bytes, words: str) ->
         "[1, 2",
     ],
 )
-def test_other_texts_go_elsewhere(text: str) -> None:
+def test_other_texts_are_not_responses(text: str) -> None:
     assert parse_responses(text) is None

@@ -35,7 +35,7 @@ class OfFeatures(TemperatureScaler):
         return super()._logits(logits.reshape(len(columns), -1))
 
 
-def test_it_keeps_the_rules_of_scikit_learn() -> None:
+def test_the_estimator_passes_the_checks_of_scikit_learn() -> None:
     assert len(check_estimator(OfFeatures(), on_skip=None)) > 40
     # Of the estimator itself, too, but for checks whose columns can be no logits.
     too_few = "two columns for three classes"
@@ -53,7 +53,7 @@ def test_it_keeps_the_rules_of_scikit_learn() -> None:
     assert sum(each["status"] == "passed" for each in results) > 50
 
 
-def test_it_is_the_fit() -> None:
+def test_the_estimator_gives_the_fit() -> None:
     logits, targets, names = ts.samples.digits()
     classes = np.array(names)[targets]
     order = np.argsort(names)
@@ -72,7 +72,7 @@ def test_it_is_the_fit() -> None:
         scaler.fit(logits[:, :4], classes)
 
 
-def test_classes_that_are_not_in_y_have_columns_too() -> None:
+def test_classes_missing_from_y_keep_their_columns() -> None:
     logits, targets, names = ts.samples.digits()
     some = targets != 3
     want = ts.fit_temperature(logits[some], targets[some]).temperature

@@ -76,7 +76,7 @@ LARGEST, SMALLEST = float(np.finfo(np.float64).max), 5e-324
 
 @names
 @pytest.mark.parametrize("row", ROWS)
-def test_exact_arithmetic_gives_the_wanted_value_back(name: str, row: str) -> None:
+def test_the_temperature_gives_the_wanted_value_in_exact_arithmetic(name: str, row: str) -> None:
     logits = ROWS[row]
     low, high = (float(end) for end in np.log([np.sum(logits == logits.max()), logits.size]))
     solved = 0
@@ -100,7 +100,7 @@ def test_exact_arithmetic_gives_the_wanted_value_back(name: str, row: str) -> No
     assert solved >= 3
 
 
-def test_and_that_bound_can_fail() -> None:
+def test_a_temperature_off_by_4_ulp_is_beyond_the_bound() -> None:
     temperature = float(ts.temperature_for(LOGITS, entropy=0.8))
     for wrong in (temperature * (1 - 4 * EPS), temperature * (1 + 4 * EPS)):
         with mpmath.workdps(60):
@@ -126,7 +126,7 @@ def test_two_entries_have_a_closed_form(p: float, gap: float) -> None:
     ),
     temperature=st.one_of(st.floats(1e-4, 1e4), st.floats(min_value=0)),
 )
-def test_a_temperature_s_value_leads_back_to_that_value(
+def test_solving_for_the_value_of_a_temperature_gives_that_value(
     name: str, logits: np.ndarray, temperature: float
 ) -> None:
     value = MEASURES[name](logits, temperature)
@@ -168,7 +168,9 @@ def test_temperature_scales_with_the_logits(
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("entries", [2, 3, 7, 10, 1000])
 @pytest.mark.parametrize("ties", [1, 3])
-def test_the_value_at_an_end_is_that_end(name: str, dtype: type, entries: int, ties: int) -> None:
+def test_the_value_at_0_or_infinity_gives_that_end(
+    name: str, dtype: type, entries: int, ties: int
+) -> None:
     logits = np.zeros(entries + ties, dtype)
     logits[:ties] = 2
     for temperature in (0.0, INF):
@@ -191,7 +193,7 @@ def test_an_end_of_0_nats_is_exact() -> None:
     assert ts.temperature_for(LOGITS, entropy=0) == 0
 
 
-def test_an_answer_beyond_the_doubles_is_the_nearest_value() -> None:
+def test_a_temperature_beyond_float64_is_the_nearest_one() -> None:
     assert ts.temperature_for([5e-324, 0.0], top_probability=0.9999) == 0
     assert ts.temperature_for([5e-324, 0.0], top_probability=0.75) == SMALLEST
     assert ts.temperature_for([1e308, -1e308], top_probability=0.501) == INF
@@ -219,7 +221,7 @@ def test_an_answer_beyond_the_doubles_is_the_nearest_value() -> None:
         ([[3, 1], [3, 3]], {"perplexity": 1.5}, r"at T = inf for row \(1,\), got 1\.5"),
     ],
 )
-def test_the_impossible_is_an_error_that_says_what_is_possible(
+def test_an_unreachable_value_is_an_error_with_the_range(
     logits: ArrayLike, wanted: dict[str, float], words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -228,7 +230,9 @@ def test_the_impossible_is_an_error_that_says_what_is_possible(
 
 @names
 @pytest.mark.parametrize("logits", [[4.0], [7.0, 7.0, 7.0], [INF, INF, 2.0], [2.0, -INF]])
-def test_where_every_temperature_gives_the_value_it_is_1(name: str, logits: list[float]) -> None:
+def test_a_value_that_every_temperature_gives_has_temperature_1(
+    name: str, logits: list[float]
+) -> None:
     value = MEASURES[name](logits, 3.0)
     assert ts.temperature_for(logits, **{name: value}) == 1
 
@@ -237,9 +241,7 @@ def test_where_every_temperature_gives_the_value_it_is_1(name: str, logits: list
     ("logits", "where"),
     [([NAN, 1.0], None), ([-INF, -INF], None), ([1.0, 2.0], [False, False])],
 )
-def test_without_a_softmax_there_is_no_temperature(
-    logits: list[float], where: list[bool] | None
-) -> None:
+def test_a_row_without_a_softmax_gives_nan(logits: list[float], where: list[bool] | None) -> None:
     assert np.isnan(ts.temperature_for(logits, entropy=0.5, where=where))
     # Nor is the wanted value impossible there: the other rows have theirs.
     both = [[True, True] if where is None else where, [True, True]]
@@ -267,7 +269,7 @@ def test_rows_axes_and_wanted_values_broadcast() -> None:
     assert ts.temperature_for(np.empty((0, 5)), entropy=1).shape == (0,)
 
 
-def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_block_sizes_do_not_change_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
     logits = rng.normal(0, 3, (40, 6)) * 10 ** rng.uniform(-5, 5, (40, 1))
     mask = rng.random((40, 6)) < 0.9
@@ -281,7 +283,7 @@ def test_blocks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_allclose(got, alone, rtol=1e-14)
 
 
-def test_narrow_logits_are_not_rounded_on_the_way() -> None:
+def test_float32_logits_and_integers_are_solved_in_float64() -> None:
     narrow = LOGITS.astype(np.float32)
     found = ts.temperature_for(narrow, entropy=0.8)
     assert found.dtype == np.float64
@@ -290,7 +292,9 @@ def test_narrow_logits_are_not_rounded_on_the_way() -> None:
 
 
 @pytest.mark.parametrize("jump", [1e-300, 0.7, 3.0, 1e300])
-def test_no_measure_can_make_it_diverge(monkeypatch: pytest.MonkeyPatch, jump: float) -> None:
+def test_a_jump_of_the_measure_is_found_by_bisection(
+    monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
     """A jump is what interpolation can't see: halves alone have to find it."""
     calls = 0
 
@@ -307,7 +311,7 @@ def test_no_measure_can_make_it_diverge(monkeypatch: pytest.MonkeyPatch, jump: f
 
 @names
 @pytest.mark.parametrize(("patience", "fewest", "most"), [(solve.PATIENCE, 10, 30), (0, 55, 63)])
-def test_it_takes_few_steps_and_halves_alone_end_too(
+def test_few_steps_suffice_and_bisection_alone_ends(
     monkeypatch: pytest.MonkeyPatch, name: str, patience: int, fewest: int, most: int
 ) -> None:
     calls = 0

@@ -104,7 +104,7 @@ def oracle(rule: str, logits: list[float], value: float, temperature: float) -> 
 
 
 @given(row=rows, temperature=st.sampled_from([0.25, 1.0, 3.0]), what=ruled)
-def test_exact_arithmetic_keeps_the_same_entries(
+def test_rules_agree_with_exact_arithmetic(
     row: np.ndarray, temperature: float, what: tuple[str, float]
 ) -> None:
     rule, value = what
@@ -195,7 +195,7 @@ def warped(
 
 
 @pytest.mark.parametrize("options", [*({n: v} for n, v in SINGLE), *CHAINS], ids=str)
-def test_transformers_warpers_in_double_precision(options: dict[str, float]) -> None:
+def test_the_warpers_of_transformers_agree_in_float64(options: dict[str, float]) -> None:
     """In float64 the warpers decide as we do in every entry, and the probabilities agree."""
     logits = next_tokens().astype(np.float64)
     for temperature in TEMPERATURES:
@@ -257,7 +257,9 @@ def crossing(distance: np.ndarray, weights: np.ndarray, mass: float) -> float:
 
 
 @pytest.mark.parametrize(("name", "value"), SINGLE)
-def test_transformers_warpers_as_they_run(name: str, value: float) -> None:
+def test_the_warpers_of_transformers_agree_in_float32_within_rounding(
+    name: str, value: float
+) -> None:
     """In float32 they may decide another way only where float32 can't tell.
 
     Rounding z / T shifts each log-probability by up to 2^-24 |z / T|, and the normaliser's
@@ -438,7 +440,7 @@ BY_HAND: list[tuple[tuple[str, ...], list[float], float, dict[str, float], list[
     ("engine", "logits", "temperature", "options", "entries"),
     [(engine, *case) for engines, *case in BY_HAND for engine in engines],
 )
-def test_engines_by_hand(
+def test_engines_agree_with_cases_worked_by_hand(
     engine: str,
     logits: list[float],
     temperature: float,
@@ -474,7 +476,9 @@ def test_engines_by_hand(
         ("llama.cpp", 1e-9, 1e-9),
     ],
 )
-def test_the_lowest_temperature(engine: str, temperature: float, counts_as: float) -> None:
+def test_each_engine_has_its_lowest_temperature(
+    engine: str, temperature: float, counts_as: float
+) -> None:
     logits = np.array([1.0, 0.5, 0.0]) * max(counts_as, 1e-9)
     np.testing.assert_array_equal(
         ts.truncate(logits, temperature, top_k=2, engine=engine),
@@ -497,12 +501,12 @@ def test_the_lowest_temperature(engine: str, temperature: float, counts_as: floa
         ({"engine": "llama.cpp", "ties": "k"}, [0, 1]),
     ],
 )
-def test_the_rule_for_ties_has_a_name(options: dict[str, Any], kept: list[int]) -> None:
+def test_ties_keeps_all_tied_entries_or_exactly_k(options: dict[str, Any], kept: list[int]) -> None:
     assert np.flatnonzero(ts.keep(TIED, top_k=2, **options)).tolist() == kept
     assert np.flatnonzero(ts.truncate(TIED, top_k=2, **options)).tolist() == kept
 
 
-def test_the_engines_as_tables() -> None:
+def test_engines_are_printed_as_tables() -> None:
     known = ts.engines()
     assert tuple(known) == ALL
     text = str(known)
@@ -579,7 +583,7 @@ def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
         ("top_n_sigma", [-INF, -INF], 1, 1, [1, 1]),
     ],
 )
-def test_the_rules(
+def test_each_rule_at_its_edges(
     rule: str, logits: list[float], value: float, temperature: float, want: list[int]
 ) -> None:
     for dtype in (np.float16, np.float32, np.float64):
@@ -596,9 +600,7 @@ def test_the_rules(
 
 @pytest.mark.parametrize("engine", ALL)
 @pytest.mark.parametrize("temperature", [0, 1, INF])
-def test_rows_without_a_distribution_are_what_softmax_makes_of_them(
-    engine: str, temperature: float
-) -> None:
+def test_rows_without_a_distribution_are_those_of_softmax(engine: str, temperature: float) -> None:
     logits = np.array([[NAN, 1.0, 2.0], [-INF, -INF, -INF], [3.0, 4.0, NAN], [5.0, 6.0, 7.0]])
     mask = np.array([[True] * 3, [True] * 3, [True, True, False], [False] * 3])
     got = ts.truncate(logits, temperature, top_k=1, top_p=0.5, min_p=0.5, where=mask, engine=engine)
@@ -629,7 +631,7 @@ def every_option(engine: str) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("engine", ALL)
-def test_every_row_is_what_it_is_alone(engine: str) -> None:
+def test_a_row_among_others_is_what_it_is_alone(engine: str) -> None:
     """On every axis, in every layout, with masks and a temperature for each row."""
     rng = np.random.default_rng(5)
     shape = (3, 23, 4)
@@ -660,7 +662,7 @@ def test_every_row_is_what_it_is_alone(engine: str) -> None:
                 )
 
 
-def test_masked_entries_do_not_exist() -> None:
+def test_masked_entries_change_nothing() -> None:
     rng = np.random.default_rng(9)
     for rule, value in {**every_option("transformers"), "top_n_sigma": 1.5}.items():
         for temperature in (0.0, 0.5, 2.0, INF):
@@ -675,7 +677,7 @@ def test_masked_entries_do_not_exist() -> None:
 
 
 @given(row=rows, temperature=temperatures, what=ruled)
-def test_a_rule_keeps_what_it_should(
+def test_a_rule_keeps_the_highest_entries_and_whole_ties(
     row: np.ndarray, temperature: float, what: tuple[str, float]
 ) -> None:
     rule, value = what
@@ -719,7 +721,7 @@ def test_steps_in_any_order_are_rules_one_after_another(
 
 @pytest.mark.parametrize("engine", ALL)
 @pytest.mark.parametrize("temperature", [0, 0.7, 3])
-def test_an_engine_keeps_its_edges_in_another_order(engine: str, temperature: float) -> None:
+def test_an_engine_keeps_its_edge_rules_in_another_order(engine: str, temperature: float) -> None:
     logits = np.random.default_rng(11).integers(-6, 6, (5, 40)) / 2
     options = every_option(engine)
     usual = ts.keep(logits, temperature, **options, engine=engine)
@@ -760,7 +762,7 @@ def test_joint_steps_keep_what_is_within_both_limits(
 
 
 @given(row=rows, temperature=temperatures, what=ruled, seed=st.integers(0, 99))
-def test_permuted_entries_keep_their_fate(
+def test_permuted_entries_are_kept_or_dropped_alike(
     row: np.ndarray, temperature: float, what: tuple[str, float], seed: int
 ) -> None:
     rule, value = what
@@ -850,7 +852,7 @@ def test_an_engine_gives_a_distribution(
         np.testing.assert_array_equal(shifted, got)
 
 
-def test_a_whole_vocabulary() -> None:
+def test_a_whole_vocabulary_is_normalised_before_it_is_truncated() -> None:
     """262,144 entries: nothing is cut before it is normalised."""
     logits = np.random.default_rng(7).normal(0, 3, 262_144).astype(np.float32)
     weights = ts.softmax(logits.astype(np.float64))

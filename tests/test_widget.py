@@ -329,7 +329,7 @@ class TestSync:
             {"logits": np.zeros(3).tobytes()},  # and the labels stay two
         ],
     )
-    def test_a_bad_change_from_the_browser_is_refused_and_the_browser_put_right(
+    def test_an_invalid_change_from_the_browser_is_refused_and_reverted(
         self, opened: list[Browser], change: dict[str, Any], caplog: pytest.LogCaptureFixture
     ) -> None:
         explorer = explore([1.0, 2.0], ["a", "b"])
@@ -436,7 +436,7 @@ class TestRows:
             ("1", "row must be a whole number, got '1'"),
         ],
     )
-    def test_there_are_no_others(self, row: Any, message: str) -> None:
+    def test_out_of_range_are_an_error(self, row: Any, message: str) -> None:
         explorer = explore(ROWS)
         with pytest.raises(TraitError, match=message):
             explorer.row = row
@@ -510,7 +510,9 @@ class TestRows:
         assert [["logits"]] in [message.get("buffer_paths") for message in browser.news()]
 
     @pytest.mark.parametrize("change", [{"row": 3}, {"row": "x"}, {"target": 3}, {"target": "x"}])
-    def test_that_are_none_are_refused(self, opened: list[Browser], change: Any) -> None:
+    def test_out_of_range_from_the_browser_are_refused(
+        self, opened: list[Browser], change: Any
+    ) -> None:
         explorer = explore(ROWS)
         browser = viewed(explorer, opened)
         from_browser(explorer, **change)
@@ -544,7 +546,7 @@ class TestRows:
             ({"row": 0}, "row must come with rows of logits"),
         ],
     )
-    def test_are_none_where_there_is_one(self, arguments: dict[str, Any], message: str) -> None:
+    def test_are_none_for_a_single_row(self, arguments: dict[str, Any], message: str) -> None:
         with pytest.raises(ValueError, match=message):
             explore([1.0, 2.0], **arguments)
         explorer = explore([1.0, 2.0])

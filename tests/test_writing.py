@@ -63,7 +63,9 @@ def written(tmp_path: Path, request: pytest.FixtureRequest) -> tuple[Path, NDArr
 
 
 @pytest.mark.parametrize("written", ENDINGS, indirect=True)
-def test_the_library_of_the_format_reads_it(written: tuple[Path, NDArray[np.float32]]) -> None:
+def test_the_library_of_the_format_reads_the_rows(
+    written: tuple[Path, NDArray[np.float32]],
+) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
     import zarr
@@ -112,7 +114,7 @@ def test_many_classes_are_a_column_of_lists(tmp_path: Path, ending: str) -> None
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 @pytest.mark.parametrize("old", [True, False])
-def test_what_goes_wrong_leaves_the_folder_as_it_was(
+def test_a_failed_write_leaves_the_folder_as_it_was(
     tmp_path: Path, ending: str, error: BaseException, *, old: bool
 ) -> None:
     path = tmp_path / f"out{ending}"
@@ -135,7 +137,7 @@ def test_what_goes_wrong_leaves_the_folder_as_it_was(
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a limit on the size of files")
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_disk_that_is_full_half_way(tmp_path: Path, ending: str) -> None:
+def test_a_disk_that_fills_up_leaves_no_file(tmp_path: Path, ending: str) -> None:
     # The system itself says no: a file may not grow beyond 1 MB.
     script = """
 import resource, sys
@@ -177,7 +179,7 @@ def test_an_error_of_the_file_that_is_read_names_that_file(tmp_path: Path) -> No
     ],
 )
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_rows_of_another_shape(
+def test_rows_of_the_wrong_shape_are_refused(
     tmp_path: Path, ending: str, shape: tuple[int, int], labels: list[str] | None, words: str
 ) -> None:
     with pytest.raises(ValueError, match=words):
@@ -196,7 +198,7 @@ def test_rows_of_another_shape(
         ("folder.npy", "only an ordinary file can be written over"),
     ],
 )
-def test_where_nothing_can_be_written(tmp_path: Path, name: str, words: str) -> None:
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, name: str, words: str) -> None:
     for folder in ("folder.zarr", "folder.npy"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "thesis.txt").write_text("whole")

@@ -121,9 +121,7 @@ def test_hostile_labels_do_nothing(page: Page, tmp_path: Path) -> None:
         assert requests == [served.url]
 
 
-def test_the_policy_stops_what_the_page_was_not_made_to_do(
-    browser: Browser, next_token_page: str
-) -> None:
+def test_the_policy_blocks_requests_and_images(browser: Browser, next_token_page: str) -> None:
     """The tests above could see no violation because nothing watches; here is one to be seen."""
     page = browser.new_page()
     try:

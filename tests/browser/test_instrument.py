@@ -163,7 +163,7 @@ def test_the_values_are_those_of_python(open_page: Open, temperature: float) -> 
         ("inf", "uniform: all 3 items share equally, 33.33 % each", ["33.33 %"] * 3),
     ],
 )
-def test_ties_share_at_the_ends(
+def test_ties_are_equal_at_0_and_infinity(
     open_page: Open, temperature: str, said: str, percents: list[str]
 ) -> None:
     page = open_page([-1.0, 5.0, 5.0])
@@ -184,7 +184,7 @@ def test_a_single_item_above_minus_infinity_has_it_all(
 
 
 @pytest.mark.parametrize("typed", ["nan", "-1", "abc", ""])
-def test_no_temperature_is_refused_with_the_reason(open_page: Open, typed: str) -> None:
+def test_an_invalid_temperature_is_refused_with_the_reason(open_page: Open, typed: str) -> None:
     page = open_page([2.0, 1.0, 0.1], temperature=0.5)
     before = column(page, 1)
     field(page).fill(typed)
@@ -251,7 +251,7 @@ def vocabulary() -> tuple[NDArray[np.float64], list[str]]:
 
 
 @pytest.mark.parametrize("temperature", ["0", "0.01", "1", "10", "inf"])
-def test_of_many_items_a_window_and_the_rest_make_one(
+def test_the_window_and_the_rest_of_many_items_sum_to_1(
     open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]], temperature: str
 ) -> None:
     logits, labels = vocabulary
@@ -323,7 +323,7 @@ def test_the_search_goes_from_match_to_match(
     expect(summary).to_have_text("no match")
 
 
-def test_a_search_of_a_large_vocabulary_leaves_the_page_free(open_page: Open) -> None:
+def test_a_search_of_a_large_vocabulary_does_not_block_the_page(open_page: Open) -> None:
     labels = [f"item number {i} of a vocabulary" for i in range(262_144)]
     page = open_page(np.arange(262_144) / 1e4, labels)
     page.evaluate(
@@ -380,7 +380,7 @@ HOSTILE = {
 }
 
 
-def test_a_hostile_label_is_text(open_page: Open) -> None:
+def test_hostile_labels_are_shown_as_text(open_page: Open) -> None:
     labels = [*HOSTILE, "twin", "long " * 2000]
     page = open_page(np.arange(len(labels)) / 10, labels, source="</title><script>")
     assert page.evaluate("window.hacked") is None
@@ -399,7 +399,7 @@ def test_a_hostile_label_is_text(open_page: Open) -> None:
     assert_fits(page)
 
 
-def test_logits_that_are_no_numbers(open_page: Open) -> None:
+def test_infinite_and_nan_logits_are_shown(open_page: Open) -> None:
     page = open_page([1.0, -np.inf, 3.0])
     expect(rows(page, "Logits").locator(".number")).to_have_text(
         ["1.0000", "\N{MINUS SIGN}∞", "3.0000"]
@@ -412,7 +412,7 @@ def test_logits_that_are_no_numbers(open_page: Open) -> None:
     expect(page.get_by_role("status")).to_contain_text("a logit is NaN")
 
 
-def test_a_state_that_makes_no_sense_is_named(page: Page, tmp_path: Path) -> None:
+def test_an_invalid_state_is_an_error_with_the_reason(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "page.html"
     write_page(path, State.of([1.0]))
     text = path.read_text(encoding="utf-8")

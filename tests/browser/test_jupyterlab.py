@@ -116,7 +116,7 @@ def grab(page: Page, view: Locator, start: float) -> tuple[float, float, float]:
     return x, y, width
 
 
-def test_the_lesson_runs_and_its_explorer_is_one_with_the_kernel(page: Page, lab: str) -> None:
+def test_the_lesson_runs_and_its_explorer_follows_the_kernel(page: Page, lab: str) -> None:
     open_and_run(page, lab.format("lesson.ipynb"))
     view = page.locator(".thermoscope").nth(1)  # the first is the one of random logits
     expect(view).to_be_visible(timeout=PATIENCE_MS)
@@ -226,7 +226,7 @@ def test_new_logits_from_either_side_reach_the_other_whole(
         assert numbers(view, 2) == [0.0, 1.0]
 
 
-def test_rows_are_gone_through_from_either_side(page: Page, lab: str) -> None:
+def test_the_row_changes_from_either_side(page: Page, lab: str) -> None:
     open_and_run(page, lab.format("rows.ipynb"))
     views = page.locator(".thermoscope")
     expect(views).to_have_count(2, timeout=PATIENCE_MS)
@@ -266,9 +266,7 @@ def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator
         expect(view.locator(".values")).to_contain_text("0.3333333333")
 
 
-def test_a_view_that_goes_leaves_the_other_alive(
-    page: Page, views: tuple[Locator, Locator]
-) -> None:
+def test_closing_one_view_leaves_the_other(page: Page, views: tuple[Locator, Locator]) -> None:
     assert len(views) == 2
     page.evaluate(
         """async () => {

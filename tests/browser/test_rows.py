@@ -73,7 +73,7 @@ def ten_digits(value: float | str) -> float:
     return float(f"{float(value):.10g}")
 
 
-def test_rows_are_gone_through_with_the_digits_that_python_gives(opened: Page) -> None:
+def test_each_row_has_the_digits_that_python_gives(opened: Page) -> None:
     logits = samples.digits().logits.astype(np.float64)
     field = opened.get_by_role("textbox", name="Temperature value")
 
@@ -97,7 +97,7 @@ def test_rows_are_gone_through_with_the_digits_that_python_gives(opened: Page) -
     assert opened.evaluate("violations") == []
 
 
-def test_brackets_step_but_for_where_they_are_typed(opened: Page) -> None:
+def test_bracket_keys_step_unless_a_field_has_the_focus(opened: Page) -> None:
     opened.keyboard.press("]")
     expect(row(opened)).to_have_value("1")
     opened.get_by_role("slider", name="Temperature").press("]")
@@ -139,7 +139,7 @@ def test_orders_begin_with_the_row_that_python_finds(opened: Page) -> None:
     expect(opened.get_by_text("in this order")).to_have_count(0)
 
 
-def test_what_is_no_row_is_told_and_the_last_stays(opened: Page) -> None:
+def test_an_invalid_row_number_is_refused_and_the_row_stays(opened: Page) -> None:
     go(opened, 7)
     row(opened).fill("1597")
     row(opened).press("Enter")
@@ -152,7 +152,7 @@ def test_what_is_no_row_is_told_and_the_last_stays(opened: Page) -> None:
     expect(row(opened)).to_have_value("8")
 
 
-def test_after_random_logits_the_rows_go_on(opened: Page) -> None:
+def test_rows_go_on_after_random_logits(opened: Page) -> None:
     go(opened, 7)
     button(opened, "New random logits").click()
     expect(row(opened)).to_have_value("")
@@ -178,7 +178,7 @@ def test_a_server_that_has_ended_is_told(browser: Browser) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the server's memory is read from /proc")
-def test_four_gigabytes_are_gone_through_in_little_memory(page: Page, tmp_path: Path) -> None:
+def test_a_file_of_4_gb_is_browsed_in_little_memory(page: Page, tmp_path: Path) -> None:
     path = tmp_path / "many.npy"
     # A sparse file: only the rows that are written take up room on the disk.
     logits = np.lib.format.open_memmap(path, "w+", np.float32, (COUNT, ENTRIES))
@@ -211,9 +211,7 @@ def test_four_gigabytes_are_gone_through_in_little_memory(page: Page, tmp_path: 
 
 
 @pytest.mark.parametrize("name", ["KeyError", "RuntimeError", "OSError", "ZeroDivisionError"])
-def test_a_row_that_cannot_be_read_is_told_in_words_and_the_others_stay(
-    browser: Browser, name: str
-) -> None:
+def test_an_unreadable_row_is_an_error_and_the_others_stay(browser: Browser, name: str) -> None:
     program = Path(__file__).parent.parent / "programs" / "broken_rows.py"
     text = "'chunk 3'" if name == "KeyError" else "chunk 3"
     # A page of its own: the console tells of each answer that is an error.
