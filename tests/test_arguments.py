@@ -33,7 +33,7 @@ class Heat(enum.IntEnum):
     HIGH = 2
 
 
-# A temperature of any kind, and the float that it counts as.
+# A temperature of any type, and the float that it counts as.
 TAKEN = [
     (0.5, 0.5),
     (2, 2.0),
@@ -213,7 +213,7 @@ def scaled(classes: list[str] | None, y: str) -> ts.TemperatureScaler:
 
 MASKED = np.ma.array([[2.0, 1.0, 9.0]], mask=[[False, False, True]])
 MATRIX = np.array([[2.0, 1.0, 9.0]]).view(np.matrix)
-# Every public function by which arrays of logits, temperatures and masks come in.
+# Every public function that takes arrays of logits, temperatures or masks.
 CALLS: dict[str, Callable[[Any], object]] = {
     "logits of softmax": ts.softmax,
     "logits of log_softmax": ts.log_softmax,
@@ -341,7 +341,7 @@ def test_an_error_has_the_argument_and_the_row(
     error = caught.value
     assert (error.argument, error.row) == (argument, row)
     assert str(error) == f"{argument} {error.problem}"
-    # From a worker of another process it comes as it was.
+    # Pickled by a worker of another process, it is the same.
     same = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(same) is type(error)
     assert (str(same), same.argument, same.row) == (str(error), argument, row)

@@ -1,4 +1,4 @@
-"""The arrays of other libraries: the table and the oracle of test_definition, and gradients."""
+"""Arrays of other libraries: the table and the vectors of test_definition, and gradients."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def library(name: str) -> Any:
         asarray = lambda a: module.asarray(np.array(a))  # noqa: E731
         read = lambda a: (a.float() if a.dtype == module.bfloat16 else a).numpy()  # noqa: E731
     if name == "dask.array":
-        # Every axis is cut, the reduced one too; what is built must not be computed.
+        # Every axis is chunked, also the reduced one; building the graph must compute nothing.
         asarray = lambda a: module.from_array(  # noqa: E731
             np.asarray(a), chunks=tuple(n // 2 + 1 for n in np.shape(a))
         )
@@ -73,7 +73,7 @@ def uncomputed(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def compute(lib: Any, function: Callable[..., Any], *arrays: np.ndarray, **options: Any) -> Any:
-    """Call a function of ours on arrays of a library; return its result as a NumPy array."""
+    """Call a function on arrays of a library; return its result as a NumPy array."""
     made = [None if array is None else lib.array(array) for array in arrays]
     result = lib.call(lambda *args: function(*args, **options), *made)
     assert type(result) is type(lib.array(np.ones(1)))
@@ -89,10 +89,10 @@ CASES = [case.values[0] for case in vectors("softmax.json") + vectors("masks.jso
 
 @pytest.mark.parametrize("size", sorted({len(case["logits"]) for case in CASES}))
 def test_results_agree_with_exact_arithmetic(lib: Any, size: int) -> None:
-    """As test_exact_arithmetic_agrees_to_2_ulp, to what an error of an ulp in z / T makes of it."""
+    """The tolerance is what an error of an ulp in z / T makes of the result."""
     cases = [case for case in CASES if len(case["logits"]) == size]
     if lib.name.startswith("jax"):
-        # XLA counts numbers below the smallest normal one as 0, so these rows are all ties.
+        # XLA flushes subnormal numbers to 0, which makes all entries of these rows tie.
         cases = [case for case in cases if not case["name"].startswith("the smallest doubles")]
     logits = np.array([doubles(case["logits"]) for case in cases])
     temperature = np.array([[float(case["temperature"])] for case in cases])
@@ -130,7 +130,7 @@ def test_edge_cases_follow_the_table(
         row = np.array(logits, dtype)
         with np.errstate(divide="ignore"):
             logarithm = np.log(np.array(want, dtype))
-        # The temperature as a number, and as an array, of which nothing may be known.
+        # The temperature as a number, and as an array whose values may be unknown.
         for t in (None, np.array([temperature])):
             for function, right in (
                 (ts.softmax, np.array(want, dtype)),
@@ -204,7 +204,7 @@ def test_the_dtype_is_kept_and_integers_give_float64(lib: Any, dtype: str) -> No
     else:
         wanted = getattr(lib.module.numpy, dtype) if lib.name.startswith("jax") else dtype
         logits = lib.array(source.astype(wanted))
-    # These inputs are exact in float64, and the right result is what NumPy makes of that.
+    # These inputs are exact in float64: the results for them are the reference.
     known = lib.read(logits).astype(np.float64)
     for function in (ts.softmax, ts.log_softmax, ts.entropy, ts.perplexity, ts.jacobian):
         result = lib.call(lambda z, function=function: function(z, 0.7), logits)
@@ -212,7 +212,7 @@ def test_the_dtype_is_kept_and_integers_give_float64(lib: Any, dtype: str) -> No
         assert made == ("float64" if exact else dtype)
         got, want = lib.read(result).astype(np.float64), function(known, 0.7)
         digits = {"float16": 11, "bfloat16": 8, "float32": 24}.get(made, 53)
-        # Half precision is rounded once from float32; the others have z / T's own error.
+        # Half precision is rounded once from float32; the others have the error of z / T.
         factor = 0.51 if digits < 24 else 40
         spacing = np.maximum(2.0 ** (np.floor(np.log2(np.abs(want))) + 1 - digits), 2.0**-24)
         spacing = spacing if digits == 11 else np.abs(want) * 2.0 ** (1 - digits)
@@ -399,7 +399,7 @@ def differences(function: Callable[..., Any], *values: np.ndarray, step: float) 
 
 
 def weighed(function: Callable[..., Any], weights: np.ndarray) -> Callable[..., Any]:
-    """Weigh each element of a result, 0 where it is -inf: those have no differences."""
+    """Multiply each element by its weight; a weight of 0 leaves out -inf, which has no slope."""
 
     def total(*args: Any) -> Any:
         result = function(*args)
@@ -451,7 +451,7 @@ def test_gradients_equal_central_differences(
             scale = weights[0, : value.size]
         total = weighed(function, np.where(np.isfinite(value) & (np.abs(value) < 1e5), scale, 0))
         got = gradients(total, logits, t)
-        # The logits and the temperature count by the ratio: a step of 1e-4 in that.
+        # Only the ratio of logits and temperature matters: the step is 1e-4 of that ratio.
         want = [
             differences(total, logits, t, step=1e-4 * min(temperature, 1e3))[0],
             differences(total, logits, t, step=1e-5 * temperature)[1],
@@ -491,7 +491,7 @@ def test_second_derivatives_at_low_temperatures_are_never_nan(
             )
             for part in itertools.chain(*hessian):
                 assert not part.isnan().any()
-                # Only entries that tie have other derivatives than 0: 1 / T**2, beyond the range.
+                # Only tied entries have derivatives other than 0, and theirs, 1 / T**2, overflow.
                 ties = logits[0] == logits[1] and temperature < least
                 assert ties or part.isfinite().all()
 
@@ -505,7 +505,7 @@ def test_torch_compiles_every_function_as_one_graph(torch: Any, name: str) -> No
         call = lambda z, t: MEASURES[name](z, t, where=where)  # noqa: E731
         compiled = torch.compile(call, fullgraph=True, backend="eager")
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of caches that the compiler looks through
+            warnings.simplefilter("ignore")  # the compiler warns of caches that it looks through
             got = compiled(logits, temperature)
         torch.testing.assert_close(got, call(logits, temperature), rtol=1e-15, atol=0)
 
@@ -518,7 +518,7 @@ def test_a_device_without_float64_computes_in_float32(device: str, name: str) ->
     logits = np.random.default_rng(13).normal(0, 3, (4, 5)).astype(np.float32)
     temperature, where = np.array([[0.0], [0.5], [2.0], [INF]]), logits > -4
     whole = np.array([[3, -1, 2], [0, 0, 5]], np.int32)
-    if name in ("cross_entropy", "kl_divergence"):  # which make targets or logits of these
+    if name in ("cross_entropy", "kl_divergence"):  # these take fractions as targets or logits
         whole = whole.astype(np.float32)
     on = lambda array: strict.asarray(array, device=place)  # noqa: E731
     for got, want in (
@@ -552,10 +552,10 @@ EDGES = st.one_of(
 def test_no_gradient_is_nan(
     gradients: Callable[..., Any], logits: np.ndarray, temperature: float, where: np.ndarray
 ) -> None:
-    """Whatever is masked, infinite, beyond the range or NaN in the row."""
+    """Entries may be masked, infinite, NaN or so large that z / T overflows."""
     t = np.array([temperature], np.float32)
     for function in (ts.softmax, ts.log_softmax, ts.entropy):
-        # One element each: what is infinite elsewhere must not enter.
+        # One element at a time: infinite values of others must not enter.
         value = function(logits, t, where=where)
         for place in np.ndindex(np.shape(value)):
             if np.isnan(value[place]):

@@ -31,7 +31,7 @@ def test_bootstrap_intervals_are_as_wide_as_theory_says() -> None:
         assert (low, high) == pytest.approx(
             (values.mean() - half, values.mean() + half), abs=0.15 * half
         )
-    # Of ECE and MCE, no interval holds the true value often enough: benchmarks/coverage.py.
+    # No interval of ECE or MCE covers the true value often enough: benchmarks/coverage.py.
     assert set(result.intervals) == {"brier", "nll", "accuracy"}
 
 
@@ -49,7 +49,7 @@ def test_bins_have_wilson_intervals() -> None:
 
 
 def plain_redrawn(p: np.ndarray, draws: int, bins: int, seed: int) -> np.ndarray:
-    """The ECE of targets that are drawn from the probabilities, row by row."""
+    """Return the ECE of targets drawn from the probabilities, row by row."""
     rng = np.random.default_rng(seed)
     confidence = p.max(axis=1)
     bin_of = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)

@@ -208,7 +208,7 @@ def test_an_order_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ArgumentError, match=message) as early:
         rows.answer({"order": "uncertain", "place": "0"})
     assert early.value.argument == "order"
-    # Meanwhile the rows can be gone through as they are.
+    # Meanwhile the rows can be read in the given order.
     assert rows.answer({"order": "given", "place": "2"})["row"] == 2
     go.set()
     rows.order("uncertain").result()
@@ -239,7 +239,7 @@ def test_every_query_of_the_page_has_the_answer_of_the_vectors() -> None:
         assert stepped(rows, kind) == order
     for exchange in protocol["exchanges"]:
         assert rows.answer(exchange["query"]) == exchange["answer"]
-        # From a page the numbers come as text.
+        # A page sends numbers as text.
         texts = {name: str(value) for name, value in exchange["query"].items()}
         assert rows.answer(texts) == exchange["answer"]
 

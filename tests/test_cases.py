@@ -34,7 +34,7 @@ class Fit(NamedTuple):
     arguments: str
     temperature: float
     nll: float
-    rows: int  # that count
+    rows: int  # with a target
     told: str  # on standard error
 
 
@@ -143,7 +143,7 @@ def test_the_same_table_in_other_formats(
     np.testing.assert_array_equal(data.values, np.load(CASES / "logits.npy"))
 
 
-# (the file, its rows, where they have labels: labels) of tables and pipelines.
+# Tables and pipelines: (file, rows, labels).
 ROWS: list[tuple[str, list[list[float]], tuple[str, ...] | None]] = [
     # Two classes are two columns, not labels and logits.
     ("two_classes.csv", [[-3, 3], [0.6, -0.6], [-0.2, 0.2]], ("negative", "positive")),
@@ -183,7 +183,7 @@ def test_scores_of_a_pipeline_are_probabilities(capfd: pytest.CaptureFixture[str
     assert "add --probabilities" in capfd.readouterr().err
 
 
-# What a server reported: the rows, each of token: probability, at T = 1.
+# Responses: (file, rows), each row a map from tokens to probabilities at T = 1.
 BA = {"B": 0.75, "A": 0.2, REST: 0.05}
 RESPONSES: list[tuple[str, list[dict[str, float]]]] = [
     ("responses_stream.sse", [{"Par": 0.6, "Ly": 0.3, REST: 0.1}]),
@@ -280,7 +280,7 @@ def test_a_whole_distribution_has_no_tail(temperature: float) -> None:
     assert ts.softmax(found, temperature).sum() == pytest.approx(1)
 
 
-# (the command, what it says)
+# (command, words of its error)
 ERRORS: list[tuple[str, str]] = [
     *(
         (f"{command} {{}} targets3.txt".format("empty_cell_line2.csv"), "line 2: column 'dog'")
@@ -382,7 +382,7 @@ def test_rows_of_token_positions_are_an_array() -> None:
     assert repr(data).startswith("<Dataset 'token_logits.npy'")
 
 
-# (the command, the labels, the probabilities of a row at T = 1) of what was only read in Python.
+# (command, labels, probabilities at T = 1) for files that were only read in Python above.
 COMMANDS: list[tuple[str, list[str] | None, list[float]]] = [
     ("german_excel.csv --row 0", None, ts.softmax([0.5, 1.2, 3.3]).tolist()),
     ("two_classes.csv --row 1", ["negative", "positive"], ts.softmax([0.6, -0.6]).tolist()),

@@ -129,7 +129,7 @@ def test_closed_streams_give_one_line() -> None:
 
 
 def test_ctrl_c_ends_without_a_traceback() -> None:
-    # What a shell starts in the background ignores SIGINT, and children would inherit that.
+    # A process that a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     ours, theirs = pty.openpty()
     with subprocess.Popen([*RUN, "softmax"], stdin=theirs, stderr=subprocess.PIPE) as process:

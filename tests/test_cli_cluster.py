@@ -23,7 +23,7 @@ dask = pytest.importorskip("dask")
 
 
 def die_once(mark: Path) -> None:
-    """Make a worker end, once in all, while it reads a chunk of the second half of a file."""
+    """Make one worker exit while it reads a chunk of the second half of a file."""
     read = Dataset._chunk
 
     def chunk(self: Dataset, starts: np.ndarray, size: int) -> np.ndarray:
@@ -59,7 +59,7 @@ def same(got: Any, want: Any) -> None:
         assert got == (pytest.approx(want, rel=1e-11) if isinstance(want, float) else want)
 
 
-# A death is worth a warning to distributed, from whichever thread sees it first.
+# distributed warns of a worker's death, from any thread.
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("chunked_files")
 @pytest.mark.parametrize("dies", [False, True])
@@ -86,7 +86,7 @@ def test_a_command_gives_the_same_on_a_cluster_as_locally(
     got = result("--scheduler", client.scheduler.address)
     assert mark.exists() == dies
     if command == "softmax":
-        # Arrays of few and of many numbers have kernels that differ in the last place.
+        # Small and large arrays have different kernels, which may differ in the last digit.
         np.testing.assert_allclose(got, want, rtol=2 * np.finfo(np.float32).eps)
     else:
         same(got, want)
@@ -145,7 +145,7 @@ def write_twice() -> None:
 def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:
     from distributed import Event
 
-    # What a shell starts in the background ignores SIGINT, and children would inherit that.
+    # A process that a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     client.wait_for_workers(2)
     client.run(write_twice)

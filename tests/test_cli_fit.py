@@ -36,7 +36,7 @@ def test_fit_says_what_it_found_and_what_to_do_with_it(capfd: pytest.CaptureFixt
         [f"To apply it: thermoscope softmax z.npy -T {found.temperature:.6g} -o probabilities.npy"],
     ]
     assert err == ""
-    # What it says to do can be done.
+    # The command that it suggests works.
     assert cli.main(shlex.split(apply)[1:]) == 0
     assert open_logits("probabilities.npy").shape == LOGITS.shape
 

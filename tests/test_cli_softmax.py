@@ -207,7 +207,7 @@ MANY = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
 
 @pytest.fixture
 def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a Parquet file of more than one batch, in a folder that is the current one."""
+    """Write a Parquet file of more than one block to the current folder."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dataset, "BLOCK", 1000)
     write_rows(
@@ -224,7 +224,7 @@ def test_softmax_of_all_rows_keeps_type_and_labels(
     assert capfd.readouterr() == ("", "")
     out = open_logits(f"out{ending}")
     assert out.labels == (None if ending == ".npy" else ("cat", "dog", "fox"))
-    # Row by row, for each batch here is of so few numbers that they are computed one by one, too.
+    # Row by row: the blocks here are so small that they are computed row by row, too.
     expected = np.array([definition.softmax(row, 1.7) for row in MANY])
     assert expected.dtype == np.float32
     read = np.concatenate(list(out.blocks()))

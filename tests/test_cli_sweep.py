@@ -33,7 +33,7 @@ def test_sweep_is_the_mean_of_the_measures(capfd: pytest.CaptureFixture[str]) ->
             ],
             rel=1e-12,
         )
-    # A file is as what is printed, and one row as that row.
+    # The file equals what is printed; one row gives the measures of that row.
     assert cli.main(["sweep", "z.npy", "y.npy", "--steps", "3", "-o", "out.csv"]) == 0
     assert cli.main(["sweep", "z.npy", "y.npy", "--steps", "3"]) == 0
     assert capfd.readouterr().out == Path("out.csv").read_text(encoding="utf-8")

@@ -45,7 +45,7 @@ ENDINGS = (".npy", ".safetensors", ".zarr", ".parquet")
 def test_to_dask_gives_chunks_of_whole_rows(weighted: tuple[np.ndarray, ...], ending: str) -> None:
     file = ts.open_logits(f"logits{ending}", applied_temperature=2)
     rows = file.to_dask()
-    # Of a store whole chunks, which are of 100 rows.
+    # A store gives its own chunks, of 100 rows.
     assert rows.chunks == ((100,) * 30 if ending == ".zarr" else (150,) * 20, (8,))
     assert rows.dtype == np.float32
     np.testing.assert_array_equal(rows.compute(scheduler="sync"), 2 * weighted[0])

@@ -1,4 +1,4 @@
-"""The definition: its table, its oracle, its properties, its arguments."""
+"""softmax and log_softmax: edge cases, exact arithmetic, properties, arguments."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ INF, NAN = math.inf, math.nan
     params=[one.name for one in kernels.available() if one.runs], autouse=True, scope="module"
 )
 def kernel(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Whatever the size of an array, each test sees it computed by each kernel."""
+    """Run each test with each kernel, whatever the size of its arrays."""
     with kernels.use(request.param):
         yield request.param
 
@@ -116,7 +116,7 @@ def test_edge_cases_follow_the_table(
 
 @pytest.mark.parametrize("shape", [(1, 7), (5, 40), (3, 4, 5), (2, 3, 20000), (70000, 3), (40001,)])
 def test_a_row_of_a_large_array_is_what_it_is_alone(shape: tuple[int, ...]) -> None:
-    """Every row of a large array is what it is alone, on every axis and in every layout."""
+    """On every axis and in every layout."""
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 10, shape)
     mask = rng.random(shape) < 0.7
@@ -130,7 +130,7 @@ def test_a_row_of_a_large_array_is_what_it_is_alone(shape: tuple[int, ...]) -> N
                 for pick in picks:
                     along = tuple(slice(None) if k == axis else i for k, i in enumerate(pick))
                     alone = function(array[along], temperature[pick], where=mask[along])
-                    # Blocks of other sizes add in another order; no more than that differs.
+                    # Blocks of other sizes are summed in another order.
                     np.testing.assert_allclose(got[along], alone, rtol=5e-16, atol=0)
             entropies = ts.entropy(array, temperature, axis=axis, where=mask)
             for pick in picks:
@@ -145,7 +145,7 @@ def test_no_temporary_grows_with_the_input() -> None:
         logits = np.zeros(shape)
         out = np.empty(shape)
         for function in (ts.softmax, ts.log_softmax):
-            function(logits, axis=axis, out=out)  # the compiler's memory is not the call's
+            function(logits, axis=axis, out=out)  # what only a first call allocates
         tracemalloc.start()
         ts.softmax(logits, axis=axis, out=out)
         ts.log_softmax(logits, axis=axis, out=out)
@@ -192,8 +192,8 @@ def test_scaled_permuted_and_shifted_logits_give_equal_results(
         ts.softmax(logits * 2.0**exponent, temperature * 2.0**exponent), p
     )
     np.testing.assert_allclose(ts.softmax(logits[permutation], temperature), p[permutation], 1e-15)
-    # Nor by a shift without rounding, but in the native kernel, which does not subtract the maximum
-    # where that is near 0: there it is at most the 2 ulp that both may be off.
+    # A shift without rounding changes nothing either, except in the native kernel, which does not
+    # subtract a maximum near 0: there both results may be off by 2 ulp.
     shifted, whole = ts.softmax(np.round(logits) + 12345, 2.0), ts.softmax(np.round(logits), 2.0)
     np.testing.assert_array_max_ulp(shifted, whole, 0 if kernel == "reference" else 2)
     np.testing.assert_allclose(np.exp(ts.log_softmax(logits, temperature)), p, rtol=1e-11)
@@ -206,7 +206,7 @@ def test_entropy_rises_with_temperature(logits: np.ndarray, low: float, factor: 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32])
 def test_narrow_floats_are_rounded_once(dtype: type, kernel: str) -> None:
-    # Of float32 the native kernel makes float32 all the way.
+    # The native kernel computes float32 in float32 throughout.
     most = 2 if dtype == np.float32 and kernel != "reference" else 0.52
     logits = (np.random.default_rng(2).normal(size=(50, 300)) * 8).astype(dtype)
     for function in (ts.softmax, ts.log_softmax, ts.entropy, ts.perplexity):
@@ -268,7 +268,7 @@ def test_out_takes_the_result_also_over_the_logits() -> None:
     place = logits.copy()
     ts.softmax(place, 0.7, out=place)
     np.testing.assert_array_equal(place, want)
-    # An overlap that would be read after it was written.
+    # The result overlaps logits that are still to be read.
     line = np.arange(100_001.0)
     want = ts.softmax(line[:-1], 1e4)
     np.testing.assert_array_equal(ts.softmax(line[:-1], 1e4, out=line[1:]), want)

@@ -51,7 +51,7 @@ def test_csv_round_trip(
 
     path = tmp_path_factory.mktemp("csv") / "logits.csv"
     with path.open("w", encoding="utf-8", newline="") as file:
-        # A header says that the first column is of labels: they may all be numbers.
+        # The header says that the first column holds labels, which may all be numbers.
         csv.writer(file).writerows([("label", "logit"), *pairs])
     read = read_logits(path)
     assert read.values.tolist() == [value for _, value in pairs]
@@ -79,7 +79,7 @@ def test_a_table_with_quotes_and_blank_lines_is_read_in_blocks(
         )
         writer.writerow(["note", *NAMES])
         for at, row in enumerate(LOGITS.tolist()):
-            # Ends of lines in quotes end no row, and blank lines are none.
+            # Newlines in quotes do not end a row, and blank lines are skipped.
             writer.writerow([f'a "quoted"{newline}{newline}text {at}', *row])
             file.write(newline * (at % 3))
     opened = open_logits(path)

@@ -21,7 +21,6 @@ def test_a_fit_is_judged_by_rows_that_it_has_not_seen() -> None:
     assert found.fit.n + found.after.n == 2000
     assert found.before.n == found.after.n
     assert 500 < found.after.n < 700
-    # Which rows they are is known from a run with the row's number as its logit.
     held = held_out(2000, holdout=0.3, rng=5)
     assert found.after.n == held.sum()
     want = ts.fit_temperature(logits[~held], targets[~held])
@@ -39,15 +38,15 @@ def test_a_fit_is_judged_by_rows_that_it_has_not_seen() -> None:
 
 
 def held_out(n: int, **options: Any) -> np.ndarray:
-    """Which rows are held out, found by the accuracy of one row at a time."""
+    """Return which rows are held out, by the weight of the rows that are judged."""
     logits = np.tile([0.1, 0.0], (n, 1))
     weights = np.exp2(np.arange(n) % 50)
     found = np.zeros(n, bool)
-    # A bin's weight of 50 rows at a time says which of them are in it, as a binary number.
+    # With powers of two as weights, the sum for 50 rows at a time is a binary number of them.
     for first in range(0, n, 50):
         here = np.zeros(n)
         here[first : first + 50] = weights[first : first + 50]
-        # Every row must count, if but a little, or a part might be empty.
+        # Every row has some weight: otherwise a part could be empty.
         result = ts.evaluate_fit(
             logits,
             np.arange(n) // 7 % 2,
@@ -70,7 +69,7 @@ def test_folds_judge_every_row_by_a_fit_that_left_it_out() -> None:
     plain = ts.reliability(logits, targets)
     assert found.before.ece == pytest.approx(plain.ece, rel=1e-10)
     assert found.before.p_value == pytest.approx(plain.p_value, abs=0.02)
-    # Judged by rows that were not seen, a fit looks no better than by those that were.
+    # A fit has a higher NLL on rows that it has not seen than on its own.
     assert found.after.nll > want.nll
     low, high = found.after.intervals["nll"]
     assert low < found.after.nll < high

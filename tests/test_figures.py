@@ -65,15 +65,15 @@ def test_the_first_item_is_at_the_top_and_unlabelled_items_count_from_0() -> Non
 
 
 @pytest.mark.parametrize(
-    ("temperature", "shares", "title"),
+    ("temperature", "percents", "title"),
     [
         (0, ["50.00 %", "50.00 %", "0 %"], "Softmax at T = 0"),
         (math.inf, ["33.33 %", "33.33 %", "33.33 %"], "Softmax at T = ∞"),
     ],
 )
-def test_both_ends_of_the_temperature(temperature: float, shares: list[str], title: str) -> None:
+def test_both_ends_of_the_temperature(temperature: float, percents: list[str], title: str) -> None:
     _, right = plot([3.0, 3.0, 1.0], temperature).axes
-    assert values(right) == shares
+    assert values(right) == percents
     assert right.get_title() == title
 
 
@@ -94,9 +94,9 @@ def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logits", "shares"),
+    ("logits", "percents"),
     [
-        # A float64 holds 0 and 1 here, and neither is what it stands for.
+        # In float64 these probabilities are 0 and 1; their exact values are not.
         ([0.0, -1e3], ["> 99.99 %", "< 1e\N{MINUS SIGN}321 %"]),
         ([0.0, -700.0], ["> 99.99 %", "9.9e\N{MINUS SIGN}303 %"]),
         ([0.0, -10.0], ["> 99.99 %", "0.00454 %"]),
@@ -104,9 +104,9 @@ def test_fifty_items_are_all_drawn_and_fifty_one_are_not() -> None:
     ],
 )
 def test_no_probability_is_rounded_to_0_or_100_percent(
-    logits: list[float], shares: list[str]
+    logits: list[float], percents: list[str]
 ) -> None:
-    assert values(plot(logits).axes[1]) == shares
+    assert values(plot(logits).axes[1]) == percents
 
 
 @pytest.mark.parametrize(
@@ -200,8 +200,6 @@ def test_a_data_set_of_one_row_is_drawn_with_its_labels() -> None:
         plot(OneRow())
 
 
-# Results.
-
 LOGITS, TARGETS, _ = ts.samples.digits()
 
 
@@ -224,7 +222,7 @@ def test_the_reliability_diagram_shows_the_numbers() -> None:
     alphas = [patch.get_alpha() for _, patch in sorted(strength.items())]
     assert alphas == sorted(alphas)
     assert alphas[0] < alphas[-1] / 5
-    # And each carries its interval.
+    # Each bin has its interval.
     full = before.bins.count > 0
     lines = [line[:, 1] for line in diagram.collections[0].get_segments() if line.size]
     np.testing.assert_allclose(lines, before.bins.interval[full])

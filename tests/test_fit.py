@@ -21,8 +21,8 @@ INF, NAN = math.inf, math.nan
 def total_nll(logits: np.ndarray, targets: np.ndarray, temperature: float) -> mpmath.mpf:
     total = mpmath.mpf(0)
     for row, target in zip(logits.tolist(), targets.tolist(), strict=True):
-        weights = [mpmath.exp(mpmath.mpf(z) / temperature) for z in row]
-        total -= mpmath.log(weights[target] / mpmath.fsum(weights))
+        exp_z = [mpmath.exp(mpmath.mpf(z) / temperature) for z in row]
+        total -= mpmath.log(exp_z[target] / mpmath.fsum(exp_z))
     return total
 
 
@@ -73,7 +73,7 @@ def test_the_fit_is_the_minimum_in_exact_arithmetic(seed: int) -> None:
     scale=st.sampled_from([1e-300, 1e-150, 1e-20, 1e-3, 1.0, 300.0, 1e9, 1e150, 1e306]),
 )
 def test_scipy_finds_no_lower_nll_at_any_scale_of_the_logits(seed: int, scale: float) -> None:
-    """Newton's method may not diverge, nor overflow, wherever T = 1 lies."""
+    """Newton's method must neither diverge nor overflow, however far from T = 1."""
     logits, targets = drawn(seed, n=40, classes=3)
     fit = ts.fit_temperature(logits * scale, targets)
 
@@ -91,7 +91,7 @@ def test_scipy_finds_no_lower_nll_at_any_scale_of_the_logits(seed: int, scale: f
 
 @pytest.mark.parametrize("huge", [1e30, 1e200, 1e308])
 def test_one_huge_logit_does_not_change_the_fit(huge: float) -> None:
-    """Its own target is certain: the others decide."""
+    """The target of that row is certain, so the other rows decide."""
     logits, targets = drawn(3)
     want = ts.fit_temperature(logits, targets).temperature
     outlier = np.array([[huge, -huge, 0, 0, 0]])

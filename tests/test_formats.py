@@ -142,7 +142,7 @@ def test_rows_and_blocks_equal_the_saved_array(
     assert file.dtype == (np.float64 if ending in TEXTS else np.float32)
     assert (file.labels, file.source) == (None, path.name)
     for size in (1, 7, 25, 89, 90, 1000, None):
-        # As often as wanted.
+        # The blocks can be read any number of times.
         batches = list(file.blocks(size=size))
         assert [len(batch) for batch in batches[:-1]] == [size or 0] * (len(batches) - 1)
         assert {batch.dtype for batch in batches} == {file.dtype}
@@ -151,7 +151,7 @@ def test_rows_and_blocks_equal_the_saved_array(
         read = file.row(row)
         np.testing.assert_array_equal(read, LOGITS[row])
         assert (read.labels, read.source) == (None, path.name)
-        read.values[:] = 0  # it is the reader's own
+        read.values[:] = 0  # a copy: the file stays as it is
     np.testing.assert_array_equal(read_logits(path, row=33).values, LOGITS[33])
     for row in (-1, 90):
         with pytest.raises(FileError, match=f"row must be 0 to 89, got {row}"):
@@ -207,7 +207,7 @@ def test_a_table_has_a_column_for_each_class(tmp_path: Path, ending: str) -> Non
 
     identities = [f"x{at}" for at in range(90)]
     columns = {"id": identities, **dict(zip(NAMES, LOGITS.T, strict=True))}
-    # So pandas keeps the index of a frame of which rows were left out.
+    # pandas stores the index of a filtered frame under this name.
     columns["__index_level_0__"] = np.arange(90)
     path = tmp_path / f"logits.{ending}"
     {"parquet": pq.write_table, "feather": feather.write_feather}[ending](pa.table(columns), path)
@@ -217,7 +217,7 @@ def test_a_table_has_a_column_for_each_class(tmp_path: Path, ending: str) -> Non
     some = open_logits(path, columns=["é", "cat"])
     assert some.labels == ("é", "cat")
     np.testing.assert_array_equal(some.row(3).values, LOGITS[3, [3, 0]])
-    # A single column is one row, written downwards; what text stands beside it names it.
+    # A single column is one row; the column of texts beside it holds its labels.
     down = read_logits(path, columns="cat")
     np.testing.assert_array_equal(down.values, LOGITS[:, 0])
     assert down.labels == tuple(identities)
@@ -248,7 +248,7 @@ def text(data: str | bytes) -> Callable[[Path], None]:
 def cut(
     save: Callable[[Path, NDArray[Any]], None], kept: float, skipped: int = 0
 ) -> Callable[[Path], None]:
-    """Return what saves a file and cuts it short."""
+    """Return a function that saves a file and cuts it short."""
 
     def damage(path: Path) -> None:
         save(path, LOGITS)

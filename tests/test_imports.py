@@ -1,4 +1,4 @@
-"""No file imports itself, however long the way round: in Python and in TypeScript."""
+"""No files import each other in a circle, in Python and in TypeScript."""
 
 from __future__ import annotations
 

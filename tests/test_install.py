@@ -24,14 +24,14 @@ MODULE = f"{KERNELS}/_native.abi3.so"
 REASON = f"{KERNELS}/_native.txt"
 # What a build reads.
 SOURCES = ("src", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", ".gitignore")
-# Variables that decide what is built or loaded, all unset but for those that a test sets.
+# Variables that decide what is built or loaded; each is unset unless a test sets it.
 DECIDING = {
     *("THERMOSCOPE_NATIVE", "THERMOSCOPE_NATIVE_FILE"),
     *("CXX", "CXXFLAGS", "LDFLAGS", "PYTHONPATH"),
 }
-# Flags from outside must not cost digits.
+# Flags of the user must not cost accuracy.
 HARMFUL = "-O1 -ffast-math -march=native"
-# Where only the way of building matters.
+# For tests of the build alone.
 QUICK = "-O0"
 
 native = pytest.mark.skipif(bool(unsupported()), reason=str(unsupported()))
@@ -44,7 +44,7 @@ def compiler(name: str) -> pytest.MarkDecorator:
 def run(
     *command: str | Path, cwd: Path, variables: dict[str, str] | None = None, fails: bool = False
 ) -> str:
-    """Run a command and return what it said; it must fail if `fails`, else it must not."""
+    """Run a command and return its output; assert that it fails if `fails`, or else succeeds."""
     kept = {name: value for name, value in os.environ.items() if name not in DECIDING}
     done = subprocess.run(
         command,
@@ -184,7 +184,7 @@ def assert_native(wheel: Path, exact: list[tuple[np.ndarray, np.ndarray]]) -> No
     assert (package / MODULE).read_bytes() != b"stale"
     first, *_, last = check(package, exact, wheel.parent)
     assert last[:2] == ("reference", True)
-    # An old processor has the module but not what it needs.
+    # On an old processor the module is there but does not run.
     assert first[0].startswith("native-") or (first[0] == "native" and "processor" in first[2])
 
 
@@ -206,10 +206,10 @@ def assert_pure(wheel: Path, reason: str, exact: list[tuple[np.ndarray, np.ndarr
 def test_a_compiler_builds_the_native_module(
     name: str, sources: Path, exact: list[tuple[np.ndarray, np.ndarray]]
 ) -> None:
-    # =1: a failure is told with the compiler's own words.
+    # With =1, a failure shows the compiler's error.
     wheel, _ = build(sources, CXX=name, CXXFLAGS=HARMFUL, THERMOSCOPE_NATIVE="1")
     assert_native(wheel, exact)
-    # The checkout is as it was: its module is of an editable install.
+    # The build leaves the module in the checkout alone: it belongs to an editable install.
     assert (sources / "src" / MODULE).read_text() == "stale"
 
 
@@ -323,7 +323,7 @@ def test_an_editable_install_replaces_the_module(
     kernels = install(CXXFLAGS=QUICK, THERMOSCOPE_NATIVE="1")
     assert kernels[0][0].startswith("native")
     assert not (sources / "src" / REASON).exists()
-    # The module that the first one left does not survive.
+    # The second install removes the module of the first.
     kernels = install(THERMOSCOPE_NATIVE="0")
     assert kernels[0] == ("native", False, "built with THERMOSCOPE_NATIVE=0")
     assert not (sources / "src" / MODULE).exists()

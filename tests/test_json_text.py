@@ -41,7 +41,7 @@ def test_nan_is_a_string_or_a_constant(text: str) -> None:
 
 @given(st.lists(st.tuples(texts, floats), min_size=1))
 def test_json_round_trip(pairs: list[tuple[str, float]]) -> None:
-    # An object by hand: a dict would keep the last of two items with one label.
+    # Written by hand: a dict would keep only the last of two equal labels.
     text = ",".join(f"{json.dumps(label)}:{json.dumps(value)}" for label, value in pairs)
     read = parse_logits(f"{{{text}}}")
     assert read.values.tolist() == [value for _, value in pairs]

@@ -1,4 +1,4 @@
-"""The kernels: which one computes, how exact each is, in which layouts and threads they agree."""
+"""The kernels: which one computes, how exact each is, that all agree in all layouts."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 INF, NAN = float("inf"), float("nan")
 KERNELS = [kernel.name for kernel in kernels.available() if kernel.runs]
 NATIVE = [name for name in KERNELS if name != "reference"]
-# Of rows.h and exp2.h: entries of a block, octaves by which it may exceed those before it, and
-# octaves from which the maximum is subtracted first.
+# Constants of rows.h and exp2.h: entries of a block; octaves by which a block may exceed the blocks
+# before it; octaves from which the maximum is subtracted first.
 BLOCK, HEADROOM, FAR = 2560, 4, 16384
 
-# A row of each kind that the native kernel leaves to the reference, and ordinary ones between them.
+# Rows of each kind that the native kernel leaves to the reference, and finite ones between them.
 ROWS = np.array(
     [
         [0.5, 0.25, -1.0, 3.0, 2.0],
@@ -93,7 +93,7 @@ def test_threads_and_results_in_place_change_no_digit(kernel: str, shape: tuple[
             np.testing.assert_array_equal(place, want)
             with kernels.use(kernel, threads=1):
                 got = function(z, 0.5, axis=axis)
-            # In parts, a row is added up in another order.
+            # Threads sum the parts of a row in another order.
             np.testing.assert_allclose(got, want, rtol=2e-7)
             if shape[0] > 1:
                 np.testing.assert_array_equal(got, want)
@@ -152,10 +152,10 @@ def test_rows_of_several_blocks_agree_wherever_the_maximum_is(
 def test_short_rows_agree_and_memory_around_them_is_unchanged(
     kernel: str, dtype: type, entries: int
 ) -> None:
-    """Whole vectors of whole tiles are read and written, also of what begins and ends anywhere."""
+    """Whole vectors are read and written, wherever the array begins and ends."""
     rng = np.random.default_rng(entries)
     before, after = 5, 40
-    # As many as fill tiles or not, and so many that two threads share them.
+    # Counts that fill whole tiles or not, and enough rows for two threads.
     for count in (*range(64, 70), 95, 1200 // entries, 70_000 // entries):
         z = rng.normal(0, 5, (count, entries)).astype(dtype)
         z[::13, -1] = np.resize([NAN, INF, -INF, 2e4], z[::13].shape[0])
@@ -183,7 +183,7 @@ def test_short_rows_agree_and_memory_around_them_is_unchanged(
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("odd", [(), (7,), (0, 88, 89)])
 def test_long_columns_agree(kernel: str, dtype: type, odd: tuple[int, ...]) -> None:
-    """They are worked in the result itself, but where one of them is not ordinary."""
+    """Columns are computed in the result itself unless one has a NaN or an infinity."""
     z = np.random.default_rng(0).normal(0, 5, (2, 9000, 90)).astype(dtype)
     for column in odd:
         z[1, 1234, column] = [NAN, INF][column % 2]
@@ -222,7 +222,7 @@ def adversarial(dtype: type) -> dict[str, np.ndarray]:
         "wide": rng.normal(0, 100, 60),
         "offset": 12345.678 + rng.normal(0, 3, 60),
         "near ties": near,
-        # At T = 1 some of the maxima are beyond where the native kernel subtracts them.
+        # At T = 1, some maxima are beyond FAR, from which the native kernel subtracts them.
         "far": FAR * np.log(2) + rng.normal(0, 3, 60),
         "one dominant entry": np.append(rng.normal(-30, 1, 59), 0.0),
         "tiny spread": rng.normal(0, 1e-6, 60),
@@ -238,7 +238,7 @@ def test_results_are_within_2_ulp_of_exact_arithmetic(name: str, dtype: type, ke
     info = np.finfo(dtype)
     for temperature in (1e-4, 0.037, 1 / 3, 1.0, 7.3, 1e4):
         wants = exact(row, temperature)
-        # Beside themselves as a row, as one of many short ones and as a column.
+        # As a single row, as many equal rows and as many equal columns.
         for z, axis in (
             (row[None, :], -1),
             (np.tile(row, (70, 1)), -1),
@@ -265,7 +265,7 @@ def test_results_are_within_2_ulp_of_exact_arithmetic(name: str, dtype: type, ke
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rows_of_many_equal_entries_are_within_2_ulp(dtype: type, kernel: str) -> None:
-    """Equal entries are where the roundings of a sum all go one way."""
+    """With equal entries, all roundings of a sum have the same sign."""
     for entries, difference in itertools.product((1000, 1 << 20), (0.0, 7.0, 9.7, 19.3)):
         row = np.full(entries, -difference, dtype)
         row[entries // 3] = 0
@@ -290,7 +290,7 @@ def test_rows_of_many_equal_entries_are_within_2_ulp(dtype: type, kernel: str) -
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("entries", [5, 75])
 def test_nan_is_found_wherever_it_is(kernel: str, dtype: type, entries: int) -> None:
-    """The native maximum overlooks it; what that leaves behind must not pass for a number."""
+    """The native maximum ignores a NaN: the row must not pass for one of numbers."""
     rows = np.tile(np.arange(entries, dtype=dtype), (3 * entries, 1))
     for place in range(entries):
         rows[3 * place + 1, place] = NAN
@@ -368,8 +368,8 @@ def test_a_list_and_an_array_give_the_same_digits() -> None:
     np.testing.assert_array_equal(ts.softmax([2, 1, 0], 2), ts.softmax(np.array([2.0, 1, 0]), 2.0))
 
 
-def in_any_way(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """Yield the same logits as they may lie in memory."""
+def in_every_layout(rows: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield the same logits in several memory layouts."""
     yield rows
     yield np.asfortranarray(rows)
     yield rows[::-1, ::-1].copy()[::-1, ::-1]
@@ -395,7 +395,7 @@ def test_the_memory_layout_does_not_change_the_results(
         with kernels.use("reference"):
             want = function(rows, 0.7)
         with kernels.use(kernel):
-            for logits in in_any_way(rows):
+            for logits in in_every_layout(rows):
                 got = function(logits, 0.7)
                 assert got.dtype == logits.dtype
                 np.testing.assert_allclose(got, want, rtol=3 * np.finfo(dtype).eps)
@@ -412,7 +412,7 @@ def test_the_memory_layout_does_not_change_the_results(
 def test_the_fast_path_agrees_with_the_general_path_and_leaves_the_rest(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """And steps aside for all that needs a closer look."""
+    """It returns None for all other types, layouts and arguments."""
     rows = np.random.default_rng(0).normal(0, 3, (7, 11))
     with kernels.use():
         want = ts.softmax(rows, 2), ts.softmax(rows, 0.5, axis=0)
@@ -492,7 +492,7 @@ def test_a_number_and_an_array_as_temperature_give_the_same_digits(
     logits = np.random.default_rng(0).normal(0, 5, shape).astype(dtype)
     logits.reshape(-1, shape[-1])[0, 2] = INF
     for function, temperature in itertools.product((ts.softmax, ts.log_softmax), (0, 0.3, 1, INF)):
-        # Which is no number: then everything is checked.
+        # An array as temperature takes the general path.
         want = function(logits, np.array(temperature, float))
         frozen = logits.copy()
         frozen.flags.writeable = False
@@ -551,8 +551,8 @@ def test_the_moments_of_both_kernels_agree(kernel: str, dtype: type, temperature
         z[0, -1], z[1, 0], z[2] = NAN, INF, -INF
         want = reference.moments(z, temperature)
         for one, other in zip(kernel_moments(kernel, z[:, ::-1], temperature), want, strict=True):
-            # float32 is weighed as it is, and 2 ** -160 is 0 there; of the variance there is what
-            # is left of a difference of squares.
+            # float32 is summed in float32, where 2 ** -160 is 0 and the variance is a difference
+            # of squares.
             tolerance = (1e-6, 2.0**-150) if dtype is np.float32 else (1e-11, 0.0)
             np.testing.assert_allclose(one, other, *tolerance)
 
@@ -560,13 +560,13 @@ def test_the_moments_of_both_kernels_agree(kernel: str, dtype: type, temperature
 @pytest.mark.parametrize("kernel", NATIVE)
 @pytest.mark.parametrize(
     ("dtype", "entries", "error"),
-    # What is short is weighed in doubles.
+    # Short rows are summed in float64.
     [(np.float32, 60, 1e-6), (np.float64, 60, 1e-13), (np.float32, 10, 1e-13)],
 )
 def test_the_moments_are_those_of_exact_arithmetic(
     kernel: str, dtype: type, entries: int, error: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reference, "moments", None)  # which no ordinary row falls back to
+    monkeypatch.setattr(reference, "moments", None)  # finite rows must not need it
     z = np.random.default_rng(1).normal(0, 4, (20, entries)).astype(dtype)
     z[1, 7] = 50.0
     for temperature in (0.05, 0.7, 2.0, 1e4):

@@ -1,4 +1,4 @@
-"""Cross-entropy, divergence and derivatives: their oracle, their edges, their equivalences."""
+"""Cross-entropy, divergence and derivatives: exact arithmetic, edge cases, equivalences."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_cross_entropy_agrees_with_exact_arithmetic(name: str, temperature: floa
     soft = np.random.default_rng(13).dirichlet(np.ones(len(logits)))
     want = -mp.fsum(mpf(w) * mp.log(one) for w, one in zip(soft, p, strict=True))
     if max(-mp.log(one) for one in p) > np.finfo(float).max:
-        want = INF  # as is then one of the logarithms of which this is the mean
+        want = INF  # one of the logarithms overflows, and so does their mean
     got = ts.cross_entropy(logits, soft, temperature)
     np.testing.assert_allclose(got, float(want), rtol=20 * EPS)
 
@@ -107,7 +107,7 @@ def test_derivatives_equal_central_differences(name: str, temperature: float) ->
     np.testing.assert_allclose(got, want, rtol=8 * EPS, atol=5e-324)
     want = slope(exact(z, t + step), exact(z, t - step))
     got = ts.temperature_derivative(logits, temperature)
-    # An entry at the mean changes by a difference of two numbers, which can't be closer than they.
+    # Near the mean, the slope is a difference of two numbers, no more exact than they are.
     p = ts.softmax(logits, temperature)
     with np.errstate(over="ignore"):
         distance = np.abs((logits / 4 - logits.max() / 4) / temperature) * 4

@@ -1,4 +1,4 @@
-"""Large results stand in memory of earlier ones, and only if nobody has those any more."""
+"""Large results reuse the memory of earlier ones, but only after those are freed."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_block_too_small_or_far_too_large_is_not_reused() -> None:
     memory._spare.clear()
     first = where(3 * ROW)
     assert where(2 * ROW) == first
-    assert where(ROW) != first  # for which three times as much would stay taken
+    assert where(ROW) != first  # a block of three times its size would stay occupied
     assert [len(block) for block in memory._spare] == [4 * ROW]
 
 

@@ -20,7 +20,7 @@ FORMATS = (
 def test_a_damaged_file_gets_rows_or_one_line(tmp_path: Path, ending: str) -> None:
     if ending == ".pt" and find_spec("torch") is None:
         pytest.skip("only PyTorch reads what torch.save wrote")
-    # In a process of its own: a library may abort.
+    # In another process: a library may abort.
     done = subprocess.run(
         [sys.executable, PROGRAM, ending],
         cwd=tmp_path,

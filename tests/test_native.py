@@ -1,4 +1,4 @@
-"""The native kernel: exact at every size, and nothing that happens around it breaks it."""
+"""The native kernel: exact at every size; memory, threads, forks and interrupts around it."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ def test_nothing_beyond_an_array_is_touched(kernel: str) -> None:
 
 @pytest.mark.parametrize("kernel", NATIVE)
 def test_memory_that_was_freed_is_not_used(kernel: str) -> None:
-    """With glibc, whoever reads such memory gets a fault, or 0xa5 where it is of a few bytes."""
+    """glibc unmaps large blocks when they are freed, and fills small ones with 0xa5."""
     tunables = ("mmap_threshold=16384", "mmap_max=60000", "tcache_count=0")
     run(
         "freed_memory",

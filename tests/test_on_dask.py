@@ -132,17 +132,17 @@ def test_progress_is_told_on_a_cluster(weighted: tuple[np.ndarray, ...]) -> None
 
 
 def dying(block: np.ndarray, mark: Path, scheduler: int) -> np.ndarray:
-    """Give the block, but the first time kill the worker that holds it, in the midst of a pass."""
+    """Return the block; the first call kills its worker instead."""
     try:
         mark.touch(exist_ok=False)
     except FileExistsError:
         return block
-    # Never this process: where no worker took the task, the test would end the tests.
+    # To exit the process of the tests would end them all.
     assert os.getpid() != scheduler
     os._exit(1)
 
 
-# A death is worth a warning to distributed, from whichever thread sees it first.
+# distributed warns of a worker's death, from any thread.
 @pytest.mark.filterwarnings("default")
 @pytest.mark.usefixtures("client")
 def test_a_worker_that_dies_changes_no_result(
@@ -178,5 +178,5 @@ def test_reading_a_chunk_and_working_on_it_are_one_task(monkeypatch: pytest.Monk
     file = ts.open_logits("logits.npy")
     ts.reliability(file.to_dask(), np.load("targets.npy"))
     assert sum("worked" in name for name in names) == 20
-    # Apart, the rows could be sent from one worker to another.
+    # As separate tasks, rows could be sent from one worker to another.
     assert not [name for name in names if "_chunk" in name]

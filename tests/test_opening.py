@@ -32,7 +32,7 @@ def test_a_missing_file_and_a_folder_are_named(
 def test_no_permission_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(GOOD)
-    # root, as tests may run, is let in whatever the mode; so the system's answer is given here.
+    # root may open every file, so the system's refusal is simulated.
     real_open = Path.open
 
     def refuse(self: Path, *arguments: str, **options: str) -> object:

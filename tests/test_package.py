@@ -121,7 +121,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 NOT_CHECKED = {
-    "ES01": "one line of what it does is often enough",
+    "ES01": "one line is often enough",
     "GL01": "the summary starts on the line of the quotes, as pydocstyle's D212 has it",
     "GL08": "ruff's D1 rules find what has no docstring",
     "PR01": "an obvious parameter needs no words; ruff's D417 finds the forgotten ones",
@@ -140,7 +140,7 @@ def documented() -> list[str]:
         f"thermoscope.Explorer.{name}"
         for name, member in vars(explorer).items()
         if (inspect.isfunction(member) or isinstance(member, property))
-        # What it has from anywidget, anywidget documents.
+        # anywidget documents the methods that are inherited from it.
         and not (name.startswith("_") or any(hasattr(base, name) for base in explorer.__bases__))
     ]
     assert "thermoscope.Explorer.to_html" in own

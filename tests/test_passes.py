@@ -25,7 +25,7 @@ INF, NAN = math.inf, math.nan
 def drawn(
     seed: int, n: int = 200, classes: int = 5, temperature: float = 1.7
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits, and targets drawn from their softmax at a temperature."""
+    """Return logits, and targets drawn from their softmax at a temperature."""
     draw = np.random.default_rng(seed)
     logits = draw.normal(0, 2, (n, classes))
     return logits, ts.sample(logits, temperature, rng=draw)
@@ -36,7 +36,7 @@ def one_shot(batches: list[Any]) -> Iterator[Any]:
 
 
 class Data:
-    """The least that a data set has: rows in blocks of odd sizes."""
+    """The smallest data set: rows in blocks of 13."""
 
     def __init__(self, rows: np.ndarray) -> None:
         self.rows, self.shape, self.dtype = rows, rows.shape, rows.dtype

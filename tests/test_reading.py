@@ -335,7 +335,7 @@ def test_a_stream_is_one_response(tmp_path: Path, form: str, ending: str) -> Non
         row = file.row(index)
         assert row.labels == tuple(labels)
         assert np.exp(row) == pytest.approx(probabilities)
-    # Rows of fewer items are filled up with entries of -inf.
+    # Rows of fewer tokens are filled up with -inf.
     (batch,) = file.blocks()
     assert definition.softmax(batch)[0] == pytest.approx([0.5, 0.25, 0.25, 0])
 
@@ -365,7 +365,7 @@ def test_the_tail_is_a_bound_at_other_temperatures(
     text = json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})
     read = parse_logits(text, applied_temperature=applied).row(0)
     assert read.labels is not None
-    # Less than that is drowned in the rounding of the probabilities that were reported.
+    # A smaller tail is lost in the rounding of the reported probabilities.
     assume(read.labels[-1] == NOT_REPORTED and math.fsum(map(math.exp, served[2:])) > 1e-9)
     probability = definition.softmax(read.values, temperature)[-1]
     truth = definition.softmax(logits, temperature)[2:].sum()

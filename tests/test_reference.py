@@ -1,4 +1,4 @@
-"""The reference kernel against exact arithmetic, by its own functions."""
+"""The functions of the reference kernel against exact arithmetic."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def errors(got: np.ndarray, want: list[Any]) -> tuple[float, float]:
 
 
 def check(logits: np.ndarray, temperature: float, dtype: DTypeLike = np.float64) -> None:
-    """Assert 2 ulp, and 1 spacing below the normal numbers. (What holds is 0.51 to 0.76.)"""
+    """Assert 2 ulp, and 1 spacing below the normal numbers. (The largest seen are 0.51 to 0.76.)"""
     with np.errstate(over="ignore"):
         row = np.clip(np.asarray(logits), -LARGEST, LARGEST).astype(dtype)
     if not np.isfinite(row.astype(np.float64)).all():
@@ -245,7 +245,7 @@ def test_the_result_may_overwrite_the_logits(
 @pytest.mark.parametrize("entries", [1000, reference.BLOCK, reference.BLOCK + 1, 10**6])
 @pytest.mark.parametrize("distance", [0.0, 1e-9, 0.7, 9.7, 36.5, 700.0, 744.5])
 def test_many_equal_entries_below_one_maximum(distance: float, entries: int, dtype: type) -> None:
-    """There all roundings of a sum go one way."""
+    """All roundings of such a sum have the same sign."""
     row: np.ndarray = np.full(entries, -distance, dtype)
     row[entries // 3] = 0
     with mp.workprec(2300):
@@ -328,7 +328,7 @@ def test_edge_cases_follow_the_table(
     for function, expected in zip(FUNCTIONS, wants, strict=True):
         got = compute(function, row, temperature, mask).astype(float)
         np.testing.assert_array_equal(got, expected.astype(dtype).astype(float))
-        # Beside ordinary rows, of which they change nothing, and they nothing of them.
+        # Among finite rows: neither changes the other.
         both = compute(
             function,
             np.stack([ordinary, row, ordinary]),

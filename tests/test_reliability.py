@@ -15,7 +15,7 @@ INF, NAN = math.inf, math.nan
 
 
 def plain_ece(logits: np.ndarray, targets: np.ndarray, temperature: float, bins: int) -> float:
-    """The definition, row by row."""
+    """Return the ECE by its definition, row by row."""
     sums = [[0, 0.0, 0] for _ in range(bins)]
     for row, target in zip(logits.astype(np.float64), targets, strict=True):
         p = ts.softmax(row, temperature)
@@ -97,7 +97,7 @@ def test_mce_rows_counts_the_rows_of_its_bin() -> None:
 
 
 def test_reliability_curve_and_sweep_have_the_same_ece() -> None:
-    """Of float32 with many classes too, where the kernel computes in float32."""
+    """Also for float32 with many classes, where the kernel computes in float32."""
     rng = np.random.default_rng(25)
     logits = rng.normal(0, 3, (3000, 100)).astype(np.float32)
     targets = ts.sample(logits, 1.7, rng=rng)

@@ -57,7 +57,7 @@ def test_each_case_gives_its_rows_and_notes(
     assert looks_like_response(data.decode())
     assert rows(data) == expected
     assert list(read(data).notes) == notes
-    # A mark at the beginning, the ends of lines of Windows and blank lines change nothing.
+    # A byte order mark, Windows line ends and blank lines change nothing.
     assert rows(b"\xef\xbb\xbf" + data) == expected
     assert rows(b"\n \n" + data.replace(b"\n", b"\r\n") + b"\n\n") == expected
 
@@ -229,7 +229,7 @@ def test_the_number_of_notes_is_limited() -> None:
 
 
 def test_tokens_of_equal_text_are_told_apart_by_bytes_or_id() -> None:
-    # Halves of one character: told apart by their bytes, or by their numbers.
+    # Halves of one character: told apart by their bytes, or by their ids.
     for first, second in [({"bytes": [240]}, {"bytes": [159]}), ({"id": 1}, {"id": 2})]:
         drawn = {"token": "\ufffd", "logprob": lp(0.25), **first}
         other = {"token": "\ufffd", "logprob": lp(0.25), **second}
@@ -281,14 +281,14 @@ def test_the_tail_is_1_minus_the_reported_probabilities(weights: list[float]) ->
     with mp.workdps(700):
         reported = [mpf(value) for value in logprobs[:-1]]
         rest = 1 - sum(map(mp.exp, reported))
-        # What float64 may lose: a bit of each term, none of which is more than the first, and
-        # bits of the logarithm at the end.
+        # float64 may lose a bit of each term, none of which exceeds the first, and bits of the
+        # logarithm at the end.
         lost = abs(mp.expm1(max(reported))) + abs(rest) * (
             1 + abs(mp.log(abs(rest) + mpf(10) ** -350))
         )
         error = mpf(2) ** -51 * lost
         if position.rest is None:
-            # What float32 leaves of a sum is rounding, if no token can be so unlikely.
+            # What is within float32 rounding, and less than any reported token, counts as 0.
             rounding = mpf(responses.FLOAT32) * -sum(mp.exp(each) * each for each in reported)
             assert rest <= min(rounding, *map(mp.exp, reported)) + error
         else:
@@ -305,7 +305,7 @@ def test_a_confident_token_leaves_an_exact_tail() -> None:
 
 
 def test_the_tail_of_a_confident_position_does_not_vanish() -> None:
-    # What lacks is less than float32 can tell, but more than the least token that is reported.
+    # The tail is within float32 rounding, but more than the least likely reported token.
     tops = [token("a", 1 - 3e-8), token("b", 1e-9)]
     (position,) = read(json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})).positions
     assert position.rest == pytest.approx(math.log(2.9e-8), rel=1e-6)

@@ -1,4 +1,4 @@
-"""Draws have the chances that softmax says, however many entries there are."""
+"""Draws have the probabilities of softmax, however many entries there are."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INF, NAN = math.inf, math.nan
 
 
 def p_value(counts: np.ndarray, probabilities: np.ndarray) -> float:
-    """How likely counts are to be as far from these probabilities as they are (chi-square)."""
+    """Return the p-value of counts under these probabilities (chi-square)."""
     expected = counts.sum() * probabilities
     return float(stats.chisquare(counts, expected * (counts.sum() / expected.sum())).pvalue)
 
@@ -63,7 +63,7 @@ def test_rows_and_draws_are_independent() -> None:
 
 
 def chances(tree: np.ndarray) -> list[Fraction]:
-    """Return the exact chance of each entry of a tree, as the fractions along its way have it."""
+    """Return the exact probability of each entry of a tree, from the fractions on its path."""
     result = []
     for entry in range(len(tree)):
         chance, at, step = Fraction(1), 0, 1 << len(tree).bit_length()
@@ -98,7 +98,7 @@ def test_the_probability_of_a_draw_is_exact_however_small(
             got = mpmath.mpf(chance.numerator) / chance.denominator
             assert abs(got / (one / total) - 1) <= 1e-13
     if entries >= 37:
-        # Running sums, which most samplers invert, never get to such entries.
+        # Cumulative sums, which most samplers invert, never reach such entries.
         assert np.count_nonzero(np.diff(np.cumsum(ts.softmax(logits))) == 0) > entries / 2
 
 
@@ -114,7 +114,7 @@ def test_small_uniform_numbers_have_all_digits() -> None:
 
 
 class Scripted:
-    """A generator that says what it is told to."""
+    """A generator that returns the given numbers."""
 
     def __init__(self, *numbers: float) -> None:
         self.numbers = list(numbers)
@@ -135,7 +135,7 @@ def test_more_categories_than_a_float32_can_count() -> None:
     draws = ts.sample(logits, size=200_000, rng=7)
     assert abs(np.count_nonzero(draws == entries - 1) - 100_000) < 1000
     others = draws[draws < entries - 1]
-    # The eighths of the row alike, and at its far end every remainder of 8.
+    # Each eighth of the row is equally likely, and in its second half each remainder of 8.
     assert p_value(np.bincount(others >> 22, minlength=8), np.full(8, 1 / 8)) > 1e-3
     far = others[others >= 1 << 24]
     assert p_value(np.bincount(far % 8, minlength=8), np.full(8, 1 / 8)) > 1e-3

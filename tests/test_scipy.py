@@ -40,9 +40,8 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(getattr(group(), name), row, id=f"{name}-{k}")
 
 
-# The one thing in which the design differs: SciPy's default is axis=None, all axes, and ours is
-# -1, because logits come in batches of rows. So a plain number, which has no last axis, is an
-# error without axis=None.
+# The one difference: SciPy's default is axis=None, all axes, and this package's is -1, because
+# logits come in batches of rows. A plain number has no last axis and needs axis=None.
 OURS = {name: partial(getattr(ts, name), axis=None) for name in ("softmax", "log_softmax")}
 
 

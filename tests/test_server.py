@@ -83,7 +83,7 @@ def pets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running(pets: Path) -> Iterator[Explorer]:
     with explorer(str(pets), "-T", "0.5", "--no-open") as served:
         yield served
-        # Whatever the tests asked, nothing but the address was printed.
+        # Only the address was printed, whatever the tests asked for.
         assert served.end(signal.SIGINT) == (0, "", "")
 
 
@@ -149,7 +149,7 @@ def test_nothing_else_gets_the_page(
     )
     assert answer == status
     assert b"<" not in body
-    if status != 400:  # which h11 itself gives to what is no HTTP
+    if status != 400:  # h11 itself answers an invalid request
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["content-type"].startswith("text/plain")
 
@@ -277,7 +277,7 @@ def test_rows_are_guarded_like_the_page(stepping: Explorer, running: Explorer) -
     assert stepping.ask("GET", f"/{stepping.token}/rows/?place=1", host)[0] == 404
     assert ask_rows(stepping, "place=1", "POST")[0] == 405
     assert ask_rows(stepping, "place=1", "HEAD")[::2] == (200, "")
-    # Where there is one row, there is no such path.
+    # A server of one row has no such path.
     assert ask_rows(running, "place=0")[0] == 404
 
 
@@ -345,7 +345,7 @@ def test_stalled_clients_do_not_keep_it_from_ending(tmp_path: Path) -> None:
         stalled.sendall(
             f"GET /{served.token}/ HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n\r\n".encode()
         )
-        # Its answer has begun, and is larger than what the system takes for a reader.
+        # The answer has begun, and is larger than the buffers of the socket.
         assert stalled.recv(15) == b"HTTP/1.1 200 OK"
         assert served.end(signal.SIGINT) == (0, "", "")
 
@@ -385,7 +385,7 @@ def test_the_browser_of_the_user_is_opened(tmp_path: Path, pets: Path) -> None:
     browser.write_text(f'#!/bin/sh\necho "$1" > "{seen}"\n', encoding="utf-8")
     browser.chmod(0o755)
     with explorer(str(pets), BROWSER=f"{browser} %s") as served:
-        # Opening a pipe waits for who writes to it.
+        # Opening a FIFO waits for its writer.
         address = seen.read_text(encoding="utf-8")
         assert address == f"http://127.0.0.1:{served.port}/{served.token}/\n"
         assert served.end(signal.SIGINT) == (0, "", "")

@@ -1,4 +1,4 @@
-"""What each server documents, and what is no answer of a server."""
+"""Answers as each server documents them, and texts that are no answers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def token(text: str, probability: float, **more: object) -> dict[str, object]:
 
 
 DOG = [token("Hello", 0.5, top_logprobs=[token("Hello", 0.5), token("Hi", 0.25)])]
-# The one drawn is not among the likeliest.
+# The drawn token is not among the likeliest.
 CAT = [token("!", 0.125, top_logprobs=[token(".", 0.5), token(",", 0.25)])]
 CONTENT = [*DOG, *CAT]
 HELLO: Row = [("Hello", 0.5), ("Hi", 0.25), (REST, 0.25)]
@@ -350,7 +350,7 @@ def test_the_drawn_token_keeps_its_id_and_bytes() -> None:
         drawn = position.tokens[position.drawn]
         assert (drawn.text, drawn.id) == ("!", known)
     assert drawn.bytes == b"!"
-    # The numbers of Together are those of the drawn tokens alone.
+    # Together gives the ids of the drawn tokens only.
     first = read(json.dumps(BOTH["Together"])).positions[0]
     assert first.tokens == (Token("Hello", 10, None), Token("Hi", None, None))
 
@@ -653,7 +653,7 @@ def test_an_error_or_broken_text_gets_one_clear_line(text: str | bytes, words: s
         "[[1, 2], [3, 4]]",
         '{"cat": 1.5, "dog": 2.5}',
         '[{"cat": 1.5}, {"cat": 2.5}]',
-        # A label may be one of the words of servers, and so may a column or an array.
+        # Labels, columns and arrays may have names that servers use.
         '{"choices": 1, "content": 2}',
         '{"content": "-inf", "a": 0}',
         '{"error": 0.25, "token": 2}',

@@ -18,7 +18,7 @@ from thermoscope.sklearn import TemperatureScaler
 
 
 class OfFeatures(TemperatureScaler):
-    """The checks give features, which are no logits: this makes logits of them first."""
+    """Makes logits of the features that the checks give."""
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:  # noqa: N803
         self._data, self._model = (y, sample_weight), None
@@ -37,7 +37,7 @@ class OfFeatures(TemperatureScaler):
 
 def test_the_estimator_passes_the_checks_of_scikit_learn() -> None:
     assert len(check_estimator(OfFeatures(), on_skip=None)) > 40
-    # Of the estimator itself, too, but for checks whose columns can be no logits.
+    # The estimator itself passes all checks except those whose columns cannot be logits.
     too_few = "two columns for three classes"
     expected = {
         "check_classifiers_classes": too_few,
@@ -101,6 +101,6 @@ def test_data_that_hardly_determine_the_temperature_can_be_fitted() -> None:
     assert scaler.fit_.interval == (0.0, np.inf)
     assert "do not determine T" in scaler.fit_.reason
     assert np.isfinite(scaler.predict_proba(logits)).all()
-    # A class may have any number: none of them says that there is no target.
+    # A class may be any number, also the one that elsewhere means no target.
     named = ts.TemperatureScaler().fit([[2.0, 1.0], [1.0, 3.0], [1.0, 0.5]], [-100, 7, 7])
     assert (named.fit_.n, named.fit_.n_ignored) == (3, 0)

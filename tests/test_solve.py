@@ -1,4 +1,4 @@
-"""The temperature that gives a wanted value gives it."""
+"""Temperatures that give a wanted entropy, perplexity or top probability."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEASURES: dict[str, Callable[..., Any]] = {
     "perplexity": ts.perplexity,
     "top_probability": lambda z, t: ts.softmax(z, t).max(axis=-1),
 }
-# Each value from nats, in both kinds of numbers.
+# Each measure from nats in float64, and to nats in mpmath.
 FROM_NATS: dict[str, Callable[[Any], Any]] = {
     "entropy": lambda nats: nats,
     "perplexity": np.exp,
@@ -43,7 +43,7 @@ names = pytest.mark.parametrize("name", list(MEASURES))
 
 
 def exact(logits: np.ndarray, temperature: float, name: str) -> tuple[Any, Any]:
-    """Return a measure in nats and its derivative by log T, both of many digits."""
+    """Return a measure in nats and its derivative by log T, both with many digits."""
     top = mpmath.mpf(float(logits.max()))
     quotients = [(mpmath.mpf(float(z)) - top) / mpmath.mpf(temperature) for z in logits]
     exp_z = [mpmath.exp(quotient) for quotient in quotients]
@@ -69,7 +69,7 @@ ROWS = {
     "wider than the largest double": np.array([1.7e308, 1e308, -1.7e308]),
     "long": np.random.default_rng(1).normal(0, 3, 3000),
 }
-# How far from the end of T = 0 to that of T = inf.
+# Fractions of the way from the value at T = 0 to that at T = inf.
 PLACES = [1e-300, 1e-100, 1e-15, 1e-3, 0.1, 0.5, 0.9, 1 - 1e-6, 1 - 1e-12]
 LARGEST, SMALLEST = float(np.finfo(np.float64).max), 5e-324
 
@@ -87,7 +87,7 @@ def test_the_temperature_gives_the_wanted_value_in_exact_arithmetic(name: str, r
         with mpmath.workdps(350 if place < 1e-20 else 60):
             want = TO_NATS[name](mpmath.mpf(value))
             if temperature in (0, SMALLEST):
-                # That end, as near as it is rounded, or the temperature is below all doubles.
+                # The value rounds to that end, or the temperature is below the smallest float64.
                 end = low + 4 * EPS * (1 + low) * (low > 0)
                 assert want <= end or want < exact(logits, SMALLEST, name)[0]
             elif temperature in (LARGEST, INF):
@@ -133,12 +133,12 @@ def test_solving_for_the_value_of_a_temperature_gives_that_value(
     assume(logits.min() < logits.max())
     found = float(ts.temperature_for(logits, **{name: value}))
     assert found >= 0
-    # Its neighbours give no less on one side and no more on the other.
+    # The neighbouring temperatures give values on both sides.
     with np.errstate(over="ignore"):
         around = np.nextafter(found, [[0.0], [INF]])
     around = MEASURES[name](logits, around)
     below, above = np.sort(around)
-    # An end takes in what is a rounding from it.
+    # A value within rounding of an end gives that end.
     allowed = 8 * EPS * (value + (name != "top_probability") * np.log(logits.size))
     assert below - allowed <= value <= above + allowed
 
@@ -158,7 +158,7 @@ def test_temperature_scales_with_the_logits(
     value = FROM_NATS[name](low + part * (high - low))
     found = ts.temperature_for(logits, **{name: value})
     scaled = ts.temperature_for(logits * 2.0**exponent, **{name: value})
-    # What is equal for one is within two roundings of value and temperature for the other.
+    # Both are exact within two roundings of the value and the temperature.
     with mpmath.workdps(60):
         nats, slope = exact(logits, float(found), name)
     assert abs(float(scaled) / (float(found) * 2.0**exponent) - 1) <= 4 * EPS * (1 + nats / slope)
@@ -243,7 +243,7 @@ def test_a_value_that_every_temperature_gives_has_temperature_1(
 )
 def test_a_row_without_a_softmax_gives_nan(logits: list[float], where: list[bool] | None) -> None:
     assert np.isnan(ts.temperature_for(logits, entropy=0.5, where=where))
-    # Nor is the wanted value impossible there: the other rows have theirs.
+    # It is no error either: the other rows have their temperature.
     both = [[True, True] if where is None else where, [True, True]]
     found = ts.temperature_for([logits, [1.0, 0.0]], perplexity=1.5, where=both)
     np.testing.assert_array_equal(np.isnan(found), [True, False])
@@ -295,7 +295,7 @@ def test_float32_logits_and_integers_are_solved_in_float64() -> None:
 def test_a_jump_of_the_measure_is_found_by_bisection(
     monkeypatch: pytest.MonkeyPatch, jump: float
 ) -> None:
-    """A jump is what interpolation can't see: halves alone have to find it."""
+    """Interpolation does not find a jump."""
     calls = 0
 
     def entropy(_: np.ndarray, temperature: np.ndarray) -> np.ndarray:

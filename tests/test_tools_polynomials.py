@@ -1,4 +1,4 @@
-"""What tools write and the repository holds is what they would write now."""
+"""The committed constants of the kernels are those that the tool computes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Truncation: an oracle, the real warpers of transformers, engines by hand, properties, errors."""
+"""Truncation: exact arithmetic, transformers' warpers, engines by hand, properties, errors."""
 
 from __future__ import annotations
 
@@ -60,18 +60,18 @@ values = {
 ruled = st.sampled_from(sorted(RULES)).flatmap(lambda rule: st.tuples(st.just(rule), values[rule]))
 
 
-def prefix(scores: list[Any], weights: list[Any], mass: float) -> list[bool]:
+def prefix(scores: list[Any], probabilities: list[Any], mass: float) -> list[bool]:
     """Take entries by rising score until they hold the mass, and those that tie with the last."""
     total, last = mpmath.mpf(0), None
-    for score, weight in sorted(zip(scores, weights, strict=True)):
+    for score, p in sorted(zip(scores, probabilities, strict=True)):
         if last is None or total < mass:
-            total, last = total + weight, score
+            total, last = total + p, score
         assume(mass in {0, 1} or abs(total - mass) > 1e-9)
     return [score <= last or mass == 1 for score in scores]
 
 
 def oracle(rule: str, logits: list[float], value: float, temperature: float) -> list[bool]:
-    """Decide in exact arithmetic, entry by entry; inputs which rounding decides are passed over."""
+    """Decide in exact arithmetic, entry by entry; skip inputs that rounding decides."""
     top = max(logits)
     exact = [mpmath.mpf(z) for z in logits]
     if rule == "top_k":
@@ -82,25 +82,25 @@ def oracle(rule: str, logits: list[float], value: float, temperature: float) -> 
         least = top - value * sigma
         assume(all(z == top or abs(z - least) > 1e-9 for z in exact))
         return [z >= least or z == top for z in exact]
-    weights = [mpmath.exp((z - top) / temperature) for z in exact]
-    weights = [weight / sum(weights) for weight in weights]
-    surprises = [-mpmath.log(weight) for weight in weights]
-    nats = sum(w * s for w, s in zip(weights, surprises, strict=True))
+    exp_z = [mpmath.exp((z - top) / temperature) for z in exact]
+    p = [one / sum(exp_z) for one in exp_z]
+    surprises = [-mpmath.log(one) for one in p]
+    nats = sum(one * s for one, s in zip(p, surprises, strict=True))
     if rule == "top_p":
-        return prefix([-z for z in exact], weights, value)
+        return prefix([-z for z in exact], p, value)
     if rule == "typical_p":
-        # Equal logits are equally far, which the logarithm's rounding must not hide.
+        # Equal logits are equally far, whatever the rounding of the logarithm.
         distances = [mpmath.nstr(abs(s - nats), 30) for s in surprises]
         apart = sorted({mpmath.mpf(d) for d in distances})
         assume(all(b - a > 1e-9 for a, b in itertools.pairwise(apart)))
-        return prefix([mpmath.mpf(d) for d in distances], weights, value)
+        return prefix([mpmath.mpf(d) for d in distances], p, value)
     least = {
-        "min_p": value * max(weights),
+        "min_p": value * max(p),
         "epsilon": value,
         "eta": min(value, mpmath.sqrt(value) * mpmath.exp(-nats)),
     }[rule]
-    assume(all(z == top or abs(w - least) > 1e-9 for z, w in zip(logits, weights, strict=True)))
-    return [z == top or w >= least for z, w in zip(logits, weights, strict=True)]
+    assume(all(z == top or abs(one - least) > 1e-9 for z, one in zip(logits, p, strict=True)))
+    return [z == top or one >= least for z, one in zip(logits, p, strict=True)]
 
 
 @given(row=rows, temperature=st.sampled_from([0.25, 1.0, 3.0]), what=ruled)
@@ -111,9 +111,6 @@ def test_rules_agree_with_exact_arithmetic(
     with mpmath.workdps(50):
         want = oracle(rule, row.tolist(), value, temperature)
     assert RULES[rule](row, value, temperature).tolist() == want
-
-
-# --- transformers -------------------------------------------------------------------------------
 
 
 TEMPERATURES = (0.1, 0.3, 0.7, 1.0, 1.5, 3.0)
@@ -164,7 +161,7 @@ def warped(
     options: dict[str, float],
     order: list[str] | None = None,
 ) -> np.ndarray:
-    """Run logits through what transformers makes of these options: its warpers, in its order.
+    """Run logits through the warpers that transformers makes of these options, in its order.
 
     Or in another one, in which a caller of `generate` may pass them.
     """
@@ -196,7 +193,7 @@ def warped(
 
 @pytest.mark.parametrize("options", [*({n: v} for n, v in SINGLE), *CHAINS], ids=str)
 def test_the_warpers_of_transformers_agree_in_float64(options: dict[str, float]) -> None:
-    """In float64 the warpers decide as we do in every entry, and the probabilities agree."""
+    """In float64 the warpers keep the same entries, and the probabilities agree."""
     logits = next_tokens().astype(np.float64)
     for temperature in TEMPERATURES:
         theirs = warped(logits, temperature, options)
@@ -204,9 +201,9 @@ def test_the_warpers_of_transformers_agree_in_float64(options: dict[str, float])
         # The least probability here, at T = 0.1, is e^-441: it does not underflow.
         np.testing.assert_array_equal(ours > 0, theirs > -INF)
         np.testing.assert_allclose(ours, ts.softmax(theirs), rtol=1e-12, atol=0)
-        weights = np.exp(theirs - theirs.max(axis=-1, keepdims=True))
-        weights /= weights.sum(axis=-1, keepdims=True)
-        np.testing.assert_allclose(ours, weights, rtol=1e-11, atol=0)
+        p = np.exp(theirs - theirs.max(axis=-1, keepdims=True))
+        p /= p.sum(axis=-1, keepdims=True)
+        np.testing.assert_allclose(ours, p, rtol=1e-11, atol=0)
 
 
 def test_transformers_warpers_at_random_and_in_any_order() -> None:
@@ -249,10 +246,10 @@ def measured(temperature: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     )
 
 
-def crossing(distance: np.ndarray, weights: np.ndarray, mass: float) -> float:
+def crossing(distance: np.ndarray, probabilities: np.ndarray, mass: float) -> float:
     """Return the distance at which entries, by rising distance, hold a mass."""
     order = np.argsort(distance, kind="stable")
-    place = int(np.count_nonzero(np.cumsum(weights[order]) < mass))
+    place = int(np.count_nonzero(np.cumsum(probabilities[order]) < mass))
     return float(distance[order[min(place, order.size - 1)]])
 
 
@@ -260,7 +257,7 @@ def crossing(distance: np.ndarray, weights: np.ndarray, mass: float) -> float:
 def test_the_warpers_of_transformers_agree_in_float32_within_rounding(
     name: str, value: float
 ) -> None:
-    """In float32 they may decide another way only where float32 can't tell.
+    """In float32 the warpers may keep other entries only within rounding of the threshold.
 
     Rounding z / T shifts each log-probability by up to 2^-24 |z / T|, and the normaliser's
     logarithm by as much; 64 roundings more are for exp, the sums, the entropy and the logarithm.
@@ -276,17 +273,15 @@ def test_the_warpers_of_transformers_agree_in_float32_within_rounding(
         ours = ts.truncate(exact, temperature, **{name: value}, engine="transformers")
         kept = RULES[name](exact, value, temperature)
         others = kept != (theirs > -INF)
-        for row, surprise, weights, nats in zip(
-            range(len(logits)), *measured(temperature), strict=True
-        ):
+        for row, surprise, p, nats in zip(range(len(logits)), *measured(temperature), strict=True):
             near = 2 * 2.0**-24 * (2 * np.abs(exact[row]).max() / temperature + 64)
             scale = np.abs(surprise - nats) if name == "typical_p" else surprise
             if name in {"top_p", "typical_p"}:
-                low, high = (crossing(scale, weights, value + d) for d in (-near, near))
+                low, high = (crossing(scale, p, value + d) for d in (-near, near))
             else:
                 least = {
-                    "top_k": weights[kept[row]].min(),
-                    "min_p": value * weights.max(),
+                    "top_k": p[kept[row]].min(),
+                    "min_p": value * p.max(),
                     "epsilon": value,
                     "eta": min(value, math.sqrt(value) * math.exp(-nats)),
                 }[name]
@@ -296,7 +291,7 @@ def test_the_warpers_of_transformers_agree_in_float32_within_rounding(
             assert np.all(scale[other] <= high + near)
             probabilities = np.exp(theirs[row] - theirs[row].max(), dtype=np.float64)
             probabilities /= probabilities.sum()
-            # An entry more or less changes what all others are normalised by.
+            # One entry more or less changes the normaliser of all others.
             apart = near + 2 * max(ours[row, other].sum(), probabilities[other].sum())
             np.testing.assert_allclose(
                 probabilities[~other], ours[row, ~other], rtol=apart, atol=1e-37
@@ -305,16 +300,13 @@ def test_the_warpers_of_transformers_agree_in_float32_within_rounding(
 
 @pytest.mark.parametrize("options", CHAINS, ids=str)
 def test_transformers_keeps_as_many_of_tied_entries(options: dict[str, float]) -> None:
-    """Which of the entries that tie stay, torch.sort leaves open; how many, it does not."""
+    """torch.sort decides which of the tied entries stay, but not how many."""
     logits = np.round(next_tokens().astype(np.float64))
     theirs = warped(logits, 0.7, options)
     ours = ts.truncate(logits, 0.7, **options, engine="transformers")
     np.testing.assert_array_equal(
         np.sort(np.where(ours > 0, logits, -INF)), np.sort(np.where(theirs > -INF, logits, -INF))
     )
-
-
-# --- engines, by hand ---------------------------------------------------------------------------
 
 
 # Probabilities 1/2, 1/4, 1/8, 1/16, 1/16 at T = 1. At T = 2 they are as 2.83 : 2 : 1.41 : 1 : 1,
@@ -324,7 +316,7 @@ TIED = [2.0, 1.0, 1.0, 0.0]
 EQUAL = [0.0, 0.0, 0.0, 0.0]
 
 LLAMAS = ("llama.cpp", "ollama")
-# Those with the temperature first, or before all that it could change.
+# The engines that apply the temperature before every step that depends on it.
 FIRST = ("transformers", "vllm", "sglang", "ollama<0.30")
 
 
@@ -449,8 +441,8 @@ def test_engines_agree_with_cases_worked_by_hand(
 ) -> None:
     want = np.zeros(len(logits))
     chosen = np.array(logits)[entries]
-    weights = np.array([float(mpmath.exp(z / temperature)) if temperature else 1.0 for z in chosen])
-    want[entries] = weights / weights.sum()
+    exp_z = np.array([float(mpmath.exp(z / temperature)) if temperature else 1.0 for z in chosen])
+    want[entries] = exp_z / exp_z.sum()
     got = ts.truncate(logits, temperature, **options, engine=engine)
     np.testing.assert_array_equal(got > 0, want > 0)
     np.testing.assert_allclose(got, want, rtol=1e-14, atol=0)
@@ -537,9 +529,6 @@ def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
     assert np.count_nonzero(got) <= expected
 
 
-# --- the rules ----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("rule", "logits", "value", "temperature", "want"),
     [
@@ -557,13 +546,13 @@ def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
         ("epsilon", HALVES, 1, 1, [1, 0, 0, 0, 0]),
         ("eta", HALVES, 0, 1, [1, 1, 1, 1, 1]),
         ("top_n_sigma", TIED, 0, 1, [1, 0, 0, 0]),
-        # T = 0: what has no weight is beyond every mass but 1.
+        # T = 0: entries of probability 0 are beyond every mass below 1.
         ("top_p", [1.0, 3.0, 3.0], 0.9, 0, [0, 1, 1]),
         ("typical_p", [1.0, 3.0, 3.0], 0.9, 0, [0, 1, 1]),
         ("min_p", [1.0, 3.0, 3.0], 1e-300, 0, [0, 1, 1]),
         ("epsilon", [1.0, 3.0, 3.0], 0.1, 0, [0, 1, 1]),
         ("top_k", [1.0, 3.0, 3.0], 3, 0, [1, 1, 1]),
-        # T = inf: all weigh the same, and the order is still that of the logits.
+        # T = inf: all probabilities are equal, and the order is still that of the logits.
         ("top_p", [1.0, 3.0, 2.0, 0.0], 0.5, INF, [0, 1, 1, 0]),
         ("min_p", [1.0, 3.0, 2.0], 1, INF, [1, 1, 1]),
         ("typical_p", [1.0, 3.0, 2.0], 0.1, INF, [1, 1, 1]),
@@ -589,7 +578,7 @@ def test_each_rule_at_its_edges(
     for dtype in (np.float16, np.float32, np.float64):
         with np.errstate(over="ignore", under="ignore"):
             row = np.array(logits).astype(dtype)
-        # 1e308 and 1e-320 are float64's alone.
+        # Only float64 holds 1e308 and 1e-320.
         if np.array_equal(
             np.isfinite(row) & (row != 0), np.isfinite(logits) & np.not_equal(logits, 0)
         ):
@@ -635,7 +624,7 @@ def test_a_row_among_others_is_what_it_is_alone(engine: str) -> None:
     """On every axis, in every layout, with masks and a temperature for each row."""
     rng = np.random.default_rng(5)
     shape = (3, 23, 4)
-    # Few values: ties, of which the first along the axis stay.
+    # Few distinct values make ties, of which the first along the axis are kept.
     logits = rng.integers(-6, 6, shape) / 2
     mask = rng.random(shape) < 0.8
     options = every_option(engine)
@@ -684,10 +673,10 @@ def test_a_rule_keeps_the_highest_entries_and_whole_ties(
     kept = RULES[rule](row, value, temperature)
     assert kept.shape == row.shape
     assert kept.any()
-    # A typical entry may be any; the others keep all that is at least as high as a kept entry.
+    # typical_p may keep any entries; the others keep all that are as high as a kept one.
     if rule != "typical_p":
         np.testing.assert_array_equal(kept, row >= row[kept].min())
-    # Whole ties: equal entries share their fate.
+    # Equal entries are kept or dropped together.
     for value_of_entry in np.unique(row):
         assert len(set(kept[row == value_of_entry].tolist())) == 1
     # It is what softmax takes as a mask.
@@ -699,7 +688,7 @@ def test_steps_in_any_order_are_rules_one_after_another(
     row: np.ndarray, temperature: float, data: st.DataObject
 ) -> None:
     steps = data.draw(st.sets(st.sampled_from(sorted(RULES))), label="steps")
-    # Not at a number that a sum may hit but for its rounding.
+    # Values that no sum of probabilities comes near.
     odd = st.integers(0, 98).map(lambda n: n / 100 + 0.00123456789)
     options = {
         step: data.draw(values[step] if step == "top_k" else odd, label=step)
@@ -731,7 +720,7 @@ def test_an_engine_keeps_its_edge_rules_in_another_order(engine: str, temperatur
     )
     backwards = ts.keep(logits, temperature, **options, engine=engine, order=own[::-1])
     assert (backwards != usual).any() or temperature == 0
-    # Of entries that tie, an engine that counts keeps two.
+    # An engine that counts keeps two of the tied entries.
     two = ts.keep(TIED, top_k=2, engine=engine, order=["top_k"])
     np.testing.assert_array_equal(two, ts.keep(TIED, top_k=2, engine=engine))
 
@@ -745,13 +734,13 @@ def test_an_engine_keeps_its_edge_rules_in_another_order(engine: str, temperatur
 def test_joint_steps_keep_what_is_within_both_limits(
     row: np.ndarray, temperature: float, k: int, p: float
 ) -> None:
-    """An entry stays with fewer than k entries, and less than p, above it in the whole row."""
-    weights = ts.softmax(row, temperature)
+    """An entry is kept if fewer than k entries, of less than p together, are above it."""
+    probabilities = ts.softmax(row, temperature)
     above = row > row[:, None]
-    want = (above.sum(axis=1) < k) & ((above * weights).sum(axis=1) < p)
+    want = (above.sum(axis=1) < k) & ((above * probabilities).sum(axis=1) < p)
     options = {"top_k": k, "top_p": p}
     np.testing.assert_array_equal(ts.keep(row, temperature, **options, engine="sglang"), want)
-    # mlx-lm has top_p first, at T = 1: but for ties, it comes to the same.
+    # mlx-lm applies top_p first, at T = 1: without ties, the result is the same.
     if np.unique(row).size == row.size:
         scaled = ts.keep(row / temperature, 5.0, **options, engine="mlx-lm")
         np.testing.assert_array_equal(scaled, want)
@@ -767,11 +756,11 @@ def test_permuted_entries_are_kept_or_dropped_alike(
 ) -> None:
     rule, value = what
     # Where a probability is within rounding of the cutoff, the order of a sum decides.
-    weights = ts.softmax(row, temperature)
+    probabilities = ts.softmax(row, temperature)
     nats = float(ts.entropy(row, temperature))
-    cut = {"min_p": value * weights.max(), "epsilon": value}
+    cut = {"min_p": value * probabilities.max(), "epsilon": value}
     cut["eta"] = min(value, math.sqrt(value) * math.exp(-nats)) if rule == "eta" else 0
-    assume(rule not in cut or np.all(np.abs(weights - cut[rule]) > 1e-12))
+    assume(rule not in cut or np.all(np.abs(probabilities - cut[rule]) > 1e-12))
     assume(rule != "typical_p" or not near_crossing(row, temperature, value))
     order = np.random.default_rng(seed).permutation(row.size)
     kept = RULES[rule](row, value, temperature)
@@ -784,7 +773,7 @@ def near_crossing(row: np.ndarray, temperature: float, mass: float) -> bool:
     distance = np.abs(surprise - float(ts.entropy(row, temperature)))
     order = np.argsort(distance, kind="stable")
     total = np.cumsum(ts.softmax(row, temperature)[order])
-    # Entries of other logits may be as far on the other side of the entropy.
+    # Entries of other logits may be equally far, on the other side of the entropy.
     steps = np.diff(distance[order][np.isfinite(distance[order])])
     close = (steps < 1e-9) & (np.diff(row[order])[: steps.size] != 0)
     return bool(close.any() or np.any(np.abs(total - mass) < 1e-12))
@@ -795,7 +784,7 @@ def test_a_common_shift_changes_nothing(
     row: np.ndarray, temperature: float, what: tuple[str, float], shift: int
 ) -> None:
     rule, value = what
-    # The mean of shifted logits rounds another way.
+    # The mean of shifted logits is rounded differently.
     if rule == "top_n_sigma":
         distance = row.max() - row
         assume(np.all((distance == 0) | (np.abs(distance - value * row.std()) > 1e-9)))
@@ -855,10 +844,10 @@ def test_an_engine_gives_a_distribution(
 def test_a_whole_vocabulary_is_normalised_before_it_is_truncated() -> None:
     """262,144 entries: nothing is cut before it is normalised."""
     logits = np.random.default_rng(7).normal(0, 3, 262_144).astype(np.float32)
-    weights = ts.softmax(logits.astype(np.float64))
+    p = ts.softmax(logits.astype(np.float64))
     kept = ts.keep(logits, top_p=0.9)
-    assert 0.9 <= weights[kept].sum() < 0.9 + weights[kept].min()
-    assert weights[~kept].max() <= weights[kept].min()
+    assert 0.9 <= p[kept].sum() < 0.9 + p[kept].min()
+    assert p[~kept].max() <= p[kept].min()
     for engine in ALL:
         got = ts.truncate(logits, 0.8, top_k=50, top_p=0.95, engine=engine)
         assert np.count_nonzero(got) <= 50

@@ -176,7 +176,7 @@ class TestLogits:
         assert explorer.source == "given"
 
 
-class TestWhatDoesNotFit:
+class TestAnInvalidValue:
     @pytest.mark.parametrize(
         ("name", "value", "message"),
         [

@@ -1,4 +1,4 @@
-"""A real Chromium for each test: no network but loopback, and no error passes unseen."""
+"""A real Chromium: no network except loopback, and an error in a page fails its test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# Not for the session: while Playwright runs, no other test of the same thread can run asyncio.
+# Per module: while Playwright runs, no other test in the same thread can run asyncio.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if find() is None:
@@ -26,7 +26,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """Yield a page of its own context; the test fails on any uncaught error or console error."""
+    """Yield a page in a new context; any uncaught error or console error fails the test."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     errors: list[str] = []

@@ -1,4 +1,4 @@
-"""The benchmarks run, and what they say adds up; how fast anything is, no test says."""
+"""The benchmarks run, and their figures are consistent; no test asserts a speed."""
 
 from __future__ import annotations
 

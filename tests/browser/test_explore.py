@@ -122,7 +122,7 @@ def test_hostile_labels_do_nothing(page: Page, tmp_path: Path) -> None:
 
 
 def test_the_policy_blocks_requests_and_images(browser: Browser, next_token_page: str) -> None:
-    """The tests above could see no violation because nothing watches; here is one to be seen."""
+    """The tests above can fail: WATCH sees a violation."""
     page = browser.new_page()
     try:
         page.add_init_script(WATCH)

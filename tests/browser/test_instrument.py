@@ -26,7 +26,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture
 def open_page(page: Page, tmp_path: Path) -> Open:
-    """Open the exported file of a state; any request but that for the file fails the test."""
+    """Open the exported file of a state; any other request fails the test."""
     path = tmp_path / "page.html"
 
     def refuse(request: Request) -> None:
@@ -43,7 +43,7 @@ def open_page(page: Page, tmp_path: Path) -> Open:
         page.context.set_offline(True)
         page.on("request", refuse)
         page.goto(path.as_uri())
-        # Chromium drops what a mouse does before it has shown the first frame of a page.
+        # Chromium drops mouse events before the first frame of a page.
         page.evaluate(
             "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
@@ -72,7 +72,7 @@ def column(page: Page, which: int) -> list[float]:
 
 
 def ten_digits(value: float) -> str:
-    """Return the digits that the page shows: Python's, but for an exponent's leading zero."""
+    """Return the digits that the page shows: Python's, without a leading zero in the exponent."""
     if value in {0, 1}:
         return f"{value:.0f}"
     text = f"{value:.9e}" if value < 1e-3 else f"{value:#.10g}"
@@ -170,7 +170,7 @@ def test_ties_are_equal_at_0_and_infinity(
     field(page).fill(temperature)
     expect(page.get_by_role("status")).to_contain_text(said)
     expect(rows(page, "Softmax").locator(".number")).to_have_text(percents)
-    # The same as they are seen.
+    # The visible numbers are the same.
     assert page.locator(".probabilities .number").inner_text().split("\n") == percents
 
 
@@ -267,7 +267,7 @@ def test_the_window_and_the_rest_of_many_items_sum_to_1(
     expect(page.get_by_role("figure", name="Softmax")).to_contain_text(
         f"other {5000 - shown:,} items ="
     )
-    # Where something is left, however little, it is not said to be nothing.
+    # A rest above 0, however small, is not shown as 0 %.
     text = page.locator(".softmax .rest .number").inner_text()
     assert (text == "0 %") == (temperature == "0")
 

@@ -105,8 +105,8 @@ def temperature(view: Locator) -> float:
 
 
 def grab(page: Page, view: Locator, start: float) -> tuple[float, float, float]:
-    """Press the mouse on the track, at a share of its width, and return the track's place."""
-    # To hover waits until a notebook which has just run no longer moves.
+    """Press the mouse at a fraction of the track's width; return the track's position."""
+    # Hovering waits until a notebook that has just run no longer moves.
     slider(view).hover()
     box = slider(view).bounding_box()
     assert box is not None
@@ -126,7 +126,7 @@ def test_the_lesson_runs_and_its_explorer_follows_the_kernel(page: Page, lab: st
 
     x, y, width = grab(page, view, 0.5)
     page.mouse.move(x + 0.75 * width, y, steps=8)
-    # Before the mouse is released: it is told while dragging.
+    # The kernel is told while the mouse is still down.
     assert becomes_true(page, "explorer.temperature > 10"), ask(page, "explorer.temperature")
     page.mouse.up()
     shown = temperature(view)
@@ -189,7 +189,7 @@ def test_two_views_stay_in_step_while_one_is_dragged_and_neither_jumps_back(
             name,
         )
     x, y, width = grab(page, one, 0.5)
-    # The kernel's echoes of earlier moments arrive in the middle of this.
+    # Echoes of earlier values arrive from the kernel during this drag.
     page.mouse.move(x + 0.9 * width, y, steps=60)
     assert becomes_true(page, "len(told) > 1"), ask(page, "told")
     expect(field(other)).to_have_value(field(one).input_value())  # still held

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 COUNT, ENTRIES = 1_000_000, 1_000
-# For the first pass, on a machine that is busy.
+# For the first pass, on a busy machine.
 PATIENCE_MS = 120_000
 MEGABYTE = 1 << 20
 
@@ -79,7 +79,7 @@ def test_each_row_has_the_digits_that_python_gives(opened: Page) -> None:
 
     def shows(number: int) -> None:
         expect(row(opened)).to_have_value(str(number))
-        expected = [ten_digits(share) for share in softmax(logits[number], 0.5)]
+        expected = [ten_digits(p) for p in softmax(logits[number], 0.5)]
         assert [ten_digits(text) for text in probabilities(opened)] == expected
         assert field.input_value() == "0.5"
 
@@ -126,9 +126,9 @@ def test_the_target_is_marked_and_named(opened: Page) -> None:
 
 def test_orders_begin_with_the_row_that_python_finds(opened: Page) -> None:
     logits, targets, _ = samples.digits()
-    shares = softmax(logits.astype(np.float64))
-    mistakes = np.flatnonzero(shares.argmax(axis=1) != targets)
-    surest = mistakes[np.argsort(-shares[mistakes].max(axis=1), kind="stable")]
+    p = softmax(logits.astype(np.float64))
+    mistakes = np.flatnonzero(p.argmax(axis=1) != targets)
+    surest = mistakes[np.argsort(-p[mistakes].max(axis=1), kind="stable")]
     order(opened).select_option("Wrong first")
     expect(opened.get_by_text("1st in this order")).to_be_visible(timeout=PATIENCE_MS)
     for place in range(3):
@@ -161,7 +161,7 @@ def test_rows_go_on_after_random_logits(opened: Page) -> None:
 
 
 def test_a_server_that_has_ended_is_told(browser: Browser) -> None:
-    # A page of its own, for a request that fails is an error in the console.
+    # Another page: a failed request is an error in the console, which fails the test of `page`.
     page = browser.new_page()
     try:
         with explorer("--sample", "digits") as served:
@@ -196,25 +196,25 @@ def test_a_file_of_4_gb_is_browsed_in_little_memory(page: Page, tmp_path: Path) 
             go(page, number)
             top = np.sort(softmax(logits[number].astype(np.float64)))[::-1][:15]
             shown = [ten_digits(text) for text in probabilities(page)]
-            assert shown == [ten_digits(share) for share in top]
+            assert shown == [ten_digits(p) for p in top]
         go(page, 0)
         for number in range(1, 301):
             button(page, "Next row").press("Enter")
             expect(row(page)).to_have_value(str(number))
         assert served.memory() < before + 20 * MEGABYTE
-        # A pass over all of the file begins, and the rows can be gone through meanwhile.
+        # A pass over the whole file begins, and the rows can be read meanwhile.
         order(page).select_option("Most uncertain first")
         expect(page.get_by_text("sorting …")).to_be_visible()
         go(page, 777_777)
         assert served.memory() < before + 200 * MEGABYTE
-        page.goto("about:blank")  # or it would go on asking a server that has ended
+        page.goto("about:blank")  # otherwise it would go on asking a server that has ended
 
 
 @pytest.mark.parametrize("name", ["KeyError", "RuntimeError", "OSError", "ZeroDivisionError"])
 def test_an_unreadable_row_is_an_error_and_the_others_stay(browser: Browser, name: str) -> None:
     program = Path(__file__).parent.parent / "programs" / "broken_rows.py"
     text = "'chunk 3'" if name == "KeyError" else "chunk 3"
-    # A page of its own: the console tells of each answer that is an error.
+    # Another page: each error answer is an error in the console.
     with served(program, name) as explorer, browser.new_context() as context:
         page = context.new_page()
         page.goto(explorer.url)

@@ -1,4 +1,4 @@
-"""Compute arrays that begin or end at a page nobody may touch: see test_native."""
+"""Compute arrays that begin or end at a protected page: see test_native."""
 
 import ctypes
 import itertools
@@ -29,7 +29,7 @@ def guarded(size: int, *, at_end: bool) -> NDArray[np.uint8]:
 
 
 def copy(array: NDArray[np.generic], *, at_end: bool) -> NDArray[np.generic]:
-    """Copy an array to where a step too far is a fault."""
+    """Copy an array to where reading beyond it is a fault."""
     place = guarded(array.nbytes, at_end=at_end).view(array.dtype).reshape(array.shape)
     place[...] = array
     return place

@@ -1,4 +1,4 @@
-"""Be interrupted in a long call: it is raised, and nothing is broken: see test_native."""
+"""Interrupt a long call: KeyboardInterrupt is raised, and results stay right: see test_native."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Run out of memory in native code: an error of the call, on any thread: see test_native."""
+"""Run out of memory in native code, which is an error of the call: see test_native."""
 
 import resource
 import sys

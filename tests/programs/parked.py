@@ -28,7 +28,7 @@ with kernels.use(threads=3):
 assert len(states()) == before + 2, "two workers were started"
 while set(states()) != {"S"}:
     os.sched_yield()
-# Parked: a thread that only spins more slowly would use time.
+# A parked thread uses no time; one that spins slowly would.
 used = time.process_time()
 own = time.thread_time()
 threading.Event().wait(0.2)

@@ -1,4 +1,4 @@
-"""Be ended by a signal in mid-write: see test_cli."""
+"""End by a signal while writing: see test_cli."""
 
 import os
 import signal

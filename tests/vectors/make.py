@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 - a true minus
-"""Make the vectors that pytest and vitest share, from mpmath alone: nothing here is ours.
+"""Make the vectors that pytest and vitest share, from mpmath alone, without this package.
 
 ``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
 masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
@@ -72,11 +72,11 @@ def undefined(where: list[bool]) -> Answer:
 
 
 def shared(winners: set[int], size: int) -> Answer:
-    share = mpf(1) / len(winners)
+    p = mpf(1) / len(winners)
     return (
-        [float(share) if i in winners else 0.0 for i in range(size)],
-        [float(mp.log(share)) if i in winners else -INF for i in range(size)],
-        float(-mp.log(share)),
+        [float(p) if i in winners else 0.0 for i in range(size)],
+        [float(mp.log(p)) if i in winners else -INF for i in range(size)],
+        float(-mp.log(p)),
     )
 
 
@@ -161,7 +161,7 @@ def masks() -> Iterator[Case]:
         yield case("one entry unmasked", [-5.0, 1.0, 7.0], temperature, [True, False, False])
 
 
-# What is right by the rules of each function, worked out by hand.
+# Expected texts, worked out by hand from the rules of each function.
 TEXTS: dict[str, list[tuple[list[object], str]]] = {
     "percent": [
         ([0.0], "0 %"),
