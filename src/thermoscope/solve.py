@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope import measures
-from thermoscope.arguments import ArgumentError, broadcasts, check, real
+from thermoscope.arguments import ArgumentError, broadcasts, check, log_base, real
 from thermoscope.definition import log_softmax
 
 Array = NDArray[np.float64]
@@ -21,16 +21,17 @@ BLOCK: Final = 1 << 18
 # Steps after which the bracket is only halved: no more than 63 halvings are left.
 PATIENCE: Final = 60
 
-# Each measure in nats, as a function that rises with T; and its value for n equal entries.
-TO_NATS: Final[dict[str, Callable[[Array], Array]]] = {
-    "entropy": lambda entropy: entropy,
-    "perplexity": np.log,
-    "top_probability": lambda probability: -np.log(probability),
+# Each measure in nats, as a function that rises with T; and its value for n equal entries. An
+# entropy is counted in units of some nats: 1 for nats, log 2 for bits.
+TO_NATS: Final[dict[str, Callable[[Array, float], Array]]] = {
+    "entropy": lambda entropy, unit: unit * entropy,
+    "perplexity": lambda perplexity, _: np.log(perplexity),
+    "top_probability": lambda probability, _: -np.log(probability),
 }
-OF_EQUAL: Final[dict[str, Callable[[float], float]]] = {
-    "entropy": lambda entries: float(np.log(entries)),
-    "perplexity": lambda entries: entries,
-    "top_probability": lambda entries: 1 / entries,
+OF_EQUAL: Final[dict[str, Callable[[float, float], float]]] = {
+    "entropy": lambda entries, unit: float(np.log(entries)) / unit,
+    "perplexity": lambda entries, _: entries,
+    "top_probability": lambda entries, _: 1 / entries,
 }
 
 
@@ -40,6 +41,7 @@ def temperature_for(
     entropy: ArrayLike | None = None,
     perplexity: ArrayLike | None = None,
     top_probability: ArrayLike | None = None,
+    base: float | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Array:
@@ -54,12 +56,15 @@ def temperature_for(
     logits, where
         As for `softmax`.
     entropy : array_like, optional
-        The wanted entropy in nats: a number, or an array that broadcasts against the rows, whose
-        shape is that of `logits` without `axis`. Exactly one of the three values must be given.
+        The wanted entropy, in nats unless `base` is given: a number, or an array that broadcasts
+        against the rows, whose shape is that of `logits` without `axis`. Exactly one of the three
+        values must be given.
     perplexity : array_like, optional
         The wanted perplexity.
     top_probability : array_like, optional
         The wanted probability of the likeliest entry.
+    base : float, optional
+        The base of the logarithm in the entropy: 2 for bits. The default is e, for nats.
     axis : int, optional
         The axis of the rows.
 
@@ -118,6 +123,11 @@ def temperature_for(
     >>> each = ts.temperature_for(logits, perplexity=2)
     >>> ts.perplexity(logits, each[:, None]).round(6)
     array([2., 2.])
+
+    In bits:
+
+    >>> round(float(ts.temperature_for([2.0, 1.0, 0.1], entropy=1.5, base=2)), 6)
+    2.227065
     """
     given = {
         name: value
@@ -134,6 +144,7 @@ def temperature_for(
             f"got {' and '.join(given) or 'none'}"
         )
     ((name, value),) = given.items()
+    unit = log_base(base)
     z, _, mask, index, *_ = check(logits, 1.0, axis, where)
     z = np.moveaxis(z, index, -1)
     given_as = real(name, value)
@@ -160,7 +171,7 @@ def temperature_for(
         first = np.count_nonzero(part == top[:, None], axis=-1)
         last = np.where(top == np.inf, first, np.count_nonzero(part > -np.inf, axis=-1))
         with np.errstate(divide="ignore", invalid="ignore"):
-            goal = TO_NATS[name](wanted[block])
+            goal = TO_NATS[name](wanted[block], unit)
         low, high = (np.log(np.maximum(count, 1), dtype=np.float64) for count in (first, last))
         # The logarithm of 1 is exact; elsewhere the ends are rounded, as is the wanted value.
         low_slack, high_slack = (4 * eps * (end + 1) * (end > 0) for end in (low, high))
@@ -168,7 +179,7 @@ def temperature_for(
         impossible = defined & ~((goal >= low - low_slack) & (goal <= high + high_slack))
         if impossible.any():
             at = int(np.argmax(impossible))
-            zero, infinite = (OF_EQUAL[name](count[at].item()) for count in (first, last))
+            zero, infinite = (OF_EQUAL[name](count[at].item(), unit) for count in (first, last))
             row = start + at
             place = tuple(int(i) for i in np.unravel_index(row, shape)) if shape else ()
             raise ArgumentError(
