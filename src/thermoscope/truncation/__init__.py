@@ -337,8 +337,7 @@ def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
     if "temperature" not in chain.steps and (rows.temperature != 1).any():
         problem = "is not 1, but order lacks it: add 'temperature' to order"
         raise ArgumentError("temperature", problem)
-    t = np.where(rows.temperature < engine.greedy_below, 0.0, rows.temperature)
-    t = np.where((t > 0) & (t < engine.least_temperature), engine.least_temperature, t)
+    t = engine.effective_temperature(rows.temperature)
     seen = np.ones(1)
     z, left = rows.logits, rows.entries
     places = np.broadcast_to(np.arange(z.shape[-1]), z.shape)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.truncation.rules import RULES
 
@@ -65,6 +68,18 @@ class Engine:
     joint: bool = False
     least_temperature: float = 0.0
     greedy_below: float = 0.0
+
+    def effective_temperature(self, temperature: ArrayLike) -> NDArray[Any]:
+        """Return the temperature that the engine makes of the given one.
+
+        Examples
+        --------
+        >>> import thermoscope as ts
+        >>> ts.engines()["vllm"].effective_temperature([0.0, 0.001, 0.7])
+        array([0.  , 0.01, 0.7 ])
+        """
+        t = np.where(np.less(temperature, self.greedy_below), 0.0, temperature)
+        return np.where((t > 0) & (t < self.least_temperature), self.least_temperature, t)
 
 
 # The rules as their papers have them, in the order of the parameters.
