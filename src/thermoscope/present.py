@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from thermoscope.arguments import whole
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -48,7 +50,11 @@ class Shown(NamedTuple):
 
 
 def shown(
-    logits: NDArray[np.float64], temperature: float, probabilities: NDArray[np.float64]
+    logits: NDArray[np.float64],
+    temperature: float,
+    probabilities: NDArray[np.float64],
+    *,
+    top: int | None = None,
 ) -> Shown:
     """Return what to show of a row: up to 50 entries as given, else the 20 highest and the rest.
 
@@ -61,6 +67,8 @@ def shown(
         In [0, inf].
     probabilities : ndarray, shape (n,)
         Their softmax at that temperature.
+    top : int, optional
+        Show this many of the highest, however many entries there are.
 
     Examples
     --------
@@ -72,13 +80,18 @@ def shown(
     >>> found = shown(row, 1.0, softmax(row))
     >>> found.entries[:3].tolist(), found.others, found.percents[-1]
     ([50, 49, 48], 31, '2.1e−7 %')
+    >>> shown(row, 1.0, softmax(row), top=2).percents
+    ['63.21 %', '23.25 %', '13.53 %']
     """
     count = logits.size
     order: NDArray[np.intp] = np.arange(count)
-    if count > FEW:
+    if top is None and count <= FEW:
+        most = count
+    else:
+        most = TOP if top is None else whole("top", top)
         # Reverse, sort stably, reverse again: descending, with ties as given and NaN first.
         order = (count - 1 - np.argsort(logits[::-1], kind="stable"))[::-1]
-    entries, others = (order, order[:0]) if count <= FEW else (order[:TOP], order[TOP:])
+    entries, others = order[:most], order[most:]
     rest = math.fsum(probabilities[others].tolist())
 
     second, highest = np.partition(np.append(logits, -np.inf), -2)[-2:].tolist()
