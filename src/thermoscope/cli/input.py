@@ -41,9 +41,10 @@ __all__ = [
     "Reading",
     "RowsWithTargets",
     "check_targets",
+    "is_number",
     "only_row",
-    "parse_numbers",
     "read_one",
+    "read_words",
     "state_of",
     "tell",
 ]
@@ -274,7 +275,29 @@ def tell(source: str, notes: tuple[str, ...]) -> None:
         typer.echo(f"thermoscope: {printable(source)}: {printable('; '.join(notes))}", err=True)
 
 
-def parse_numbers(words: list[str]) -> Dataset:
+def read_words(words: list[str] | None, row: int | None, reading: Reading) -> Dataset:
+    """Return the numbers that were typed as one row, or what a file or standard input holds."""
+    words = words or ["-"]
+    # Negative numbers look like options, so that Typer leaves unknown options to us.
+    for word in words:
+        if word.startswith("-") and word != "-" and not is_number(word):
+            raise ValueError(f"no such option: {word}")
+    if len(words) == 1 and not is_number(words[0]):
+        return reading.open(words[0])
+    reading.check_unused(row)
+    return reading.labelled(_parse_numbers(words))
+
+
+def is_number(word: str) -> bool:
+    """Whether a word is a number as Python writes it."""
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse_numbers(words: list[str]) -> Dataset:
     """Return the numbers that were typed as one row."""
     values = []
     for at, word in enumerate(" ".join(words).replace(",", " ").split()):

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from thermoscope.truncation import engines
 
 __all__ = [
     "AppliedTemperature",
     "AsJson",
     "Columns",
+    "EngineName",
+    "Epsilon",
+    "Eta",
     "LabelsFile",
     "LogitsArgument",
+    "MinP",
+    "NumbersOrFile",
     "OptionalFile",
+    "Order",
     "Plot",
     "Probabilities",
     "Row",
@@ -21,8 +29,23 @@ __all__ = [
     "TargetColumn",
     "TargetsArgument",
     "Temperature",
+    "TopK",
+    "TopNSigma",
+    "TopP",
+    "TypicalP",
     "Weights",
 ]
+
+NumbersOrFile = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="NUMBERS | FILE | -",
+        help='Logits: numbers ("inf" too), or one file as in explore; without them, or '
+        'with "-", numbers or JSON from standard input.',
+        show_default=False,
+    ),
+]
+
 
 OptionalFile = Annotated[
     Path | None,
@@ -157,5 +180,45 @@ Plot = Annotated[
         metavar="OUT",
         help="Write a figure too: .svg, .png or .pdf.",
         show_default=False,
+    ),
+]
+
+
+def _truncation(metavar: str, words: str, **known: Any) -> Any:
+    return typer.Option(
+        metavar=metavar, help=words, rich_help_panel="Truncation", show_default=False, **known
+    )
+
+
+def _list_engines(name: str | None) -> str | None:
+    """Print the engines and end the command where they are asked for."""
+    if name == "list":
+        typer.echo(str(engines()))
+        raise typer.Exit
+    return name
+
+
+TopK = Annotated[int | None, _truncation("K", "Keep the K likeliest.")]
+TopP = Annotated[float | None, _truncation("P", "Keep the likeliest that hold P together.")]
+MinP = Annotated[float | None, _truncation("P", "Keep at least P times the top probability.")]
+TypicalP = Annotated[float | None, _truncation("P", "Keep those nearest the entropy that hold P.")]
+Epsilon = Annotated[float | None, _truncation("P", "Keep at least P.")]
+Eta = Annotated[float | None, _truncation("E", "Keep at least E, or less where all is unlikely.")]
+TopNSigma = Annotated[float | None, _truncation("N", "Keep within N sigma of the top logit.")]
+EngineName = Annotated[
+    str | None,
+    _truncation(
+        "NAME",
+        'Truncate in the order and by the edge rules of an engine; "list" shows them.',
+        is_eager=True,
+        callback=_list_engines,
+    ),
+]
+Order = Annotated[
+    str | None,
+    _truncation(
+        "STEPS",
+        "Truncate in this order: the steps that are given, and temperature, with commas between "
+        "them. Those before temperature see T = 1.",
     ),
 ]

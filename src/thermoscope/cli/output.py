@@ -17,9 +17,10 @@ import typer
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError, optional
 from thermoscope.passes import ProbabilitiesWarning
+from thermoscope.present import Shown, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from matplotlib.figure import Figure
 
@@ -30,6 +31,8 @@ __all__ = [
     "check_figure",
     "ece_of",
     "ending",
+    "label_of",
+    "print_bars",
     "print_json",
     "progress",
     "strict",
@@ -94,6 +97,43 @@ def strict(value: Any) -> Any:
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as one line of JSON."""
     typer.echo(json.dumps(strict(document), allow_nan=False))
+
+
+def label_of(labels: Sequence[str] | None, item: int) -> str:
+    """Return the label of an entry on one line, or its index where there are none."""
+    return str(item) if labels is None else printable(labels[item])
+
+
+def print_bars(
+    labels: Sequence[str] | None,
+    shown: Shown,
+    columns: dict[str, Sequence[str]],
+    *,
+    rest: Sequence[str],
+    bars: Sequence[float],
+    footer: str,
+) -> None:
+    """Print a table of entries with bars for a terminal; `rest` has the texts of the others."""
+    from rich.bar import Bar
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, expand=True, header_style="bold")
+    table.add_column("label", overflow="ellipsis", no_wrap=True, max_width=40)
+    for name in columns:
+        style = "blue" if name == "logit" else "green"
+        table.add_column(name, justify="right", no_wrap=True, style=style)
+    table.add_column(ratio=1)
+    longest = max(bars)
+    for item, bar, *texts in zip(shown.entries.tolist(), bars, *columns.values(), strict=True):
+        length = Bar(longest, 0, bar, color="green") if bar > 0 else None
+        table.add_row(Text(label_of(labels, item)), *texts, length)
+    if shown.others:
+        table.add_row(f"other {shown.others:,} item{'s' if shown.others > 1 else ''}", *rest)
+    console = Console(highlight=False)
+    console.print(table)
+    console.print(footer)
 
 
 def check_figure(path: Path | None, *others: str) -> None:

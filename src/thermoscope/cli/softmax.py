@@ -16,27 +16,37 @@ import typer
 from thermoscope import present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.cluster import cluster
-from thermoscope.cli.input import Reading, only_row, parse_numbers, state_of
+from thermoscope.cli.input import Reading, only_row, read_words, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
+    EngineName,
+    Epsilon,
+    Eta,
     LabelsFile,
+    MinP,
+    NumbersOrFile,
+    Order,
     Probabilities,
     Row,
     Scheduler,
     TargetColumn,
     Temperature,
+    TopK,
+    TopNSigma,
+    TopP,
+    TypicalP,
 )
-from thermoscope.cli.output import ending, progress, strict
+from thermoscope.cli.output import ending, label_of, print_bars, progress, strict
+from thermoscope.cli.truncation import Truncation
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.data.writing import ENDINGS, write_dask, write_rows
 from thermoscope.definition import softmax
 from thermoscope.measures import entropy, perplexity
-from thermoscope.present import printable
 from thermoscope.state import State
-from thermoscope.truncation import engines, truncate
+from thermoscope.truncation import truncate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,22 +59,8 @@ BLOCK: Final = 1 << 16
 """Numbers that are formatted per write: text is much larger than the array."""
 
 
-def _step(metavar: str, kept: str) -> Any:
-    return typer.Option(
-        metavar=metavar, help=f"Keep {kept}.", rich_help_panel="Truncation", show_default=False
-    )
-
-
 def compute(
-    logits: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="NUMBERS | FILE | -",
-            help='Logits: numbers ("inf" too), or one file as in explore; without them, or '
-            'with "-", numbers or JSON from standard input.',
-            show_default=False,
-        ),
-    ] = None,
+    logits: NumbersOrFile = None,
     *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
@@ -93,23 +89,27 @@ def compute(
             'perplexity as JSON, with "inf", "-inf" and "nan" as strings.',
         ),
     ] = False,
-    scheduler: Scheduler = None,
-    top_k: Annotated[int | None, _step("K", "the K likeliest")] = None,
-    top_p: Annotated[float | None, _step("P", "the likeliest that hold P together")] = None,
-    min_p: Annotated[float | None, _step("P", "at least P times the top probability")] = None,
-    typical_p: Annotated[float | None, _step("P", "those nearest the entropy that hold P")] = None,
-    epsilon: Annotated[float | None, _step("P", "at least P")] = None,
-    eta: Annotated[float | None, _step("E", "at least E, or less where all is unlikely")] = None,
-    top_n_sigma: Annotated[float | None, _step("N", "within N sigma of the top logit")] = None,
-    engine: Annotated[
-        str | None,
+    top: Annotated[
+        int | None,
         typer.Option(
-            metavar="NAME",
-            help='Truncate in the order and by the edge rules of an engine; "list" shows them.',
-            rich_help_panel="Truncation",
+            metavar="N",
+            min=1,
+            help="Print only the N most probable, the highest first: in the table of a terminal; "
+            "in a pipe, as lines of label, tab and probability; in JSON, with their indices, and "
+            "how many others there are and the rest that they have.",
             show_default=False,
         ),
     ] = None,
+    scheduler: Scheduler = None,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    min_p: MinP = None,
+    typical_p: TypicalP = None,
+    epsilon: Epsilon = None,
+    eta: Eta = None,
+    top_n_sigma: TopNSigma = None,
+    engine: EngineName = None,
+    order: Order = None,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
@@ -124,30 +124,22 @@ def compute(
     $ thermoscope softmax many.parquet -T 1.7 -o probabilities.parquet
     $ thermoscope softmax logits.zarr -T 1.7 -o out.zarr --scheduler tcp://10.0.0.1:8786
     $ thermoscope softmax logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
+    $ thermoscope softmax logits.npy --top-p 0.9 --order top-p,temperature -T 2 --top 20
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
-    if engine == "list":
-        typer.echo(str(engines()))
-        return
-    steps: dict[str, Any] = {
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical_p": typical_p,
-        "epsilon": epsilon,
-        "eta": eta,
-        "top_n_sigma": top_n_sigma,
-    }
-    steps = {name: value for name, value in steps.items() if value is not None}
-    truncated = bool(steps or engine)
+    truncation = Truncation(
+        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
+    )
     function: Callable[..., NDArray[Any]] = softmax
-    if truncated:
-        function = partial(truncate, **steps, engine=engine)
+    if truncation.given:
+        function = partial(truncate, **truncation.given)
+    if top is not None and output is not None:
+        raise ValueError("--top must come without -o, which writes all probabilities")
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
         *most, last = sorted({*_WRITERS, *ENDINGS})
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
-    found = _read_words(logits or ["-"], row, reading)
+    found = read_words(logits, row, reading)
     # A single row is one of float64, as typed numbers are.
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:
@@ -158,10 +150,10 @@ def compute(
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = state_of(found, labels, temperature)
-    result = function(state.logits, state.temperature)
-    if truncated:
-        _tell_kept(state, result)
-    _give(_Answer(state, result, result > 0 if truncated else None), output, as_json=as_json)
+    kept, used = truncation.kept(state.logits, state.temperature)
+    answer = _Answer(state, function(state.logits, state.temperature), kept, used)
+    truncation.tell(state.logits, state.temperature)
+    _give(answer, output, top, as_json=as_json)
 
 
 class _Answer(NamedTuple):
@@ -169,22 +161,22 @@ class _Answer(NamedTuple):
 
     state: State
     probabilities: NDArray[np.float64]
-    kept: NDArray[np.bool] | None  # by truncation; None without one
+    kept: NDArray[np.bool] | None
+    effective_temperature: float
 
     def entropy(self) -> float:
         """Return the entropy in nats."""
-        return float(entropy(self.state.logits, self.state.temperature, where=self.kept))
+        return float(entropy(self.state.logits, self.effective_temperature, where=self.kept))
 
     def perplexity(self) -> float:
         """Return how many equal choices are as uncertain."""
-        return float(perplexity(self.state.logits, self.state.temperature, where=self.kept))
+        return float(perplexity(self.state.logits, self.effective_temperature, where=self.kept))
 
-
-def _tell_kept(state: State, result: NDArray[np.float64]) -> None:
-    """Say how many entries truncation kept, and what probability they had."""
-    kept = result > 0
-    mass = present.percent(float(softmax(state.logits, state.temperature)[kept].sum()))
-    typer.echo(f"kept {int(kept.sum()):,} of {kept.size:,}, {mass}", err=True)
+    def shown(self, top: int | None) -> present.Shown:
+        """Return which entries are shown, the dropped ones after the others."""
+        logits = self.state.logits
+        logits = logits if self.kept is None else np.where(self.kept, logits, -np.inf)
+        return present.shown(logits, self.effective_temperature, self.probabilities, top=top)
 
 
 def _write_all(
@@ -221,42 +213,24 @@ def _write_all(
         write_rows(output, batches(), shape=shape, dtype=dtype, labels=data.labels)
 
 
-def _give(answer: _Answer, output: Path | None, *, as_json: bool) -> None:
+def _give(answer: _Answer, output: Path | None, top: int | None, *, as_json: bool) -> None:
     """Write one row of probabilities, or print it."""
-    state, result, _ = answer
+    state, result = answer.state, answer.probabilities
     if output is not None and ending(output) in _WRITERS:
         write_whole(output, _WRITERS[ending(output)](answer))
     elif output is not None:
         rows = result[None]
         write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
     if as_json:
-        typer.echo(_json(answer), nl=False)
+        typer.echo(_json(answer, top), nl=False)
     elif output is None and os.isatty(1):
-        _print_table(answer)
+        _print_table(answer, top)
+    elif output is None and top is not None:
+        for item in answer.shown(top).entries.tolist():
+            typer.echo(f"{label_of(state.labels, item)}\t{float(result[item])!r}")
     elif output is None:
         for start in range(0, result.size, BLOCK):
             typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
-
-
-def _read_words(words: list[str], row: int | None, reading: Reading) -> Dataset:
-    """Return what the arguments of ``thermoscope softmax`` stand for."""
-    # Negative numbers look like options, so that Typer leaves unknown options to us.
-    for word in words:
-        if word.startswith("-") and word != "-" and not _is_number(word):
-            raise ValueError(f"no such option: {word}")
-    if len(words) == 1 and not _is_number(words[0]):
-        return reading.open(words[0])
-    reading.check_unused(row)
-    found = parse_numbers(words)
-    return found if reading.labels is None else reading.labelled(found)
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
 
 
 def _npy(answer: _Answer) -> bytes:
@@ -266,7 +240,7 @@ def _npy(answer: _Answer) -> bytes:
 
 
 def _csv(answer: _Answer) -> bytes:
-    state, probabilities, _ = answer
+    state, probabilities = answer.state, answer.probabilities
     text = io.StringIO()
     header = ["probability"] if state.labels is None else ["label", "probability"]
     csv.writer(text, lineterminator="\n").writerow(header)
@@ -277,15 +251,20 @@ def _csv(answer: _Answer) -> bytes:
     return text.getvalue().encode()
 
 
-def _json(answer: _Answer) -> bytes:
-    state, probabilities, _ = answer
+def _json(answer: _Answer, top: int | None = None) -> bytes:
+    state, entries, others = answer.state, np.arange(answer.probabilities.size), {}
+    if top is not None:
+        shown = answer.shown(top)
+        entries = shown.entries
+        others = {"indices": entries, "others": shown.others, "rest": shown.rest}
     document = {
         "temperature": state.temperature,
-        "labels": state.labels,
-        "logits": state.logits.tolist(),
-        "probabilities": probabilities.tolist(),
+        "labels": None if state.labels is None else [state.labels[item] for item in entries],
+        "logits": state.logits[entries],
+        "probabilities": answer.probabilities[entries],
         "entropy": answer.entropy(),
         "perplexity": answer.perplexity(),
+        **others,
     }
     text = json.dumps(strict(document), allow_nan=False)
     return f"{text}\n".encode()
@@ -294,35 +273,19 @@ def _json(answer: _Answer) -> bytes:
 _WRITERS: Final = {".npy": _npy, ".csv": _csv, ".json": _json}
 
 
-def _print_table(answer: _Answer) -> None:
-    from rich.bar import Bar
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    state, probabilities, _ = answer
-    shown = present.shown(state.logits, state.temperature, probabilities)
-    top = float(probabilities[shown.entries].max())
-    table = Table(box=None, expand=True, header_style="bold")
-    table.add_column("label", overflow="ellipsis", no_wrap=True, max_width=40)
-    table.add_column("logit", justify="right", no_wrap=True, style="blue")
-    table.add_column("probability", justify="right", no_wrap=True, style="green")
-    table.add_column(ratio=1)
-    for item in shown.entries.tolist():
-        label = str(item) if state.labels is None else state.labels[item]
-        probability = float(probabilities[item])
-        table.add_row(
-            Text(printable(label)),
-            present.plain(float(state.logits[item]), 6),
-            present.digits(probability, 6),
-            Bar(top, 0, probability, color="green") if probability > 0 else None,
-        )
-    if shown.others:
-        table.add_row(f"other {shown.others:,} items", None, present.digits(shown.rest, 6))
-    console = Console(highlight=False)
-    console.print(table)
-    console.print(
-        f"T = {present.plain(state.temperature, 12)}   "
+def _print_table(answer: _Answer, top: int | None) -> None:
+    state, shown = answer.state, answer.shown(top)
+    probabilities = answer.probabilities[shown.entries].tolist()
+    print_bars(
+        state.labels,
+        shown,
+        {
+            "logit": [present.plain(z, 6) for z in state.logits[shown.entries].tolist()],
+            "probability": [present.digits(p, 6) for p in probabilities],
+        },
+        rest=["", present.digits(shown.rest, 6)],
+        bars=probabilities,
+        footer=f"T = {present.plain(state.temperature, 12)}   "
         f"entropy = {present.plain(answer.entropy(), 6)} nats   "
-        f"perplexity = {present.plain(answer.perplexity(), 6)}"
+        f"perplexity = {present.plain(answer.perplexity(), 6)}",
     )
