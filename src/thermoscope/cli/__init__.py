@@ -17,6 +17,7 @@ from thermoscope.cli.fit import fit
 from thermoscope.cli.reliability import reliability
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.sweep import sweep
+from thermoscope.cli.temperature import temperature
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
@@ -67,9 +68,13 @@ def thermoscope(
         typer.echo(context.get_help())
 
 
+# The negative numbers among their arguments look like options.
+_NUMBERS = {"ignore_unknown_options": True}
+
 for command in (explore, export):
     app.command()(command)
-app.command("softmax", context_settings={"ignore_unknown_options": True})(compute)
+app.command("softmax", context_settings=_NUMBERS)(compute)
+app.command(context_settings=_NUMBERS)(temperature)
 for judge in (fit, reliability, sweep):
     app.command()(judge)
 

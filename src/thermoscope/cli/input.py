@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 import typer
@@ -33,14 +33,18 @@ from thermoscope.sampling import random_logits
 from thermoscope.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+Result = TypeVar("Result")
 
 __all__ = [
     "Reading",
     "RowsWithTargets",
+    "block_by_block",
     "check_targets",
+    "chosen_rows",
     "is_number",
     "only_row",
     "read_one",
@@ -141,6 +145,48 @@ def only_row(dataset: Dataset, row: int | None, reading: Reading) -> Dataset:
     logits = dataset.only(row)
     reading.warn(dataset, rows=logits.values[None])
     return logits
+
+
+def chosen_rows(dataset: Dataset, row: int | None, reading: Reading) -> Dataset:
+    """Return all rows where none is chosen of several, else that one, and warn of probabilities."""
+    if row is not None or dataset.rows == 1:
+        return only_row(dataset, row, reading)
+    reading.warn(dataset)
+    return dataset
+
+
+def block_by_block(
+    dataset: Dataset,
+    function: Callable[[NDArray[np.float64]], Result],
+    *,
+    size: int | None = None,
+) -> Iterator[Result]:
+    """Iterate over the results of a function of rows; an error of it names the row of the file."""
+    start = 0
+    for given in dataset.blocks(size=size):
+        block = given.astype(np.float64, copy=False)
+        try:
+            result = function(block)
+        except ArgumentError as error:
+            if error.row is None:
+                raise
+            with _naming_row(dataset, start + error.row):
+                # Alone, it is not said to be a row of the block.
+                function(block[error.row])
+            raise
+        yield result
+        start += len(block)
+
+
+@contextmanager
+def _naming_row(dataset: Dataset, row: int) -> Iterator[None]:
+    """Name the row in an error, unless it is the only one."""
+    try:
+        yield
+    except ArgumentError as error:
+        if len(dataset.shape) == 1:
+            raise
+        raise FileError(f"{dataset.path}: row {row}: {error}") from error
 
 
 def state_of(logits: Dataset | None, labels: Path | None, temperature: str) -> State:
