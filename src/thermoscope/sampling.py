@@ -14,7 +14,7 @@ from thermoscope.kernels import reference
 
 Array = NDArray[np.float64]
 
-__all__ = ["random_logits", "sample"]
+__all__ = ["random_logits", "rows_at_once", "sample"]
 
 # Entries, or draws, that are computed together. A power of two, as the tree needs it.
 BLOCK: Final = 1 << 16
@@ -97,7 +97,7 @@ def sample(
     masks = None if mask is None else np.moveaxis(mask, index, -1).reshape(-1, entries)
 
     draws = np.empty((math.prod(shape), len(rows)), np.int64)
-    step = max(1, BLOCK // entries)
+    step = rows_at_once(entries)
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
         tree = np.empty(rows[block].shape)
@@ -124,6 +124,11 @@ def sample(
             part[...] = _walk(tree, len(part), source)
     result: NDArray[np.int64] = draws.reshape((*shape, *outer))[()]
     return result
+
+
+def rows_at_once(entries: int) -> int:
+    """Return how many rows are drawn from together: blocks of them are drawn as all rows are."""
+    return max(1, BLOCK // entries)
 
 
 def _build(tree: Array) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``thermoscope explore | export | softmax | fit | reliability | sweep``."""
+"""The command line, ``thermoscope``: one module for each command."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from thermoscope.cli.explore import explore
 from thermoscope.cli.export import export
 from thermoscope.cli.fit import fit
+from thermoscope.cli.input import is_number
 from thermoscope.cli.reliability import reliability
+from thermoscope.cli.sample import sample
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.sweep import sweep
 from thermoscope.cli.temperature import temperature
@@ -52,6 +55,11 @@ def thermoscope(
     $ thermoscope export lesson.html
     $ thermoscope softmax 2.0 1.0 0.1 -T 0.5
 
+    The temperature at which the likeliest has 90 %, and ten draws:
+
+    $ thermoscope temperature 2.0 1.0 0.1 --top-probability 0.9
+    $ thermoscope sample 2.0 1.0 0.1 -n 10 --seed 7
+
     And the temperature that a model needs, from its logits and the true classes:
 
     $ thermoscope fit logits.npy targets.npy
@@ -68,13 +76,25 @@ def thermoscope(
         typer.echo(context.get_help())
 
 
-# The negative numbers among their arguments look like options.
-_NUMBERS = {"ignore_unknown_options": True}
+class _NumbersCommand(TyperCommand):
+    """A command with negative numbers among its arguments, which look like options."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # After a space, -inf is no longer the options -i and -n with the value "f".
+        words = [f" {word}" if word.startswith("-") and is_number(word) else word for word in args]
+        return super().parse_args(ctx, words)
+
+
+_NUMBERS: dict[str, Any] = {
+    "cls": _NumbersCommand,
+    "context_settings": {"ignore_unknown_options": True},
+}
 
 for command in (explore, export):
     app.command()(command)
-app.command("softmax", context_settings=_NUMBERS)(compute)
-app.command(context_settings=_NUMBERS)(temperature)
+app.command("softmax", **_NUMBERS)(compute)
+app.command(**_NUMBERS)(temperature)
+app.command(**_NUMBERS)(sample)
 for judge in (fit, reliability, sweep):
     app.command()(judge)
 

@@ -326,7 +326,7 @@ def read_words(words: list[str] | None, row: int | None, reading: Reading) -> Da
     words = words or ["-"]
     # Negative numbers look like options, so that Typer leaves unknown options to us.
     for word in words:
-        if word.startswith("-") and word != "-" and not is_number(word):
+        if word.startswith("-") and word != "-":
             raise ValueError(f"no such option: {word}")
     if len(words) == 1 and not is_number(words[0]):
         return reading.open(words[0])

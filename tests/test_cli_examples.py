@@ -1,0 +1,76 @@
+"""The examples in the help of commands that take numbers run as they stand there."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.command_line import LOGITS, run
+from thermoscope import cli
+from thermoscope.cli.sample import sample
+from thermoscope.cli.softmax import compute
+from thermoscope.cli.temperature import temperature
+from thermoscope.data.writing import write_rows
+
+COMMANDS = {"softmax": compute, "temperature": temperature, "sample": sample}
+
+
+def examples(command: str) -> list[str]:
+    """Return the examples, but for those that need a cluster."""
+    lines = map(str.strip, (inspect.getdoc(COMMANDS[command]) or "").splitlines())
+    found = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [line for line in found if "--scheduler" not in line]
+
+
+@pytest.mark.parametrize("line", [line for command in COMMANDS for line in examples(command)])
+def test_an_example_of_the_help_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("logits.npy", LOGITS.ravel()[:100])
+    Path("tokens.json").write_text(str([f"t{at}" for at in range(100)]).replace("'", '"'))
+    rows = LOGITS.reshape(12, 100)
+    np.save("batch.npy", rows)
+    write_rows("many.parquet", [rows], shape=rows.shape, dtype=np.float32)
+    before = set(tmp_path.iterdir())
+    command = line.replace("thermoscope", f'"{sys.executable}" -m thermoscope')
+    done = subprocess.run(
+        ["sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout or set(tmp_path.iterdir()) > before
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_teaches_with_them(command: str, capfd: pytest.CaptureFixture[str]) -> None:
+    assert len(examples(command)) >= 4
+    assert cli.main([command, "--help"]) == 0
+    assert capfd.readouterr().out.count(f"$ thermoscope {command} ") >= 3
+
+
+def test_the_commands_stand_in_the_order_of_a_lesson(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    _, _, panel = capfd.readouterr().out.partition(" Commands ")
+    names = [line.split()[1] for line in panel.splitlines() if line[:2] == "│ " and line[2] != " "]
+    judges = ["fit", "reliability", "sweep"]
+    assert names == ["explore", "export", "softmax", "temperature", "sample", *judges]
+
+
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("thermoscope s", ["softmax", "sample", "sweep"]),
+        ("thermoscope t", ["temperature"]),
+        ("thermoscope sample --top", ["--top-k", "--top-p", "--top-n-sigma"]),
+        ("thermoscope temperature --top", ["--top-probability"]),
+    ],
+)
+def test_a_shell_completes_them(typed: str, completed: list[str]) -> None:
+    words = {"COMP_WORDS": typed, "COMP_CWORD": str(len(typed.split()) - 1)}
+    done = run(environment={"_THERMOSCOPE_COMPLETE": "complete_bash", **words})
+    assert done.stdout.split() == completed
