@@ -369,7 +369,7 @@ async def drag_bare(browser: Browser, items: int, events: int, folder: Path) -> 
 async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the explorer's page with `items` logits drawn at random, opened as a file."""
     path = folder / f"{items}.html"
-    write_page(path, State.of(random_logits(items, rng=1)))
+    write_page(path, State.of(random_logits(items, seed=1)))
     return await _drag_file(browser, path, "thermoscope", items, events)
 
 

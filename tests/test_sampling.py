@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mpmath
@@ -225,6 +227,37 @@ def test_a_seed_gives_the_same_draws_and_a_generator_goes_on() -> None:
     assert (first != second).any()
     fresh = [ts.sample(np.zeros(1000), size=10) for _ in range(2)]
     assert (fresh[0] != fresh[1]).any()
+
+
+VECTORS = json.loads((Path(__file__).parent / "vectors" / "random.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: f"{case['seed']}")
+def test_random_logits_are_those_of_their_seed(case: dict[str, Any]) -> None:
+    start, want = case["start"], case["logits"]
+    got = ts.random_logits(start + len(want), seed=case["seed"])
+    assert got.dtype == np.float64
+    assert got[start:].tolist() == want
+
+
+def test_random_logits_are_those_of_the_reference_implementation() -> None:
+    # The output of Vigna's splitmix64.c for the seed 1234567, as Rosetta Code has it.
+    reference = [
+        *(6457827717110365317, 3203168211198807973, 9817491932198370423),
+        *(4593380528125082431, 16408922859458223821),
+    ]
+    got = ts.random_logits(5, seed=1234567)
+    assert (got * 2**53).tolist() == [number >> 11 for number in reference]
+
+
+def test_random_logits_are_uniform_and_fresh_without_a_seed() -> None:
+    logits = ts.random_logits(100_000, seed=1)
+    assert stats.kstest(logits, "uniform").pvalue > 1e-3
+    assert stats.kstest(np.diff(logits.reshape(-1, 2)).ravel() % 1, "uniform").pvalue > 1e-3
+    assert not np.array_equal(ts.random_logits(10), ts.random_logits(10))
+    seeds = {sampling.fresh_seed() for _ in range(100)}
+    assert len(seeds) > 90
+    assert 0 <= min(seeds) <= max(seeds) < 2**32
 
 
 def test_input_is_never_changed_and_may_be_read_only() -> None:

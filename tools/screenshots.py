@@ -65,7 +65,7 @@ def main() -> None:
     """Write every picture."""
     # The heights end a picture between two parts of the page.
     pictures = {
-        "lesson": (State.of(random_logits(5, rng=1), temperature=0.2), 640),
+        "lesson": (State.of(random_logits(5, seed=1), temperature=0.2), 640),
         "tokens": (model_sized(), 770),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)

@@ -46,6 +46,7 @@ __all__ = [
     "real_any",
     "refuse_rows",
     "refuse_subclasses",
+    "seed_of",
     "size_of",
     "soft_targets",
     "target_shapes",
@@ -389,6 +390,14 @@ def generator(rng: int | np.random.Generator | None) -> np.random.Generator:
         kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentError
         problem = f"must be a seed >= 0 or a numpy.random.Generator, got {rng!r}"
         raise kind("rng", problem) from None
+
+
+def seed_of(seed: SupportsIndex) -> int:
+    """Return a seed for random logits, which is a whole number in JavaScript too."""
+    number = whole("seed", seed, 0)
+    if number >= 2**53:
+        raise ArgumentError("seed", f"must be < 2**53, got {number}")
+    return number
 
 
 def log_base(base: float | None) -> float:

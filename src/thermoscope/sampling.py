@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Sequence
 from typing import Final, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import ArgumentError, check, generator, size_of, whole
+from thermoscope.arguments import ArgumentError, check, generator, seed_of, size_of, whole
 from thermoscope.kernels import reference
 
 Array = NDArray[np.float64]
 
-__all__ = ["random_logits", "rows_at_once", "sample"]
+__all__ = ["fresh_seed", "random_logits", "rows_at_once", "sample"]
 
 # Entries, or draws, that are computed together. A power of two, as the tree needs it.
 BLOCK: Final = 1 << 16
@@ -176,17 +177,18 @@ def _uniform(source: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return uniform
 
 
-def random_logits(
-    n: SupportsIndex, *, rng: int | np.random.Generator | None = None
-) -> NDArray[np.float64]:
+def random_logits(n: SupportsIndex, *, seed: SupportsIndex | None = None) -> NDArray[np.float64]:
     """Draw logits uniformly from [0, 1), as in the lesson.
+
+    The page draws the same logits from the same seed.
 
     Parameters
     ----------
     n : int
         How many, at least 1.
-    rng : int or numpy.random.Generator, optional
-        As for `sample`.
+    seed : int, optional
+        A whole number in [0, 2**53), which JavaScript has too: the same logits at each call. The
+        default draws a fresh seed.
 
     Returns
     -------
@@ -196,12 +198,50 @@ def random_logits(
     Raises
     ------
     TypeError, ValueError
-        If `n` is not a whole number of at least 1, or `rng` is neither a seed nor a generator.
+        If `n` is not a whole number of at least 1, or `seed` not one in [0, 2**53).
+
+    Notes
+    -----
+    The generator is SplitMix64 [1]_, with the constants of its reference implementation [2]_. In
+    integers modulo 2**64, logit i, counted from 1, comes from ``z = seed + i * 0x9e3779b97f4a7c15``
+    by ::
+
+        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+        z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+        z = z ^ (z >> 31)
+
+    and is ``(z >> 11) / 2**53``. So the first logits of a seed do not depend on `n`.
+
+    References
+    ----------
+    .. [1] G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number generators",
+       Proceedings of OOPSLA 2014, pp. 453-472.
+    .. [2] S. Vigna, https://prng.di.unimi.it/splitmix64.c (2015, public domain).
 
     Examples
     --------
     >>> import thermoscope as ts
-    >>> ts.random_logits(5, rng=0).round(3)
-    array([0.637, 0.27 , 0.041, 0.017, 0.813])
+    >>> ts.random_logits(5, seed=7).round(3)
+    array([0.39 , 0.017, 0.901, 0.583, 0.452])
     """
-    return generator(rng).random(whole("n", n))
+    count = whole("n", n)
+    z = np.arange(1, count + 1, dtype=np.uint64)
+    z *= np.uint64(0x9E3779B97F4A7C15)
+    z += np.uint64(fresh_seed() if seed is None else seed_of(seed))
+    z ^= z >> 30
+    z *= np.uint64(0xBF58476D1CE4E5B9)
+    z ^= z >> 27
+    z *= np.uint64(0x94D049BB133111EB)
+    z ^= z >> 31
+    return (z >> 11).astype(np.float64) * 2.0**-53
+
+
+def fresh_seed() -> int:
+    """Draw a seed for `random_logits`, of at most ten digits: it stands in links.
+
+    Examples
+    --------
+    >>> 0 <= fresh_seed() < 2**32
+    True
+    """
+    return secrets.randbelow(2**32)

@@ -3,8 +3,9 @@
 
 ``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
 masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
-entries are shown, in which order), states.json (the written form of a state) and rows.json (what
-a page asks of its rows, and the answers). A test runs it again and compares.
+entries are shown, in which order), states.json (the written form of a state), rows.json (what
+a page asks of its rows, and the answers) and random.json (random logits by their seed). A test runs
+it again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -393,6 +394,27 @@ def row_protocol() -> Case:
     }
 
 
+def uniform(seed: int, count: int) -> Row:
+    """Draw from [0, 1) with SplitMix64, as its paper states it, in Python's integers."""
+    state, whole, drawn = seed, 2**64, []
+    for _ in range(count):
+        state = (state + 0x9E3779B97F4A7C15) % whole
+        z = state
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % whole
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB % whole
+        z ^= z >> 31
+        drawn.append((z >> 11) / 2**53)
+    return drawn
+
+
+def random_logits() -> Iterator[Case]:
+    """The first logits of seeds, and the last of as many as a page shows."""
+    for seed in (0, 1, 7, 1234567, 2**32 - 1, 2**32, 2**53 - 1):
+        yield {"seed": seed, "start": 0, "logits": uniform(seed, 8)}
+    most = 262_144
+    yield {"seed": 20, "start": most - 8, "logits": uniform(20, most)[-8:]}
+
+
 def render(cases: Iterable[Case]) -> str:
     return "[\n" + ",\n".join(json.dumps(made, allow_nan=False) for made in cases) + "\n]\n"
 
@@ -404,6 +426,7 @@ def files() -> dict[str, str]:
         "texts.json": render(texts()),
         "shown.json": render(shown()),
         "states.json": render(states()),
+        "random.json": render(random_logits()),
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }
 

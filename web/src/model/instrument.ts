@@ -1,6 +1,7 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame } from "../math/definition";
+import { freshSeed, randomLogits } from "../math/random";
 import { SCALES, type ScaleName } from "../math/scales";
 import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
 import { RowCursor } from "./cursor";
@@ -164,7 +165,7 @@ export class Instrument {
 
   /** Draws random logits, uniform on [0, 1) as in the lesson. */
   draw(size: number): void {
-    const logits = Float64Array.from({ length: size }, Math.random);
+    const logits = randomLogits(size, freshSeed());
     this.change({ logits, labels: null, source: null, row: null, target: null });
   }
 
