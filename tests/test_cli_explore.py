@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from thermoscope import cli, samples
+from thermoscope import cli, random_logits, samples
 
 
 @pytest.mark.parametrize(("options", "count"), [([], 5), (["--labels", "labels.txt"], 3)])
@@ -24,6 +24,7 @@ def test_without_a_file_logits_are_random(
     assert cli.main(["explore", *options]) == 0
     assert [state.logits.size for state in states] == [count, count]
     assert states[0].logits.tolist() != states[1].logits.tolist()
+    assert states[0].logits.tolist() == random_logits(count, seed=states[0].seed).tolist()
     assert states[0].source is None
     assert states[0].labels == (("a", "b", "c") if options else None)
 

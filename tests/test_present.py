@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from thermoscope import present, softmax
+from thermoscope import present, random_logits, softmax
 from thermoscope.state import State
 
 VECTORS = Path(__file__).parent / "vectors"
@@ -63,3 +63,13 @@ def test_a_state_has_the_written_form_that_the_page_reads(case: dict[str, Any]) 
     temperature = float(parts.pop("temperature"))
     state = State.of(logits, parts.pop("labels"), temperature=temperature, **parts)
     assert state.to_json() == case["written"]
+
+
+def test_a_state_of_random_logits_remembers_their_seed() -> None:
+    state = State.random(3, ["a", "b", "c"], temperature=2, seed=np.int64(7))
+    assert state.logits.tolist() == random_logits(3, seed=7).tolist()
+    assert (state.labels, state.temperature, state.source) == (("a", "b", "c"), 2.0, None)
+    assert state.to_json()["seed"] == 7
+    fresh = State.random(3)
+    assert fresh.logits.tolist() == random_logits(3, seed=fresh.seed).tolist()
+    assert fresh.seed != State.random(3).seed

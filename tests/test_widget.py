@@ -26,6 +26,7 @@ from thermoscope.explorer import widget
 from thermoscope.explorer.browse import RowError, RowSource
 from thermoscope.explorer.page import page_html
 from thermoscope.explorer.widget import Explorer, explore
+from thermoscope.sampling import random_logits
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class TestLogits:
     def test_that_are_assigned_are_no_longer_random(self) -> None:
         explorer = explore()
         explorer.logits = [1.0, 2.0]
-        assert explorer.source == "given"
+        assert (explorer.source, explorer.seed) == ("given", None)
 
 
 class TestAnInvalidValue:
@@ -345,6 +346,7 @@ class TestSync:
             "source": "given",
             "row": None,
             "target": None,
+            "seed": None,
         }
         assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
         assert "refused" in caplog.text
@@ -403,6 +405,64 @@ def asked(explorer: Explorer, browser: Browser, query: dict[str, Any]) -> Any:
     (message,) = browser.news()
     assert (message["method"], message["content"].pop("id")) == ("custom", 7)
     return message["content"]
+
+
+class TestSeed:
+    def test_is_that_of_the_random_logits(self) -> None:
+        explorer = explore()
+        assert explorer.logits.tolist() == random_logits(5, seed=explorer.seed).tolist()
+        assert explore([1.0, 2.0]).seed is None
+        assert page_html(explorer._state()).count(f'"seed":{explorer.seed}') == 1
+
+    def test_that_is_assigned_draws_as_many_logits(self) -> None:
+        explorer = explore([1.0, 2.0, 3.0], ["a", "b", "c"], temperature=0.5)
+        log = heard(explorer)
+        explorer.seed = np.int64(7)
+        want = random_logits(3, seed=7).tolist()
+        assert sorted(log) == [("logits", want), ("source", None)]
+        assert (explorer.seed, explorer.labels, explorer.temperature) == (7, ("a", "b", "c"), 0.5)
+        explorer.row = None
+        explorer.seed = None
+        assert explorer.logits.tolist() == want
+
+    def test_leaves_the_rows(self) -> None:
+        explorer = explore(ROWS, targets=[0, 1, 2])
+        explorer.seed = 7
+        assert (explorer.row, explorer.target) == (None, None)
+        explorer.row = 1
+        assert (explorer.seed, explorer.logits.tolist()) == (None, ROWS[1].tolist())
+
+    @pytest.mark.parametrize(
+        ("seed", "message"),
+        [
+            (-1, "seed must be >= 0, got -1"),
+            (2**53, "seed must be < 2\\*\\*53, got 9007199254740992"),
+            (1.5, "seed must be a whole number, got 1.5"),
+        ],
+    )
+    def test_that_is_none_changes_nothing(
+        self, opened: list[Browser], seed: Any, message: str
+    ) -> None:
+        explorer = explore([1.0, 2.0])
+        browser = viewed(explorer, opened)
+        with pytest.raises(TraitError, match=message):
+            explorer.seed = seed
+        from_browser(explorer, seed=seed, logits=random_logits(2, seed=7).tobytes())
+        assert (explorer.seed, explorer.logits.tolist()) == (None, [1.0, 2.0])
+        (message,) = browser.news()
+        assert message["state"]["seed"] is None
+
+    def test_of_the_browser_comes_with_its_logits(self, opened: list[Browser]) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"])
+        browser = viewed(explorer, opened)
+        drawn = random_logits(3, seed=7)
+        from_browser(explorer, seed=7, labels=None, source=None, logits=drawn.tobytes())
+        assert (explorer.seed, explorer.logits.tolist()) == (7, drawn.tolist())
+        assert {message["method"] for message in browser.news()} == {"echo_update"}
+        # A slider that is linked to it sends the seed alone.
+        from_browser(explorer, seed=8)
+        assert explorer.logits.tolist() == random_logits(3, seed=8).tolist()
+        assert [["logits"]] in [message.get("buffer_paths") for message in browser.news()]
 
 
 class TestRows:

@@ -6,12 +6,20 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.arguments import ArgumentError, labels_of, one_row, one_temperature, writable
+from thermoscope.arguments import (
+    ArgumentError,
+    labels_of,
+    one_row,
+    one_temperature,
+    seed_of,
+    writable,
+)
+from thermoscope.sampling import fresh_seed, random_logits
 
 __all__ = ["STATE_VERSION", "State"]
 
@@ -20,7 +28,7 @@ STATE_VERSION: Final = 1
 
 @dataclass(frozen=True)
 class State:
-    """What an explorer shows; make it with `State.of`, which checks every part.
+    """What an explorer shows; make it with `State.of` or `State.random`, which check every part.
 
     Attributes
     ----------
@@ -35,6 +43,8 @@ class State:
         Which of several rows the logits are, counted from 0; None for any other logits.
     target : int or None
         The true class, counted from 0, if it is known.
+    seed : int or None
+        The seed with which `random_logits` draws the logits; None for other logits.
     """
 
     logits: NDArray[np.float64]
@@ -43,6 +53,7 @@ class State:
     source: str | None = None
     row: int | None = None
     target: int | None = None
+    seed: int | None = None
 
     @classmethod
     def of(
@@ -54,6 +65,7 @@ class State:
         source: str | None = None,
         row: int | None = None,
         target: int | None = None,
+        seed: SupportsIndex | None = None,
     ) -> State:
         """Check each part and return the state."""
         values = one_row("logits", logits)
@@ -61,11 +73,26 @@ class State:
         if target is not None and not 0 <= target < values.size:
             raise ArgumentError("target", f"must be 0 to {values.size - 1}, got {target}")
         source = None if source is None else writable(source)
-        return cls(values, names, one_temperature(temperature), source, row, target)
+        number = None if seed is None else seed_of(seed)
+        return cls(values, names, one_temperature(temperature), source, row, target, number)
+
+    @classmethod
+    def random(
+        cls,
+        n: SupportsIndex,
+        labels: Sequence[str] | None = None,
+        *,
+        temperature: float = 1.0,
+        seed: SupportsIndex | None = None,
+    ) -> State:
+        """Draw random logits and return their state, which remembers the seed."""
+        number = fresh_seed() if seed is None else seed
+        logits = random_logits(n, seed=number)
+        return cls.of(logits, labels, temperature=temperature, seed=number)
 
     def to_json(self) -> dict[str, object]:
         """Return the written form, which holds types of JSON only."""
-        optional = {"row": self.row, "target": self.target}
+        optional = {"row": self.row, "target": self.target, "seed": self.seed}
         return {
             "version": STATE_VERSION,
             "logits": base64.b64encode(self.logits.astype("<f8").tobytes()).decode("ascii"),

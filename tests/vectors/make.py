@@ -329,10 +329,12 @@ def states() -> Iterator[Case]:
         ("both ends: inf", [1.0], {"temperature": INF, "source": "given"}),
         ("any label", [1.0, 2.0], {"labels": ["</script>", "\u202e\u0000\U0001f600 "]}),
         ("a row", [1.0, 2.0], {"source": "many.npy", "row": 7, "target": 1}),
+        ("the logits of a seed", uniform(2**53 - 1, 3), {"seed": 2**53 - 1}),
     ]
     for name, logits, parts in cases:
         sent = {part: number(v) if isinstance(v, float) else v for part, v in parts.items()}
-        state = {"labels": None, "temperature": 1.0, "source": None, "row": None, "target": None}
+        state = {"labels": None, "temperature": 1.0, "source": None}
+        state |= dict.fromkeys(("row", "target", "seed"))
         yield {
             "name": name,
             "state": {"logits": [number(z) for z in logits], **state, **sent},

@@ -56,7 +56,7 @@ function begin(row: number | null = 0): void {
   server = new Server();
   const logits = Float64Array.of(row ?? 0.5, 0);
   const labels = row === null ? null : LABELS;
-  const state = { logits, labels, temperature: 0.5, source: "pets", row, target: null };
+  const state = { logits, labels, temperature: 0.5, source: "pets", row, target: null, seed: null };
   instrument = new Instrument(memoryHost(state, server));
 }
 beforeEach(() => begin());
@@ -66,7 +66,9 @@ const shown = () => instrument.items.value.row;
 
 test("without rows there is no cursor", () => {
   const state = { logits: Float64Array.of(1), labels: null, temperature: 1, source: null };
-  expect(new Instrument(memoryHost({ ...state, row: null, target: null })).cursor).toBeNull();
+  expect(
+    new Instrument(memoryHost({ ...state, row: null, target: null, seed: null })).cursor,
+  ).toBeNull();
 });
 
 test("a step brings the next row, with its target, and keeps temperature and labels", async () => {
@@ -217,6 +219,7 @@ describe("logits from elsewhere", () => {
     await server.answer(2);
     expect(shown()).toBe(1);
     expect(instrument.items.value.labels).toEqual(LABELS);
+    expect(instrument.items.value.seed).toBeNull();
   });
 
   test("of another row move the cursor there", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
 import { memoryHost } from "../src/hosts/memory";
+import { randomLogits } from "../src/math/random";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
 
@@ -11,6 +12,7 @@ function instrument(logits: number[], change: Partial<State> = {}) {
     source: null,
     row: null,
     target: null,
+    seed: null,
     ...change,
   };
   return new Instrument(memoryHost(state));
@@ -73,7 +75,9 @@ test("random logits replace the given ones, which can be had again with their la
   expect(view.count.value).toBe(1000);
   expect(view.items.value.labels).toBeNull();
   expect(view.items.value.logits.every((logit) => logit >= 0 && logit < 1)).toBe(true);
+  expect(view.items.value.logits).toEqual(randomLogits(1000, view.items.value.seed!));
   view.change(view.given.value!);
+  expect(view.items.value.seed).toBeNull();
   expect(view.rows.value.map((row) => row.label.value)).toEqual(["cat", "dog"]);
 });
 
@@ -82,7 +86,15 @@ test("the host hears of what the user changes, and tells of what others change",
   const write = vi.fn();
   const logits = Float64Array.of(1, 2);
   const view = new Instrument({
-    read: () => ({ logits, labels: null, temperature: 1, source: null, row: null, target: null }),
+    read: () => ({
+      logits,
+      labels: null,
+      temperature: 1,
+      source: null,
+      row: null,
+      target: null,
+      seed: null,
+    }),
     write,
     subscribe: (listener) => {
       listeners.push(listener);

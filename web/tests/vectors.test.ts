@@ -63,6 +63,7 @@ describe("what is shown", () => {
         source: null,
         row: null,
         target: null,
+        seed: null,
       }),
     );
     expect(order.map((_, position) => instrument.itemAt(position))).toEqual(order);
@@ -91,6 +92,8 @@ describe("a written state", () => {
     ["too few labels", { labels: ["a"] }, "labels"],
     ["a target past the end", { target: 2 }, "target"],
     ["a target before the start", { target: -1 }, "target"],
+    ["a seed past the end", { seed: 2 ** 53 }, "seed"],
+    ["a seed before the start", { seed: -1 }, "seed"],
     ["half a number", { logits: "AAAA" }, "logits"],
   ])("with %s is refused by name", (_, change, name) => {
     const { written } = states.find((one) => one.name === "a row")!;
@@ -137,7 +140,9 @@ describe("rows", () => {
 
   test("are asked for with their labels where those are not known", async () => {
     const state = { logits: Float64Array.of(1), labels: null, temperature: 1, source: null };
-    const instrument = new Instrument(memoryHost({ ...state, row: null, target: null }, rows));
+    const instrument = new Instrument(
+      memoryHost({ ...state, row: null, target: null, seed: null }, rows),
+    );
     instrument.cursor!.go("4");
     await rest();
     expect(instrument.cursor!.error.value).toBe("");

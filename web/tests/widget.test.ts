@@ -60,6 +60,7 @@ const STATE: State = {
   source: "given",
   row: null,
   target: null,
+  seed: null,
 };
 
 function heard(host: Host): Partial<State>[] {

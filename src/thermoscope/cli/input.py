@@ -29,7 +29,6 @@ from thermoscope.data.reading import (
     read_targets,
 )
 from thermoscope.present import printable
-from thermoscope.sampling import random_logits
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -194,8 +193,7 @@ def state_of(logits: Dataset | None, labels: Path | None, temperature: str) -> S
     number = temperature_of_text(temperature)
     if logits is None:
         names = None if labels is None else read_labels(labels)
-        drawn = random_logits(5 if names is None else len(names))
-        return State.of(drawn, names, temperature=number)
+        return State.random(5 if names is None else len(names), names, temperature=number)
     return State.of(logits.values, logits.labels, temperature=number, source=logits.source)
 
 

@@ -108,7 +108,7 @@ class RowSource:
     >>> rows = RowSource(np.array([[2.0, 1.0], [0.5, 3.0]]), ["cat", "dog"], targets=[0, 0])
     >>> rows.state(1)
     State(logits=array([0.5, 3. ]), labels=('cat', 'dog'), temperature=1.0, source='given', \
-row=1, target=0)
+row=1, target=0, seed=None)
     >>> rows.order("wrong").result().tolist()
     [1, 0]
     """

@@ -10,6 +10,7 @@ import operator
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,13 +23,13 @@ from thermoscope.arguments import (
     labels_of,
     one_row,
     one_temperature,
+    seed_of,
     writable,
 )
 from thermoscope.data.dataset import Dataset
 from thermoscope.definition import softmax
 from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
-from thermoscope.sampling import random_logits
 from thermoscope.state import State
 
 try:
@@ -42,6 +43,7 @@ except ImportError as error:
 
 __all__ = ["Explorer", "explore"]
 
+PARTS: Final = tuple(part.name for part in fields(State))
 LESSON_ITEMS: Final = 5
 LARGEST_PICTURE: Final = 50_000
 """Characters of base64 above which a picture is made again at a lower resolution."""
@@ -81,8 +83,8 @@ class _Logits(TraitType):  # type: ignore[type-arg]
                 obj.labels = labels
             if obj.logits is not before:
                 obj.source = _source_of(value)
-                obj.set_trait("row", None)
-                obj.set_trait("target", None)
+                for name in ("row", "target", "seed"):
+                    obj.set_trait(name, None)
 
 
 class _ComparableLogits(np.ndarray[Any, np.dtype[np.float64]]):
@@ -143,10 +145,39 @@ class _Row(TraitType):  # type: ignore[type-arg]
         if row is None or row == obj.row:
             super().__set__(obj, row)
             return
-        state = obj.rows.state(row)
-        with obj.hold_trait_notifications():
-            for name in ("logits", "labels", "source", "target", "row"):
-                obj.set_trait(name, getattr(state, name))
+        _show(obj, obj.rows.state(row))
+
+
+class _Seed(TraitType):  # type: ignore[type-arg]
+    """The seed of random logits; None for other logits.
+
+    Assignment draws as many logits as there are, and sets all traits; `set` changes nothing else,
+    as in `_Logits`.
+    """
+
+    info_text = "None or a seed"
+    default_value = None
+
+    def validate(self, _obj: Explorer, value: Any) -> int | None:
+        try:
+            return None if value is None else seed_of(value)
+        except (TypeError, ValueError) as error:
+            raise TraitError(str(error)) from error
+
+    def __set__(self, obj: Any, value: object) -> None:
+        seed = self.validate(obj, value)
+        if seed is None or seed == obj.seed:
+            super().__set__(obj, seed)
+        else:
+            _show(obj, State.random(obj.logits.size, obj.labels, seed=seed))
+
+
+def _show(explorer: Explorer, state: State) -> None:
+    """Set every trait to its part of a state, but the temperature, which stays."""
+    with explorer.hold_trait_notifications():
+        for name in PARTS:
+            if name != "temperature":
+                explorer.set_trait(name, getattr(state, name))
 
 
 def _logits_to_json(logits: NDArray[np.float64], _widget: Explorer) -> bytes:
@@ -195,6 +226,9 @@ class Explorer(anywidget.AnyWidget):
         number to go to that row.
     target : int or None
         The true class of the row, if it is known.
+    seed : int or None
+        The seed of random logits; None for other logits. Assign a number to draw as many logits
+        with it.
     rows : RowSource or None
         The rows to step through, if there are several.
 
@@ -224,6 +258,7 @@ class Explorer(anywidget.AnyWidget):
     source = Unicode(None, allow_none=True).tag(sync=True)
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
+    seed = _Seed().tag(sync=True)
     _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
@@ -246,7 +281,7 @@ class Explorer(anywidget.AnyWidget):
             name = "row" if targets is None else "targets"
             raise ArgumentError(name, "must come with rows of logits, which these are not")
         elif logits is None:
-            state = State.of(random_logits(LESSON_ITEMS), labels, temperature=temperature)
+            state = State.random(LESSON_ITEMS, labels, temperature=temperature)
         else:
             labels = _own_labels(logits) if labels is None else labels
             state = State.of(logits, labels, temperature=temperature, source=_source_of(logits))
@@ -258,8 +293,8 @@ class Explorer(anywidget.AnyWidget):
             source=state.source,
             **traits,
         )
-        self.set_trait("row", state.row)
-        self.set_trait("target", state.target)
+        for name in ("row", "target", "seed"):
+            self.set_trait(name, getattr(state, name))
         self.on_msg(self._answer)
 
     @property
@@ -278,7 +313,7 @@ class Explorer(anywidget.AnyWidget):
         write_page(path, self._state())
 
     def _state(self) -> State:
-        return State(self.logits, self.labels, self.temperature, self.source, self.row, self.target)
+        return State(**{name: getattr(self, name) for name in PARTS})
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         """Answer the query of a view: for a row, or for the progress of an order."""
@@ -335,17 +370,21 @@ class Explorer(anywidget.AnyWidget):
                 one_temperature(_temperature_from_json(sync_data["temperature"], self))
             if not isinstance(sync_data.get("source"), (str, type(None))):
                 raise ArgumentTypeError("source", "must be a string or None")
-            row = self.traits()["row"].validate(self, sync_data.get("row"))
+            numbers = {
+                name: self.traits()[name].validate(self, sync_data.get(name))
+                for name in ("row", "seed")
+            }
             target = sync_data.get("target")
             if not (target is None or (type(target) is int and 0 <= target < size)):
                 raise ArgumentError("target", f"must be 0 to {size - 1} or None")
-            if row is not None and "logits" not in sync_data:
-                # Only the number, as from a slider linked to it: assignment reads the row.
-                del sync_data["row"]
-                self.row = row
+            for name, number in numbers.items():
+                if number is not None and "logits" not in sync_data:
+                    # Only the number, as from a slider linked to it: assignment brings the logits.
+                    del sync_data[name]
+                    setattr(self, name, number)
         except (OSError, TraitError, TypeError, ValueError) as error:
             self.log.warning("a change from the browser was refused: %s", error)
-            self.send_state(["logits", "labels", "temperature", "source", "row", "target"])
+            self.send_state(PARTS)
         else:
             super().set_state(sync_data)
 

@@ -27,6 +27,7 @@ const PARTS: {
   source: { read: (source) => source as State["source"], write: (source) => source },
   row: { read: (row) => row as State["row"], write: (row) => row },
   target: { read: (target) => target as State["target"], write: (target) => target },
+  seed: { read: (seed) => seed as State["seed"], write: (seed) => seed },
 };
 type Name = keyof State;
 const NAMES = Object.keys(PARTS) as Name[];

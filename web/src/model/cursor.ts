@@ -199,6 +199,7 @@ export class RowCursor {
         source,
         row,
         target,
+        seed: null,
       });
     });
   }

@@ -165,8 +165,9 @@ export class Instrument {
 
   /** Draws random logits, uniform on [0, 1) as in the lesson. */
   draw(size: number): void {
-    const logits = randomLogits(size, freshSeed());
-    this.change({ logits, labels: null, source: null, row: null, target: null });
+    const seed = freshSeed();
+    const logits = randomLogits(size, seed);
+    this.change({ logits, labels: null, source: null, row: null, target: null, seed });
   }
 
   /**

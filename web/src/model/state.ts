@@ -6,6 +6,7 @@
  * an infinite temperature as "inf".
  */
 
+import { isSeed } from "../math/random";
 import { strings } from "../text/strings";
 
 export const STATE_VERSION = 1;
@@ -23,6 +24,8 @@ export interface State {
   readonly row: number | null;
   /** The true class, counted from 0, or null if it is not known. */
   readonly target: number | null;
+  /** The seed with which `randomLogits` draws the logits, or null for other logits. */
+  readonly seed: number | null;
 }
 
 /** The state without the temperature. */
@@ -36,6 +39,7 @@ export interface WrittenState {
   readonly source: string | null;
   readonly row?: number;
   readonly target?: number;
+  readonly seed?: number;
 }
 
 export function writeTemperature(temperature: number): number | "inf" {
@@ -80,10 +84,11 @@ export function readState(written: WrittenState): State {
   if (written.labels !== null && written.labels.length !== logits.length) {
     throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }
-  const { row = null, target = null } = written;
+  const { row = null, target = null, seed = null } = written;
   if (target !== null && !(target >= 0 && target < logits.length)) {
     throw new RangeError(strings.errors.target(logits.length - 1, target));
   }
+  if (seed !== null && !isSeed(seed)) throw new RangeError(strings.errors.seed(seed));
   return {
     logits,
     labels: written.labels,
@@ -91,5 +96,6 @@ export function readState(written: WrittenState): State {
     source: written.source,
     row,
     target,
+    seed,
   };
 }

@@ -201,6 +201,7 @@ export const en = {
     labels: (logits: number, labels: number) =>
       `labels must be ${logits}, one for each logit, got ${labels}`,
     target: (last: number, target: number) => `target must be 0 to ${last}, got ${target}`,
+    seed: (seed: unknown) => `seed must be a whole number in [0, 2**53), got ${seed}`,
   },
 };
 
