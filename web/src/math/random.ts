@@ -3,11 +3,6 @@
  * `tests/vectors/random.json` holds both to it.
  */
 
-/** Whether a number is a seed: a whole number in [0, 2⁵³). */
-export function isSeed(seed: number): boolean {
-  return Number.isSafeInteger(seed) && seed >= 0;
-}
-
 /** A seed that nothing has determined; below 2³², so that it is short in a link. */
 export function freshSeed(): number {
   return Math.floor(Math.random() * 2 ** 32);
@@ -19,7 +14,7 @@ export function freshSeed(): number {
  * The generator is SplitMix64 (G. L. Steele, D. Lea and C. H. Flood, "Fast splittable pseudorandom number
  * generators", OOPSLA 2014). A 64-bit integer is two halves here: BigInt takes several times as long.
  *
- * @param seed - see `isSeed`
+ * @param seed - a whole number in [0, 2⁵³)
  */
 export function randomLogits(count: number, seed: number): Float64Array<ArrayBuffer> {
   const logits = new Float64Array(count);

@@ -6,7 +6,6 @@
  * an infinite temperature as "inf".
  */
 
-import { isSeed } from "../math/random";
 import { strings } from "../text/strings";
 
 export const STATE_VERSION = 1;
@@ -88,7 +87,8 @@ export function readState(written: WrittenState): State {
   if (target !== null && !(target >= 0 && target < logits.length)) {
     throw new RangeError(strings.errors.target(logits.length - 1, target));
   }
-  if (seed !== null && !isSeed(seed)) throw new RangeError(strings.errors.seed(seed));
+  if (seed !== null && !(Number.isSafeInteger(seed) && seed >= 0))
+    throw new RangeError(strings.errors.seed(seed));
   return {
     logits,
     labels: written.labels,

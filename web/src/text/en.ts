@@ -8,6 +8,11 @@
 const quoted = (text: string) => `“${text}”`;
 const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
 
+const mustBe = (name: string, right: string, typed: string) =>
+  `${name} must be ${right}, got ${got(typed)}.`;
+
+/** What a temperature must be. */
+const temperatures = "a number ≥ 0 or “inf”";
 const temperatureIs = (temperature: string) => `T = ${temperature}`;
 /** Why the highest items have it all, if not because T is 0. */
 const infinitely = (infinite: boolean) => (infinite ? "with +∞ among the logits, " : "");
@@ -50,14 +55,25 @@ export const en = {
     flat: "flat",
     scale: "Temperature scale",
     scales: { full: "full range", "0-2": "0 … 2" },
-    refused: (typed: string) => `T must be a number ≥ 0 or “inf”, got ${got(typed)}.`,
+    refused: (typed: string) => mustBe("T", temperatures, typed),
+  },
+
+  link: {
+    partly: (errors: readonly string[]) => `Part of the link is not used. ${errors.join(" ")}`,
+    ignored: (part: string) => `${quoted(part)} has no use here.`,
+    refused: mustBe,
+    number: "a number",
+    whole: (least: string, most: string) => `a whole number from ${least} to ${most}`,
+    temperature: temperatures,
+    logit: "a number, “inf”, “-inf” or “nan”",
+    labels: (logits: string) => `${logits}, one for each logit`,
   },
 
   rows: {
     name: "Rows",
     row: "Row",
     of: (count: string) => `of ${count}`,
-    refused: (last: string, typed: string) => `Row must be 0 to ${last}, got ${got(typed)}.`,
+    refused: (last: string, typed: string) => mustBe("Row", `0 to ${last}`, typed),
     previous: "Previous row",
     next: "Next row",
     withKey: (button: string, key: string) => `${button}: ${key}`,

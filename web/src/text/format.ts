@@ -84,17 +84,24 @@ export function temperatureText(temperature: number): string {
   return infinity(temperature);
 }
 
+/** The shortest text that gives back the same float64: `parseNumber` reads it, and Python's `float` does. */
+export function numberText(value: number): string {
+  return Object.is(value, -0) ? "-0" : infinity(value).replace("+", "").toLowerCase();
+}
+
+/** The number that a text stands for, null if it is none. Infinities and NaN are words. */
+export function parseNumber(text: string): number | null {
+  const typed = text.trim();
+  const isNumber = /^[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf|infinity|∞|nan)$/i.test(typed);
+  return isNumber ? Number(typed.replace(/inf.*|∞/i, "Infinity")) : null;
+}
+
 /** The temperature that was typed, or why the text is not one. */
 export function parseTemperature(text: string): number | { readonly error: string } {
-  const typed = text.trim();
-  const temperature = /^\+?(inf|infinity|∞)$/i.test(typed)
-    ? Infinity
-    : /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(typed)
-      ? Number(typed)
-      : NaN;
+  const temperature = parseNumber(text);
   // Adding 0 turns −0 into 0.
-  if (temperature >= 0) return temperature + 0;
-  return { error: strings.temperature.refused(clip(typed, 20)) };
+  if (temperature !== null && temperature >= 0) return temperature + 0;
+  return { error: strings.temperature.refused(clip(text.trim(), 20)) };
 }
 
 /** A part of a label: plain text, a space at an end, or a mark for an invisible character. */

@@ -1,0 +1,221 @@
+/**
+ * A state as a link: what is after "#" in the address of a page, for example `n=5&seed=7&T=0.5` or
+ * `logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9`. `docs/page.md` has all parameters.
+ *
+ * A link is a query string as URLSearchParams reads it, so that people and other programs can write
+ * one, and so that it survives the programs that encode more of it.
+ */
+import { randomLogits } from "../math/random";
+import { count, numberText, parseNumber, spoken } from "../text/format";
+import { strings } from "../text/strings";
+import type { State } from "./state";
+
+/** The steps of the sampler: the temperature, and each rule by its keyword of `thermoscope.truncate`. */
+const STEPS = [
+  "T",
+  "top_k",
+  "top_p",
+  "min_p",
+  "typical_p",
+  "epsilon",
+  "eta",
+  "top_n_sigma",
+] as const;
+export type Step = (typeof STEPS)[number];
+type Values = { [step in Step]?: number };
+
+/** Settings that the link has as texts, with the texts that they may be. */
+const RIGHT = { engine: /./, scale: /^0-2$/, hide: /./, lock: /./, embed: /^$/ };
+type TextName = keyof typeof RIGHT;
+const TEXTS = Object.keys(RIGHT) as TextName[];
+
+/** What a link says about the page, besides the state. */
+export interface Settings {
+  /** The steps of the sampler in their order; the temperature is always one of them. */
+  readonly order: readonly Step[];
+  /** The parameter of each step but the temperature. */
+  readonly rules: Readonly<Omit<Values, "T">>;
+  /** The engine whose edge rules apply. */
+  readonly engine?: string;
+  /** "0-2" if the scale of the temperature ends at 2 instead of ∞. */
+  readonly scale?: string;
+  /** Names of the parts that are not shown, with commas between them. */
+  readonly hide?: string;
+  /** Names of the parts that can't be changed. */
+  readonly lock?: string;
+  /** "" if the page is a part of another page. */
+  readonly embed?: string;
+}
+
+export const DEFAULTS: Settings = { order: ["T"], rules: {} };
+
+export interface Link {
+  /** The whole state if the link gives or draws logits, else at most the temperature. */
+  readonly state: Partial<State>;
+  readonly settings: Settings;
+  /** What is not used, in strings.link. */
+  readonly errors: readonly string[];
+}
+
+/** As many items as the page offers. */
+const MOST = 262_144;
+/** As many as in the lesson. */
+const FEW = 5;
+/** The source of logits that a link gives, as in Python. */
+const GIVEN = "given";
+/** Longer links are cut by programs that send or store them. */
+const LONGEST = 2000;
+
+/**
+ * Reads a link. A parameter that is unknown or bad is an error, and the others are still used.
+ *
+ * @param hash - with or without the "#"
+ */
+export function parseLink(hash: string): Link {
+  const errors: string[] = [];
+  const given = new Map<string, string>();
+  for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
+    if (given.has(name)) ignore(name, text);
+    else given.set(name, text);
+  }
+
+  function ignore(name: string, text: string): void {
+    errors.push(strings.link.ignored(spoken(`${name}=${text}`)));
+  }
+
+  function refuse(name: string, right: string, text: string): null {
+    errors.push(strings.link.refused(name, right, spoken(text)));
+    return null;
+  }
+
+  /** Takes a parameter out. What is left at the end is not used. */
+  function take(name: string): string | undefined {
+    const text = given.get(name);
+    given.delete(name);
+    return text;
+  }
+
+  function number(name: string, right: string, isRight: (value: number) => boolean) {
+    const text = take(name);
+    if (text === undefined) return null;
+    const value = parse(text);
+    return value !== null && isRight(value) ? value : refuse(name, right, text);
+  }
+
+  function whole(name: string, least: number, most = Number.MAX_SAFE_INTEGER): number | null {
+    const isRight = (value: number) => Number.isInteger(value) && value >= least && value <= most;
+    return number(name, strings.link.whole(count(least), count(most)), isRight);
+  }
+
+  function row(text: string): Float64Array | null {
+    const texts = text.split(",");
+    const numbers = texts.map(parse);
+    const bad = numbers.indexOf(null);
+    if (bad < 0) return Float64Array.from(numbers as number[]);
+    return refuse(`logits[${bad}]`, strings.link.logit, texts[bad]!);
+  }
+
+  function drawnOrGiven(): State | null {
+    const isDrawn = ["n", "seed", "labels"].some((name) => given.has(name));
+    const text = take("logits");
+    if (text === undefined && !isDrawn) return null;
+    const list = take("labels");
+    const labels = list === undefined ? null : split(list);
+    const seed = text === undefined ? (whole("seed", 0) ?? 0) : null;
+    const logits =
+      seed === null ? row(text!) : randomLogits(whole("n", 1, MOST) ?? labels?.length ?? FEW, seed);
+    if (logits === null) return null;
+    const fit = labels === null || labels.length === logits.length;
+    return {
+      logits,
+      labels: fit ? labels : refuse("labels", strings.link.labels(count(logits.length)), list!),
+      temperature: 1,
+      source: take("source") ?? (seed === null ? GIVEN : null),
+      row: null,
+      target: whole("target", 0, logits.length - 1),
+      seed,
+    };
+  }
+
+  const values: Values = {};
+  for (const step of [...given.keys()].filter(isStep)) {
+    const value =
+      step === "T"
+        ? number(step, strings.link.temperature, (temperature) => temperature >= 0)
+        : number(step, strings.link.number, Number.isFinite);
+    // Adding 0 turns −0 into 0.
+    if (value !== null) values[step] = value + 0;
+  }
+  const order = Object.keys(values) as Step[];
+  const { T: temperature, ...rules } = values;
+  if (temperature === undefined) order.unshift("T");
+
+  const state: Partial<State> = drawnOrGiven() ?? {};
+  const texts: { [name in TextName]?: string } = {};
+  for (const name of TEXTS) {
+    if (given.has(name) && RIGHT[name].test(given.get(name)!)) texts[name] = take(name)!;
+  }
+  for (const [name, text] of given) ignore(name, text);
+  return {
+    state: temperature === undefined ? state : { ...state, temperature },
+    settings: { order, rules, ...texts },
+    errors,
+  };
+}
+
+/**
+ * Writes a link without its "#", or null if it would have more than 2,000 characters.
+ *
+ * @param own - the state of the page that the link opens; its logits are not written again
+ */
+export function writeLink(
+  state: State,
+  settings: Settings = DEFAULTS,
+  own: State | null = null,
+): string | null {
+  const { logits, labels, source, seed } = state;
+  const parts: string[] = [];
+  function add(name: string, value: string | number | null | undefined): void {
+    if (value === "") parts.push(name);
+    else if (value != null) parts.push(`${name}=${encoded(`${value}`)}`);
+  }
+
+  if (logits !== own?.logits || labels !== own.labels) {
+    // Each item takes at least a comma, and there may be very many.
+    if ((labels ?? (seed === null ? logits : [])).length > LONGEST) return null;
+    add("n", seed === null ? null : logits.length);
+    add("seed", seed);
+    add("logits", seed === null ? Array.from(logits, numberText).join() : null);
+    add("labels", labels?.map((label) => label.replace(/[\\,]/g, "\\$&")).join());
+    add("source", source === GIVEN ? null : source);
+    add("target", state.target);
+  }
+  for (const step of settings.order) {
+    add(step, numberText(step === "T" ? state.temperature : settings.rules[step]!));
+  }
+  for (const name of TEXTS) add(name, settings[name]);
+  const link = parts.join("&");
+  return link.length <= LONGEST ? link : null;
+}
+
+function isStep(name: string): name is Step {
+  return (STEPS as readonly string[]).includes(name);
+}
+
+/** The number that a text stands for. "+" means a space in a link: 1e+21 arrives as "1e 21". */
+function parse(text: string): number | null {
+  return parseNumber(text.replaceAll(" ", ""));
+}
+
+/** The items of a list. A backslash escapes a comma within an item, and another backslash. */
+function split(text: string): string[] {
+  // Half of a surrogate pair is what no text of a link contains.
+  return text.replace(/\\(.)|,/gsu, (_, escaped) => escaped ?? "\ud800").split("\ud800");
+}
+
+/** Percent-encoded, but for what is easier to read as it is. */
+function encoded(text: string): string {
+  // UTF-8 has no half of a surrogate pair.
+  const whole = text.replace(/\p{Cs}/gu, "\ufffd");
+  return encodeURIComponent(whole).replaceAll("%20", "+").replaceAll("%2C", ",");
+}
