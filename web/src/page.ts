@@ -1,3 +1,4 @@
+import { linkedHost } from "./hosts/linked";
 import { memoryHost } from "./hosts/memory";
 import type { Query } from "./model/rows";
 import { readState } from "./model/state";
@@ -17,8 +18,9 @@ async function ask(query: Query): Promise<unknown> {
 const place = document.querySelector("main")!;
 try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
-  const { rows, ...state } = JSON.parse(written!);
-  mount(place, memoryHost(readState(state), rows && { ...rows, ask, keys: document }));
+  const { rows, ...parts } = JSON.parse(written!);
+  const state = readState(parts);
+  mount(place, rows ? memoryHost(state, { ...rows, ask, keys: document }) : linkedHost(state));
 } catch (error) {
   explain(place, error);
 }

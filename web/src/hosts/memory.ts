@@ -2,7 +2,7 @@ import type { Host } from "../model/host";
 import type { Rows } from "../model/rows";
 import type { State } from "../model/state";
 
-/** The host of a page or a file, which keeps its state in memory. */
+/** The host of a page whose server has rows. It keeps its state in memory. */
 export function memoryHost(state: State, rows?: Rows): Host {
   let current = state;
   return {

@@ -1,5 +1,6 @@
+import type { ReadonlySignal } from "@preact/signals";
 import type { Rows } from "./rows";
-import type { State } from "./state";
+import type { Items, State } from "./state";
 
 /**
  * Where an explorer lives: a notebook, a page or a file. The instrument reads its first state
@@ -16,4 +17,8 @@ export interface Host {
   subscribe(listener: (change: Partial<State>) => void): () => void;
   /** The rows that the state is one of, if there are several. */
   readonly rows?: Rows | undefined;
+  /** The items of the page itself, where a link may show others. */
+  readonly own?: Items | undefined;
+  /** What the host has to tell the user; empty if there is nothing. */
+  readonly alert?: ReadonlySignal<string> | undefined;
 }

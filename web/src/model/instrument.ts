@@ -30,6 +30,8 @@ export class Instrument {
   readonly scale = signal<ScaleName>("full");
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
+  /** What the host has to tell the user. */
+  readonly alert: ReadonlySignal<string>;
   /** The position of the first row of the window. */
   readonly first = signal(0);
   /** The row that the pointer is on, counted from the top of the window. */
@@ -112,7 +114,8 @@ export class Instrument {
     const { temperature, ...items } = host.read();
     this.temperature = signal(temperature);
     this.items = signal<Items>(items);
-    this.given = signal<Items | null>(isGiven(items) ? items : null);
+    this.given = signal<Items | null>([items, host.own].find(isGiven) ?? null);
+    this.alert = host.alert ?? signal("");
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
     this.curves = curvesOf(this.distribution, this.scale);
@@ -314,6 +317,6 @@ function rangeOf(logits: Iterable<number>): { readonly lowest: number; readonly 
   return { lowest, highest };
 }
 
-function isGiven(items: Items): boolean {
-  return items.source !== null || items.labels !== null;
+function isGiven(items: Items | undefined): boolean {
+  return items !== undefined && (items.source !== null || items.labels !== null);
 }

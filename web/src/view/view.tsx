@@ -12,6 +12,14 @@ import { RowBar } from "./rowbar";
 import { Search } from "./search";
 import { Values } from "./values";
 
+function Alert({ instrument: { alert } }: Part) {
+  return alert.value === "" ? null : (
+    <p class="error" role="alert">
+      {alert.value}
+    </p>
+  );
+}
+
 export function View({ instrument }: Part) {
   const { panels } = strings;
   return (
@@ -21,6 +29,7 @@ export function View({ instrument }: Part) {
       aria-label={strings.title}
       style={{ "--target": JSON.stringify(strings.label.target) }}
     >
+      <Alert instrument={instrument} />
       <header>
         <h2>{strings.title}</h2>
         <ItemControls instrument={instrument} />

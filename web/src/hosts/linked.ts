@@ -1,0 +1,56 @@
+import { signal } from "@preact/signals";
+import type { Host } from "../model/host";
+import { DEFAULTS, parseLink, writeLink } from "../model/link";
+import type { State } from "../model/state";
+import { strings } from "../text/strings";
+
+/** Safari refuses more than 100 changes of the address within 30 seconds. */
+const WRITE_AFTER_MS = 400;
+
+/**
+ * The host of a page or a file, whose address is a link to what it shows.
+ *
+ * @param own - the state of the page itself, which a link changes
+ */
+export function linkedHost(own: State): Host {
+  const alert = signal("");
+  let state = own;
+  let settings = DEFAULTS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  function read(): void {
+    clearTimeout(timer);
+    const link = parseLink(location.hash);
+    state = { ...own, ...link.state };
+    settings = link.settings;
+    alert.value = link.errors.length > 0 ? strings.link.partly(link.errors) : "";
+  }
+
+  function write(): void {
+    alert.value = "";
+    const link = writeLink(state, settings, own) ?? "";
+    // The whole address: in a frame of a notebook, "#…" alone would be relative to the notebook's.
+    history.replaceState(null, "", `${location.href.split("#")[0]}#${link}`);
+  }
+
+  read();
+  const { temperature: _, ...items } = own;
+  return {
+    own: items,
+    alert,
+    read: () => state,
+    write(change, settled) {
+      state = { ...state, ...change };
+      clearTimeout(timer);
+      if (settled) timer = setTimeout(write, WRITE_AFTER_MS);
+    },
+    subscribe(listener) {
+      function changed(): void {
+        read();
+        listener(state);
+      }
+      addEventListener("hashchange", changed);
+      return () => removeEventListener("hashchange", changed);
+    },
+  };
+}
