@@ -55,7 +55,7 @@ def field(page: Page) -> Locator:
 
 
 def cells(page: Page, column: int) -> Locator:
-    table = page.get_by_role("table", name="Values")
+    table = page.locator(".values table")
     return table.locator(f"tbody tr td:nth-of-type({column})")
 
 
@@ -102,7 +102,7 @@ def test_new_random_logits_are_in_the_link(open_link: Open) -> None:
 def test_logits_and_labels_of_a_link(open_link: Open) -> None:
     page = open_link("#logits=3,-1,0.5&labels=salt\\,+pepper,,猫&T=2&top_p=0.9")
     assert_shows(page, [3.0, -1.0, 0.5], 2)
-    rows = page.get_by_role("table", name="Values").locator("tbody th")
+    rows = page.locator(".values table").locator("tbody th")
     expect(rows).to_have_text(["salt, pepper", "(empty)", "猫"])
     page.get_by_role("button", name="T = 1", exact=True).click()
     assert_link(page, "logits=3,-1,0.5&labels=salt%5C,+pepper,,%E7%8C%AB&T=1&top_p=0.9")
@@ -199,6 +199,6 @@ def test_the_page_in_a_frame_without_an_address(page: Page) -> None:
     inside = page.frame_locator("iframe")
     inside.get_by_role("button", name="T = 0").click()
     page.clock.run_for(1000)
-    expect(inside.get_by_role("status")).to_contain_text("T = 0: the highest item, “cat”")
+    expect(inside.locator("p[role=status]")).to_contain_text("T = 0: the highest item, “cat”")
     assert page.frames[1].evaluate("location.href") == "about:srcdoc#T=0"
     assert page.url == "about:blank"
