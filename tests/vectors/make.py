@@ -4,8 +4,8 @@
 ``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
 masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
 entries are shown, in which order), states.json (the written form of a state), rows.json (what
-a page asks of its rows, and the answers) and random.json (random logits by their seed). A test runs
-it again and compares.
+a page asks of its rows, and the answers), truncation.json (which entries a sampler keeps) and
+random.json (random logits by their seed). A test runs it again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -342,6 +342,224 @@ def states() -> Iterator[Case]:
         }
 
 
+# How a sampler truncates, worked out by hand from the sources that engines.py names.
+LLAMAS = ("llama.cpp", "ollama")
+# Those with the temperature first, or before all that it could change.
+FIRST = ("transformers", "vllm", "sglang", "ollama<0.30")
+ALL = (*FIRST, "mlx-lm", *LLAMAS)
+# A rule without an engine, as its paper has it.
+RULE = (None,)
+LN2 = math.log(2)
+# Probabilities 1/2, 1/4, 1/8, 1/16, 1/16 at T = 1. At T = 2 they are as 2.83 : 2 : 1.41 : 1 : 1,
+# which is .343, .243, .172, .121, .121.
+HALVES = [4 * LN2, 3 * LN2, 2 * LN2, LN2, LN2]
+TIED = [2.0, 1.0, 1.0, 0.0]
+EQUAL = [0.0, 0.0, 0.0, 0.0]
+
+
+def without(*engines: str) -> tuple[str, ...]:
+    return tuple(engine for engine in ALL if engine not in engines)
+
+
+KEPT: list[tuple[tuple[str | None, ...], Row, float, Case, list[int]]] = [
+    # Ties stay together.
+    (RULE, TIED, 1, {"top_k": 2}, [0, 1, 2]),
+    (RULE, EQUAL, 1, {"top_p": 0.25}, [0, 1, 2, 3]),
+    (RULE, EQUAL, 1, {"typical_p": 0.25}, [0, 1, 2, 3]),
+    (RULE, EQUAL, 1, {"top_n_sigma": 0}, [0, 1, 2, 3]),
+    # The ends of the parameters.
+    (RULE, HALVES, 1, {"top_p": 0}, [0]),
+    (RULE, [0.0, -800.0], 1, {"top_p": 1}, [0, 1]),
+    (RULE, [0.0, -800.0], 1, {"min_p": 0}, [0, 1]),
+    (RULE, [0.0, -800.0], 1, {"typical_p": 1}, [0, 1]),
+    (RULE, HALVES, 1, {"epsilon": 0}, [0, 1, 2, 3, 4]),
+    (RULE, HALVES, 1, {"epsilon": 1}, [0]),
+    (RULE, HALVES, 1, {"eta": 0}, [0, 1, 2, 3, 4]),
+    (RULE, TIED, 1, {"top_n_sigma": 0}, [0]),
+    # T = 0: an entry of probability 0 is beyond every sum but 1.
+    (RULE, [1.0, 3.0, 3.0], 0, {"top_p": 0.9}, [1, 2]),
+    (RULE, [1.0, 3.0, 3.0], 0, {"typical_p": 0.9}, [1, 2]),
+    (RULE, [1.0, 3.0, 3.0], 0, {"min_p": 1e-300}, [1, 2]),
+    (RULE, [1.0, 3.0, 3.0], 0, {"epsilon": 0.1}, [1, 2]),
+    (RULE, [1.0, 3.0, 3.0], 0, {"top_k": 3}, [0, 1, 2]),
+    # T = inf: all probabilities are equal, and the order is still that of the logits.
+    (RULE, [1.0, 3.0, 2.0, 0.0], INF, {"top_p": 0.5}, [1, 2]),
+    (RULE, [1.0, 3.0, 2.0], INF, {"min_p": 1}, [0, 1, 2]),
+    (RULE, [1.0, 3.0, 2.0], INF, {"typical_p": 0.1}, [0, 1, 2]),
+    # Infinite logits.
+    (RULE, [-INF, 1.0, 0.0], 1, {"top_k": 3}, [1, 2]),
+    (RULE, [INF, INF, 0.0], 1, {"top_p": 0.9}, [0, 1]),
+    (RULE, [INF, 5.0, 0.0], 1, {"top_n_sigma": 3}, [0]),
+    (RULE, [INF, INF, 0.0, -INF], 1, {"typical_p": 0.9}, [0, 1]),
+    # Differences and squares that overflow.
+    (RULE, [1e308, -1e308, -1e308], 1, {"top_n_sigma": 1}, [0]),
+    (RULE, [1e308, 0.9e308, -1e308], 1, {"top_n_sigma": 1}, [0, 1]),
+    (RULE, [1e-320, 0.0, 0.0], 1, {"top_n_sigma": 1}, [0]),
+    (RULE, [1e308, -1e308], 1e308, {"top_p": 0.9}, [0, 1]),
+    # No distribution: all entries that are not masked, so that the row stays NaN.
+    (RULE, [NAN, 1.0, 2.0], 1, {"top_k": 1}, [0, 1, 2]),
+    (RULE, [-INF, -INF], 1, {"top_p": 0.5}, [0, 1]),
+    (RULE, [-INF, -INF], 1, {"top_n_sigma": 1}, [0, 1]),
+    # top_k. transformers and vLLM drop what is below the k-th value, so what equals it stays; in
+    # SGLang what has fewer than k above it.
+    (("transformers", "vllm", "sglang"), TIED, 1, {"top_k": 2}, [0, 1, 2]),
+    # llama.cpp resizes its sorted candidates to k, ollama's heap has room for k, mlx-lm partitions.
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": 2}, [0, 1]),
+    (ALL, TIED, 1, {"top_k": 1}, [0]),
+    # k beyond the vocabulary: transformers and llama.cpp take the minimum, vLLM and ollama skip it.
+    (ALL, TIED, 1, {"top_k": 9}, [0, 1, 2, 3]),
+    # 0 makes no TopKLogitsWarper; the others skip k <= 0, vLLM down to -1.
+    (without("sglang"), TIED, 1, {"top_k": 0}, [0, 1, 2, 3]),
+    (without("transformers"), TIED, 1, {"top_k": -1}, [0, 1, 2, 3]),
+    (("mlx-lm", *LLAMAS, "ollama<0.30"), TIED, 1, {"top_k": -7}, [0, 1, 2, 3]),
+    # top_p. Sums .5, .75, .875: the entry that crosses .8 is the third, and it stays.
+    (ALL, HALVES, 1, {"top_p": 0.8}, [0, 1, 2]),
+    (ALL, HALVES, 1, {"top_p": 0.4}, [0]),
+    # Each entry is exactly 1/4. transformers and vLLM drop, from below, while the sum is <= 1 - p;
+    # llama.cpp stops at a sum >= p; ollama only at a sum > p, which is one entry on.
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.5}, [0, 1]),
+    # In SGLang none has a sum above it: all stay.
+    (("sglang",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2, 3]),
+    (("ollama<0.30",), EQUAL, 1, {"top_p": 0.5}, [0, 1, 2]),
+    (("transformers", "vllm", "mlx-lm", *LLAMAS), EQUAL, 1, {"top_p": 0.51}, [0, 1, 2]),
+    # p = 0 leaves the first entry: min_tokens_to_keep, or the first sum is past it.
+    (("transformers", *LLAMAS, "ollama<0.30"), HALVES, 1, {"top_p": 0}, [0]),
+    # In mlx-lm it is off.
+    (("mlx-lm",), HALVES, 1, {"top_p": 0}, [0, 1, 2, 3, 4]),
+    (("vllm", "sglang", "mlx-lm"), HALVES, 1, {"top_p": 1e-9}, [0]),
+    # p = 1 is off in all of them.
+    (ALL, [0.0, -800.0, 0.0], 1, {"top_p": 1}, [0, 1, 2]),
+    (ALL, TIED, 1, {"top_p": 1.0}, [0, 1, 2, 3]),
+    # Normalised again after top_k: 8 : 4 : 2 is .571, .857, so that .8 is crossed at the second.
+    (without("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1]),
+    # SGLang looks at the whole row for both, mlx-lm has top_p first.
+    (("sglang", "mlx-lm"), HALVES, 1, {"top_k": 3, "top_p": 0.8}, [0, 1, 2]),
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0}, [0, 1, 2]),
+    # With a min_p, SGLang normalises again as well.
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "min_p": 0.01}, [0, 1]),
+    # Temperature first: at T = 2 the sums are .343, .586, .757, and .7 needs three entries. Last:
+    # the sums are .5, .75, and two will do.
+    (FIRST, HALVES, 2, {"top_p": 0.7}, [0, 1, 2]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"top_p": 0.7}, [0, 1]),
+    # min_p: ratios 1, .5, .25, .125 at T = 1, and 1, .71, .5, .35 at T = 2.
+    (FIRST, HALVES, 2, {"min_p": 0.3}, [0, 1, 2, 3, 4]),
+    (("mlx-lm", *LLAMAS), HALVES, 2, {"min_p": 0.3}, [0, 1]),
+    (ALL, TIED, 1, {"min_p": 0}, [0, 1, 2, 3]),
+    (ALL, [1.0, 2.0, 2.0], 1, {"min_p": 1}, [1, 2]),
+    # vLLM has min_p first: it leaves 8 : 4 : 2, and .8 of that is crossed at the second entry. The
+    # others have top_p first: .875 is crossed at the third, and min_p has nothing left to do.
+    (("vllm",), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1]),
+    (without("vllm"), HALVES, 1, {"min_p": 0.2, "top_p": 0.8}, [0, 1, 2]),
+    # typical_p: the entropy is 1.875 ln 2, so that the distances in ln 2 are .875, .125, 1.125,
+    # 2.125, 2.125: the second entry is first, then the first.
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"typical_p": 1}, [0, 1, 2, 3, 4]),
+    # Normalised again after top_k. 8 : 4 : 2 has the entropy .956 and surprises of .560, 1.253,
+    # 1.946: the second is nearest. 8 : 4 has .637, and .405, 1.099: the first is.
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.2}, [1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 3, "typical_p": 0.6}, [0, 1]),
+    (("transformers", *LLAMAS), HALVES, 1, {"top_k": 2, "typical_p": 0.2}, [0]),
+    # All are at distance 0: transformers keeps what is not beyond the last, llama.cpp stops where
+    # the sum is > .5, at the third.
+    (("transformers",), EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2, 3]),
+    (LLAMAS, EQUAL, 1, {"typical_p": 0.5}, [0, 1, 2]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0}, [1]),
+    # transformers has top_p first, and only the first entry is left; llama.cpp has typical_p first.
+    (("transformers",), HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [0]),
+    (LLAMAS, HALVES, 1, {"typical_p": 0.2, "top_p": 0.4}, [1]),
+    # epsilon, eta: exp(-1.875 ln 2) = .273; eta = .2 is the lesser of .2 and .447 * .273 = .122.
+    (("transformers",), HALVES, 1, {"epsilon": 0.2}, [0, 1]),
+    (("transformers",), HALVES, 1, {"epsilon": 0.9}, [0]),
+    (("transformers",), HALVES, 1, {"eta": 0.2}, [0, 1, 2]),
+    # .9, .06, .04 have the entropy .393, and .05 is the lesser of .05 and .224 * .675 = .151.
+    (("transformers",), [math.log(p) for p in (0.9, 0.06, 0.04)], 1, {"eta": 0.05}, [0, 1]),
+    # .2 and eight times .1 have the entropy 2.164: the eight are nearer, and .5 is reached among
+    # them. Each is then .125, below the cutoff, but none is above another.
+    (("transformers",), [LN2, *[0.0] * 8], 1, {"typical_p": 0.5, "epsilon": 0.2}, [*range(1, 9)]),
+    # top_n_sigma: the mean is 1.5, sigma sqrt(2.75) = 1.658: 4 - 1.6 sigma = 1.35.
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6}, [0, 1]),
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 3, {"top_n_sigma": 1.6}, [0, 1]),
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1}, [0]),
+    # It is first: of the two that top_k leaves, sigma would be 1 and the second out at 2.4.
+    (("llama.cpp",), [4.0, 2.0, 0.0, 0.0], 1, {"top_n_sigma": 1.6, "top_k": 2}, [0, 1]),
+    # An entry at -inf is no part of mean and sigma, which are 3 and 1: 4 - 1.5 = 2.5.
+    (("llama.cpp",), [4.0, 2.0, -INF], 1, {"top_n_sigma": 1.5}, [0]),
+    (("llama.cpp",), TIED, 1, {"top_n_sigma": 0}, [0, 1, 2, 3]),
+    (("llama.cpp",), TIED, 1, {"top_n_sigma": -1}, [0, 1, 2, 3]),
+    # T = 0 is greedy: the first entry of the maximum, as argmax and llama.cpp's loop with >.
+    (ALL, [1.0, 3.0, 3.0], 0, {}, [1]),
+    (ALL, [1.0, 3.0, 3.0], 0, {"top_k": 3, "top_p": 0.9, "min_p": 0.1}, [1]),
+    # transformers does not truncate then (do_sample=False makes no warpers). llama.cpp does, first:
+    # only the second entry is left.
+    (("transformers",), HALVES, 0, {"typical_p": 0.2}, [0]),
+    (LLAMAS, HALVES, 0, {"typical_p": 0.2}, [1]),
+    # T = inf: no source has it; the limit, uniform over what is kept.
+    (ALL, [3.0, 1.0, 2.0], INF, {"top_k": 2}, [0, 2]),
+    # One entry.
+    (ALL, [5.0], 1, {"top_k": 1, "top_p": 0.1, "min_p": 0.9}, [0]),
+    (("llama.cpp",), [5.0], 0, {"top_n_sigma": 1, "typical_p": 0.5}, [0]),
+    (("transformers",), [5.0], 3, {"typical_p": 0.5, "epsilon": 0.5, "eta": 0.5}, [0]),
+    # The rule for ties has a name.
+    (("vllm",), TIED, 1, {"top_k": 2, "ties": "all"}, [0, 1, 2]),
+    (("vllm",), TIED, 1, {"top_k": 2, "ties": "k"}, [0, 1]),
+    (RULE, TIED, 1, {"top_k": 2, "ties": "all"}, [0, 1, 2]),
+    (RULE, TIED, 1, {"top_k": 2, "ties": "k"}, [0, 1]),
+    (("llama.cpp",), TIED, 1, {"top_k": 2, "ties": "k"}, [0, 1]),
+    # The order: a step sees the temperature that is set before it.
+    (RULE, HALVES, 2, {"top_p": 0.7, "order": ["top_p", "temperature"]}, [0, 1]),
+    (RULE, HALVES, 2, {"top_p": 0.7, "order": ["temperature", "top_p"]}, [0, 1, 2]),
+    # 8 : 4 : 2 after top_k; in another order than its own SGLang does one step after another.
+    (RULE, HALVES, 1, {"top_k": 3, "top_p": 0.8, "order": ["top_p", "top_k"]}, [0, 1, 2]),
+    (RULE, HALVES, 1, {"top_k": 3, "top_p": 0.8, "order": ["top_k", "top_p"]}, [0, 1]),
+    (("sglang",), HALVES, 1, {"top_k": 3, "top_p": 0.8, "order": ["top_k", "top_p"]}, [0, 1]),
+    # Twenty-four of .025 are nearer to the entropy, 3.14, than four of .1: with the first of these
+    # they are .7 together. Of that, .143 and nine times .036 reach .45.
+    (LLAMAS, [*[0.0] * 24, *[2 * LN2] * 4], 1, {"typical_p": 0.65}, [*range(25)]),
+    (LLAMAS, [*[0.0] * 24, *[2 * LN2] * 4], 1, {"typical_p": 0.65, "top_p": 0.45}, [*range(9), 24]),
+    (("transformers",), [*[0.0] * 24, *[2 * LN2] * 4], 1, {"typical_p": 0.65}, [*range(28)]),
+    # The least temperature, which they have last: the quotients of all but the first are infinite.
+    (LLAMAS, [*[0.0] * 24, *[2 * LN2] * 4], 5e-324, {"typical_p": 0.65}, [*range(25)]),
+]
+# An engine may take a low temperature as another one.
+LOWEST = [
+    ("vllm", 0.001, 0.01),
+    ("vllm", 0.02, 0.02),
+    ("ollama<0.30", 1e-9, 1e-7),
+    ("sglang", 9e-7, 0.0),
+    ("sglang", 1e-6, 1e-6),
+    ("mlx-lm", 1e-9, 1e-9),
+]
+
+
+def truncations() -> Iterator[Case]:
+    """Which entries are kept, with the probability they had before, and what is made of them."""
+    cases = [
+        (engine, logits, temperature, settings, kept, temperature)
+        for engines, logits, temperature, settings, kept in KEPT
+        for engine in engines
+    ]
+    for engine, temperature, counts_as in LOWEST:
+        logits = [z * max(counts_as, 1e-9) for z in (1.0, 0.5, 0.0)]
+        kept = [0, 1] if counts_as else [0]
+        cases.append((engine, logits, temperature, {"top_k": 2}, kept, counts_as))
+    for engine, logits, temperature, settings, kept, counts_as in cases:
+        before, _, _ = exact(logits, counts_as, [True] * len(logits))
+        after, _, entropy = exact(logits, counts_as, [i in kept for i in range(len(logits))])
+        told = ", ".join(f"{name} {value}" for name, value in settings.items())
+        yield {
+            "name": f"{engine or 'no engine'}, {len(logits)} logits, T = {temperature:g}, {told}",
+            "logits": [number(z) for z in logits],
+            "temperature": number(temperature),
+            "settings": {**({"engine": engine} if engine else {}), **settings},
+            "kept": kept,
+            "counts_as": number(counts_as),
+            "mass": number(math.fsum(before[i] for i in kept)),
+            "probabilities": [number(p) for p in after],
+            "entropy": number(entropy),
+        }
+
+
 def row_protocol() -> Case:
     """Every question that a page can ask of six rows, two of them without a softmax."""
     logits = [
@@ -429,6 +647,7 @@ def files() -> dict[str, str]:
         "shown.json": render(shown()),
         "states.json": render(states()),
         "random.json": render(random_logits()),
+        "truncation.json": render(truncations()),
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }
 

@@ -113,7 +113,7 @@ function twoProductError(a: number, b: number, product: number): number {
 }
 
 /** The constants of one temperature: exp(difference / (T shrink)) for many differences. */
-class Exponential {
+export class Exponential {
   readonly stretch: number;
   readonly inverse: number;
   private readonly perStep: number;
@@ -216,7 +216,7 @@ export class Distribution {
   private readonly open: number;
   private readonly undefined: boolean;
   /** If z - max would overflow, all logits are scaled by this power of two. */
-  private readonly shrink: number;
+  readonly shrink: number;
   /** By rank: (z - max) * shrink, and its rounding error. */
   private readonly differences: Float64Array;
   private readonly errors: Float64Array;
@@ -368,7 +368,7 @@ export class Distribution {
   }
 
   /** The sums of exp_z and of exp_z times (z - max) over the ranks in [from, to). */
-  private add(exponential: Exponential, from: number, to: number) {
+  add(exponential: Exponential, from: number, to: number) {
     const { differences, errors, means, meanErrors, radii, series } = this;
     const { floor, stretch } = exponential;
     const perUnit = stretch * exponential.inverse;

@@ -1,0 +1,448 @@
+/**
+ * Which items a sampler may draw, the twin of `thermoscope/truncation/`: the same rules in the
+ * same order, with the same edges and ties, fast enough for every frame of a drag.
+ *
+ * Items are counted by rank, the highest first. What a rule keeps of a row are its leading ranks,
+ * or for typical_p the ranks around one: the ends are found by bisection, and sums between them are
+ * taken chunk by chunk, as in `definition.ts`. Where a sum or a probability comes within
+ * rounding of a parameter, Python may keep one item more or less.
+ */
+import { type Distribution, Exponential } from "./definition";
+import {
+  type Edges,
+  ENGINES,
+  type Engine,
+  PAPERS,
+  RULES,
+  type Rule,
+  type Step,
+  type Ties,
+  takes,
+} from "./engines";
+
+/** The parameters of `thermoscope.truncate`: each rule that is given is a step. */
+export interface Settings extends Partial<Record<Rule, number>> {
+  readonly engine?: string;
+  /** The steps in their order, "temperature" among them; by default that of the engine. */
+  readonly order?: readonly Step[];
+  readonly ties?: Ties;
+}
+
+/** The softmax of a row at one temperature. A place is a rank within the row. */
+interface Softmax {
+  readonly temperature: number;
+  readonly entropy: number;
+  probability(place: number): number;
+  surprisal(place: number): number;
+  /** The sum of the probabilities of the places in [from, to). */
+  sum(from: number, to: number): number;
+}
+
+/** A sum is taken in blocks up to the last one, and there item by item, as Python does. */
+const BLOCK = 1024;
+/**
+ * Chunks are summed relative to the maximum of the distribution. If (z - max) / T of the first
+ * item of a row is below this, its entropy would lose digits, and items are summed one by one.
+ */
+const NEAR = -40;
+
+/** How many of the places before `size` pass a test that only leading places pass. */
+function countLeading(size: number, passes: (place: number) => boolean): number {
+  let low = 0;
+  let high = size;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (passes(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** Items that are left. */
+class Row {
+  private plain: Softmax | undefined;
+  private last: Softmax | undefined;
+  private deviation: number | undefined;
+
+  constructor(
+    readonly distribution: Distribution,
+    /** Their logits, the highest first. */
+    readonly z: Float64Array,
+    /** Their first rank. */
+    readonly start: number,
+    /** Their ranks, or null where none is missing in between. */
+    readonly ranks: Uint32Array | null,
+  ) {}
+
+  get size(): number {
+    return this.z.length;
+  }
+
+  /** The items at the places in [from, to); from 0 if there are gaps. */
+  between(from: number, to: number): Row {
+    if (from === 0 && to >= this.size) return this;
+    const { distribution, z, start, ranks } = this;
+    const part = ranks?.subarray(from, to) ?? null;
+    return new Row(distribution, z.subarray(from, to), start + from, part);
+  }
+
+  leading(count: number): Row {
+    return this.between(0, count);
+  }
+
+  /** `count`, and those that tie with the last of them. */
+  withTies(count: number): number {
+    const last = this.z[count - 1]!;
+    return countLeading(this.size, (place) => this.z[place]! >= last);
+  }
+
+  /** A power of two that keeps squares of logits inside of the range of doubles. */
+  get scale(): number {
+    const largest = Math.max(Math.abs(this.z[0]!), Math.abs(this.z[this.size - 1]!));
+    return largest > 2 ** 400 ? 2 ** -600 : largest < 2 ** -400 ? 2 ** 600 : 1;
+  }
+
+  /** The standard deviation of the logits times `scale`. */
+  sigma(): number {
+    if (this.deviation === undefined) {
+      const { z, size, scale } = this;
+      let sum = 0;
+      for (let place = 0; place < size; place++) sum += z[place]! * scale;
+      const mean = sum / size;
+      let square = 0;
+      for (let place = 0; place < size; place++) square += (z[place]! * scale - mean) ** 2;
+      this.deviation = Math.sqrt(square / size);
+    }
+    return this.deviation;
+  }
+
+  /** The softmax at T = 1 is remembered, and the latest one at another temperature. */
+  at(temperature: number): Softmax {
+    if (temperature === 1) {
+      this.plain ??= this.softmax(1);
+      return this.plain;
+    }
+    if (this.last?.temperature !== temperature) this.last = this.softmax(temperature);
+    return this.last!;
+  }
+
+  private softmax(temperature: number): Softmax {
+    const { distribution, z, size, start } = this;
+    const top = z[0]!;
+    if (!(top > -Infinity)) return equal(temperature, size, NaN);
+    if (top === Infinity || temperature === 0) return equal(temperature, this.withTies(1));
+    if (temperature === Infinity) return equal(temperature, size);
+
+    const { shrink } = distribution;
+    const maximum = distribution.logits[distribution.order[0]!]!;
+    const below = (from: number, logit: number) =>
+      (logit * shrink - from * shrink) / temperature / shrink;
+    const quotient = (place: number) => below(top, z[place]!);
+    const exponential = new Exponential(temperature, shrink);
+    const shift = below(maximum, top);
+    const unit = Math.exp(shift);
+    /** The sums of exp_z and of exp_z times the quotient over the places in [from, to). */
+    const sums = (from: number, to: number) => {
+      let sum = 0;
+      let moment = 0;
+      if (this.ranks === null && shift > NEAR) {
+        const added = distribution.add(exponential, start + from, start + to);
+        sum = added.sum / unit;
+        return { sum, moment: (added.moment * exponential.inverse) / unit - shift * sum };
+      }
+      for (let place = from; place < to; place++) {
+        const q = quotient(place);
+        const exp = Math.exp(q);
+        // From here on every exp_z is 0.
+        if (exp === 0) break;
+        sum += exp;
+        moment += exp * q;
+      }
+      return { sum, moment };
+    };
+    // The highest item has exp_z 1. The sum of the others is kept apart: it may be far below 1.
+    const rest = sums(1, size);
+    const total = 1 + rest.sum;
+    const logTotal = Math.log1p(rest.sum);
+    return {
+      temperature,
+      entropy: logTotal - rest.moment / total,
+      probability: (place) => Math.exp(quotient(place)) / total,
+      surprisal: (place) => logTotal - quotient(place),
+      sum: (from, to) => sums(from, to).sum / total,
+    };
+  }
+}
+
+/** The softmax in which the first `count` places have equal probabilities. */
+function equal(temperature: number, count: number, probability = 1 / count): Softmax {
+  const entropy = Number.isNaN(probability) ? NaN : Math.log(count);
+  return {
+    temperature,
+    entropy,
+    probability: (place) => (place < count ? probability : 0),
+    surprisal: (place) => (place < count ? entropy : Infinity),
+    sum: (from, to) => Math.max(0, Math.min(to, count) - from) * probability,
+  };
+}
+
+/** Whether a sum ends at p. */
+const reaches = (sum: number, p: number, { beyond }: Edges) => (beyond ? sum > p : sum >= p);
+
+function topP(row: Row, t: number, p: number, edges: Edges): Row {
+  if (p === 1) return row;
+  const softmax = row.at(t);
+  let count = 0;
+  let sum = 0;
+  while (count + BLOCK < row.size) {
+    const next = sum + softmax.sum(count, count + BLOCK);
+    if (reaches(next, p, edges)) break;
+    sum = next;
+    count += BLOCK;
+  }
+  do sum += softmax.probability(count++);
+  while (count < row.size && !reaches(sum, p, edges));
+  return row.leading(edges.few ? count : row.withTies(count));
+}
+
+function typicalP(row: Row, t: number, p: number, edges: Edges): Row {
+  if (p === 1) return row;
+  const { size } = row;
+  const softmax = row.at(t);
+  // Below 0 for what is likelier than typical. It rises from place to place, so that the `count`
+  // places nearest to 0 are neighbours: they begin later while the one after them is nearer.
+  const offset = (place: number) => softmax.surprisal(place) - softmax.entropy;
+  const distance = (place: number) => Math.abs(offset(place));
+  const first = (count: number) =>
+    countLeading(size - count, (place) => -offset(place) > offset(place + count));
+
+  let start = first(1);
+  let stop = start + 1;
+  let sum = softmax.probability(start);
+  let most = size;
+  while (most - (stop - start) > BLOCK) {
+    const count = (stop - start + most) >> 1;
+    const from = first(count);
+    const next = sum + softmax.sum(from, start) + softmax.sum(stop, from + count);
+    if (reaches(next, p, edges)) most = count;
+    else [start, stop, sum] = [from, from + count, next];
+  }
+  while (stop - start < size && !reaches(sum, p, edges)) {
+    const above = start > 0 && !(stop < size && distance(start - 1) > distance(stop));
+    sum += softmax.probability(above ? --start : stop++);
+  }
+
+  const count = stop - start;
+  const last = Math.max(distance(start), distance(stop - 1));
+  while (start > 0 && distance(start - 1) === last) start--;
+  while (stop < size && distance(stop) === last) stop++;
+  if (!edges.few || stop - start === count) return row.between(start, stop);
+  // Of the items at the last distance, the first ones in the order given stay.
+  const { order } = row.distribution;
+  const places = new Uint32Array(stop - start).map((_, k) => start + k);
+  const tied = places.filter((place) => distance(place) === last).map((place) => order[place]!);
+  const end = tied.sort()[count - (places.length - tied.length) - 1]!;
+  const kept = places.filter((place) => distance(place) < last || order[place]! <= end);
+  const z = new Float64Array(kept.length).map((_, k) => row.z[kept[k]!]!);
+  return new Row(row.distribution, z, kept[0]!, kept);
+}
+
+function minP(row: Row, t: number, p: number): Row {
+  const { probability } = row.at(t);
+  const least = p * probability(0);
+  return row.leading(countLeading(row.size, (place) => probability(place) >= least));
+}
+
+function epsilon(row: Row, t: number, cutoff: number): Row {
+  const { probability } = row.at(t);
+  const count = countLeading(row.size, (place) => probability(place) >= cutoff);
+  return row.leading(Math.max(count, row.withTies(1)));
+}
+
+function eta(row: Row, t: number, cutoff: number): Row {
+  return epsilon(row, t, Math.min(cutoff, Math.sqrt(cutoff) * Math.exp(-row.at(t).entropy)));
+}
+
+function topNSigma(row: Row, n: number): Row {
+  const { z, scale } = row;
+  const top = z[0]!;
+  if (top === Infinity) return row.leading(row.withTies(1));
+  const least = top * scale - n * row.sigma();
+  return row.leading(countLeading(row.size, (place) => z[place]! * scale >= least));
+}
+
+const APPLY: Record<Rule, (row: Row, t: number, value: number, edges: Edges) => Row> = {
+  top_k: (row, _, k, { few }) => row.leading(few || k >= row.size ? k : row.withTies(k)),
+  top_p: topP,
+  min_p: minP,
+  typical_p: typicalP,
+  epsilon,
+  eta,
+  top_n_sigma: (row, _, n) => topNSigma(row, n),
+};
+
+/** An engine, the steps that are to be done in their order, and their edges. */
+function chain(settings: Settings) {
+  const { engine: name, order: given } = settings;
+  if (name !== undefined && !Object.hasOwn(ENGINES, name)) {
+    throw new RangeError(`engine must be one of ${Object.keys(ENGINES)}, got ${name}`);
+  }
+  const engine = name === undefined ? PAPERS : ENGINES[name]!;
+  const ties = settings.ties ?? engine.ties[0]!;
+  if (!engine.ties.includes(ties)) throw new RangeError(`ties: ${name} does not take ${ties}`);
+  const rules = RULES.filter((rule) => settings[rule] !== undefined);
+  const wrong = rules.find((rule) => !takes(engine, rule, settings[rule]!));
+  if (wrong) throw new RangeError(`${wrong}: ${name ?? "it"} does not take ${settings[wrong]}`);
+  const wanted = [...rules, ...(given?.includes("temperature") ? ["temperature"] : [])];
+  if (given && String([...given].sort()) !== String(wanted.sort())) {
+    throw new RangeError(`order must name each rule that is given once, got ${given}`);
+  }
+  const off = (rule: Rule) => settings[rule]! <= (engine.off[rule] ?? -Infinity);
+  const on = rules.filter((rule) => !off(rule));
+  const order = given ?? engine.order;
+  const steps = order.filter((step) => step === "temperature" || on.includes(step));
+  const edges: Engine["edges"] = { ...engine.edges, top_k: { few: ties === "k" } };
+  return { engine, steps, edges, joint: engine.joint && !given && !settings.min_p };
+}
+
+/** What a sampler keeps at one temperature. */
+export class Kept {
+  /** How many items are kept. */
+  readonly count: number;
+  /** The first rank that is kept: 0, except after typical_p. */
+  readonly start: number;
+  /**
+   * The ranks that are kept, or null where they are [start, start + count). Only typical_p leaves
+   * gaps, in an engine that does not keep all items of a tie.
+   */
+  readonly ranks: Uint32Array | null;
+  /** The probability that they had together before truncation, at this temperature. */
+  readonly mass: number;
+  /** The entropy of what is kept, in nats. */
+  readonly entropy: number;
+  private readonly softmax: Softmax;
+
+  constructor(
+    readonly distribution: Distribution,
+    /** As the engine takes it. */
+    readonly temperature: number,
+    row: Row,
+    whole: Row,
+  ) {
+    this.softmax = row.at(temperature);
+    this.count = row.size;
+    this.start = row.start;
+    this.ranks = row.ranks;
+    this.entropy = this.softmax.entropy;
+    const before = whole.at(temperature).probability(row.start);
+    this.mass = Math.min(before / this.softmax.probability(0), 1);
+  }
+
+  keeps(rank: number): boolean {
+    return this.place(rank) >= 0;
+  }
+
+  /** The probability of the item at a rank, renormalised; exactly 0 where it is dropped. */
+  probability(rank: number): number {
+    const place = this.place(rank);
+    return place < 0 ? 0 : this.softmax.probability(place);
+  }
+
+  /** The probabilities of all items, in the order given. */
+  probabilities(): Float64Array {
+    const { order } = this.distribution;
+    const result = new Float64Array(order.length);
+    for (let place = 0; place < this.count; place++) {
+      const rank = this.ranks?.[place] ?? this.start + place;
+      result[order[rank]!] = this.softmax.probability(place);
+    }
+    return result;
+  }
+
+  /** The sum of the probabilities of the ranks in [from, to), where `ranks` is null. */
+  sum(from: number, to: number): number {
+    const { start, count } = this;
+    return this.softmax.sum(Math.max(from - start, 0), Math.min(to - start, count));
+  }
+
+  private place(rank: number): number {
+    if (this.ranks === null) {
+      const place = rank - this.start;
+      return place < this.count ? place : -1;
+    }
+    const place = countLeading(this.count, (k) => this.ranks![k]! < rank);
+    return this.ranks[place] === rank ? place : -1;
+  }
+}
+
+/** The truncation of one distribution, at any temperature and with any settings. */
+export class Truncation {
+  private readonly whole: Row;
+
+  constructor(distribution: Distribution) {
+    const { logits, order } = distribution;
+    const z = new Float64Array(order.length);
+    for (let rank = 0; rank < z.length; rank++) z[rank] = logits[order[rank]!]!;
+    // Of a row without a distribution all is kept, so that it stays NaN.
+    const open =
+      z[0]! > -Infinity ? countLeading(z.length, (rank) => z[rank]! > -Infinity) : z.length;
+    this.whole = new Row(distribution, z.subarray(0, open), 0, null);
+  }
+
+  at(temperature: number, settings: Settings = {}): Kept {
+    const { whole } = this;
+    const { engine, steps, edges, joint } = chain(settings);
+    if (!(temperature >= 0) || (temperature !== 1 && !steps.includes("temperature"))) {
+      throw new RangeError(`temperature must be >= 0, and 1 if not in order, got ${temperature}`);
+    }
+    let t = temperature < engine.greedyBelow ? 0 : temperature;
+    if (t > 0) t = Math.max(t, engine.leastTemperature);
+    const defined = whole.z[0]! > -Infinity;
+    let row = whole;
+    let seen = 1;
+    for (const step of defined ? steps : []) {
+      if (step === "temperature") {
+        seen = t;
+        continue;
+      }
+      const next = APPLY[step](joint ? whole : row, seen, settings[step]!, edges[step] ?? {});
+      // Joint steps all keep leading ranks.
+      row = joint ? row.leading(next.size) : next;
+    }
+    // Engines are greedy at T = 0: they take the first of the highest items.
+    if (defined && engine !== PAPERS && t === 0) row = row.leading(1);
+    return new Kept(whole.distribution, t, row, whole);
+  }
+}
+
+/**
+ * The total variation distance, half of the sum of |p - q|: how many of the draws from the one
+ * would have to change to be draws from the other. Of one distribution it is quick, even if long.
+ */
+export function totalVariation(a: Kept, b: Kept): number {
+  let sum = 0;
+  if (a.distribution === b.distribution && a.ranks === null && b.ranks === null) {
+    const low = Math.max(a.start, b.start);
+    const high = Math.min(a.start + a.count, b.start + b.count);
+    const [p, q] = a.probability(low) > b.probability(low) ? [a, b] : [b, a];
+    // p / q rises or falls with the rank: from some rank on, p > q no longer holds.
+    const turn = countLeading(high - low, (k) => p.probability(low + k) > q.probability(low + k));
+    const cuts = [0, low, low + turn, high, Infinity];
+    for (let k = 1; k < cuts.length; k++) {
+      sum += Math.abs(a.sum(cuts[k - 1]!, cuts[k]!) - b.sum(cuts[k - 1]!, cuts[k]!));
+    }
+    return sum / 2;
+  }
+  const p = a.probabilities();
+  const q = b.probabilities();
+  if (p.length !== q.length) throw new RangeError(`not of one size: ${p.length} and ${q.length}`);
+  // Compensated summation (Kahan).
+  let low = 0;
+  for (let item = 0; item < p.length; item++) {
+    const term = Math.abs(p[item]! - q[item]!) - low;
+    const next = sum + term;
+    low = next - sum - term;
+    sum = next;
+  }
+  return sum / 2;
+}
