@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import thermoscope as ts
+from tests.test_definition import doubles, vectors
 from thermoscope import solve
 
 if TYPE_CHECKING:
@@ -98,6 +99,23 @@ def test_the_temperature_gives_the_wanted_value_in_exact_arithmetic(name: str, r
                 assert abs(got - want) <= 2 * (EPS * got + step * slope)
                 solved += 1
     assert solved >= 3
+
+
+@pytest.mark.parametrize("case", vectors("solve.json"))
+def test_the_temperature_is_that_of_exact_arithmetic(case: dict[str, Any]) -> None:
+    logits, name, value = doubles(case["logits"]), case["measure"], float(case["value"])
+    for temperature, end in zip((0.0, INF), doubles(case["ends"]), strict=True):
+        at_end = float(MEASURES[name](logits, temperature))
+        assert at_end == pytest.approx(end, rel=1e-15, abs=0, nan_ok=True)
+    if case["temperature"] is None:
+        with pytest.raises(ts.ArgumentError, match=f"{name} must be between"):
+            ts.temperature_for(logits, **{name: value})
+        return
+    got, want = float(ts.temperature_for(logits, **{name: value})), float(case["temperature"])
+    if case.get("condition", 0) <= 1000:
+        assert got == pytest.approx(want, rel=1e-12, abs=0, nan_ok=True)
+    else:
+        assert float(MEASURES[name](logits, got)) == pytest.approx(value, rel=1e-12, abs=0)
 
 
 def test_a_temperature_off_by_4_ulp_is_beyond_the_bound() -> None:

@@ -4,8 +4,9 @@
 ``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
 masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
 entries are shown, in which order), states.json (the written form of a state), rows.json (what
-a page asks of its rows, and the answers), truncation.json (which entries a sampler keeps) and
-random.json (random logits by their seed). A test runs it again and compares.
+a page asks of its rows, and the answers), truncation.json (which entries a sampler keeps),
+random.json (random logits by their seed) and solve.json (the temperature that gives a wanted
+value). A test runs it again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -21,12 +22,12 @@ import math
 import random
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mpmath import mp, mpf
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # exp(-2000 digits) has to be told from 0 beside 1 for log1p of the confident entry.
 mp.prec = 4000
@@ -635,6 +636,133 @@ def random_logits() -> Iterator[Case]:
     yield {"seed": 20, "start": most - 8, "logits": uniform(20, most)[-8:]}
 
 
+# Each measure in nats, and from nats.
+MEASURES: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "entropy": (lambda value: value, lambda nats: nats),
+    "perplexity": (mp.log, mp.exp),
+    "top_probability": (lambda value: -mp.log(value), lambda nats: mp.exp(-nats)),
+}
+
+
+def nats_at(logits: Row, log_temperature: mpf, measure: str) -> tuple[mpf, mpf]:
+    """A measure in nats, and its derivative by log T, of finite logits or -inf."""
+    top = max(logits)
+    quotient = [(mpf(z) - mpf(top)) * mp.exp(-log_temperature) for z in logits if z > -INF]
+    exp_z = [mp.exp(q) for q in quotient]
+    # Without one maximum, which has exp_z 1: the logarithm of nearly 1 keeps its digits.
+    others = [e for q, e in zip(quotient, exp_z, strict=True) if q]
+    log_total = mp.log1p(mp.fsum(others) + (ties(logits) - 1))
+    total = mp.fsum(exp_z)
+    mean = mp.fsum(e * q for e, q in zip(exp_z, quotient, strict=True)) / total
+    if measure == "top_probability":
+        return log_total, -mean
+    square = mp.fsum(e * q * q for e, q in zip(exp_z, quotient, strict=True)) / total
+    return log_total - mean, square - mean * mean
+
+
+def ties(logits: Row) -> int:
+    return logits.count(max(logits))
+
+
+def ends(logits: Row, measure: str) -> Row:
+    """The values at T = 0 and at T = inf: those of equal entries."""
+    if any(map(math.isnan, logits)) or max(logits) == -INF:
+        return [NAN, NAN]
+    last = ties(logits) if max(logits) == INF else len(logits) - logits.count(-INF)
+    return [float(MEASURES[measure][1](mp.log(count))) for count in (ties(logits), last)]
+
+
+def wanted(name: str, logits: Row, measure: str, value: float, temperature: float | None) -> Case:
+    return {
+        "name": f"{name}, {measure} = {value!r}",
+        "logits": [number(z) for z in logits],
+        "measure": measure,
+        "value": number(value),
+        "temperature": None if temperature is None else number(temperature),
+        "ends": [number(end) for end in ends(logits, measure)],
+    }
+
+
+def solved(name: str, logits: Row, measure: str, value: float) -> Case:
+    """A case whose temperature lies between the ends, by bisection and then Newton's method."""
+    with mp.workprec(400):
+        goal = MEASURES[measure][0](mpf(value))
+        below, above = mpf(-745), mpf(710)
+        for _ in range(40):
+            middle = (below + above) / 2
+            low = nats_at(logits, middle, measure)[0] < goal
+            below, above = (middle, above) if low else (below, middle)
+        root = (below + above) / 2
+        for _ in range(3):
+            nats, slope = nats_at(logits, root, measure)
+            root -= (nats - goal) / slope
+        temperature = float(mp.exp(root))
+    made = wanted(name, logits, measure, value, temperature)
+    # How much T changes, relatively, for a relative change of the measure in nats.
+    return made | {"condition": float(f"{float(nats / slope):.3g}")}
+
+
+def solve() -> Iterator[Case]:
+    yield from between_the_ends()
+    plain, tied = [2.0, 1.0, 0.1, -3.0], [1.5, -1.0, 1.5, 0.0, -7.0]
+    for measure in MEASURES:
+        for logits in (plain, tied):
+            for value, temperature in zip(ends(logits, measure), (0.0, INF), strict=True):
+                yield wanted("an end", logits, measure, value, temperature)
+        for logits in ([4.0], [7.0] * 3, [INF, 2.0, INF], [2.0, -INF]):
+            yield wanted("any temperature", logits, measure, ends(logits, measure)[0], 1.0)
+        for logits in ([NAN, 1.0], [-INF, -INF]):
+            yield wanted("no softmax", logits, measure, 0.5, NAN)
+    for logits, measure, value in (
+        (plain, "entropy", 1.4),
+        (plain, "entropy", -0.1),
+        (plain, "entropy", INF),
+        (plain, "perplexity", 4.1),
+        (plain, "perplexity", 0.5),
+        (plain, "perplexity", -2.0),
+        (plain, "top_probability", 0.24),
+        (plain, "top_probability", 1.5),
+        (plain, "top_probability", 0.0),
+        (plain, "top_probability", -1.0),
+        (tied, "entropy", 0.5),
+        (tied, "top_probability", 0.6),
+        ([1.5, -INF, 0.25], "perplexity", 2.5),
+        ([3.0], "perplexity", 2.0),
+        ([INF, INF, 0.0], "perplexity", 2.5),
+    ):
+        yield wanted("impossible", logits, measure, value, None)
+
+
+def between_the_ends() -> Iterator[Case]:
+    draw = random.Random(21)  # noqa: S311
+    plain = [2.0, 1.0, 0.1, -3.0]
+    rows = {
+        "a few entries": plain,
+        "an offset": [z + 1e6 for z in (2.0, 1.0, 0.25, -3.0)],
+        "ties": [1.5, -1.0, 1.5, 0.0, -7.0],
+        "near ties": [1.0, 1 - 2.0**-53, 0.5],
+        "entries of -inf": [1.5, -INF, 0.25, -INF, 1.0],
+        "two entries": [0.3, 0.1],
+        "two scales": [0.0, -1e-200, -1e200],
+        "every scale": [0.0, -5e-324, -1e-300, -1e-150, -1.0, -1e150, -1e300],
+        "huge entries": [2e300, 1e300, 1e299, -3e300],
+        "wider than the largest double": [1.7e308, 1e308, -1.7e308],
+        "normal draws": [draw.gauss(0, 3) for _ in range(100)],
+    }
+    for name, logits in rows.items():
+        low, high = mp.log(ties(logits)), mp.log(len(logits) - logits.count(-INF))
+        for measure, (_, from_nats) in MEASURES.items():
+            for place in ("1e-9", "0.001", "0.1", "0.5", "0.9", "0.999999"):
+                value = float(from_nats(low + mpf(place) * (high - low)))
+                made = solved(name, logits, measure, value)
+                # A subnormal temperature has too few digits to compare.
+                if isinstance(made["temperature"], float) and made["temperature"] > 1e-300:
+                    yield made
+    yield solved("next to certain", plain, "top_probability", 1 - 2.0**-53)
+    yield solved("next to certain", plain, "entropy", 1e-300)
+    yield solved("next to certain", plain, "perplexity", 1 + 2.0**-52)
+
+
 def render(cases: Iterable[Case]) -> str:
     return "[\n" + ",\n".join(json.dumps(made, allow_nan=False) for made in cases) + "\n]\n"
 
@@ -648,6 +776,7 @@ def files() -> dict[str, str]:
         "states.json": render(states()),
         "random.json": render(random_logits()),
         "truncation.json": render(truncations()),
+        "solve.json": render(solve()),
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }
 
