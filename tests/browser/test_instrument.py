@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from thermoscope import softmax
+from thermoscope import softmax, temperature_for
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 
@@ -210,6 +210,162 @@ def test_a_temperature_is_taken_as_it_is_typed(open_page: Open) -> None:
     field(page).fill("2e0")
     page.keyboard.press("Enter")
     expect(field(page)).to_have_value("2")
+
+
+def test_a_typed_temperature_stays_as_it_is_typed(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    field(page).fill("")
+    field(page).press_sequentially("1e30")
+    expect(field(page)).to_have_value("1e30")
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 1e+30")
+    field(page).fill("0,5")
+    page.keyboard.press("Enter")
+    expect(field(page)).to_have_value("0.5")
+
+
+def reading(page: Page, name: str) -> Locator:
+    return page.get_by_role("textbox", name=name, exact=True)
+
+
+def refusal(page: Page) -> Locator:
+    """Return why a value of a measure is refused, which isn't there otherwise."""
+    return page.locator(".readings").get_by_role("alert")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "wanted"),
+    [
+        ("Entropy", "0.5", {"entropy": 0.5}),
+        ("Entropy", " 0,5 ", {"entropy": 0.5}),
+        ("Entropy", "2.7e\N{MINUS SIGN}3", {"entropy": 2.7e-3}),
+        ("Entropy", "0", {"entropy": 0}),
+        ("Effective choices", "2", {"perplexity": 2}),
+        ("Effective choices", "4", {"perplexity": 4}),
+        ("Top probability", "61", {"top_probability": 0.61}),
+        ("Top probability", "61,25 %", {"top_probability": 0.6125}),
+        ("Top probability", "> 99.99 %", {"top_probability": 0.9999}),
+        ("Top probability", "100%", {"top_probability": 1}),
+    ],
+)
+def test_a_typed_measure_sets_the_temperature(
+    open_page: Open, name: str, typed: str, wanted: dict[str, float]
+) -> None:
+    logits = [2.0, 1.0, 0.1, -1.0]
+    page = open_page(logits)
+    want = float(temperature_for(logits, **wanted))
+    reading(page, name).fill(typed)
+    assert float(field(page).input_value()) == pytest.approx(want, rel=1e-10)
+    assert_values(page, softmax(logits, want))
+    expect(reading(page, name)).to_have_value(typed)
+    expect(reading(page, name)).to_have_attribute("aria-invalid", "false")
+    expect(refusal(page)).to_have_count(0)
+
+
+def test_a_measure_is_live_and_follows_each_key(open_page: Open) -> None:
+    logits = np.linspace(0, 3, 5)
+    page = open_page(logits, temperature=0.0)
+    names = ("Entropy", "Effective choices", "Top probability")
+    for name, value in zip(names, ("0", "1.0000", "100 %"), strict=True):
+        expect(reading(page, name)).to_have_value(value)
+    page.get_by_role("button", name="T = ∞").click()
+    for name, value in zip(names, ("1.6094", "5.0000", "20.00 %"), strict=True):
+        expect(reading(page, name)).to_have_value(value)
+    expect(page.locator(".bits")).to_have_text("nats = 2.3219 bits")
+    # A field keeps what is typed while the others follow; a drag has them follow it again.
+    reading(page, "Effective choices").fill("")
+    reading(page, "Effective choices").press_sequentially("2.50")
+    expect(reading(page, "Effective choices")).to_have_value("2.50")
+    expect(reading(page, "Entropy")).to_have_value(f"{np.log(2.5):.5f}")
+    page.keyboard.press("Enter")
+    expect(reading(page, "Effective choices")).to_have_value("2.5000")
+    reading(page, "Effective choices").fill("3.1")
+    slider(page).focus()
+    expect(reading(page, "Effective choices")).to_have_value("3.1000")
+    page.keyboard.press("Home")
+    expect(reading(page, "Effective choices")).to_have_value("1.0000")
+
+
+@pytest.mark.parametrize(
+    ("name", "typed", "reason"),
+    [
+        ("Entropy", "3", "Entropy must be 0.69315 to 1.6094 nats here, got “3”."),
+        ("Entropy", "0.5", "Entropy must be 0.69315 to 1.6094 nats here, got “0.5”."),
+        ("Entropy", "much", "Entropy must be 0.69315 to 1.6094 nats here, got “much”."),
+        ("Effective choices", "5.1", "Effective choices must be 2 to 5 here, got “5.1”."),
+        ("Effective choices", "", "Effective choices must be 2 to 5 here, got nothing."),
+        ("Top probability", "0.4", "Top probability must be 20.00 % to 50.00 % here, got “0.4”."),
+        ("Top probability", "150", "Top probability must be 20.00 % to 50.00 % here, got “150”."),
+    ],
+)
+def test_a_measure_out_of_range_is_refused_with_the_range(
+    open_page: Open, name: str, typed: str, reason: str
+) -> None:
+    page = open_page([2.0, 2.0, 1.0, 0.5, 0.0], temperature=0.5)
+    before = reading(page, name).input_value()
+    reading(page, name).fill(typed)
+    page.keyboard.press("Enter")
+    expect(refusal(page)).to_have_text(reason)
+    expect(reading(page, name)).to_have_attribute("aria-invalid", "true")
+    expect(reading(page, name)).to_have_attribute("aria-description", reason)
+    expect(field(page)).to_have_value("0.5")
+    expect(field(page)).to_have_attribute("aria-invalid", "false")
+
+    page.keyboard.press("Escape")
+    expect(reading(page, name)).to_have_value(before)
+    expect(reading(page, name)).to_have_attribute("aria-invalid", "false")
+    expect(refusal(page)).to_have_count(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "logits", "temperature", "shown"),
+    [
+        # Each is a rounding beyond the exact end.
+        ("Entropy", [1, 2, 2, 2, 0], "0", "1.0986"),
+        ("Entropy", [1, 2, 3, 4, 5, 6], "inf", "1.7918"),
+        ("Effective choices", [1, 2, 2, 2, 0], "0", "3.0000"),
+        ("Effective choices", [1, 2, 3, 4, 5, 6], "inf", "6.0000"),
+        ("Top probability", [1, 1, 1, 1, 1, 1, 0], "0", "16.67 %"),
+        ("Top probability", [1, 2, 3], "inf", "33.33 %"),
+    ],
+)
+def test_what_a_measure_shows_at_an_end_means_that_end(
+    open_page: Open, name: str, logits: list[float], temperature: str, shown: str
+) -> None:
+    page = open_page(logits, temperature=float(temperature))
+    expect(reading(page, name)).to_have_value(shown)
+    field(page).fill("1")
+    reading(page, name).fill(shown)
+    expect(refusal(page)).to_have_count(0)
+    expect(field(page)).to_have_value(temperature)
+
+
+@pytest.mark.parametrize(
+    ("logits", "reason"),
+    [
+        ([3.0], "Entropy: 0 at every temperature here."),
+        ([2.0, 2.0], "Entropy: 0.69315 at every temperature here."),
+        ([1.0, np.inf], "Entropy: 0 at every temperature here."),
+        ([1.0, np.nan], "Entropy: NaN at every temperature here."),
+    ],
+)
+def test_what_moves_no_measure_is_said(open_page: Open, logits: list[float], reason: str) -> None:
+    page = open_page(logits, temperature=0.5)
+    reading(page, "Entropy").fill("0")
+    expect(refusal(page)).to_have_text(reason)
+    expect(field(page)).to_have_value("0.5")
+    # It is about these items.
+    page.get_by_role("button", name="New random logits").click()
+    expect(refusal(page)).to_have_count(0)
+
+
+def test_the_measures_of_a_vocabulary_are_found_too(
+    open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]]
+) -> None:
+    page = open_page(*vocabulary, temperature=np.inf)
+    expect(reading(page, "Effective choices")).to_have_value("5000.0")
+    reading(page, "Effective choices").fill("1234.5")
+    want = temperature_for(vocabulary[0], perplexity=1234.5)
+    assert float(field(page).input_value()) == pytest.approx(want, rel=1e-10)
 
 
 def test_the_dropdown_and_the_button_redraw_at_once(open_page: Open) -> None:
@@ -503,7 +659,7 @@ def test_text_has_contrast_enough(
 def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> None:
     page = open_page(np.arange(60.0))
     names = []
-    for _ in range(15):
+    for _ in range(18):
         page.keyboard.press("Tab")
         focused = page.locator(":focus")
         names.append(
@@ -523,6 +679,9 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Search labels",
         names[9],  # a row of the softmax
         "Cursor at T",
+        "Entropy",
+        "Effective choices",
+        "Top probability",
         "Why",
         "Without subtracting the maximum, in",
         "Lesson",

@@ -284,15 +284,25 @@ def test_closing_one_view_leaves_the_other(page: Page, views: tuple[Locator, Loc
     assert becomes_true(page, "explorer.temperature == 3.0")
 
 
-def test_the_styles_of_jupyterlab_leave_the_readings_in_place(page: Page, lab: str) -> None:
+def test_the_styles_of_jupyterlab_leave_readings_and_lesson_in_place(page: Page, lab: str) -> None:
     open_and_run(page, lab.format("views.ipynb"))
-    readings = page.locator(".thermoscope .readings").first
-    expect(readings).to_contain_text("Entropy", timeout=PATIENCE_MS)
-    terms = readings.get_by_role("term")
-    for index, term in enumerate(terms.all()):
-        above, below = term.bounding_box(), readings.locator("dt + dd").nth(index).bounding_box()
-        assert above is not None
+    view = page.locator(".thermoscope").first
+    labels = view.locator(".readings label")
+    expect(labels.first).to_contain_text("Entropy", timeout=PATIENCE_MS)
+    assert labels.count() == 3
+    for label in labels.all():
+        whole, below = label.bounding_box(), label.locator("input").bounding_box()
+        assert whole is not None
         assert below is not None
-        assert below["x"] == above["x"]
-        assert below["y"] >= above["y"] + above["height"]
-    assert terms.count() >= 3
+        assert below["x"] == whole["x"]
+        assert below["y"] >= whole["y"] + 16
+        assert below["y"] + below["height"] == pytest.approx(whole["y"] + whole["height"], abs=1)
+    lesson = view.locator(".explanation")
+    terms = lesson.get_by_role("term")
+    assert terms.count() == 3
+    for index, term in enumerate(terms.all()):
+        before, after = term.bounding_box(), lesson.locator("dt + dd").nth(index).bounding_box()
+        assert before is not None
+        assert after is not None
+        assert after["x"] >= before["x"] + before["width"]
+        assert after["y"] == pytest.approx(before["y"], abs=1)

@@ -5,7 +5,10 @@ import {
   decimalsFor,
   digits,
   measure,
+  measureText,
+  parsePercent,
   parseTemperature,
+  parseTyped,
   percent,
   pieces,
   plain,
@@ -98,9 +101,10 @@ describe("a typed temperature", () => {
     ["Infinity", Infinity],
     ["∞", Infinity],
     ["1e999", Infinity],
+    ["1,5", 1.5],
   ])("%s is taken", (text, temperature) => expect(parseTemperature(text)).toBe(temperature));
 
-  test.each(["", " ", "nan", "-1", "abc", "0x10", "1,5", "-inf", "1e", "1 2"])(
+  test.each(["", " ", "nan", "-1", "abc", "0x10", "1,5,0", "1,5.0", "-inf", "1e", "1 2"])(
     "%s is refused, and it is said why",
     (text) =>
       expect(parseTemperature(text)).toEqual({
@@ -110,6 +114,34 @@ describe("a typed temperature", () => {
 
   test.each([0, 1, 1e-4, 0.1 + 0.2, 1e300, Infinity])("%d is shown as it is typed", (temperature) =>
     expect(parseTemperature(temperatureText(temperature))).toBe(temperature),
+  );
+});
+
+describe("a measure", () => {
+  test.each([0, 1, 4.9333, 0.00012345, 2.7e-32, 50257, 1234567.8, 2e9])(
+    "%d is typed as it is shown",
+    (value) => {
+      const shown = parseTyped(measureText(value));
+      expect(Math.abs(shown - value)).toBeLessThanOrEqual(5e-4 * value);
+      expect(measureText(shown)).toBe(measureText(value));
+    },
+  );
+
+  test.each([
+    ["61", 0.61],
+    ["61.25 %", 0.6125],
+    ["61,25%", 0.6125],
+    [" > 99.99 % ", 0.9999],
+    ["1.0e−7 %", 1e-9],
+    ["0", 0],
+    ["100", 1],
+    ["> 100", 1],
+  ])("%s percent is %d", (text, probability) =>
+    expect(Math.abs(parsePercent(text) - probability)).toBeLessThanOrEqual(1e-15 * probability),
+  );
+
+  test.each(["", "%", "5 % %", "100.1", "nan", "half"])("%s is no probability", (text) =>
+    expect(parsePercent(text)).toBeNaN(),
   );
 });
 

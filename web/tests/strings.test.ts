@@ -48,3 +48,13 @@ describe("the sentence", () => {
     [status.announced("0.5", "plain softmax"), "T = 0.5: plain softmax."],
   ])("says %s", (text, expected) => expect(text).toBe(expected));
 });
+
+test("a measure that no temperature gives", () => {
+  expect(en.readings.entropy.refused("0.69315", "1.6094", "3")).toBe(
+    "Entropy must be 0.69315 to 1.6094 nats here, got “3”.",
+  );
+  expect(en.readings.top.refused("20.00 %", "100 %", "")).toBe(
+    "Top probability must be 20.00 % to 100 % here, got nothing.",
+  );
+  expect(en.readings.perplexity.fixed("1")).toBe("Effective choices: 1 at every temperature here.");
+});

@@ -36,6 +36,16 @@ function ordinal(place: string): string {
   return place + ((!/1\d$/.test(place) && endings[place.at(-1)!]) || "th");
 }
 
+/** A number that can be typed, and what is said if no temperature gives it. */
+function reading(name: string, unit = "") {
+  return {
+    name,
+    fixed: (value: string) => `${name}: ${value} at every temperature here.`,
+    refused: (least: string, most: string, typed: string) =>
+      `${name} must be ${least} to ${most}${unit} here, got ${got(typed)}.`,
+  };
+}
+
 export const en = {
   title: "Softmax temperature",
 
@@ -114,11 +124,11 @@ export const en = {
   },
 
   readings: {
-    entropy: "Entropy",
-    nats: (entropy: string) => `${entropy} nats`,
-    bits: (entropy: string) => `${entropy} bits`,
-    choices: (count: string) => `Effective choices of ${count}`,
-    top: "Top probability",
+    entropy: reading("Entropy", " nats"),
+    perplexity: reading("Effective choices"),
+    top: reading("Top probability"),
+    inBits: (entropy: string) => `nats = ${entropy} bits`,
+    count: (count: string) => `of ${count}`,
   },
 
   /** What the figures show, in a sentence that goes on after "T = 0.7". */

@@ -53,6 +53,11 @@ export function measure(value: number): string {
   return typographic(value.toPrecision(5));
 }
 
+/** The same as a field shows it and takes it back: without separators. */
+export function measureText(value: number): string {
+  return measure(value).replaceAll(",", "");
+}
+
 /** The number of decimals that shows numbers up to `largest` with five digits. */
 export function decimalsFor(largest: number): number {
   return Math.min(6, Math.max(0, 4 - Math.max(0, Math.floor(Math.log10(largest)))));
@@ -96,11 +101,27 @@ export function parseNumber(text: string): number | null {
   return isNumber ? Number(typed.replace(/inf.*|∞/i, "Infinity")) : null;
 }
 
+/** Why a typed text is not taken. */
+export interface Refused {
+  readonly error: string;
+}
+
+/** The number that was typed, also with a decimal comma or a true minus; NaN if the text is none. */
+export function parseTyped(text: string): number {
+  return parseNumber(text.replace(",", ".").replace("−", "-")) ?? NaN;
+}
+
+/** The probability that was typed in percent, also as `percent` writes it; NaN if the text is none. */
+export function parsePercent(text: string): number {
+  const probability = parseTyped(text.trim().replace(/^[<>]|%$/g, "")) / 100;
+  return probability <= 1 ? probability : NaN;
+}
+
 /** The temperature that was typed, or why the text is not one. */
-export function parseTemperature(text: string): number | { readonly error: string } {
-  const temperature = parseNumber(text);
+export function parseTemperature(text: string): number | Refused {
+  const temperature = parseTyped(text);
   // Adding 0 turns −0 into 0.
-  if (temperature !== null && temperature >= 0) return temperature + 0;
+  if (temperature >= 0) return temperature + 0;
   return { error: strings.temperature.refused(clip(text.trim(), 20)) };
 }
 
@@ -160,7 +181,7 @@ function mark(code: number): string {
   return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
 }
 
-function clip(text: string, longest: number): string {
+export function clip(text: string, longest: number): string {
   if (text.length <= longest) return text;
   return `${text.slice(0, longest).replace(/[\ud800-\udbff]$/, "")}…`;
 }

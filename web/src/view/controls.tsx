@@ -1,9 +1,9 @@
-import { effect, useComputed, useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useComputed } from "@preact/signals";
 import { SCALES, type ScaleName, written } from "../math/scales";
 import { brief, count, parseTemperature, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
 import { useDrag } from "./drag";
+import { FieldError, NumberField, useDraft } from "./field";
 import { Marks } from "./marks";
 import type { Part } from "./part";
 import { Sentence } from "./sentence";
@@ -48,50 +48,16 @@ export function ItemControls({ instrument }: Part) {
   );
 }
 
-interface Draft {
-  readonly text: string;
-  readonly error: string;
-  /** The temperature when the text was typed. */
-  readonly temperature: number;
-}
-
 export function TemperatureControls({ instrument }: Part) {
   const { temperature } = instrument;
-  /** The content of the text field while it is not just the temperature. */
-  const draft = useSignal<Draft | null>(null);
-  // useSignalEffect would request a second animation frame in each frame of a drag.
-  useEffect(
-    () =>
-      effect(() => {
-        if (draft.value !== null && draft.value.temperature !== temperature.value) {
-          draft.value = null;
-        }
-      }),
-    [temperature],
-  );
+  const draft = useDraft(instrument);
 
   function set(value: number, settled = true): void {
     draft.value = null;
     instrument.change({ temperature: value }, settled);
   }
 
-  const { drag, settle: settleAt } = useDrag(set);
-
-  function type(text: string): void {
-    const parsed = parseTemperature(text);
-    if (typeof parsed === "number") {
-      draft.value = { text, error: "", temperature: parsed };
-      instrument.change({ temperature: parsed }, false);
-    } else {
-      draft.value = { text, error: parsed.error, temperature: temperature.peek() };
-    }
-  }
-
-  function settle(): void {
-    if (draft.peek()?.error === "") set(temperature.peek());
-  }
-
-  const error = useComputed(() => draft.value?.error ?? "");
+  const { drag, settle } = useDrag(set);
   const { is, sharp, flat, scale: scaleName, scales } = strings.temperature;
   const [atZero, atInfinity] = [is("0"), is("∞")];
   const scale = SCALES[instrument.scale.value];
@@ -104,28 +70,18 @@ export function TemperatureControls({ instrument }: Part) {
             <mo>=</mo>
           </math>
           <span>
-            <input
-              type="text"
-              aria-label={strings.temperature.value}
-              inputMode="decimal"
-              autocomplete="off"
-              spellcheck={false}
-              value={useComputed(() => draft.value?.text ?? temperatureText(temperature.value))}
-              aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
-              aria-description={error}
-              onInput={(event) => type(event.currentTarget.value)}
-              onChange={settle}
-              onKeyDown={(event) => {
-                if (event.key === "Escape") draft.value = null;
-              }}
+            <NumberField
+              instrument={instrument}
+              name={strings.temperature.value}
+              draft={draft}
+              shown={useComputed(() => temperatureText(temperature.value))}
+              temperatureOf={parseTemperature}
             />
           </span>
         </label>
         <Sentence instrument={instrument} />
       </div>
-      <p class="error" role="alert">
-        {error}
-      </p>
+      <FieldError draft={draft} />
       <div class="dial">
         <button type="button" aria-label={atZero} title={atZero} onClick={() => set(0)}>
           0
@@ -144,7 +100,7 @@ export function TemperatureControls({ instrument }: Part) {
             )}
             aria-valuetext={useComputed(() => is(brief(temperature.value)))}
             onInput={(event) => drag(scale.temperatureAt(event.currentTarget.valueAsNumber))}
-            onChange={(event) => settleAt(scale.temperatureAt(event.currentTarget.valueAsNumber))}
+            onChange={(event) => settle(scale.temperatureAt(event.currentTarget.valueAsNumber))}
           />
           <Marks scale={scale} />
         </div>
