@@ -21,6 +21,8 @@ def blocks(self: Dataset) -> Iterator[np.ndarray]:
 
 
 if __name__ == "__main__":
+    # A program that nohup started ignores SIGHUP, and so would this one.
+    signal.signal(getattr(signal, sys.argv[1]), signal.SIG_DFL)
     np.save("z.npy", np.arange(12.0).reshape(4, 3))
     Dataset.blocks = blocks  # type: ignore[method-assign]
     sys.exit(cli.main(["softmax", "z.npy", "--probabilities", "-o", "out.csv"]))
