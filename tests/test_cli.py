@@ -145,7 +145,7 @@ def test_ctrl_c_ends_without_a_traceback() -> None:
 def test_out_of_memory_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def exhausted(*_: object) -> None:
+    def exhausted(*_: object, **_named: object) -> None:
         raise MemoryError
 
     monkeypatch.setattr("thermoscope.cli.softmax.softmax", exhausted)
@@ -154,7 +154,7 @@ def test_out_of_memory_is_one_line(
 
 
 def test_an_unexpected_exception_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
-    def wrong(*_: object) -> None:
+    def wrong(*_: object, **_named: object) -> None:
         raise KeyError("ours")
 
     monkeypatch.setattr("thermoscope.cli.softmax.softmax", wrong)

@@ -120,7 +120,8 @@ def sample(
         seed = int(np.random.default_rng().integers(1 << 32))
         typer.echo(f"drawn with --seed {seed}", err=True)
     if is_one:
-        truncation.tell(data.values.astype(np.float64), number)
+        values = data.values.astype(np.float64)
+        truncation.tell(values, number, *truncation.kept(values, number))
     rng = np.random.default_rng(seed)
 
     def drawn(rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

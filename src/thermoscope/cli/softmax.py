@@ -130,9 +130,6 @@ def compute(
     truncation = Truncation(
         top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
     )
-    function: Callable[..., NDArray[Any]] = softmax
-    if truncation.given:
-        function = partial(truncate, **truncation.given)
     if top is not None and output is not None:
         raise ValueError("--top must come without -o, which writes all probabilities")
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
@@ -144,15 +141,15 @@ def compute(
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:
         number = temperature_of_text(temperature)
-        _write_all(found, number, output, function, reading=reading, scheduler=scheduler)
+        _write_all(found, number, output, truncation, reading=reading, scheduler=scheduler)
         return
     found = only_row(found, row, reading)
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = state_of(found, labels, temperature)
     kept, used = truncation.kept(state.logits, state.temperature)
-    answer = _Answer(state, function(state.logits, state.temperature), kept, used)
-    truncation.tell(state.logits, state.temperature)
+    answer = _Answer(state, softmax(state.logits, used, where=kept), kept, used)
+    truncation.tell(state.logits, state.temperature, kept, used)
     _give(answer, output, top, as_json=as_json)
 
 
@@ -183,7 +180,7 @@ def _write_all(
     data: Dataset,
     temperature: float,
     output: Path,
-    function: Callable[..., NDArray[Any]],
+    truncation: Truncation,
     *,
     reading: Reading,
     scheduler: str | None,
@@ -193,6 +190,9 @@ def _write_all(
         raise FileError(f"{output}: with --scheduler, probabilities must go to a .zarr store")
     if ending(output) not in ENDINGS:
         raise FileError(f"{output}: many rows must go to a {', '.join(ENDINGS)} file")
+    function: Callable[..., NDArray[Any]] = softmax
+    if truncation.given:
+        function = partial(truncate, **truncation.given)
     dtype = np.result_type(data.dtype.newbyteorder("=")) if data.dtype.kind == "f" else np.float64
     reading.warn(data)
     if scheduler is not None:

@@ -49,9 +49,17 @@ class Truncation(NamedTuple):
             temperature = float(engines()[self.engine].effective_temperature(temperature))
         return mask, temperature
 
-    def tell(self, logits: NDArray[np.float64], temperature: float) -> None:
-        """Say on standard error how much of a row is kept, if it is truncated."""
-        kept, used = self.kept(logits, temperature)
+    def tell(
+        self,
+        logits: NDArray[np.float64],
+        temperature: float,
+        kept: NDArray[np.bool] | None,
+        used: float,
+    ) -> None:
+        """Say on standard error how much of a row is kept, if it is truncated.
+
+        `kept` and `used` are what `kept` returns for these logits and this temperature.
+        """
         if kept is None:
             return
         chances = log_softmax(logits, used)
