@@ -1,6 +1,12 @@
 import { expect, test } from "vitest";
 import { softmax } from "../src/math/definition";
-import { naiveSoftmax } from "../src/math/naive";
+import { naivePower, naiveQuotient, naiveTotal, type Width } from "../src/math/naive";
+
+function naiveSoftmax(logits: Float64Array, temperature: number, item: number, width: Width) {
+  const power = naivePower(logits[item]!, temperature, width);
+  const total = naiveTotal(logits, temperature, width);
+  return { power, total, quotient: naiveQuotient(power, total, width) };
+}
 
 // As NumPy gives them: np.exp(z.astype(dtype) / dtype(T)), its sum in order, and their quotient.
 test.each([

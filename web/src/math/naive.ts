@@ -5,34 +5,29 @@
 
 export type Width = "float16" | "float32" | "float64";
 
-export interface Naive {
-  /** exp(z / T) of the item. */
-  readonly power: number;
-  /** The sum over all items, in the order given. */
-  readonly total: number;
-  /** power / total: NaN where both are 0 or both overflow. */
-  readonly quotient: number;
-}
-
 const ROUND: Readonly<Record<Width, (value: number) => number>> = {
   float16: halfPrecision,
   float32: Math.fround,
   float64: (value) => value,
 };
 
-export function naiveSoftmax(
-  logits: Float64Array,
-  temperature: number,
-  item: number,
-  width: Width,
-): Naive {
+/** exp(z / T) of a logit. */
+export function naivePower(logit: number, temperature: number, width: Width): number {
   const round = ROUND[width];
-  const t = round(temperature);
-  const powerOf = (logit: number) => round(Math.exp(round(round(logit) / t)));
+  return round(Math.exp(round(round(logit) / round(temperature))));
+}
+
+/** The sum of the powers of all logits, in the order given. */
+export function naiveTotal(logits: Float64Array, temperature: number, width: Width): number {
+  const round = ROUND[width];
   let total = 0;
-  for (const logit of logits) total = round(total + powerOf(logit));
-  const power = powerOf(logits[item]!);
-  return { power, total, quotient: round(power / total) };
+  for (const logit of logits) total = round(total + naivePower(logit, temperature, width));
+  return total;
+}
+
+/** The probability that comes out: NaN where both are 0 or both overflow. */
+export function naiveQuotient(power: number, total: number, width: Width): number {
+  return ROUND[width](power / total);
 }
 
 /** The nearest number with a significand of 11 bits and an exponent from -14 to 15, ties to even. */

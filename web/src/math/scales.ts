@@ -6,6 +6,11 @@ export interface Scale {
   readonly step: number;
   /** The stops that are marked. */
   readonly marks: readonly number[];
+  /** The first and the last stop between which the temperature is `exact`. */
+  readonly inner: readonly [number, number];
+  /** The temperature at any stop within. */
+  exact(stop: number): number;
+  /** The temperature that the slider sets at one of its stops. */
   temperatureAt(stop: number): number;
   /** The stop of a temperature, or the end that it lies beyond. */
   stopOf(temperature: number): number;
@@ -22,11 +27,13 @@ export const SCALES = {
     max: END,
     step: STEP,
     marks: [-4, -2, 0, 2, 4],
+    inner: [-LAST, LAST],
+    exact: (stop) => 10 ** stop,
     temperatureAt(stop) {
       if (stop < -LAST - STEP / 2) return 0;
       if (stop > LAST + STEP / 2) return Infinity;
       // Rounded to four digits, so that the temperature in use is the one that is shown.
-      return Number((10 ** stop).toPrecision(4));
+      return Number(this.exact(stop).toPrecision(4));
     },
     stopOf(temperature) {
       if (temperature === 0) return -END;
@@ -39,6 +46,8 @@ export const SCALES = {
     max: 2,
     step: 0.01,
     marks: [0, 0.5, 1, 1.5, 2],
+    inner: [0, 2],
+    exact: (stop) => stop,
     temperatureAt: (stop) => Number(stop.toFixed(2)),
     stopOf: (temperature) => Math.min(2, temperature),
   },

@@ -1,6 +1,6 @@
 import { effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Distribution } from "../math/definition";
-import { along, SCALES, type ScaleName } from "../math/scales";
+import { along, SCALES, type Scale, type ScaleName } from "../math/scales";
 
 /** How many of the leading items have a line of their own. */
 const LEADING = 8;
@@ -21,20 +21,26 @@ export interface Curves {
   readonly entropy: readonly number[];
 }
 
-/** The temperatures of a scale's points, its ends among them, and where they lie along it. */
-function points(name: ScaleName): { readonly place: number; readonly temperature: number }[] {
-  const scale = SCALES[name];
-  // The points of the full range are log-spaced up to its last stops; its ends are 0 and infinity.
-  const [first, last] = name === "full" ? [-4, 4] : [scale.min, scale.max];
+interface Point {
+  readonly place: number;
+  readonly temperature: number;
+}
+
+/** The points of a scale, its ends among them. */
+function points(scale: Scale): Point[] {
+  const [first, last] = scale.inner;
   const inner = Array.from({ length: POINTS + 1 }, (_, i) => {
     const stop = first + ((last - first) * i) / POINTS;
-    return { place: along(scale, stop), temperature: name === "full" ? 10 ** stop : stop };
+    return { place: along(scale, stop), temperature: scale.exact(stop) };
   });
-  if (name !== "full") return inner;
+  const end = (stop: number) => ({
+    place: along(scale, stop),
+    temperature: scale.temperatureAt(stop),
+  });
   return [
-    { place: 0, temperature: 0 },
+    ...(scale.min < first ? [end(scale.min)] : []),
     ...inner,
-    { place: 1, temperature: Number.POSITIVE_INFINITY },
+    ...(scale.max > last ? [end(scale.max)] : []),
   ];
 }
 
@@ -49,7 +55,7 @@ export function curvesOf(
   const curves = signal<Curves | null>(null);
   effect(() => {
     const source = distribution.value;
-    const wanted = points(scale.value);
+    const wanted = points(SCALES[scale.value]);
     const shown = Math.min(LEADING, source.logits.length);
     const leading: number[][] = Array.from({ length: shown }, () => []);
     const others: number[] = [];
@@ -61,6 +67,8 @@ export function curvesOf(
       const end = performance.now() + SLICE_MS;
       while (entropy.length < wanted.length) {
         const frame = source.at(wanted[entropy.length]!.temperature, 0, shown);
+        // There is no softmax of a NaN, nor of nothing above -inf.
+        if (Number.isNaN(frame.top)) return;
         for (const [rank, line] of leading.entries()) {
           line.push(frame.probability(source.logits[source.order[rank]!]!));
         }
@@ -76,8 +84,7 @@ export function curvesOf(
       curves.value = { places, leading, others: hasOthers ? others : null, entropy };
     }
     curves.value = null;
-    // There is no softmax of a NaN, nor of nothing above -inf.
-    if (!Number.isNaN(source.at(1).top)) work();
+    work();
     return () => cancel();
   });
   return curves;

@@ -5,22 +5,14 @@
  * A link is a query string as URLSearchParams reads it, so that people and other programs can write
  * one, and so that it survives the programs that encode more of it.
  */
+import { RULES } from "../math/engines";
 import { randomLogits } from "../math/random";
 import { count, numberText, parseNumber, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import type { State } from "./state";
 
 /** The steps of the sampler: the temperature, and each rule by its keyword of `thermoscope.truncate`. */
-const STEPS = [
-  "T",
-  "top_k",
-  "top_p",
-  "min_p",
-  "typical_p",
-  "epsilon",
-  "eta",
-  "top_n_sigma",
-] as const;
+const STEPS = ["T", ...RULES] as const;
 export type Step = (typeof STEPS)[number];
 type Values = { [step in Step]?: number };
 

@@ -47,16 +47,25 @@ export function EveryTemperature({ instrument }: Part) {
   const at = useComputed(
     () => `transform:translateX(${100 * along(SCALES[name.value], instrument.stop.value)}%)`,
   );
-  const found = curves.value;
-  const line = (values: readonly number[]) =>
-    values
-      .map(
-        (value, i) =>
-          `${i === 0 ? "M" : "L"}${found!.places[i]!.toFixed(4)} ${(1 - value).toFixed(4)}`,
-      )
-      .join("");
+  /** The curves as paths. */
+  const paths = useComputed(() => {
+    const found = curves.value;
+    if (found === null) return null;
+    const path = (values: readonly number[]) =>
+      values
+        .map(
+          (value, i) =>
+            `${i === 0 ? "M" : "L"}${found.places[i]!.toFixed(4)} ${(1 - value).toFixed(4)}`,
+        )
+        .join("");
+    return {
+      leading: found.leading.map(path),
+      others: found.others && path(found.others),
+      entropy: path(found.entropy),
+    };
+  });
   const pointedRank = useComputed(() => instrument.rankAt(pointed.value));
-  const leading = found?.leading ?? [];
+  const { leading, others, entropy } = paths.value ?? { leading: [], others: null, entropy: null };
   return (
     <figure class="every" aria-label={texts.name}>
       <figcaption>
@@ -78,13 +87,13 @@ export function EveryTemperature({ instrument }: Part) {
       >
         <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
           <path class="grid" d="M0 0H1M0 .5H1M0 1H1" />
-          {found !== null && <path class="entropy" d={line(found.entropy)} />}
-          {found?.others && <path class="others" d={line(found.others)} />}
-          {leading.map((values, rank) => (
+          {entropy !== null && <path class="entropy" d={entropy} />}
+          {others !== null && <path class="others" d={others} />}
+          {leading.map((path, rank) => (
             <path
               key={rank}
               class={pointedRank.value === rank ? `line line${rank} pointed` : `line line${rank}`}
-              d={line(values)}
+              d={path}
             />
           ))}
         </svg>
@@ -109,7 +118,7 @@ export function EveryTemperature({ instrument }: Part) {
         {leading.map((_, rank) => (
           <Named key={rank} instrument={instrument} rank={rank} />
         ))}
-        {found?.others && (
+        {others !== null && (
           <li class="others">{texts.others(count(instrument.count.value - leading.length))}</li>
         )}
         <li class="entropy">{texts.entropy(brief(Math.log(instrument.count.value)))}</li>

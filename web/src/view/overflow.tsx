@@ -1,5 +1,5 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { naiveSoftmax, type Width } from "../math/naive";
+import { naivePower, naiveQuotient, naiveTotal, type Width } from "../math/naive";
 import { measure, percent } from "../text/format";
 import { strings } from "../text/strings";
 import { Power, Sub, Total } from "./mathml";
@@ -12,27 +12,20 @@ export function Overflow({ instrument }: Part) {
   const { items, pointed, rested } = instrument;
   const { overflow: texts } = strings;
   const width = useSignal<Width>("float16");
-  const naive = useComputed(() =>
-    naiveSoftmax(
-      items.value.logits,
-      rested.value.temperature,
-      instrument.itemAt(pointed.value),
-      width.value,
-    ),
-  );
-  const right = useComputed(() => {
-    const logit = items.value.logits[instrument.itemAt(pointed.value)] ?? NaN;
-    return rested.value.probability(logit);
-  });
-  const power = useComputed(() => measure(naive.value.power));
-  const total = useComputed(() => measure(naive.value.total));
-  const quotient = useComputed(() => percent(naive.value.quotient));
+  const logit = useComputed(() => items.value.logits[instrument.itemAt(pointed.value)] ?? NaN);
+  const temperature = useComputed(() => rested.value.temperature);
+  // The sum is the same for every item that is pointed at.
+  const total = useComputed(() => naiveTotal(items.value.logits, temperature.value, width.value));
+  const power = useComputed(() => naivePower(logit.value, temperature.value, width.value));
+  const quotient = useComputed(() => naiveQuotient(power.value, total.value, width.value));
   const verdict = useComputed(() => {
-    const { power: top, total: sum, quotient: found } = naive.value;
-    if (Number.isNaN(right.value)) return "";
-    if (Number.isNaN(found)) return top === Infinity ? texts.overflows : texts.vanishes;
-    if (sum === Infinity) return texts.onlySum;
-    return Math.abs(found - right.value) <= 0.005 * right.value ? texts.holds : texts.wrong;
+    const right = rested.value.probability(logit.value);
+    if (Number.isNaN(right)) return "";
+    if (Number.isNaN(quotient.value)) {
+      return power.value === Infinity ? texts.overflows : texts.vanishes;
+    }
+    if (total.value === Infinity) return texts.onlySum;
+    return Math.abs(quotient.value - right) <= 0.005 * right ? texts.holds : texts.wrong;
   });
   return (
     <div class="overflow">
@@ -59,11 +52,11 @@ export function Overflow({ instrument }: Part) {
           </mfrac>
           <mo>=</mo>
           <mfrac>
-            <mn>{power}</mn>
-            <mn>{total}</mn>
+            <mn>{useComputed(() => measure(power.value))}</mn>
+            <mn>{useComputed(() => measure(total.value))}</mn>
           </mfrac>
           <mo>=</mo>
-          <mtext>{quotient}</mtext>
+          <mtext>{useComputed(() => percent(quotient.value))}</mtext>
         </math>
       </p>
       <p>{verdict}</p>
