@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
-# A browser under test talks to nobody but the page: no look-ups, no updates, no sync.
+# A browser under test connects to the page only: no look-ups, no updates, no sync.
 QUIET = (
     "--no-sandbox",
     "--disable-gpu",

@@ -1,4 +1,4 @@
-"""A JupyterLab of its own on loopback, which reads nobody's settings and leaves nothing behind."""
+"""Run a JupyterLab on loopback that reads no settings of the user and leaves no files."""
 
 from __future__ import annotations
 

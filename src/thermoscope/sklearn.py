@@ -172,7 +172,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             if unknown:
                 raise ArgumentError("y", f"must be among classes, got {unknown[0]!r}")
             return classes, np.array([columns_by_class[each] for each in found.tolist()])[targets]
-        # From a single class nobody can tell what the columns are.
+        # A single class does not determine what the columns are.
         if 1 < len(found) < columns and found.dtype.kind in "iuf":
             is_column = (found >= 0) & (found < columns) & (found == np.floor(found))
             if is_column.all():

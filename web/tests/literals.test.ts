@@ -55,7 +55,7 @@ describe("outside of the table there is no text for people", () => {
   const files = ts.sys
     .readDirectory(folder, [".ts", ".tsx", ".css"])
     .map((path) => path.slice(folder.length))
-    // An error of math/ is a mistake of the program, and nobody else sees it.
+    // An error of math/ is a mistake of the program: users never see it.
     .filter((name) => name !== "text/en.ts" && !name.startsWith("math/"));
   const read = (name: string) => ts.sys.readFile(folder + name)!;
 

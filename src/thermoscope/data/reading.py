@@ -162,13 +162,12 @@ def read_logits(
 
     Notes
     -----
-    Where a server reports but some of the tokens, the mass of the others is one entry, labelled
+    If a server reports only some of the tokens, the mass of the others is one entry, labelled
     "not reported". It is exact at the temperature at which the probabilities were computed
-    (`applied_temperature`, else 1). Elsewhere it is a bound, for how the mass is spread among
-    tokens that nobody saw is not known: at lower temperatures the entry has at least the
-    probability that they would have, at higher ones at most that. OpenAI and vLLM
-    report a token as -9999 where they don't say its probability; that is -inf here, and what
-    it had is part of "not reported".
+    (`applied_temperature`, else 1). At other temperatures it is a bound, because the spread of the
+    mass among the other tokens is unknown: at lower temperatures the entry has at least their
+    probability, at higher ones at most that. OpenAI and vLLM report -9999 for a token whose
+    probability they don't give. That is -inf here, and its mass is part of "not reported".
 
     Examples
     --------

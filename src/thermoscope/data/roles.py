@@ -1,7 +1,7 @@
 """Which part of a file the logits are, the labels, and the targets: the rules, and what is told.
 
-A role that the caller names is never anything else. What nobody names is taken by these rules, and
-each decision that is not plain from the file's own words becomes a note:
+A role that the caller names is never anything else. Other roles follow from these rules, and each
+decision that the words of the file do not state becomes a note:
 
 1. A column that the file marks as an index (pandas' metadata, ``__index_level_0__``, a first column
    without a name) is no class.

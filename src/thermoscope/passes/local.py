@@ -142,7 +142,7 @@ def _drop_pages(array: Any) -> None:
 
 
 def _taker(batches: Any, *, once: bool) -> Callable[[], Iterable[Any]]:
-    """Return a function that gives all batches anew."""
+    """Return a function whose every call gives all batches from the first."""
     if array_api.foreign(batches) or isinstance(batches, np.ndarray) or is_dataset(batches):
         raise ArgumentTypeError("targets", "must be given with an array of logits, got None")
     if callable(batches):

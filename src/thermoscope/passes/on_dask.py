@@ -130,6 +130,6 @@ def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) ->
             tell_of(step.key)
         return futures[0].result()
     finally:
-        # Whatever went wrong, Ctrl-C too: nobody wants them any more.
+        # After an error, or Ctrl-C, the cluster must not compute the rest.
         for future in futures:
             future.release()

@@ -32,8 +32,8 @@ __all__ = ["Counts", "Passes", "ProbabilitiesWarning", "Progress", "passes"]
 LEAST_WEIGHT: Final = 2.0**-30
 MOST_WEIGHT: Final = 2.0**500
 
-# Told in each pass how far it is: rows done, rows in all (None where nobody knows), and the
-# number of the pass, from 1.
+# Called in each pass with its progress: rows done, rows in all (None if unknown), and the number
+# of the pass, from 1.
 Progress: TypeAlias = Callable[[int, int | None, int], object]
 
 

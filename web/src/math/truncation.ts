@@ -281,7 +281,7 @@ const APPLY: Record<Rule, (row: Row, t: number, value: number, edges: Edges) => 
   top_n_sigma: (row, _, n) => topNSigma(row, n),
 };
 
-/** An engine, the steps that are to be done in their order, and their edges. */
+/** The engine of some settings, the steps in the order in which they run, and their edge rules. */
 function chain(settings: Settings) {
   const { engine: name, order: given } = settings;
   if (name !== undefined && !Object.hasOwn(ENGINES, name)) {

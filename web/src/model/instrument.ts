@@ -60,8 +60,8 @@ export class Instrument {
   });
   /**
    * The frame of the ten digits, of the formula's numbers and of the numbers for screen readers.
-   * Nobody can read those during a drag, and writing and painting them would double the work of a
-   * frame.
+   * It follows `frame` when a drag rests: these can't be read earlier, and writing and painting
+   * them would double the work of a frame.
    */
   readonly rested;
   private moving = false;

@@ -7,8 +7,8 @@ import { Power, Softmax, Sub, Total } from "./mathml";
 import type { Part } from "./part";
 
 /**
- * The formula with the numbers of the item that is pointed at or focused. Like the ten digits
- * of the table, it is updated when a drag rests: nobody can read it earlier.
+ * The formula with the numbers of the item that is pointed at or focused. It is updated when a
+ * drag rests, as the ten digits of the table are: it can't be read earlier.
  */
 export function Formula({ instrument }: Part) {
   const { count: size, decimals, distribution, rested: frame, items, many, pointed } = instrument;

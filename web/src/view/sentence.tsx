@@ -86,7 +86,7 @@ function describe(instrument: Instrument): string {
   });
 }
 
-/** As many digits as somebody who reads a sentence wants. */
+/** The number of effective choices, with few digits: it stands in a sentence. */
 function choices(perplexity: number): string {
   return perplexity < 10 ? perplexity.toPrecision(2) : count(Math.round(perplexity));
 }

@@ -46,8 +46,8 @@ def stored(
 ) -> Array:
     """Return an array whose bytes stand in a file.
 
-    They are read, not mapped: a mapping of a file which somebody else cuts short kills the
-    process, and all that was read through it counts as memory of the process.
+    They are read, not mapped. A mapping kills the process if another program truncates the file,
+    and pages that were read through it count as memory of the process.
     """
     entries = shape[-1] if shape else 1
 
