@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pty
 import re
 import subprocess
 import sys
-import termios
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 
 from thermoscope import sample
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RUN = [sys.executable, "-m", "thermoscope"]
 
@@ -32,6 +36,8 @@ def run(
 
 def in_terminal(*arguments: str, columns: int = 80) -> str:
     """Return what a terminal of `columns` is sent, colours left out."""
+    pty = pytest.importorskip("pty", reason="there are no pseudo-terminals")
+    termios = pytest.importorskip("termios")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))
     environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1"}
@@ -54,6 +60,17 @@ def read_some(terminal: int) -> bytes:
         return os.read(terminal, 1 << 16)
     except OSError:  # EIO is how Linux says that the other end has closed
         return b""
+
+
+def write_answer(path: Path) -> None:
+    """Write a server's answer of two tokens, with three and with two log-probabilities."""
+
+    def position(**tokens: float) -> dict[str, Any]:
+        tops = [{"token": token, "logprob": logprob} for token, logprob in tokens.items()]
+        return {**tops[0], "top_logprobs": tops}
+
+    content = [position(a=-0.5, b=-2.0, c=-3.0), position(d=-0.7, e=-0.8)]
+    path.write_text(json.dumps({"logprobs": {"content": content}}), encoding="utf-8")
 
 
 LOGITS = np.random.default_rng(2).normal(0, 3, (300, 4)).astype(np.float32)

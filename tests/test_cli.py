@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
 import subprocess
@@ -131,6 +130,7 @@ def test_closed_streams_give_one_line() -> None:
 def test_ctrl_c_ends_without_a_traceback() -> None:
     # A process that a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    pty = pytest.importorskip("pty", reason="there are no pseudo-terminals")
     ours, theirs = pty.openpty()
     with subprocess.Popen([*RUN, "softmax"], stdin=theirs, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None

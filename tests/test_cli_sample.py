@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.command_line import LOGITS, in_terminal, run
+from tests.command_line import LOGITS, in_terminal, run, write_answer
 from thermoscope import cli, keep, sample, samples, sampling, softmax, truncate
 
 TYPED = ["2", "1", "0.1", "-1"]
@@ -205,13 +205,8 @@ def test_counts_on_a_terminal_are_a_table_with_bars(tmp_path: Path) -> None:
 def test_rows_of_a_server_s_answer_have_their_own_labels(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def position(**tokens: float) -> dict[str, Any]:
-        tops = [{"token": token, "logprob": logprob} for token, logprob in tokens.items()]
-        return {**tops[0], "top_logprobs": tops}
-
-    content = [position(a=-0.5, b=-2.0, c=-3.0), position(d=-0.7, e=-0.8)]
     path = tmp_path / "answer.json"
-    path.write_text(json.dumps({"logprobs": {"content": content}}), encoding="utf-8")
+    write_answer(path)
     assert cli.main(["sample", str(path), "-n", "200", *SEEDED]) == 0
     first, second = (set(line.split("\t")) for line in capfd.readouterr().out.splitlines())
     assert {"a", "b", "c"} <= first <= {"a", "b", "c", "not reported"}

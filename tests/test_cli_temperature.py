@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from tests.command_line import LOGITS, in_terminal, run
+from tests.command_line import LOGITS, in_terminal, run, write_answer
 from thermoscope import cli, entropy, perplexity, softmax, temperature_for
 from thermoscope.data import dataset
 
@@ -187,13 +186,8 @@ def test_an_error_is_one_line_with_the_possible_range(
 def test_rows_of_a_server_s_answer_have_their_own_entries(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def position(**tokens: float) -> dict[str, Any]:
-        tops = [{"token": token, "logprob": logprob} for token, logprob in tokens.items()]
-        return {**tops[0], "top_logprobs": tops}
-
-    content = [position(a=-0.5, b=-2.0, c=-3.0), position(d=-0.7, e=-0.8)]
     path = tmp_path / "answer.json"
-    path.write_text(json.dumps({"logprobs": {"content": content}}), encoding="utf-8")
+    write_answer(path)
     assert cli.main(["temperature", str(path), "--entropy", "0.5"]) == 0
     both = capfd.readouterr().out.splitlines()
     alone = []

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
+from tests.browser.explorer_page import field, open_file, slider
 from thermoscope import softmax, temperature_for
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -39,26 +40,13 @@ def open_page(page: Page, tmp_path: Path) -> Open:
         temperature: float = 1.0,
         source: str | None = None,
     ) -> Page:
-        write_page(path, State.of(logits, labels, temperature=temperature, source=source))
-        page.context.set_offline(True)
         page.on("request", refuse)
-        page.goto(path.as_uri())
-        # Chromium drops mouse events before the first frame of a page.
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        state = State.of(logits, labels, temperature=temperature, source=source)
+        open_file(page, path, state)
         page.locator("details").evaluate_all("all => all.forEach((panel) => (panel.open = true))")
         return page
 
     return open_
-
-
-def slider(page: Page) -> Locator:
-    return page.get_by_role("slider", name="Temperature")
-
-
-def field(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Temperature value")
 
 
 def rows(page: Page, figure: str) -> Locator:

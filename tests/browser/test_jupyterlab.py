@@ -9,6 +9,7 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.explorer_page import field, slider
 from tools.jupyterlab import jupyterlab
 from tools.notebook import LESSON
 
@@ -90,14 +91,6 @@ def becomes_true(page: Page, expression: str) -> bool:
         if ask(page, f"bool({expression})") == "True":
             return True
     return False
-
-
-def slider(view: Locator) -> Locator:
-    return view.get_by_role("slider", name="Temperature", exact=True)
-
-
-def field(view: Locator) -> Locator:
-    return view.get_by_role("textbox", name="Temperature value")
 
 
 def temperature(view: Locator) -> float:

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.explorer_page import field, open_file, slider
 from thermoscope import random_logits, softmax
-from thermoscope.explorer.page import page_html, write_page
+from thermoscope.explorer.page import page_html
 from thermoscope.state import State
 from tools.explorer import explorer
 
@@ -34,24 +35,10 @@ def open_link(page: Page, tmp_path: Path) -> Open:
     path = tmp_path / "page.html"
 
     def open_(link: str = "", state: State = PETS) -> Page:
-        write_page(path, state)
-        page.context.set_offline(True)
-        page.goto(f"{path.as_uri()}{link}")
-        # Chromium drops what a mouse does before it has shown the first frame of a page.
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        open_file(page, path, state, link)
         return page
 
     return open_
-
-
-def slider(page: Page) -> Locator:
-    return page.get_by_role("slider", name="Temperature")
-
-
-def field(page: Page) -> Locator:
-    return page.get_by_role("textbox", name="Temperature value")
 
 
 def cells(page: Page, column: int) -> Locator:

@@ -1,0 +1,31 @@
+"""What the browser tests share: how a file is opened, and where its controls are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from thermoscope.explorer.page import write_page
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from playwright.sync_api import Locator, Page
+
+    from thermoscope.state import State
+
+
+def open_file(page: Page, path: Path, state: State, link: str = "") -> None:
+    """Write the exported file of a state, and open it with the network off."""
+    write_page(path, state)
+    page.context.set_offline(True)
+    page.goto(f"{path.as_uri()}{link}")
+    # Chromium drops mouse events before the first frame of a page.
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+def slider(view: Page | Locator) -> Locator:
+    return view.get_by_role("slider", name="Temperature", exact=True)
+
+
+def field(view: Page | Locator) -> Locator:
+    return view.get_by_role("textbox", name="Temperature value")
