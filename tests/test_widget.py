@@ -28,6 +28,7 @@ from thermoscope.explorer.page import page_html
 from thermoscope.explorer.widget import Explorer, explore
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
+from thermoscope.truncation import truncate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -325,6 +326,11 @@ class TestSync:
             {"labels": ["a"]},
             {"labels": 3},
             {"source": 3},
+            {"truncation": {"top_p": 2}},
+            {"truncation": {"heat": 1}},
+            {"truncation": {"top_k": 1, "order": ["top_k"]}},
+            {"truncation": 3},
+            {"scale": "0-3"},
             {"logits": b"1234567"},
             {"logits": b""},
             {"logits": np.zeros(3).tobytes()},  # and the labels stay two
@@ -347,9 +353,23 @@ class TestSync:
             "row": None,
             "target": None,
             "seed": None,
+            "truncation": {},
+            "scale": "full",
         }
         assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
         assert "refused" in caplog.text
+
+    def test_the_sampler_arrives_from_the_browser(self, opened: list[Browser]) -> None:
+        explorer = explore([2.0, 1.0, 0.1], temperature=0.5)
+        viewed(explorer, opened)
+        truncation = {"top_k": 2, "order": ["top_k", "temperature"]}
+        from_browser(explorer, truncation=truncation, scale="0-2")
+        assert (explorer.truncation, explorer.scale) == (truncation, "0-2")
+        assert explorer.kept.tolist() == [True, True, False]
+        expected = truncate([2.0, 1.0, 0.1], 0.5, top_k=2)
+        assert explorer.probabilities.tolist() == expected.tolist()
+        explorer.truncation = {}
+        assert explorer.probabilities.tolist() == softmax([2.0, 1.0, 0.1], 0.5).tolist()
 
     def test_an_error_of_an_observer_is_not_taken_for_a_bad_change(
         self, opened: list[Browser]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Final, SupportsIndex
 
 import numpy as np
@@ -20,10 +20,12 @@ from thermoscope.arguments import (
     writable,
 )
 from thermoscope.sampling import fresh_seed, random_logits
+from thermoscope.truncation import settings_of
 
-__all__ = ["STATE_VERSION", "State"]
+__all__ = ["SCALES", "STATE_VERSION", "State", "checked_settings", "scale_of"]
 
 STATE_VERSION: Final = 1
+SCALES: Final = ("full", "0-2")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,10 @@ class State:
         The true class, counted from 0, if it is known.
     seed : int or None
         The seed with which `random_logits` draws the logits; None for other logits.
+    truncation : dict
+        The keywords of `truncate` that the sampler on the page has; empty if nothing is truncated.
+    scale : {"full", "0-2"}
+        The scale of the temperature slider.
     """
 
     logits: NDArray[np.float64]
@@ -54,6 +60,8 @@ class State:
     row: int | None = None
     target: int | None = None
     seed: int | None = None
+    truncation: Mapping[str, Any] = field(default_factory=dict)
+    scale: str = "full"
 
     @classmethod
     def of(
@@ -61,20 +69,31 @@ class State:
         logits: Any,
         labels: Sequence[str] | None = None,
         *,
-        temperature: float = 1.0,
         source: str | None = None,
         row: int | None = None,
         target: int | None = None,
         seed: SupportsIndex | None = None,
+        **settings: Any,
     ) -> State:
-        """Check each part and return the state."""
+        """Check each part and return the state.
+
+        Settings are the temperature, the truncation and the scale.
+        """
         values = one_row("logits", logits)
         names = labels_of(labels, values.size)
         if target is not None and not 0 <= target < values.size:
             raise ArgumentError("target", f"must be 0 to {values.size - 1}, got {target}")
         source = None if source is None else writable(source)
         number = None if seed is None else seed_of(seed)
-        return cls(values, names, one_temperature(temperature), source, row, target, number)
+        return cls(
+            values,
+            names,
+            source=source,
+            row=row,
+            target=target,
+            seed=number,
+            **checked_settings(**settings),
+        )
 
     @classmethod
     def random(
@@ -82,22 +101,49 @@ class State:
         n: SupportsIndex,
         labels: Sequence[str] | None = None,
         *,
-        temperature: float = 1.0,
         seed: SupportsIndex | None = None,
+        **parts: Any,
     ) -> State:
-        """Draw random logits and return their state, which remembers the seed."""
+        """Draw random logits and return their state, which remembers the seed.
+
+        Other parts are as for `of`.
+        """
         number = fresh_seed() if seed is None else seed
-        logits = random_logits(n, seed=number)
-        return cls.of(logits, labels, temperature=temperature, seed=number)
+        return cls.of(random_logits(n, seed=number), labels, seed=number, **parts)
 
     def to_json(self) -> dict[str, object]:
         """Return the written form, which holds types of JSON only."""
-        optional = {"row": self.row, "target": self.target, "seed": self.seed}
+        optional = {
+            "row": self.row,
+            "target": self.target,
+            "seed": self.seed,
+            "truncation": dict(self.truncation) or None,
+            "scale": None if self.scale == "full" else self.scale,
+        }
         return {
             "version": STATE_VERSION,
             "logits": base64.b64encode(self.logits.astype("<f8").tobytes()).decode("ascii"),
             "labels": None if self.labels is None else list(self.labels),
             "temperature": "inf" if math.isinf(self.temperature) else self.temperature,
             "source": self.source,
-            **{name: number for name, number in optional.items() if number is not None},
+            **{name: part for name, part in optional.items() if part is not None},
         }
+
+
+def checked_settings(
+    temperature: float = 1.0, truncation: Mapping[str, Any] | None = None, scale: str = "full"
+) -> dict[str, Any]:
+    """Check the parts of a state that are not about its logits."""
+    return {
+        "temperature": one_temperature(temperature),
+        "truncation": settings_of(truncation),
+        "scale": scale_of(scale),
+    }
+
+
+def scale_of(scale: object) -> str:
+    """Check the name of a scale."""
+    if scale not in SCALES:
+        known = " or ".join(map(repr, SCALES))
+        raise ArgumentError("scale", f"must be {known}, got {scale!r}")
+    return str(scale)

@@ -331,11 +331,15 @@ def states() -> Iterator[Case]:
         ("any label", [1.0, 2.0], {"labels": ["</script>", "\u202e\u0000\U0001f600 "]}),
         ("a row", [1.0, 2.0], {"source": "many.npy", "row": 7, "target": 1}),
         ("the logits of a seed", uniform(2**53 - 1, 3), {"seed": 2**53 - 1}),
+        ("a sampler", [1.0], {"truncation": {"top_k": 40, "min_p": 0.05, "engine": "vllm"}}),
+        ("an order", [1.0], {"truncation": {"top_p": 0.9, "order": ["top_p", "temperature"]}}),
+        ("the other scale", [1.0], {"scale": "0-2"}),
     ]
     for name, logits, parts in cases:
         sent = {part: number(v) if isinstance(v, float) else v for part, v in parts.items()}
         state = {"labels": None, "temperature": 1.0, "source": None}
         state |= dict.fromkeys(("row", "target", "seed"))
+        state |= {"truncation": {}, "scale": "full"}
         yield {
             "name": name,
             "state": {"logits": [number(z) for z in logits], **state, **sent},

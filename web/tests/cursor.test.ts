@@ -3,6 +3,7 @@ import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
 import type { Query, Rows } from "../src/model/rows";
 import { logitsToBytes, type WrittenState } from "../src/model/state";
+import { stateOf } from "./states";
 
 /** The logit of each row is its number; row 7 can't be read, and all orders but one go backwards. */
 const COUNT = 10;
@@ -54,9 +55,8 @@ let server: Server;
 let instrument: Instrument;
 function begin(row: number | null = 0): void {
   server = new Server();
-  const logits = Float64Array.of(row ?? 0.5, 0);
   const labels = row === null ? null : LABELS;
-  const state = { logits, labels, temperature: 0.5, source: "pets", row, target: null, seed: null };
+  const state = stateOf([row ?? 0.5, 0], { labels, temperature: 0.5, source: "pets", row });
   instrument = new Instrument(memoryHost(state, server));
 }
 beforeEach(() => begin());
@@ -65,10 +65,7 @@ const cursor = () => instrument.cursor!;
 const shown = () => instrument.items.value.row;
 
 test("without rows there is no cursor", () => {
-  const state = { logits: Float64Array.of(1), labels: null, temperature: 1, source: null };
-  expect(
-    new Instrument(memoryHost({ ...state, row: null, target: null, seed: null })).cursor,
-  ).toBeNull();
+  expect(new Instrument(memoryHost(stateOf([1]))).cursor).toBeNull();
 });
 
 test("a step brings the next row, with its target, and keeps temperature and labels", async () => {

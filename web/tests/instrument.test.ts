@@ -3,19 +3,10 @@ import { memoryHost } from "../src/hosts/memory";
 import { randomLogits } from "../src/math/random";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
+import { stateOf } from "./states";
 
 function instrument(logits: number[], change: Partial<State> = {}) {
-  const state: State = {
-    logits: Float64Array.from(logits),
-    labels: null,
-    temperature: 1,
-    source: null,
-    row: null,
-    target: null,
-    seed: null,
-    ...change,
-  };
-  return new Instrument(memoryHost(state));
+  return new Instrument(memoryHost(stateOf(logits, change)));
 }
 
 const many = Array.from({ length: 100 }, (_, i) => i / 10);
@@ -84,17 +75,8 @@ test("random logits replace the given ones, which can be had again with their la
 test("the host hears of what the user changes, and tells of what others change", () => {
   const listeners: ((change: Partial<State>) => void)[] = [];
   const write = vi.fn();
-  const logits = Float64Array.of(1, 2);
   const view = new Instrument({
-    read: () => ({
-      logits,
-      labels: null,
-      temperature: 1,
-      source: null,
-      row: null,
-      target: null,
-      seed: null,
-    }),
+    read: () => stateOf([1, 2]),
     write,
     subscribe: (listener) => {
       listeners.push(listener);

@@ -1,22 +1,17 @@
 /** Links: what is written is read back, and what people write is read as they mean it. */
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
+import { ENGINES, ordered, PAPERS, type Settings, type Step } from "../src/math/engines";
 import { randomLogits } from "../src/math/random";
-import { DEFAULTS, parseLink, type Settings, type Step, writeLink } from "../src/model/link";
+import { type Frame, parseLink, writeLink } from "../src/model/link";
 import type { State } from "../src/model/state";
+import { drawn, stateOf } from "./states";
 
-const PLAIN = { labels: null, temperature: 1, source: "given", row: null, target: null };
-
-function given(logits: number[], change: Partial<State> = {}): State {
-  return { ...PLAIN, logits: Float64Array.from(logits), seed: null, ...change };
-}
-
-function drawn(n: number, seed: number, change: Partial<State> = {}): State {
-  return { ...PLAIN, logits: randomLogits(n, seed), source: null, seed, ...change };
-}
+const given = (logits: number[], change: Partial<State> = {}) =>
+  stateOf(logits, { source: "given", ...change });
 
 describe("a link that people write", () => {
-  test.each<[string, Partial<State>, Partial<Settings>]>([
+  test.each<[string, Partial<State>, Frame]>([
     ["", {}, {}],
     ["#", {}, {}],
     ["#n=5&seed=7&T=0.5", drawn(5, 7, { temperature: 0.5 }), {}],
@@ -27,14 +22,14 @@ describe("a link that people write", () => {
     ["#labels=cat,dog", drawn(2, 0, { labels: ["cat", "dog"] }), {}],
     [
       "#logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9",
-      given([2, 1, 0.1], { labels: ["cat", "dog", "eel"] }),
-      { order: ["T", "top_p"], rules: { top_p: 0.9 } },
+      given([2, 1, 0.1], { labels: ["cat", "dog", "eel"], truncation: { top_p: 0.9 } }),
+      {},
     ],
-    ["#T=0.7", { temperature: 0.7 }, {}],
-    ["#T=inf", { temperature: Infinity }, {}],
-    ["#T=∞", { temperature: Infinity }, {}],
-    ["#T=-0", { temperature: 0 }, {}],
-    ["#T=1e+21", { temperature: 1e21 }, {}],
+    ["#T=0.7", { temperature: 0.7, truncation: {} }, {}],
+    ["#T=inf", { temperature: Infinity, truncation: {} }, {}],
+    ["#T=∞", { temperature: Infinity, truncation: {} }, {}],
+    ["#T=-0", { temperature: 0, truncation: {} }, {}],
+    ["#T=1e+21", { temperature: 1e21, truncation: {} }, {}],
     ["#logits=inf,-inf,nan,+Infinity", given([Infinity, -Infinity, NaN, Infinity]), {}],
     ["#logits=+2,+-1,.5,1e%2B2, 3", given([2, -1, 0.5, 100, 3]), {}],
     // A program may encode the whole link.
@@ -54,36 +49,57 @@ describe("a link that people write", () => {
     ["#logits=1,2&source=pets.csv&target=1", given([1, 2], { source: "pets.csv", target: 1 }), {}],
     [
       "#top_k=40&top_p=0.95&T=0.7",
-      { temperature: 0.7 },
-      { order: ["top_k", "top_p", "T"], rules: { top_k: 40, top_p: 0.95 } },
+      {
+        temperature: 0.7,
+        truncation: { top_k: 40, top_p: 0.95, order: ["top_k", "top_p", "temperature"] },
+      },
+      {},
     ],
-    ["#min_p=0.05", {}, { order: ["T", "min_p"], rules: { min_p: 0.05 } }],
+    ["#min_p=0.05", { truncation: { min_p: 0.05 } }, {}],
+    [
+      "#top_p=0.9&top_k=4",
+      { truncation: { top_p: 0.9, top_k: 4, order: ["temperature", "top_p", "top_k"] } },
+      {},
+    ],
+    ["#engine=llama.cpp", { truncation: { engine: "llama.cpp" } }, {}],
+    ["#top_k=4&engine=llama.cpp", { truncation: { top_k: 4, engine: "llama.cpp" } }, {}],
+    ["#top_k=4&ties=k", { truncation: { top_k: 4, ties: "k" } }, {}],
+    // An order that is the engine's own is not another one: SGLang's is joint.
+    [
+      "#T=1&top_k=4&top_p=0.9&engine=sglang",
+      { temperature: 1, truncation: { top_k: 4, top_p: 0.9, engine: "sglang" } },
+      {},
+    ],
     [
       "#T=2&engine=ollama%3C0.30&top_k=-1",
-      { temperature: 2 },
-      { engine: "ollama<0.30", order: ["T", "top_k"], rules: { top_k: -1 } },
+      {
+        temperature: 2,
+        truncation: { engine: "ollama<0.30", top_k: -1, order: ["temperature", "top_k"] },
+      },
+      {},
     ],
-    ["#scale=0-2", {}, { scale: "0-2" }],
+    ["#scale=0-2", { scale: "0-2" }, {}],
     [
       "#hide=notes,values&lock=logits&embed",
       {},
       { hide: "notes,values", lock: "logits", embed: "" },
     ],
-  ])("%s", (hash, state, settings) => {
-    expect(parseLink(hash)).toEqual({ state, settings: { ...DEFAULTS, ...settings }, errors: [] });
+  ])("%s", (hash, state, frame) => {
+    expect(parseLink(hash)).toEqual({ state, frame, errors: [] });
   });
 
   const TEMPERATURE = "T must be a number ≥ 0 or “inf”";
   const LOGIT = "must be a number, “inf”, “-inf” or “nan”";
-  test.each<[string, Partial<State>, Partial<Settings>, string[]]>([
-    ["#t=0.5&T=2", { temperature: 2 }, {}, ["“t=0.5” has no use here."]],
-    ["#T=1&T=2", { temperature: 1 }, {}, ["“T=2” has no use here."]],
-    ["#T=hot&scale=0-2", {}, { scale: "0-2" }, [`${TEMPERATURE}, got “hot”.`]],
+  const none = { truncation: {} };
+  test.each<[string, Partial<State>, Frame, string[]]>([
+    ["#t=0.5&T=2", { temperature: 2, truncation: {} }, {}, ["“t=0.5” has no use here."]],
+    ["#T=1&T=2", { temperature: 1, truncation: {} }, {}, ["“T=2” has no use here."]],
+    ["#T=hot&scale=0-2", { ...none, scale: "0-2" }, {}, [`${TEMPERATURE}, got “hot”.`]],
     ["#n=2&T=-1", drawn(2, 0), {}, [`${TEMPERATURE}, got “-1”.`]],
-    ["#T=nan", {}, {}, [`${TEMPERATURE}, got “nan”.`]],
-    ["#T", {}, {}, [`${TEMPERATURE}, got “(empty)”.`]],
+    ["#T=nan", none, {}, [`${TEMPERATURE}, got “nan”.`]],
+    ["#T", none, {}, [`${TEMPERATURE}, got “(empty)”.`]],
     // Nothing that can't be seen gets into the sentence.
-    ["#T=%E2%80%AE5", {}, {}, [`${TEMPERATURE}, got “\\u202e5”.`]],
+    ["#T=%E2%80%AE5", none, {}, [`${TEMPERATURE}, got “\\u202e5”.`]],
     ["#n=0&seed=7", drawn(5, 7), {}, ["n must be a whole number from 1 to 262,144, got “0”."]],
     ["#n=2.5", drawn(5, 0), {}, ["n must be a whole number from 1 to 262,144, got “2.5”."]],
     ["#n=262145", drawn(5, 0), {}, ["n must be a whole number from 1 to 262,144, got “262145”."]],
@@ -99,7 +115,12 @@ describe("a link that people write", () => {
       {},
       ["labels must be 3, one for each logit, got “a,b”."],
     ],
-    ["#logits=1,x,2&labels=a,b,c&T=2", { temperature: 2 }, {}, [`logits[1] ${LOGIT}, got “x”.`]],
+    [
+      "#logits=1,x,2&labels=a,b,c&T=2",
+      { temperature: 2, truncation: {} },
+      {},
+      [`logits[1] ${LOGIT}, got “x”.`],
+    ],
     ["#logits=1,,2", {}, {}, [`logits[1] ${LOGIT}, got “(empty)”.`]],
     [
       "#logits=1,2&seed=7&n=2",
@@ -116,15 +137,42 @@ describe("a link that people write", () => {
     ],
     [
       "#top_p=most&top_k=inf&min_p=0.1",
+      { truncation: { min_p: 0.1 } },
       {},
-      { order: ["T", "min_p"], rules: { min_p: 0.1 } },
-      ["top_p must be a number, got “most”.", "top_k must be a number, got “inf”."],
+      [
+        "top_p must be a number in [0, 1], got “most”.",
+        "top_k must be a whole number in [1, inf), got “inf”.",
+      ],
+    ],
+    [
+      "#top_p=2&top_k=1.5&typical_p=0&min_p=0.1&engine=transformers",
+      { truncation: { min_p: 0.1, engine: "transformers" } },
+      {},
+      [
+        "top_p must be a number in [0, 1] with transformers, got “2”.",
+        "top_k must be a whole number in [1, inf) with transformers, got “1.5”.",
+        "typical_p must be a number in (0, 1] with transformers, got “0”.",
+      ],
+    ],
+    [
+      "#eta=0.1&ties=all&engine=llama.cpp",
+      { truncation: { engine: "llama.cpp" } },
+      {},
+      ["ties must be “k”, got “all”.", "eta must be left out with llama.cpp, got “0.1”."],
+    ],
+    [
+      "#top_k=4&engine=gpt",
+      { truncation: { top_k: 4 } },
+      {},
+      [
+        "engine must be “transformers”, “vllm”, “sglang”, “mlx-lm”, “llama.cpp”, “ollama”, or “ollama<0.30”, got “gpt”.",
+      ],
     ],
     [
       "#scale=0-3&embed=no",
       {},
       {},
-      ["“scale=0-3” has no use here.", "“embed=no” has no use here."],
+      ["scale must be “full” or “0-2”, got “0-3”.", "“embed=no” has no use here."],
     ],
     [
       "#__proto__=1&toString=2",
@@ -132,13 +180,13 @@ describe("a link that people write", () => {
       {},
       ["“__proto__=1” has no use here.", "“toString=2” has no use here."],
     ],
-  ])("%s, of which a part is wrong", (hash, state, settings, errors) => {
-    expect(parseLink(hash)).toEqual({ state, settings: { ...DEFAULTS, ...settings }, errors });
+  ])("%s, of which a part is wrong", (hash, state, frame, errors) => {
+    expect(parseLink(hash)).toEqual({ state, frame, errors });
   });
 });
 
 describe("a link that is written", () => {
-  test.each<[string, State, Partial<Settings>]>([
+  test.each<[string, State, Frame]>([
     ["n=5&seed=7&T=0.5", drawn(5, 7, { temperature: 0.5 }), {}],
     ["n=5&seed=0&T=0", drawn(5, 0, { temperature: 0 }), {}],
     ["n=262144&seed=7&T=inf", drawn(262_144, 7, { temperature: Infinity }), {}],
@@ -163,19 +211,24 @@ describe("a link that is written", () => {
     ["logits=1&source=a.npy&target=0&T=1", given([1], { source: "a.npy", row: 3, target: 0 }), {}],
     [
       "logits=1&top_k=40&T=1&top_p=0.95&engine=llama.cpp&scale=0-2&hide=notes&lock=logits,labels&embed",
-      given([1]),
-      {
-        order: ["top_k", "T", "top_p"],
-        rules: { top_p: 0.95, top_k: 40 },
-        engine: "llama.cpp",
+      given([1], {
+        truncation: {
+          top_p: 0.95,
+          top_k: 40,
+          engine: "llama.cpp",
+          order: ["top_k", "temperature", "top_p"],
+        },
         scale: "0-2",
-        hide: "notes",
-        lock: "logits,labels",
-        embed: "",
-      },
+      }),
+      { hide: "notes", lock: "logits,labels", embed: "" },
     ],
-  ])("%s", (link, state, settings) => {
-    expect(writeLink(state, { ...DEFAULTS, ...settings })).toBe(link);
+    [
+      "logits=1&top_k=40&top_p=0.95&T=1&engine=llama.cpp",
+      given([1], { truncation: { top_p: 0.95, top_k: 40, engine: "llama.cpp" } }),
+      {},
+    ],
+  ])("%s", (link, state, frame) => {
+    expect(writeLink(state, frame)).toBe(link);
   });
 
   test("stays as it is in an address", () => {
@@ -188,10 +241,19 @@ describe("a link that is written", () => {
 
   test("has no logits where they are the page's own", () => {
     const own = given(Array.from({ length: 5000 }, Math.sqrt));
-    expect(writeLink({ ...own, temperature: 0.5 }, DEFAULTS, own)).toBe("T=0.5");
-    expect(writeLink(drawn(5, 7), DEFAULTS, own)).toBe("n=5&seed=7&T=1");
-    expect(writeLink({ ...own, logits: Float64Array.of(2) }, DEFAULTS, own)).toBe("logits=2&T=1");
+    expect(writeLink({ ...own, temperature: 0.5 }, {}, own)).toBe("T=0.5");
+    expect(writeLink(drawn(5, 7), {}, own)).toBe("n=5&seed=7&T=1");
+    expect(writeLink({ ...own, logits: Float64Array.of(2) }, {}, own)).toBe("logits=2&T=1");
     expect(writeLink(own)).toBeNull();
+  });
+
+  test("says what differs from the settings of the page itself", () => {
+    const own = given([1, 2], { truncation: { top_k: 1 }, scale: "0-2" });
+    for (const change of [{}, { truncation: {} }, { scale: "full" as const }, { temperature: 2 }]) {
+      const state = { ...own, ...change };
+      expect({ ...own, ...parseLink(writeLink(state, {}, own)!).state }).toEqual(state);
+    }
+    expect(parseLink("").state).toEqual({});
   });
 
   test("has at most 2,000 characters", () => {
@@ -214,7 +276,7 @@ test("the documentation has every parameter, and its examples are read", () => {
   const named = text.match(/^\| `.*$/gm)!.flatMap((row) => row.split("|")[1]!.match(/\w+/g)!);
   const written = Array.from({ length: 100 }, (_, seed) => {
     const decide = new Decisions(seed);
-    return writeLink(anyState(decide), anySettings(decide))!;
+    return writeLink(anyState(decide), anyFrame(decide))!;
   });
   const parameters = written.flatMap((link) => [...new URLSearchParams(link).keys()]);
   expect(new Set(named)).toEqual(new Set(parameters));
@@ -287,25 +349,28 @@ function anyState(decide: Decisions): State {
     row: null,
     target: decide.one(null, decide.below(count)),
     seed,
+    truncation: anyTruncation(decide),
+    scale: decide.one("full", "0-2"),
   };
 }
 
-const RULES: Exclude<Step, "T">[] = [
-  ...(["top_k", "top_p", "min_p", "typical_p"] as const),
-  ...(["epsilon", "eta", "top_n_sigma"] as const),
-];
+function anyTruncation(decide: Decisions): Settings {
+  const name = decide.one(undefined, ...Object.keys(ENGINES));
+  const engine = name === undefined ? PAPERS : ENGINES[name]!;
+  const rules = engine.order.filter((step) => step !== "temperature");
+  const order: Step[] = [...new Set(decide.many(4, () => decide.one(...rules)))];
+  const value = (step: Step) =>
+    step === "top_k" ? 1 + decide.below(100) : (1 + decide.below(2 ** 52)) / 2 ** 53;
+  const values = Object.fromEntries(order.map((rule) => [rule, value(rule)]));
+  order.splice(decide.below(order.length + 1), 0, "temperature");
+  const ties = decide.one(undefined, ...engine.ties);
+  const named = { ...(name && { engine: name }), ...(ties && { ties }) };
+  return ordered({ ...values, ...named }, order);
+}
 
-function anySettings(decide: Decisions): Settings {
-  const order: Step[] = [...new Set(decide.many(4, () => decide.one(...RULES)))];
-  const value = () => decide.one(decide.below(100), decide.below(2 ** 53) / 2 ** 53);
-  const rules = Object.fromEntries(order.map((rule) => [rule, value()]));
-  order.splice(decide.below(order.length + 1), 0, "T");
+function anyFrame(decide: Decisions): Frame {
   const maybe = (name: string, text: string) => decide.one({}, { [name]: text });
   return {
-    order,
-    rules,
-    ...maybe("engine", `${decide.text()}x`),
-    ...maybe("scale", "0-2"),
     ...maybe("hide", `${decide.text()}x`),
     ...maybe("lock", `${decide.text()}x`),
     ...maybe("embed", ""),
@@ -315,10 +380,10 @@ function anySettings(decide: Decisions): Settings {
 test("what is written is read back, in 1,000 random cases", () => {
   for (let seed = 0; seed < 1000; seed++) {
     const decide = new Decisions(seed);
-    const [state, settings] = [anyState(decide), anySettings(decide)];
-    const link = writeLink(state, settings)!;
+    const [state, frame] = [anyState(decide), anyFrame(decide)];
+    const link = writeLink(state, frame)!;
     const read = parseLink(`#${link}`);
-    expect(read, link).toEqual({ state, settings, errors: [] });
-    expect(writeLink(read.state as State, read.settings)).toBe(link);
+    expect(read, link).toEqual({ state, frame, errors: [] });
+    expect(writeLink(read.state as State, read.frame)).toBe(link);
   }
 });

@@ -1,6 +1,7 @@
 /** What `tests/test_twin.py` runs in Node. */
 import { Distribution } from "../src/math/definition";
-import { type Kept, type Settings, Truncation, totalVariation } from "../src/math/truncation";
+import type { Settings } from "../src/math/engines";
+import { type Kept, Truncation, totalVariation } from "../src/math/truncation";
 
 export { ENGINES, PAPERS } from "../src/math/engines";
 

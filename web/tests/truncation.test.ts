@@ -2,8 +2,8 @@
 import { describe, expect, test } from "vitest";
 import written from "../../tests/vectors/truncation.json";
 import { Distribution } from "../src/math/definition";
-import { ENGINES, takes } from "../src/math/engines";
-import { type Settings, Truncation, totalVariation } from "../src/math/truncation";
+import { ENGINES, type Settings, takes } from "../src/math/engines";
+import { Truncation, totalVariation } from "../src/math/truncation";
 
 const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
 const number = (written: number | string): number =>

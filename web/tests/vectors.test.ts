@@ -9,6 +9,7 @@ import { Instrument } from "../src/model/instrument";
 import type { Order, Query, Rows } from "../src/model/rows";
 import { logitsFromBytes, logitsToBytes, readState, type WrittenState } from "../src/model/state";
 import { brief, digits, percent, pieces, plain } from "../src/text/format";
+import { stateOf } from "./states";
 
 const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
 const number = (written: number | string): number =>
@@ -56,15 +57,7 @@ describe("texts", () => {
 describe("what is shown", () => {
   test.each(shown)("$name", ({ logits, temperature, order, percents, rest }) => {
     const instrument = new Instrument(
-      memoryHost({
-        logits: Float64Array.from(logits, number),
-        labels: null,
-        temperature: number(temperature),
-        source: null,
-        row: null,
-        target: null,
-        seed: null,
-      }),
+      memoryHost(stateOf(logits.map(number), { temperature: number(temperature) })),
     );
     expect(order.map((_, position) => instrument.itemAt(position))).toEqual(order);
     const rows = instrument.rows.value.map((row) => row.percent.value);
@@ -139,10 +132,7 @@ describe("rows", () => {
   });
 
   test("are asked for with their labels where those are not known", async () => {
-    const state = { logits: Float64Array.of(1), labels: null, temperature: 1, source: null };
-    const instrument = new Instrument(
-      memoryHost({ ...state, row: null, target: null, seed: null }, rows),
-    );
+    const instrument = new Instrument(memoryHost(stateOf([1]), rows));
     instrument.cursor!.go("4");
     await rest();
     expect(instrument.cursor!.error.value).toBe("");

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { type Model, modelHost } from "../src/hosts/anywidget";
 import type { Host } from "../src/model/host";
 import { logitsToBytes, type State } from "../src/model/state";
+import { stateOf } from "./states";
 
 /** A model as ipywidgets makes it: a change is told at once, and to every view. */
 class FakeModel implements Model {
@@ -53,15 +54,7 @@ class FakeModel implements Model {
   }
 }
 
-const STATE: State = {
-  logits: Float64Array.of(2, -1),
-  labels: ["cat", "dog"],
-  temperature: 1,
-  source: "given",
-  row: null,
-  target: null,
-  seed: null,
-};
+const STATE = stateOf([2, -1], { labels: ["cat", "dog"], source: "given" });
 
 function heard(host: Host): Partial<State>[] {
   const changes: Partial<State>[] = [];

@@ -17,7 +17,6 @@ from thermoscope.arguments import (
     classes_of,
     labels_of,
     one_row,
-    one_temperature,
     refuse_subclasses,
     writable,
 )
@@ -26,7 +25,7 @@ from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
-from thermoscope.state import State
+from thermoscope.state import State, checked_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -108,7 +107,7 @@ class RowSource:
     >>> rows = RowSource(np.array([[2.0, 1.0], [0.5, 3.0]]), ["cat", "dog"], targets=[0, 0])
     >>> rows.state(1)
     State(logits=array([0.5, 3. ]), labels=('cat', 'dog'), temperature=1.0, source='given', \
-row=1, target=0, seed=None)
+row=1, target=0, seed=None, truncation={}, scale='full')
     >>> rows.order("wrong").result().tolist()
     [1, 0]
     """
@@ -146,8 +145,10 @@ row=1, target=0, seed=None)
         self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
         self._orders: dict[str, Order] = {}
 
-    def state(self, row: int, temperature: float = 1.0) -> State:
+    def state(self, row: int, temperature: float = 1.0, **settings: Any) -> State:
         """Read one row and return the state of an explorer that shows it.
+
+        Settings are the truncation and the scale, as for `State.of`.
 
         Raises
         ------
@@ -156,9 +157,9 @@ row=1, target=0, seed=None)
         RowError
             If the data raise any other error, or do not give a row of logits.
         ValueError
-            If there is no such row, or `temperature` is negative or NaN.
+            If there is no such row, or a setting is wrong.
         """
-        labels, value = self._labels, one_temperature(temperature)
+        labels, checked = self._labels, checked_settings(temperature, **settings)
         if isinstance(self._data, Dataset):
             with self._naming(f"row {row}"):
                 found = self._data.row(row)
@@ -175,7 +176,7 @@ row=1, target=0, seed=None)
         target = None if self._targets is None else int(self._targets[row])
         target = None if target == NO_TARGET else target
         # Not `State.of`: it would check all of the shared labels again for each row.
-        return State(logits, labels, value, self.source, row, target)
+        return State(logits, labels, source=self.source, row=row, target=target, **checked)
 
     def order(self, kind: str) -> Order:
         """Return one of the orders; the first call starts a thread that reads all rows for it.

@@ -8,7 +8,7 @@ import io
 import math
 import operator
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -27,10 +27,10 @@ from thermoscope.arguments import (
     writable,
 )
 from thermoscope.data.dataset import Dataset
-from thermoscope.definition import softmax
 from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
-from thermoscope.state import State
+from thermoscope.state import State, scale_of
+from thermoscope.truncation import keep, settings_of, truncate
 
 try:
     import anywidget
@@ -44,6 +44,8 @@ except ImportError as error:
 __all__ = ["Explorer", "explore"]
 
 PARTS: Final = tuple(part.name for part in fields(State))
+SETTINGS: Final = ("temperature", "truncation", "scale")
+"""The parts of a state that are not about its logits."""
 LESSON_ITEMS: Final = 5
 LARGEST_PICTURE: Final = 50_000
 """Characters of base64 above which a picture is made again at a lower resolution."""
@@ -118,6 +120,30 @@ class _Temperature(TraitType):  # type: ignore[type-arg]
             raise TraitError(str(error)) from error
 
 
+class _Truncation(TraitType):  # type: ignore[type-arg]
+    """Keywords of `truncate`, as `settings_of` returns them."""
+
+    info_text = "keywords of truncate"
+    default_value: Mapping[str, Any] = {}
+
+    def validate(self, _obj: Explorer, value: Any) -> dict[str, Any]:
+        try:
+            return settings_of(value)
+        except (TypeError, ValueError) as error:
+            raise TraitError(str(error)) from error
+
+
+class _Scale(TraitType):  # type: ignore[type-arg]
+    info_text = "the name of a scale"
+    default_value = "full"
+
+    def validate(self, _obj: Explorer, value: object) -> str:
+        try:
+            return scale_of(value)
+        except ValueError as error:
+            raise TraitError(str(error)) from error
+
+
 class _Row(TraitType):  # type: ignore[type-arg]
     """The number of the row that is shown; None for logits that are not one of several rows.
 
@@ -173,10 +199,10 @@ class _Seed(TraitType):  # type: ignore[type-arg]
 
 
 def _show(explorer: Explorer, state: State) -> None:
-    """Set every trait to its part of a state, but the temperature, which stays."""
+    """Set every trait that is about the logits to its part of a state."""
     with explorer.hold_trait_notifications():
         for name in PARTS:
-            if name != "temperature":
+            if name not in SETTINGS:
                 explorer.set_trait(name, getattr(state, name))
 
 
@@ -205,7 +231,7 @@ class Explorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    logits, labels, targets, row, temperature, embed
+    logits, labels, targets, row, temperature, truncation, scale, embed
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -229,6 +255,10 @@ class Explorer(anywidget.AnyWidget):
     seed : int or None
         The seed of random logits; None for other logits. Assign a number to draw as many logits
         with it.
+    truncation : dict
+        The steps of the sampler besides the temperature, as keywords of `truncate`.
+    scale : {"full", "0-2"}
+        The scale of the slider.
     rows : RowSource or None
         The rows to step through, if there are several.
 
@@ -259,6 +289,8 @@ class Explorer(anywidget.AnyWidget):
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
     seed = _Seed().tag(sync=True)
+    truncation = _Truncation().tag(sync=True)
+    scale = _Scale().tag(sync=True)
     _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
@@ -269,28 +301,35 @@ class Explorer(anywidget.AnyWidget):
         targets: Any = None,
         row: int | None = None,
         temperature: float = 1.0,
+        truncation: Mapping[str, Any] | None = None,
+        scale: str = "full",
         embed: bool = False,
         **traits: Any,
     ) -> None:
+        settings: dict[str, Any] = {
+            "temperature": temperature,
+            "truncation": truncation,
+            "scale": scale,
+        }
         self.rows: RowSource | None = None
         if has_rows(logits):
             self.rows = RowSource(logits, labels, targets=targets)
-            state = self.rows.state(row or 0, temperature)
+            state = self.rows.state(row or 0, **settings)
             traits["_rows"] = self.rows.about()
         elif targets is not None or row is not None:
             name = "row" if targets is None else "targets"
             raise ArgumentError(name, "must come with rows of logits, which these are not")
         elif logits is None:
-            state = State.random(LESSON_ITEMS, labels, temperature=temperature)
+            state = State.random(LESSON_ITEMS, labels, **settings)
         else:
             labels = _own_labels(logits) if labels is None else labels
-            state = State.of(logits, labels, temperature=temperature, source=_source_of(logits))
+            state = State.of(logits, labels, source=_source_of(logits), **settings)
         self.embed = embed
         super().__init__(
             logits=state.logits,
             labels=state.labels,
-            temperature=state.temperature,
             source=state.source,
+            **{name: getattr(state, name) for name in SETTINGS},
             **traits,
         )
         for name in ("row", "target", "seed"):
@@ -299,8 +338,13 @@ class Explorer(anywidget.AnyWidget):
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
-        """The softmax of the logits at the temperature, in float64."""
-        return softmax(self.logits, self.temperature)
+        """The probabilities that a draw follows, in float64: the softmax, after truncation."""
+        return truncate(self.logits, self.temperature, **self.truncation)
+
+    @property
+    def kept(self) -> NDArray[np.bool]:
+        """Which entries the sampler keeps."""
+        return keep(self.logits, self.temperature, **self.truncation)
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the explorer as one HTML file, which works without a network.
@@ -370,18 +414,19 @@ class Explorer(anywidget.AnyWidget):
                 one_temperature(_temperature_from_json(sync_data["temperature"], self))
             if not isinstance(sync_data.get("source"), (str, type(None))):
                 raise ArgumentTypeError("source", "must be a string or None")
-            numbers = {
-                name: self.traits()[name].validate(self, sync_data.get(name))
-                for name in ("row", "seed")
+            checked = {
+                name: self.traits()[name].validate(self, sync_data[name])
+                for name in ("row", "seed", "truncation", "scale")
+                if name in sync_data
             }
             target = sync_data.get("target")
             if not (target is None or (type(target) is int and 0 <= target < size)):
                 raise ArgumentError("target", f"must be 0 to {size - 1} or None")
-            for name, number in numbers.items():
-                if number is not None and "logits" not in sync_data:
+            for name in ("row", "seed"):
+                if checked.get(name) is not None and "logits" not in sync_data:
                     # Only the number, as from a slider linked to it: assignment brings the logits.
                     del sync_data[name]
-                    setattr(self, name, number)
+                    setattr(self, name, checked[name])
         except (OSError, TraitError, TypeError, ValueError) as error:
             self.log.warning("a change from the browser was refused: %s", error)
             self.send_state(PARTS)
@@ -429,6 +474,8 @@ def explore(
     targets: Any = None,
     row: int | None = None,
     temperature: float = 1.0,
+    truncation: Mapping[str, Any] | None = None,
+    scale: str = "full",
     embed: bool = False,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
@@ -449,6 +496,11 @@ def explore(
         The row to show first, counted from 0.
     temperature : float, default 1.0
         In [0, inf]; where the slider starts.
+    truncation : mapping, optional
+        The steps of the sampler besides the temperature, as keywords of `truncate`: ``{"top_k": 40,
+        "engine": "llama.cpp"}``.
+    scale : {"full", "0-2"}, default "full"
+        The scale of the slider: 1e-4 to 1e4 with 0 and infinity at its ends, or 0 to 2.
     embed : bool, default False
         Show the page itself instead of a widget. It works without a kernel, and so in a saved
         notebook, on nbviewer and in ``nbconvert --to html``. But it exchanges nothing with Python,
@@ -463,7 +515,8 @@ def explore(
     ------
     TypeError, ValueError
         If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
-        them, there is no such `row`, or `temperature` is negative or NaN.
+        them, there is no such `row`, `temperature` is negative or NaN, or `truncation` or `scale`
+        is wrong.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
 
@@ -476,7 +529,16 @@ def explore(
     >>> explore(logits, names, targets=targets, row=7)
     Explorer(row 7 of 1,597: 10 logits, temperature=1.0)
     """
-    return Explorer(logits, labels, targets=targets, row=row, temperature=temperature, embed=embed)
+    return Explorer(
+        logits,
+        labels,
+        targets=targets,
+        row=row,
+        temperature=temperature,
+        truncation=truncation,
+        scale=scale,
+        embed=embed,
+    )
 
 
 def _labels_fit(explorer: Explorer) -> bool:

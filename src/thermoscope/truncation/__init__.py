@@ -225,6 +225,45 @@ def truncate(
     return np.moveaxis(softmax(rows.given, t, where=kept), -1, rows.axis)
 
 
+def settings_of(settings: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Check keywords of `keep` and `truncate`, and return those that say something.
+
+    They are types of JSON. An order that is the engine's own is left out, as SGLang's is joint
+    only there.
+
+    Raises
+    ------
+    ArgumentError
+        Of "truncation", if a keyword is none of truncation, or the settings do not fit each other.
+
+    Examples
+    --------
+    >>> settings_of({"top_k": 40, "engine": None, "order": ["temperature", "top_k"]})
+    {'top_k': 40}
+    """
+    if not isinstance(settings, Mapping | None):
+        problem = f"must be a mapping of keywords of truncate, got {settings!r}"
+        raise ArgumentTypeError("truncation", problem)
+    given = {name: value for name, value in (settings or {}).items() if value is not None}
+    known = (*RULES, "engine", "order", "ties")
+    for name in given:
+        if name not in known:
+            raise ArgumentError("truncation", f"must have keys of {', '.join(known)}, got {name!r}")
+    engine, order, ties = (given.get(name) for name in ("engine", "order", "ties"))
+    try:
+        chain = _chain(tuple(given.get(name) for name in RULES), engine, order, ties)
+    except ArgumentError as error:
+        raise type(error)("truncation", f"is wrong: {error}") from None
+    result = dict(chain.values)
+    if order is not None:
+        if "temperature" not in order:
+            raise ArgumentError("truncation", f"must have 'temperature' in order, got {order!r}")
+        own = [step for step in chain.engine.order if step in order]
+        if list(order) != own:
+            result["order"] = list(order)
+    return result | {name: given[name] for name in ("engine", "ties") if name in given}
+
+
 class _Chain(NamedTuple):
     """The steps that are to be done, in their order, with the values of their parameters."""
 

@@ -1,7 +1,13 @@
 import type { Host } from "../model/host";
 import type { About, Query } from "../model/rows";
 import type { State } from "../model/state";
-import { logitsFromBytes, logitsToBytes, readTemperature, writeTemperature } from "../model/state";
+import {
+  logitsFromBytes,
+  logitsToBytes,
+  readScale,
+  readTemperature,
+  writeTemperature,
+} from "../model/state";
 import { strings } from "../text/strings";
 
 /** The part of anywidget's model that is used here. All views of one explorer share a model. */
@@ -28,6 +34,11 @@ const PARTS: {
   row: { read: (row) => row as State["row"], write: (row) => row },
   target: { read: (target) => target as State["target"], write: (target) => target },
   seed: { read: (seed) => seed as State["seed"], write: (seed) => seed },
+  truncation: {
+    read: (settings) => settings as State["truncation"],
+    write: (settings) => settings,
+  },
+  scale: { read: readScale, write: (scale) => scale },
 };
 type Name = keyof State;
 const NAMES = Object.keys(PARTS) as Name[];

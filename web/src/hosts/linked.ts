@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import type { Host } from "../model/host";
-import { DEFAULTS, parseLink, writeLink } from "../model/link";
+import { type Frame, parseLink, writeLink } from "../model/link";
 import type { State } from "../model/state";
 import { strings } from "../text/strings";
 
@@ -15,28 +15,27 @@ const WRITE_AFTER_MS = 400;
 export function linkedHost(own: State): Host {
   const alert = signal("");
   let state = own;
-  let settings = DEFAULTS;
+  let frame: Frame = {};
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function read(): void {
     clearTimeout(timer);
     const link = parseLink(location.hash);
     state = { ...own, ...link.state };
-    settings = link.settings;
+    frame = link.frame;
     alert.value = link.errors.length > 0 ? strings.link.partly(link.errors) : "";
   }
 
   function write(): void {
     alert.value = "";
-    const link = writeLink(state, settings, own) ?? "";
+    const link = writeLink(state, frame, own) ?? "";
     // The whole address: in a frame of a notebook, "#…" alone would be relative to the notebook's.
     history.replaceState(null, "", `${location.href.split("#")[0]}#${link}`);
   }
 
   read();
-  const { temperature: _, ...items } = own;
   return {
-    own: items,
+    own,
     alert,
     read: () => state,
     write(change, settled) {

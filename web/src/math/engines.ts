@@ -145,14 +145,69 @@ export const ENGINES: Readonly<Record<string, Engine>> = {
   },
 };
 
+/** The parameters of `thermoscope.truncate`: each rule that is given is a step. */
+export interface Settings extends Partial<Readonly<Record<Rule, number>>> {
+  readonly engine?: string;
+  /** The steps in their order, "temperature" among them; by default that of the engine. */
+  readonly order?: readonly Step[];
+  readonly ties?: Ties;
+}
+
+/** The engine of some settings, if they are right; otherwise an error. */
+export function check(settings: Settings): Engine {
+  const { engine: name, order } = settings;
+  if (name !== undefined && !Object.hasOwn(ENGINES, name)) {
+    throw new RangeError(`engine must be one of ${Object.keys(ENGINES)}, got ${name}`);
+  }
+  const engine = engineOf(settings);
+  const { ties = engine.ties[0]! } = settings;
+  if (!engine.ties.includes(ties)) throw new RangeError(`ties: ${name} does not take ${ties}`);
+  const rules = RULES.filter((rule) => settings[rule] !== undefined);
+  const wrong = rules.find((rule) => !takes(engine, rule, settings[rule]!));
+  if (wrong) throw new RangeError(`${wrong}: ${name ?? "it"} does not take ${settings[wrong]}`);
+  const wanted = [...rules, ...(order?.includes("temperature") ? ["temperature"] : [])];
+  if (order && String([...order].sort()) !== String(wanted.sort())) {
+    throw new RangeError(`order must name each rule that is given once, got ${order}`);
+  }
+  return engine;
+}
+
+function engineOf({ engine }: Settings): Engine {
+  return engine === undefined ? PAPERS : ENGINES[engine]!;
+}
+
+/** The steps of some settings in their order. */
+export function stepsOf(settings: Settings): readonly Step[] {
+  return (
+    settings.order ??
+    engineOf(settings).order.filter(
+      (step) => step === "temperature" || settings[step] !== undefined,
+    )
+  );
+}
+
+/** Settings with their steps in an order. The order of the engine itself is not written down. */
+export function ordered(settings: Settings, order: readonly Step[]): Settings {
+  const { order: _, ...rest } = settings;
+  return String(order) === String(stepsOf(rest)) ? rest : { ...rest, order };
+}
+
+/** What an engine takes as a parameter, as an interval; null if it has no such step. */
+export function right(engine: Engine, rule: Rule): string | null {
+  if (!engine.order.includes(rule)) return null;
+  // Below 1, top_k only has values that turn it off.
+  if (rule === "top_k") return "[1, inf)";
+  return engine.limits[rule] ?? "[0, 1]";
+}
+
 /** Whether an engine takes this value of a parameter. */
 export function takes(engine: Engine, rule: Rule, value: number): boolean {
-  if (!engine.order.includes(rule)) return false;
+  const interval = right(engine, rule);
+  if (interval === null) return false;
   if (rule === "top_k") {
     const off = value <= (engine.off.top_k ?? 0);
     return Number.isInteger(value) && value >= (off ? engine.leastK : 1);
   }
-  const interval = engine.limits[rule] ?? "[0, 1]";
   const [low, high] = interval
     .slice(1, -1)
     .split(", ")

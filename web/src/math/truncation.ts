@@ -9,24 +9,14 @@
  */
 import { type Distribution, Exponential } from "./definition";
 import {
+  check,
   type Edges,
-  ENGINES,
   type Engine,
   PAPERS,
-  RULES,
   type Rule,
-  type Step,
-  type Ties,
-  takes,
+  type Settings,
+  stepsOf,
 } from "./engines";
-
-/** The parameters of `thermoscope.truncate`: each rule that is given is a step. */
-export interface Settings extends Partial<Record<Rule, number>> {
-  readonly engine?: string;
-  /** The steps in their order, "temperature" among them; by default that of the engine. */
-  readonly order?: readonly Step[];
-  readonly ties?: Ties;
-}
 
 /** The softmax of a row at one temperature. A place is a rank within the row. */
 interface Softmax {
@@ -283,26 +273,13 @@ const APPLY: Record<Rule, (row: Row, t: number, value: number, edges: Edges) => 
 
 /** The engine of some settings, the steps in the order in which they run, and their edge rules. */
 function chain(settings: Settings) {
-  const { engine: name, order: given } = settings;
-  if (name !== undefined && !Object.hasOwn(ENGINES, name)) {
-    throw new RangeError(`engine must be one of ${Object.keys(ENGINES)}, got ${name}`);
-  }
-  const engine = name === undefined ? PAPERS : ENGINES[name]!;
-  const ties = settings.ties ?? engine.ties[0]!;
-  if (!engine.ties.includes(ties)) throw new RangeError(`ties: ${name} does not take ${ties}`);
-  const rules = RULES.filter((rule) => settings[rule] !== undefined);
-  const wrong = rules.find((rule) => !takes(engine, rule, settings[rule]!));
-  if (wrong) throw new RangeError(`${wrong}: ${name ?? "it"} does not take ${settings[wrong]}`);
-  const wanted = [...rules, ...(given?.includes("temperature") ? ["temperature"] : [])];
-  if (given && String([...given].sort()) !== String(wanted.sort())) {
-    throw new RangeError(`order must name each rule that is given once, got ${given}`);
-  }
-  const off = (rule: Rule) => settings[rule]! <= (engine.off[rule] ?? -Infinity);
-  const on = rules.filter((rule) => !off(rule));
-  const order = given ?? engine.order;
-  const steps = order.filter((step) => step === "temperature" || on.includes(step));
+  const engine = check(settings);
+  const { order, ties = engine.ties[0]! } = settings;
+  const steps = stepsOf(settings).filter(
+    (step) => step === "temperature" || settings[step]! > (engine.off[step] ?? -Infinity),
+  );
   const edges: Engine["edges"] = { ...engine.edges, top_k: { few: ties === "k" } };
-  return { engine, steps, edges, joint: engine.joint && !given && !settings.min_p };
+  return { engine, steps, edges, joint: engine.joint && !order && !settings.min_p };
 }
 
 /** What a sampler keeps at one temperature. */

@@ -7,7 +7,7 @@ import { type Items, readState, type State, type WrittenState } from "./state";
 /** The part of the instrument that the cursor uses. */
 interface Shown {
   readonly items: ReadonlySignal<Items>;
-  change(change: Partial<State>): void;
+  go(change: Partial<State>): void;
 }
 
 /** How many answers are kept: the row that is shown, its neighbours, and some shown before. */
@@ -192,7 +192,7 @@ export class RowCursor {
       this.order.value = order;
       this.place.value = place;
       if (last) this.aim = place;
-      this.instrument.change({
+      this.instrument.go({
         logits,
         // Known labels need not be sent to a notebook again.
         ...(labels === items.labels ? {} : { labels }),

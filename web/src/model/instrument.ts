@@ -2,12 +2,13 @@ import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/si
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame } from "../math/definition";
 import { freshSeed, randomLogits } from "../math/random";
-import { SCALES, type ScaleName } from "../math/scales";
+import { SCALES } from "../math/scales";
 import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
 import { RowCursor } from "./cursor";
 import { type Curves, curvesOf } from "./curves";
+import { History } from "./history";
 import type { Host } from "./host";
-import type { Items, State } from "./state";
+import { type Items, itemsOf, type State } from "./state";
 
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
@@ -24,10 +25,13 @@ const REST_MS = 100;
 export class Instrument {
   readonly temperature;
   readonly items;
+  /** The steps of the sampler besides the temperature. */
+  readonly truncation;
+  /** The scale of the slider: 1e-4 … 1e4, or 0 … 2 in steps of 0.01. */
+  readonly scale;
+  readonly history = new History(() => this.state());
   /** Goes from row to row of logits, if there are several. */
   readonly cursor: RowCursor | null;
-  /** The scale of the slider: 1e-4 … 1e4, or 0 … 2 in steps of 0.01. */
-  readonly scale = signal<ScaleName>("full");
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** What the host has to tell the user. */
@@ -111,10 +115,14 @@ export class Instrument {
   });
 
   constructor(private readonly host: Host) {
-    const { temperature, ...items } = host.read();
-    this.temperature = signal(temperature);
-    this.items = signal<Items>(items);
-    this.given = signal<Items | null>([items, host.own].find(isGiven) ?? null);
+    const state = host.read();
+    const items = itemsOf(state);
+    this.temperature = signal(state.temperature);
+    this.items = signal(items);
+    this.truncation = signal(state.truncation);
+    this.scale = signal(state.scale);
+    const own = host.own && itemsOf(host.own);
+    this.given = signal<Items | null>([items, own].find(isGiven) ?? null);
     this.alert = host.alert ?? signal("");
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
@@ -134,6 +142,7 @@ export class Instrument {
     const unsubscribe = this.host.subscribe((change) => {
       // Another view may be dragging.
       this.moving = true;
+      this.history.forget(change);
       this.take(change);
     });
     return () => {
@@ -142,8 +151,43 @@ export class Instrument {
     };
   }
 
-  /** A change that the user made. */
-  change(change: Partial<State>, settled = true): void {
+  /** What is shown. */
+  state(): State {
+    return {
+      ...this.items.peek(),
+      temperature: this.temperature.peek(),
+      truncation: this.truncation.peek(),
+      scale: this.scale.peek(),
+    };
+  }
+
+  /**
+   * A change that the user made, which can be undone.
+   *
+   * @param settled - whether the gesture ends with it
+   * @param kind - gestures of the same kind, if it has a name, are undone together where they follow
+   * within a second
+   */
+  change(change: Partial<State>, settled = true, kind = ""): void {
+    this.history.note(change, settled, kind);
+    this.apply(change, settled);
+  }
+
+  /** A change by going elsewhere, to another row: it is not undone. */
+  go(change: Partial<State>): void {
+    this.history.forget(change);
+    this.apply(change);
+  }
+
+  undo(): void {
+    this.apply(this.history.undo() ?? {});
+  }
+
+  redo(): void {
+    this.apply(this.history.redo() ?? {});
+  }
+
+  private apply(change: Partial<State>, settled = true): void {
     this.moving = !settled;
     this.take(change);
     if (settled) this.rested.value = this.frame.value;
@@ -152,8 +196,10 @@ export class Instrument {
 
   private take(change: Partial<State>): void {
     batch(() => {
-      if (change.temperature !== undefined) this.temperature.value = change.temperature;
-      const { temperature: _, ...parts } = change;
+      const { temperature, truncation, scale, ...parts } = change;
+      if (temperature !== undefined) this.temperature.value = temperature;
+      if (truncation !== undefined) this.truncation.value = truncation;
+      if (scale !== undefined) this.scale.value = scale;
       if (Object.keys(parts).length === 0) return;
       this.moving = false;
       const items = { ...this.items.peek(), ...parts };

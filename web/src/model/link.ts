@@ -5,32 +5,26 @@
  * A link is a query string as URLSearchParams reads it, so that people and other programs can write
  * one, and so that it survives the programs that encode more of it.
  */
-import { RULES } from "../math/engines";
+import { ENGINES, ordered, PAPERS, RULES, right, type Step, stepsOf, takes } from "../math/engines";
 import { randomLogits } from "../math/random";
+import { SCALES, type ScaleName } from "../math/scales";
 import { count, numberText, parseNumber, spoken } from "../text/format";
 import { strings } from "../text/strings";
-import type { State } from "./state";
+import type { Items, State } from "./state";
 
-/** The steps of the sampler: the temperature, and each rule by its keyword of `thermoscope.truncate`. */
-const STEPS = ["T", ...RULES] as const;
-export type Step = (typeof STEPS)[number];
-type Values = { [step in Step]?: number };
+/** Each step of the sampler by its parameter: the temperature is T, a rule has its own name. */
+const STEPS: ReadonlyMap<string, Step> = new Map([
+  ["T", "temperature"],
+  ...RULES.map((rule) => [rule, rule] as const),
+]);
 
-/** Settings that the link has as texts, with the texts that they may be. */
-const RIGHT = { engine: /./, scale: /^0-2$/, hide: /./, lock: /./, embed: /^$/ };
+/** How the page is shown, as texts, and the texts that they may be. */
+const RIGHT = { hide: /./, lock: /./, embed: /^$/ };
 type TextName = keyof typeof RIGHT;
 const TEXTS = Object.keys(RIGHT) as TextName[];
 
-/** What a link says about the page, besides the state. */
-export interface Settings {
-  /** The steps of the sampler in their order; the temperature is always one of them. */
-  readonly order: readonly Step[];
-  /** The parameter of each step but the temperature. */
-  readonly rules: Readonly<Omit<Values, "T">>;
-  /** The engine whose edge rules apply. */
-  readonly engine?: string;
-  /** "0-2" if the scale of the temperature ends at 2 instead of ∞. */
-  readonly scale?: string;
+/** How the page is shown, where it is a part of something else. */
+export interface Frame {
   /** Names of the parts that are not shown, with commas between them. */
   readonly hide?: string;
   /** Names of the parts that can't be changed. */
@@ -39,12 +33,10 @@ export interface Settings {
   readonly embed?: string;
 }
 
-export const DEFAULTS: Settings = { order: ["T"], rules: {} };
-
 export interface Link {
-  /** The whole state if the link gives or draws logits, else at most the temperature. */
+  /** The parts of the state that the link determines: all of them if it gives or draws logits. */
   readonly state: Partial<State>;
-  readonly settings: Settings;
+  readonly frame: Frame;
   /** What is not used, in strings.link. */
   readonly errors: readonly string[];
 }
@@ -107,7 +99,7 @@ export function parseLink(hash: string): Link {
     return refuse(`logits[${bad}]`, strings.link.logit, texts[bad]!);
   }
 
-  function drawnOrGiven(): State | null {
+  function drawnOrGiven(): Items | null {
     const isDrawn = ["n", "seed", "labels"].some((name) => given.has(name));
     const text = take("logits");
     if (text === undefined && !isDrawn) return null;
@@ -121,7 +113,6 @@ export function parseLink(hash: string): Link {
     return {
       logits,
       labels: fit ? labels : refuse("labels", strings.link.labels(count(logits.length)), list!),
-      temperature: 1,
       source: take("source") ?? (seed === null ? GIVEN : null),
       row: null,
       target: whole("target", 0, logits.length - 1),
@@ -129,28 +120,64 @@ export function parseLink(hash: string): Link {
     };
   }
 
-  const values: Values = {};
-  for (const step of [...given.keys()].filter(isStep)) {
-    const value =
-      step === "T"
-        ? number(step, strings.link.temperature, (temperature) => temperature >= 0)
-        : number(step, strings.link.number, Number.isFinite);
-    // Adding 0 turns −0 into 0.
-    if (value !== null) values[step] = value + 0;
+  /** One of several texts, which is what is right. */
+  function oneOf<Text extends string>(name: string, texts: readonly Text[]): Text | null {
+    const text = take(name);
+    if (text === undefined || texts.includes(text as Text)) return (text ?? null) as Text | null;
+    return refuse(name, strings.link.oneOf(texts), text);
   }
-  const order = Object.keys(values) as Step[];
-  const { T: temperature, ...rules } = values;
-  if (temperature === undefined) order.unshift("T");
 
-  const state: Partial<State> = drawnOrGiven() ?? {};
-  const texts: { [name in TextName]?: string } = {};
+  /** The temperature, and the truncation that is the link's if it has any step. */
+  function sampler(): Partial<Pick<State, "temperature" | "truncation">> {
+    const names = [...given.keys()].filter((name) => STEPS.has(name));
+    if (names.length === 0 && !given.has("engine")) return {};
+    const engine = oneOf("engine", Object.keys(ENGINES));
+    const takenBy = engine === null ? PAPERS : ENGINES[engine]!;
+    const ties = oneOf("ties", takenBy.ties);
+    const values: { [step in Step]?: number } = {};
+    for (const name of names) {
+      const step = STEPS.get(name)!;
+      const value =
+        step === "temperature"
+          ? number(name, strings.link.temperature, (temperature) => temperature >= 0)
+          : number(
+              name,
+              strings.link.rule(right(takenBy, step), step === "top_k", engine),
+              (value) => takes(takenBy, step, value),
+            );
+      // Adding 0 turns −0 into 0.
+      if (value !== null) values[step] = value + 0;
+    }
+    const { temperature, ...rules } = values;
+    const steps = Object.keys(values) as Step[];
+    if (temperature === undefined) {
+      // Where the engine has it: before the first step that comes after it there.
+      const { order } = takenBy;
+      const at = steps.findIndex((step) => order.indexOf(step) > order.indexOf("temperature"));
+      steps.splice(at < 0 ? steps.length : at, 0, "temperature");
+    }
+    const truncation = ordered(
+      { ...rules, ...(engine === null ? {} : { engine }), ...(ties === null ? {} : { ties }) },
+      steps,
+    );
+    return { truncation, ...(temperature === undefined ? {} : { temperature }) };
+  }
+
+  const set = sampler();
+  const scale = oneOf("scale", Object.keys(SCALES) as ScaleName[]);
+  const items = drawnOrGiven();
+  const frame: { [name in TextName]?: string } = {};
   for (const name of TEXTS) {
-    if (given.has(name) && RIGHT[name].test(given.get(name)!)) texts[name] = take(name)!;
+    if (given.has(name) && RIGHT[name].test(given.get(name)!)) frame[name] = take(name)!;
   }
   for (const [name, text] of given) ignore(name, text);
   return {
-    state: temperature === undefined ? state : { ...state, temperature },
-    settings: { order, rules, ...texts },
+    state: {
+      ...(items && { ...items, temperature: 1, truncation: {}, scale: "full" }),
+      ...set,
+      ...(scale && { scale }),
+    },
+    frame,
     errors,
   };
 }
@@ -162,10 +189,10 @@ export function parseLink(hash: string): Link {
  */
 export function writeLink(
   state: State,
-  settings: Settings = DEFAULTS,
+  frame: Frame = {},
   own: State | null = null,
 ): string | null {
-  const { logits, labels, source, seed } = state;
+  const { logits, labels, source, seed, truncation, scale } = state;
   const parts: string[] = [];
   function add(name: string, value: string | number | null | undefined): void {
     if (value === "") parts.push(name);
@@ -182,16 +209,16 @@ export function writeLink(
     add("source", source === GIVEN ? null : source);
     add("target", state.target);
   }
-  for (const step of settings.order) {
-    add(step, numberText(step === "T" ? state.temperature : settings.rules[step]!));
+  for (const step of stepsOf(truncation)) {
+    if (step === "temperature") add("T", numberText(state.temperature));
+    else add(step, numberText(truncation[step]!));
   }
-  for (const name of TEXTS) add(name, settings[name]);
+  add("engine", truncation.engine);
+  add("ties", truncation.ties);
+  if (scale !== (own?.scale ?? "full")) add("scale", scale);
+  for (const name of TEXTS) add(name, frame[name]);
   const link = parts.join("&");
   return link.length <= LONGEST ? link : null;
-}
-
-function isStep(name: string): name is Step {
-  return (STEPS as readonly string[]).includes(name);
 }
 
 /** The number that a text stands for. "+" means a space in a link: 1e+21 arrives as "1e 21". */

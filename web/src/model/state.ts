@@ -6,17 +6,18 @@
  * an infinite temperature as "inf".
  */
 
+import { check, type Settings, stepsOf } from "../math/engines";
+import { SCALES, type ScaleName } from "../math/scales";
 import { strings } from "../text/strings";
 
 export const STATE_VERSION = 1;
 
-export interface State {
+/** One row of logits, and what is known about it. */
+export interface Items {
   /** Any float64, ±inf and NaN included; at least one. */
   readonly logits: Float64Array;
   /** One label for each logit, or null: then the label is the index, counted from 0. */
   readonly labels: readonly string[] | null;
-  /** In [0, ∞], both ends included. */
-  readonly temperature: number;
   /** Where the logits came from (a file's name, "given"), or null for logits drawn at random. */
   readonly source: string | null;
   /** Which row of several the logits are, counted from 0, or null. */
@@ -27,8 +28,19 @@ export interface State {
   readonly seed: number | null;
 }
 
-/** The state without the temperature. */
-export type Items = Omit<State, "temperature">;
+export interface State extends Items {
+  /** In [0, ∞], both ends included. */
+  readonly temperature: number;
+  /** The steps of the sampler besides the temperature; empty if nothing is truncated. */
+  readonly truncation: Settings;
+  /** The scale of the temperature slider. */
+  readonly scale: ScaleName;
+}
+
+/** The part of a state that is about its logits. */
+export function itemsOf({ logits, labels, source, row, target, seed }: Items): Items {
+  return { logits, labels, source, row, target, seed };
+}
 
 export interface WrittenState {
   readonly version: number;
@@ -39,6 +51,8 @@ export interface WrittenState {
   readonly row?: number;
   readonly target?: number;
   readonly seed?: number;
+  readonly truncation?: Settings;
+  readonly scale?: ScaleName;
 }
 
 export function writeTemperature(temperature: number): number | "inf" {
@@ -51,6 +65,11 @@ export function readTemperature(written: unknown): number {
     throw new RangeError(strings.errors.temperature(written));
   }
   return temperature;
+}
+
+export function readScale(written: unknown): ScaleName {
+  if (typeof written === "string" && Object.hasOwn(SCALES, written)) return written as ScaleName;
+  throw new RangeError(strings.errors.scale(Object.keys(SCALES), written));
 }
 
 /** The logits in little-endian float64 bytes, copied so that they are aligned. */
@@ -83,19 +102,25 @@ export function readState(written: WrittenState): State {
   if (written.labels !== null && written.labels.length !== logits.length) {
     throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }
-  const { row = null, target = null, seed = null } = written;
+  const { row = null, target = null, seed = null, truncation = {}, scale = "full" } = written;
   if (target !== null && !(target >= 0 && target < logits.length)) {
     throw new RangeError(strings.errors.target(logits.length - 1, target));
   }
   if (seed !== null && !(Number.isSafeInteger(seed) && seed >= 0))
     throw new RangeError(strings.errors.seed(seed));
+  check(truncation);
+  if (!stepsOf(truncation).includes("temperature")) {
+    throw new RangeError(strings.errors.order(truncation.order));
+  }
   return {
     logits,
     labels: written.labels,
-    temperature: readTemperature(written.temperature),
     source: written.source,
     row,
     target,
     seed,
+    temperature: readTemperature(written.temperature),
+    truncation,
+    scale: readScale(scale),
   };
 }

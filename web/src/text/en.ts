@@ -57,6 +57,8 @@ export const en = {
     othersHold: (count: string) => `other ${count} items =`,
   },
 
+  history: { name: "History", undo: "Undo", redo: "Redo" },
+
   temperature: {
     name: "Temperature",
     value: "Temperature value",
@@ -72,7 +74,14 @@ export const en = {
     partly: (errors: readonly string[]) => `Part of the link is not used. ${errors.join(" ")}`,
     ignored: (part: string) => `${quoted(part)} has no use here.`,
     refused: mustBe,
-    number: "a number",
+    oneOf: (texts: readonly string[]) =>
+      new Intl.ListFormat("en", { type: "disjunction" }).format(texts.map(quoted)),
+    /** What a parameter of the sampler must be, for an engine if one is named. */
+    rule(interval: string | null, isWhole: boolean, engine: string | null): string {
+      const number = isWhole ? "a whole number" : "a number";
+      const needed = interval === null ? "left out" : `${number} in ${interval}`;
+      return engine === null ? needed : `${needed} with ${engine}`;
+    },
     whole: (least: string, most: string) => `a whole number from ${least} to ${most}`,
     temperature: temperatures,
     logit: "a number, “inf”, “-inf” or “nan”",
@@ -227,6 +236,9 @@ export const en = {
     labels: (logits: number, labels: number) =>
       `labels must be ${logits}, one for each logit, got ${labels}`,
     target: (last: number, target: number) => `target must be 0 to ${last}, got ${target}`,
+    order: (order: unknown) => `order must name temperature, got ${order}`,
+    scale: (known: readonly string[], scale: unknown) =>
+      `scale must be one of ${known}, got ${scale}`,
     seed: (seed: unknown) => `seed must be a whole number in [0, 2**53), got ${seed}`,
   },
 };

@@ -48,16 +48,44 @@ export function ItemControls({ instrument }: Part) {
   );
 }
 
+/** Undo and redo. */
+export function HistoryControls({ instrument }: Part) {
+  const { history } = instrument;
+  const { history: texts } = strings;
+  return (
+    <div class="history" role="group" aria-label={texts.name}>
+      <button
+        type="button"
+        aria-label={texts.undo}
+        title={texts.undo}
+        disabled={useComputed(() => !history.canUndo.value)}
+        onClick={() => instrument.undo()}
+      >
+        ↶
+      </button>
+      <button
+        type="button"
+        aria-label={texts.redo}
+        title={texts.redo}
+        disabled={useComputed(() => !history.canRedo.value)}
+        onClick={() => instrument.redo()}
+      >
+        ↷
+      </button>
+    </div>
+  );
+}
+
 export function TemperatureControls({ instrument }: Part) {
   const { temperature } = instrument;
   const draft = useDraft(instrument);
 
-  function set(value: number, settled = true): void {
+  function set(value: number, settled = true, kind = ""): void {
     draft.value = null;
-    instrument.change({ temperature: value }, settled);
+    instrument.change({ temperature: value }, settled, kind);
   }
 
-  const { drag, settle } = useDrag(set);
+  const { drag, settle } = useDrag((value, settled) => set(value, settled, "slider"));
   const { is, sharp, flat, scale: scaleName, scales } = strings.temperature;
   const [atZero, atInfinity] = [is("0"), is("∞")];
   const scale = SCALES[instrument.scale.value];
@@ -120,7 +148,9 @@ export function TemperatureControls({ instrument }: Part) {
           <select
             aria-label={scaleName}
             value={instrument.scale.value}
-            onChange={(event) => (instrument.scale.value = event.currentTarget.value as ScaleName)}
+            onChange={(event) =>
+              instrument.change({ scale: event.currentTarget.value as ScaleName })
+            }
           >
             {(Object.keys(SCALES) as ScaleName[]).map((name) => (
               <option key={name} value={name}>

@@ -15,7 +15,7 @@ export function EveryTemperature({ instrument }: Part) {
   const plot = useRef<HTMLDivElement>(null);
   const scale = SCALES[name.value];
   const { drag, settle } = useDrag((value, settled) =>
-    instrument.change({ temperature: value }, settled),
+    instrument.change({ temperature: value }, settled, "cursor"),
   );
 
   /** The temperature under the pointer, at a stop of the slider. */

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { strings } from "../text/strings";
-import { ItemControls, TemperatureControls } from "./controls";
+import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
 import { EveryTemperature } from "./curves";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
@@ -22,9 +22,24 @@ function Alert({ instrument: { alert } }: Part) {
 
 export function View({ instrument }: Part) {
   const { panels } = strings;
+
+  function pressed(event: KeyboardEvent): void {
+    const { altKey, ctrlKey, key, metaKey, shiftKey, target } = event;
+    if (altKey || ctrlKey === metaKey) return;
+    // A text field undoes what is typed in it.
+    if ((target as Element).matches('input:not([type="range"]), textarea')) return;
+    const pressedKey = key.toLowerCase();
+    if (pressedKey === "z") shiftKey ? instrument.redo() : instrument.undo();
+    else if (pressedKey === "y" && !shiftKey) instrument.redo();
+    else return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
   return (
     <div
       class="instrument"
+      onKeyDown={pressed}
       role="region"
       aria-label={strings.title}
       style={{ "--target": JSON.stringify(strings.label.target) }}
@@ -33,6 +48,7 @@ export function View({ instrument }: Part) {
       <header>
         <h2>{strings.title}</h2>
         <ItemControls instrument={instrument} />
+        <HistoryControls instrument={instrument} />
         {instrument.cursor !== null && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
