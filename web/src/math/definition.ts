@@ -287,6 +287,11 @@ export class Distribution {
     }
   }
 
+  /** Whether a probability of 0 is exact, and not one below the smallest float64. */
+  isExactlyZero(logit: number, temperature: number): boolean {
+    return temperature === 0 || this.maximum === Infinity || logit === -Infinity;
+  }
+
   /**
    * The frame at a temperature in [0, inf], for a view that shows the ranks in [first, last).
    * One pass over the logits, chunk by chunk where it can; only the frame is allocated.

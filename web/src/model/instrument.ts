@@ -3,19 +3,36 @@ import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame } from "../math/definition";
 import { freshSeed, randomLogits } from "../math/random";
 import { SCALES } from "../math/scales";
+import { type Kept, Truncation } from "../math/truncation";
 import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
+import { type Comparison, compare, matched, Pinned } from "./compare";
 import { RowCursor } from "./cursor";
 import { type Curves, curvesOf } from "./curves";
+import { Drawn } from "./drawn";
+import { type Draws, draw } from "./draws";
 import { History } from "./history";
 import type { Host } from "./host";
-import { type Items, itemsOf, type State } from "./state";
+import { type Items, itemsOf, labelOf, type State } from "./state";
 
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
 const WINDOW = 15;
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 /** A drag that pauses for this long is at rest. */
 const REST_MS = 100;
+
+/** What the outlines show: probabilities that the temperature does not change. */
+interface Outline {
+  readonly top: number;
+  /** Of all items outside of the window. */
+  readonly outside: number;
+  readonly sum: number;
+  probability(item: number): number;
+}
+
+interface Drawing {
+  readonly count: number;
+  readonly seed: number;
+}
 
 /**
  * What the views show, as signals: a drag updates each text and each bar directly, and compares
@@ -36,6 +53,8 @@ export class Instrument {
   readonly given;
   /** What the host has to tell the user. */
   readonly alert: ReadonlySignal<string>;
+  /** What the status line is to say next, besides what the figures show. */
+  readonly told = signal({ text: "" });
   /** The position of the first row of the window. */
   readonly first = signal(0);
   /** The row that the pointer is on, counted from the top of the window. */
@@ -69,10 +88,63 @@ export class Instrument {
    */
   readonly rested;
   private moving = false;
-  /** The frame at T = 1, for the outlines. */
-  readonly frameAtOne = computed(() => {
+  /** The frame at T = 1. */
+  private readonly frameAtOne = computed(() => {
     const first = this.first.value;
     return this.distribution.value.at(1, first, first + this.rowCount.value);
+  });
+
+  /** What was pinned as A, to be compared with what is shown. */
+  readonly pinned = signal<Pinned | null>(null);
+  /** Which item of A each item is; null if that can't be told, or nothing is pinned. */
+  readonly itemsOfA = computed(() => {
+    const { value: pinned } = this.pinned;
+    return pinned && matched(pinned.state, this.items.value);
+  });
+  /** The probabilities that the outlines show: at T = 1, or those of A. */
+  readonly outline: ReadonlySignal<Outline> = computed(() => {
+    const { value: pinned } = this.pinned;
+    const { value: atOne } = this.frameAtOne;
+    const { logits } = this.items.value;
+    if (pinned === null) {
+      return { ...atOne, probability: (item) => atOne.probability(logits[item]!) };
+    }
+    const { value: itemsOfA } = this.itemsOfA;
+    const probability = (item: number) => pinned.probabilities[itemsOfA?.[item] ?? -1] ?? 0;
+    const { top, sum } = itemsOfA === null ? { top: 0, sum: 0 } : pinned.frame;
+    const outside = () => {
+      let sum = 0;
+      for (let position = 0; position < this.count.value; position++) {
+        const inside = position - this.first.value;
+        if (inside < 0 || inside >= this.rowCount.value) sum += probability(this.itemAt(position));
+      }
+      return sum;
+    };
+    return { top, sum, outside: this.rest.value > 0 ? outside() : 0, probability };
+  });
+
+  private readonly truncated = computed(() => new Truncation(this.distribution.value));
+  /** What a draw follows once a drag rests: the softmax after truncation. */
+  private readonly restedKept: ReadonlySignal<Kept> = computed(() =>
+    this.truncated.value.at(this.rested.value.temperature, this.truncation.value),
+  );
+  readonly drawn = computed(() => new Drawn(this.items.value, this.restedKept.value));
+  /** A beside what is shown; null if nothing is pinned or they can't be compared. */
+  readonly comparison: ReadonlySignal<Comparison | null> = computed(() => {
+    const [{ value: pinned }, { value: itemsOfA }] = [this.pinned, this.itemsOfA];
+    return (
+      pinned &&
+      itemsOfA &&
+      compare(pinned.drawn.probabilities, this.drawn.value.probabilities, itemsOfA)
+    );
+  });
+
+  /** How many draws are shown, and the seed of their random numbers. */
+  readonly drawing = signal<Drawing | null>(null);
+  /** The draws once a drag rests. */
+  readonly draws: ReadonlySignal<Draws | null> = computed(() => {
+    const { value: drawing } = this.drawing;
+    return drawing && draw(this.drawn.value.probabilities, drawing.count, drawing.seed);
   });
 
   /** Of all finite logits. */
@@ -88,7 +160,7 @@ export class Instrument {
   /** Where the axis of the probabilities ends: at 1, or just above the highest of many. */
   readonly probabilityEnd = computed(() => {
     if (!this.many.value) return 1;
-    const top = Math.max(this.frame.value.top, this.frameAtOne.value.top);
+    const top = Math.max(this.frame.value.top, this.outline.value.top);
     return Math.min(1, roundUp(top) || 1);
   });
 
@@ -212,6 +284,16 @@ export class Instrument {
     });
   }
 
+  /** Has the status line say what a gesture has done. */
+  tell(text: string): void {
+    this.told.value = { text };
+  }
+
+  /** Pins what is shown as A. */
+  pin(): void {
+    this.pinned.value = new Pinned(this.state());
+  }
+
   /** Draws random logits, uniform on [0, 1) as in the lesson. */
   draw(size: number): void {
     const seed = freshSeed();
@@ -243,11 +325,8 @@ export class Instrument {
     return this.many.value ? position : this.distribution.value.order.indexOf(position);
   }
 
-  /** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */
   label(item: number): string {
-    const { labels } = this.items.value;
-    if (labels !== null) return labels[item]!;
-    return this.count.value <= LETTERS.length ? LETTERS[item]! : String(item);
+    return labelOf(this.items.value, item);
   }
 
   /** Selects a position, kept in range, and brings it into the window. */
@@ -294,10 +373,8 @@ export class Instrument {
     return this.items.value.logits[item]!;
   }
 
-  /** Whether a probability of 0 is exact, and not one below the smallest float64. */
   private isExactlyZero(logit: number): boolean {
-    const highest = this.logitOf(this.distribution.value.order[0]!);
-    return this.temperature.value === 0 || highest === Infinity || logit === -Infinity;
+    return this.distribution.value.isExactlyZero(logit, this.temperature.value);
   }
 }
 
@@ -307,6 +384,7 @@ export class Instrument {
  */
 export class Row {
   readonly position;
+  readonly item;
   readonly label;
   readonly logit;
   readonly logitBar;
@@ -314,14 +392,15 @@ export class Row {
   readonly logitDigits;
   readonly percent;
   readonly probabilityDigits;
-  readonly plainDigits;
-  readonly plainBar;
+  readonly outlineDigits;
+  readonly outlineBar;
   readonly className;
   readonly tabIndex;
 
   constructor(instrument: Instrument, slot: number) {
     this.position = computed(() => instrument.first.value + slot);
     const item = computed(() => instrument.itemAt(this.position.value));
+    this.item = item;
     this.label = computed(() => instrument.label(item.value));
     this.logit = computed(() => instrument.items.value.logits[item.value] ?? NaN);
     this.logitBar = computed(() => {
@@ -336,9 +415,9 @@ export class Row {
     const probability = computed(() => instrument.rested.value.probability(this.logit.value));
     this.percent = computed(() => instrument.percent(this.logit.value, probability.value));
     this.probabilityDigits = computed(() => digits(probability.value));
-    const atOne = computed(() => instrument.frameAtOne.value.probability(this.logit.value));
-    this.plainDigits = computed(() => digits(atOne.value));
-    this.plainBar = computed(() => `width:${100 * instrument.length(atOne.value)}%`);
+    const outline = computed(() => instrument.outline.value.probability(item.value));
+    this.outlineDigits = computed(() => digits(outline.value));
+    this.outlineBar = computed(() => `width:${100 * instrument.length(outline.value)}%`);
     this.className = computed(() => {
       const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
       return `row${pointed}${instrument.items.value.target === item.value ? " target" : ""}`;

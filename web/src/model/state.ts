@@ -42,6 +42,14 @@ export function itemsOf({ logits, labels, source, row, target, seed }: Items): I
   return { logits, labels, source, row, target, seed };
 }
 
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */
+export function labelOf({ labels, logits }: Items, item: number): string {
+  if (labels !== null) return labels[item]!;
+  return logits.length <= LETTERS.length ? LETTERS[item]! : String(item);
+}
+
 export interface WrittenState {
   readonly version: number;
   readonly logits: string;

@@ -122,7 +122,8 @@ export const en = {
     logits: "Logits",
     softmax: "Softmax",
     barsFrom: (logit: string) => `bars from ${logit}`,
-    outline: "outline: T = 1",
+    outline: (temperature: string) => `outline: ${temperatureIs(temperature)}`,
+    outlineOfA: (temperature: string) => `outline: A, ${temperatureIs(temperature)}`,
   },
 
   curves: {
@@ -166,7 +167,62 @@ export const en = {
       `${temperatureIs(temperature)}: ${sentence}.`,
   },
 
-  panels: { why: "Why", lesson: "Lesson", values: "Values" },
+  panels: { why: "Why", draws: "Draws", compare: "Compare", lesson: "Lesson", values: "Values" },
+
+  draws: {
+    name: "Draws",
+    draw: (count: string) => `Draw ${count}`,
+    seed: "Seed",
+    seedRefused: (most: string, typed: string) =>
+      mustBe("Seed", `a whole number from 0 to ${most}`, typed),
+    again: "Other draws",
+    clear: "Clear",
+    idea: "Draw items by their probabilities. Marks on the bars show how often each one was drawn; the same seed gives the same draws.",
+    nothing: "There is nothing to draw from: no item has a probability.",
+    sequence: "In this order",
+    item: "Item",
+    drawn: "Drawn",
+    expected: "Expected",
+    /** What came of it, and why a draw that is not the highest item is right. */
+    one: (label: string, probability: string, isTop: boolean) =>
+      isTop
+        ? `${quoted(label)} was drawn, which no item exceeds: its probability is ${probability}.`
+        : `${quoted(label)} was drawn, which is not the highest item. That is right: its probability is ${probability}, and only at T = 0 is each draw the highest item.`,
+    all: (label: string, probability: string) =>
+      `Each draw is ${quoted(label)}: its probability is ${probability}.`,
+    some: (label: string, times: string, draws: string, probability: string, others: string) =>
+      `${quoted(label)}, the highest item, was drawn ${times} times in ${draws}: its probability is ${probability}. The other ${others} draws are right too: only at T = 0 is each draw the highest item.`,
+    equal: (count: string, probability: string) =>
+      `No item is ahead: ${count} items share the highest probability, ${probability}.`,
+  },
+
+  compare: {
+    name: "Compare",
+    idea: "Pin what is shown as A, and change anything: the outlines then show A.",
+    pin: "Pin as A",
+    pinAgain: "Pin this as A",
+    pinned: "Pinned as A: the outlines show it.",
+    goBack: "Go back to A",
+    unpin: "Unpin",
+    a: "A",
+    now: "Now",
+    temperature: "Temperature",
+    sampler: "Sampler",
+    items: "Items",
+    unsampled: "none",
+    same: "The draws follow the same probabilities as those of A.",
+    differ: (part: string, variation: string) =>
+      `${part} draws would differ from A: the total variation is ${variation}.`,
+    few: "Fewer than 1 of 100",
+    some: (draws: string) => `${draws} of 100`,
+    most: "More than 99 of 100",
+    all: "All",
+    incomparable:
+      "These items can't be matched with those of A: only one of the two has labels, or a label stands twice.",
+    undefined: "There is nothing to compare: no item has a probability.",
+    change: (label: string, before: string, now: string) => `${quoted(label)}: ${before} → ${now}`,
+    absent: "not there",
+  },
 
   formula: {
     name: "Formula with numbers",
@@ -221,6 +277,7 @@ export const en = {
     logit: "Logit",
     probability: "Probability",
     atOne: "At T = 1",
+    ofA: "A",
     sum: "Sum",
   },
 

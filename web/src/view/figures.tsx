@@ -75,6 +75,12 @@ export function Figures({ instrument }: Part) {
     const { base } = instrument.logitAxis.value;
     return base === 0 ? "" : strings.figures.barsFrom(brief(base));
   });
+  const outlineNote = useComputed(() => {
+    const { value: pinned } = instrument.pinned;
+    return pinned === null
+      ? strings.figures.outline(brief(1))
+      : strings.figures.outlineOfA(brief(pinned.state.temperature));
+  });
   const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
   return (
     <div
@@ -124,7 +130,7 @@ export function Figures({ instrument }: Part) {
         <figure class="softmax" aria-label={strings.figures.softmax}>
           <figcaption>
             <strong>{strings.figures.softmax}</strong>
-            <small>{strings.figures.outline}</small>
+            <small>{outlineNote}</small>
             <div class="axis" aria-hidden="true">
               <span>0</span>
               <span>{useComputed(() => `${brief(100 * instrument.probabilityEnd.value)} %`)}</span>
@@ -143,7 +149,7 @@ export function Figures({ instrument }: Part) {
               >
                 <Label text={row.label} />
                 <span class="plot">
-                  <span class="ghost" style={row.plainBar} />
+                  <span class="ghost" style={row.outlineBar} />
                 </span>
                 <span class="number">{row.percent}</span>
               </div>
@@ -174,6 +180,18 @@ function Probabilities({ instrument }: Part) {
   const bars = useComputed(() =>
     lengths.value.map((length, slot) => `M0 ${slot + 0.5}H${length.toFixed(5)}`).join(""),
   );
+  /** How often each item was drawn, where its bar should end. Hidden while a drag makes it untrue. */
+  const drawnMarks = useComputed(() => {
+    const { drawing, draws, frame, rested } = instrument;
+    if (draws.value === null || frame.value !== rested.value) return "";
+    return instrument.rows.value
+      .map((row, slot) => {
+        const times = draws.value!.counts.get(row.item.value) ?? 0;
+        const length = instrument.length(times / drawing.value!.count);
+        return times === 0 ? "" : `M${length.toFixed(5)} ${slot}v1`;
+      })
+      .join("");
+  });
   const layer = () => (
     <g>
       <svg viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
@@ -187,6 +205,11 @@ function Probabilities({ instrument }: Part) {
         {layer()}
         {layer()}
       </svg>
+      {instrument.draws.value !== null && (
+        <svg class="drawn" viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
+          <path d={drawnMarks} />
+        </svg>
+      )}
       <div class="number">{percents}</div>
     </div>
   );

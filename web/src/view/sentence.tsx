@@ -28,6 +28,14 @@ export function Sentence({ instrument }: Part) {
       }),
     [instrument, sentence, announced],
   );
+  useEffect(
+    () =>
+      effect(() => {
+        const { text } = instrument.told.value;
+        if (text !== "") announced.value = text;
+      }),
+    [instrument, announced],
+  );
   return (
     <>
       <p class="sentence" aria-hidden="true">

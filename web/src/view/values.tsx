@@ -7,7 +7,7 @@ import type { Part } from "./part";
 
 /** The rows in the window as numbers, with the digits that Python gives. */
 export function Values({ instrument }: Part) {
-  const { rested, frameAtOne, hovered, rest } = instrument;
+  const { rested, outline, hovered, pinned, rest } = instrument;
   const { values: texts } = strings;
   return (
     <section class="values">
@@ -18,7 +18,7 @@ export function Values({ instrument }: Part) {
               <th scope="col">{texts.item}</th>
               <th scope="col">{texts.logit}</th>
               <th scope="col">{texts.probability}</th>
-              <th scope="col">{texts.atOne}</th>
+              <th scope="col">{pinned.value === null ? texts.atOne : texts.ofA}</th>
             </tr>
           </thead>
           <tbody>
@@ -31,13 +31,13 @@ export function Values({ instrument }: Part) {
               <Total
                 name={strings.items.others(count(rest.value))}
                 probability={() => rested.value.outside}
-                atOne={() => frameAtOne.value.outside}
+                outline={() => outline.value.outside}
               />
             )}
             <Total
               name={texts.sum}
               probability={() => rested.value.sum}
-              atOne={() => frameAtOne.value.sum}
+              outline={() => outline.value.sum}
             />
           </tfoot>
         </table>
@@ -49,10 +49,10 @@ export function Values({ instrument }: Part) {
 interface TotalProps {
   readonly name: string;
   readonly probability: () => number;
-  readonly atOne: () => number;
+  readonly outline: () => number;
 }
 
-function Total({ name, probability, atOne }: TotalProps) {
+function Total({ name, probability, outline }: TotalProps) {
   return (
     <tr>
       <th scope="row" colSpan={2}>
@@ -62,7 +62,7 @@ function Total({ name, probability, atOne }: TotalProps) {
         <span>{useComputed(() => digits(probability()))}</span>
       </td>
       <td>
-        <span>{useComputed(() => digits(atOne()))}</span>
+        <span>{useComputed(() => digits(outline()))}</span>
       </td>
     </tr>
   );
@@ -81,7 +81,7 @@ function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () =>
         <span>{row.probabilityDigits}</span>
       </td>
       <td>
-        <span>{row.plainDigits}</span>
+        <span>{row.outlineDigits}</span>
       </td>
     </tr>
   );

@@ -1,7 +1,9 @@
 import type { ComponentChildren } from "preact";
 import { strings } from "../text/strings";
+import { Compare } from "./compare";
 import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
 import { EveryTemperature } from "./curves";
+import { DrawsPanel } from "./draws";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
@@ -67,10 +69,16 @@ export function View({ instrument }: Part) {
           <Formula instrument={instrument} />
           <Overflow instrument={instrument} />
         </Panel>
-        <Panel title={panels.lesson} open>
+        <Panel title={panels.draws}>
+          <DrawsPanel instrument={instrument} />
+        </Panel>
+        <Panel title={panels.compare}>
+          <Compare instrument={instrument} />
+        </Panel>
+        <Panel name="lesson" title={panels.lesson} open>
           <Explanation />
         </Panel>
-        <Panel title={panels.values}>
+        <Panel name="all" title={panels.values}>
           <Values instrument={instrument} />
         </Panel>
       </div>
@@ -79,15 +87,17 @@ export function View({ instrument }: Part) {
 }
 
 interface PanelProps {
+  /** Where it has a place of its own. */
+  readonly name?: string;
   readonly title: string;
   readonly open?: boolean;
   readonly children: ComponentChildren;
 }
 
 /** A part of the page that is opened when it is wanted. */
-function Panel({ title, open = false, children }: PanelProps) {
+function Panel({ name = "", title, open = false, children }: PanelProps) {
   return (
-    <details class="panel" open={open}>
+    <details class={`panel ${name}`} open={open}>
       <summary>{title}</summary>
       {children}
     </details>
