@@ -672,6 +672,13 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Top probability",
         "Why",
         "Without subtracting the maximum, in",
+        "Draws",
+        "Draw 1",
+        "Draw 10",
+        "Draw 100",
+        "Draw 1,000",
+        "Compare",
+        "Pin as A",
         "Lesson",
         "Values",
     ]
