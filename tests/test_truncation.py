@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -659,6 +659,49 @@ def test_an_engine_gives_a_distribution(
             got = ts.truncate(row, temperature, **options, engine=engine)
             shifted = ts.truncate(row + 16, temperature, **options, engine=engine)
         np.testing.assert_array_equal(shifted, got)
+
+
+KERNELS = [kernel.name for kernel in kernels.available() if kernel.runs]
+
+
+@st.composite
+def borderline(draw: st.DrawFn) -> tuple[np.ndarray, dict[str, Any]]:
+    """Draw rows with ties, and keywords of `keep` whose values are those at which a rule turns."""
+    row = draw(rows) * draw(st.floats(0.1, 3))
+    engine, temperature = draw(st.sampled_from([None, *ALL])), draw(temperatures)
+    with kernels.use("reference"):
+        p = np.sort(ts.softmax(row, draw(st.sampled_from([1.0, temperature]))))[::-1]
+    turns = {"top_p": np.cumsum(p), "typical_p": np.cumsum(p), "min_p": p / p[0]}
+    options: dict[str, Any] = {}
+    for step in sorted(draw(st.sets(st.sampled_from(TAKES[engine] if engine else sorted(RULES))))):
+        if step in {"top_k", "top_n_sigma"}:
+            options[step] = draw(values[step])
+        else:
+            # The engines do not all take 0 and 1.
+            options[step] = float(np.clip(draw(st.sampled_from(turns.get(step, p))), 1e-9, 0.99))
+    if draw(st.booleans()):
+        options["order"] = draw(st.permutations([*options, "temperature"]))
+    logits = np.stack([row, *(draw(st.permutations(row)) for _ in range(draw(st.integers(0, 2))))])
+    return logits.astype(draw(st.sampled_from([np.float32, np.float64]))), {
+        **options,
+        "temperature": temperature,
+        "engine": engine,
+    }
+
+
+@given(call=borderline())
+@example(call=(np.array([1.5, 1.5]), {"top_p": 0.5, "engine": "transformers"}))
+def test_every_kernel_keeps_the_same_entries(call: tuple[np.ndarray, dict[str, Any]]) -> None:
+    """The native kernel gives [1.5, 1.5] a little less than 0.5 each, which top_p must not see."""
+    logits, options = call
+    # In float64 no probability of these rows underflows.
+    wide = logits.astype(np.float64)
+    with kernels.use("reference"):
+        want, drawn = ts.keep(logits, **options), ts.truncate(wide, **options) > 0
+    for kernel in KERNELS:
+        with kernels.use(kernel):
+            np.testing.assert_array_equal(ts.keep(logits, **options), want, kernel)
+            np.testing.assert_array_equal(ts.truncate(wide, **options) > 0, drawn, kernel)
 
 
 def test_a_whole_vocabulary_is_normalised_before_it_is_truncated() -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermoscope import kernels
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, check, number_in, whole
 from thermoscope.definition import softmax
 from thermoscope.truncation.engines import ENGINES, PAPERS, Engine, Ties, engines
@@ -108,6 +109,9 @@ def keep(
     -----
     Without an engine, entries that tie for the last place of a rule are all kept. So are those
     that tie for the maximum, whatever `epsilon` and `eta` say.
+
+    The reference kernel always decides, so the same entries are kept with and without the native
+    kernel, whose probabilities may differ from its own in the last bit.
 
     What all engines share:
 
@@ -380,19 +384,22 @@ def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
     seen = np.ones(1)
     z, left = rows.logits, rows.entries
     places = np.broadcast_to(np.arange(z.shape[-1]), z.shape)
-    for step in chain.steps:
-        if step == "temperature":
-            seen = t
-            continue
-        among = rows.entries if chain.joint else left
-        left = left & RULES[step](z, seen, among, chain.values[step], **chain.edges.get(step, {}))
-        most = np.count_nonzero(left, axis=-1).max(initial=1)
-        if most <= z.shape[-1] // 2 and not chain.joint:
-            # The entries that are left move up, in their order: the next step reads few.
-            order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
-            z = np.take_along_axis(z, order, axis=-1)
-            left = np.take_along_axis(left, order, axis=-1)
-            places = np.take_along_axis(places, order, axis=-1)
+    # Kernels may differ in the last bit of a probability, and the same entries must be kept.
+    with kernels.use("reference"):
+        for step in chain.steps:
+            if step == "temperature":
+                seen = t
+                continue
+            among = rows.entries if chain.joint else left
+            edges = chain.edges.get(step, {})
+            left = left & RULES[step](z, seen, among, chain.values[step], **edges)
+            most = np.count_nonzero(left, axis=-1).max(initial=1)
+            if most <= z.shape[-1] // 2 and not chain.joint:
+                # The entries that are left move up, in their order: the next step reads few.
+                order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
+                z = np.take_along_axis(z, order, axis=-1)
+                left = np.take_along_axis(left, order, axis=-1)
+                places = np.take_along_axis(places, order, axis=-1)
     kept: Mask = np.zeros(rows.entries.shape, np.bool_)
     np.put_along_axis(kept, places, left, axis=-1)
     if engine is not PAPERS:
