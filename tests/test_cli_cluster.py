@@ -119,26 +119,26 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
 
 
 def write_twice() -> None:
-    """Make a worker write a chunk, wait until it is asked if it is writing, and write it again."""
+    """Make a worker write a chunk, wait until its store is closed, and write the chunk again."""
     from distributed import Event
     from zarr import Array
 
-    write, is_writing = Array.__setitem__, writing._writing
-    asked = threading.Event()
+    write, close = Array.__setitem__, writing._close
+    closing = threading.Event()
 
     def write_and_wait(self: Any, place: Any, chunk: Any) -> None:
         write(self, place, chunk)
-        if not asked.is_set():
+        if not closing.is_set():
             Event("writing").set()
-            assert asked.wait(60)
+            assert closing.wait(60)
             write(self, place, chunk)
 
-    def answer(dask_worker: Any) -> bool:
-        asked.set()
-        return is_writing(dask_worker)
+    def close_later(path: Path) -> None:
+        closing.set()
+        close(path)
 
     Array.__setitem__ = write_and_wait  # type: ignore[method-assign]
-    writing._writing = answer
+    writing._close = close_later
 
 
 @pytest.mark.usefixtures("chunked_files")
@@ -156,8 +156,8 @@ def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=60) == (b"", b"")
     assert process.returncode == 130
-    # A command that ended without asking has left the workers waiting.
-    client.run(writing._writing)
+    # A command that ended without closing the store has left the workers waiting.
+    client.run(writing._close, Path("another.zarr"))
     # A worker has one thread, which runs this after its chunk is written.
     for worker in client.scheduler_info()["workers"]:
         client.submit(os.getpid, workers=[worker], pure=False).result(60)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from time import sleep
+from threading import Condition
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -24,7 +22,7 @@ from thermoscope.data.formats import (
     safetensors,
     zarr,
 )
-from thermoscope.passes import computed
+from thermoscope.passes import computed, in_each_process
 
 if TYPE_CHECKING:
     import os
@@ -166,32 +164,42 @@ def write_dask(
 
 
 class _Store(NamedTuple):
-    """A Zarr store to which workers write chunks until it is closed."""
+    """A Zarr store to which threads and workers write chunks until it is closed."""
 
     path: Path
     array: Any
 
-    @property
-    def head(self) -> Path:
-        return self.path / "zarr.json"
-
     def __setitem__(self, place: tuple[slice, ...], chunk: NDArray[Any]) -> None:
-        # A worker may learn late that the store was given up, and Zarr would create it again.
-        if self.head.exists():
+        with _CHANGED:
+            if self.path in _CLOSED:
+                return
+            _WRITTEN.append(self.path)
+        try:
             self.array[place] = chunk
+        finally:
+            with _CHANGED:
+                _WRITTEN.remove(self.path)
+                _CHANGED.notify_all()
 
     def close(self) -> None:
-        """Stop the writing of chunks, and wait for those that are being written."""
-        self.head.unlink(missing_ok=True)
-        # Without a cluster, or after its end, this fails: the first error is the one to raise.
-        with suppress(Exception):
-            client = import_module("distributed").default_client()
-            while any(client.run(_writing).values()):
-                sleep(0.1)
+        """Let no further chunk be written, and wait for those that are being written.
+
+        A chunk that is written later would create the store again.
+        """
+        in_each_process(partial(_close, self.path))
 
 
-def _writing(dask_worker: Any) -> bool:
-    return any("store-map" in str(task.key) for task in dask_worker.state.executing)
+# In each process, the paths of the stores that are closed, and those of the stores to which it is
+# writing a chunk, once for each chunk.
+_CLOSED: Final[set[Path]] = set()
+_WRITTEN: Final[list[Path]] = []
+_CHANGED: Final = Condition()
+
+
+def _close(path: Path) -> None:
+    with _CHANGED:
+        _CLOSED.add(path)
+        _CHANGED.wait_for(lambda: path not in _WRITTEN)
 
 
 def _check_labels(labels: Sequence[str] | None, count: int) -> None:

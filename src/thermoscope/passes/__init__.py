@@ -5,7 +5,7 @@ than a few blocks are ever in memory. Threads work on the blocks, or Dask does w
 are its own, and there only sums travel.
 """
 
-from thermoscope.passes.on_dask import computed
+from thermoscope.passes.on_dask import computed, in_each_process
 from thermoscope.passes.rows import Block, Part
 from thermoscope.passes.run import Counts, Passes, ProbabilitiesWarning, Progress, passes
 from thermoscope.passes.sums import Sparse, gathered
@@ -20,5 +20,6 @@ __all__ = [
     "Sparse",
     "computed",
     "gathered",
+    "in_each_process",
     "passes",
 ]

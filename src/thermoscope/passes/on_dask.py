@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from thermoscope.passes.rows import Selection, Work
 
-__all__ = ["DaskRows", "computed", "is_dask"]
+__all__ = ["DaskRows", "computed", "in_each_process", "is_dask"]
 
 # Blocks whose sums one task of Dask adds.
 FAN_IN: Final = 16
@@ -110,7 +111,7 @@ def _all_added(parts: list[Sums]) -> Sums:
 
 def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) -> Any:
     """Return a delayed value of Dask, and tell the number of each part of it that is there."""
-    from dask import base, callbacks, compute  # noqa: PLC0415 - who has a delayed value has Dask
+    from dask import callbacks, compute  # noqa: PLC0415 - who has a delayed value has Dask
 
     numbers = {part.key: number for number, part in enumerate(parts)}
 
@@ -118,13 +119,13 @@ def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) ->
         if key in numbers:
             tell(numbers.pop(key))
 
-    scheduler: Any = getattr(base.get_scheduler(), "__self__", None)
-    if type(scheduler).__module__.partition(".")[0] != "distributed":
+    client = _client()
+    if client is None:
         with callbacks.Callback(posttask=tell_of):
             return compute(whole)[0]
     from distributed import as_completed  # noqa: PLC0415 - it is there
 
-    futures = scheduler.compute([whole, *parts])
+    futures = client.compute([whole, *parts])
     try:
         for step in as_completed(futures[1:]):
             tell_of(step.key)
@@ -133,3 +134,26 @@ def computed(whole: Any, parts: Sequence[Any], tell: Callable[[int], object]) ->
         # After an error, or Ctrl-C, the cluster must not compute the rest.
         for future in futures:
             future.release()
+
+
+def in_each_process(call: Callable[[], object]) -> None:
+    """Call a function in this process and in each worker of the cluster that Dask uses, if any.
+
+    A worker, or a cluster, that has ended is no error.
+    """
+    call()
+    client = _client()
+    if client is not None:
+        from asyncio import to_thread  # noqa: PLC0415 - Dask's users alone need it
+
+        # In a thread, so that the worker still answers the scheduler.
+        with suppress(Exception):
+            client.run(to_thread, call, on_error="ignore")
+
+
+def _client() -> Any:
+    """Return the client of the cluster that Dask uses, or None where it computes on its own."""
+    from dask import base  # noqa: PLC0415 - who needs a client has Dask
+
+    found: Any = getattr(base.get_scheduler(), "__self__", None)
+    return found if type(found).__module__.partition(".")[0] == "distributed" else None
