@@ -90,6 +90,21 @@ def test_what_is_dropped_is_never_drawn(
     assert err.startswith(f"kept {kept.sum()} of 4, ")
 
 
+def test_a_single_row_is_truncated_once(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    truncated: list[list[float]] = []
+
+    def counted(logits: Any, *rest: Any, **steps: Any) -> np.ndarray:
+        truncated.extend(row for row in np.atleast_2d(logits).tolist() if row == ROW)
+        return keep(logits, *rest, **steps)
+
+    monkeypatch.setattr("thermoscope.cli.truncation.keep", counted)
+    assert cli.main(["sample", *TYPED, *SEEDED, "--top-k", "2"]) == 0
+    assert truncated == [ROW]
+    assert capfd.readouterr().err.startswith("kept 2 of 4, ")
+
+
 def test_an_engine_draws_at_its_own_temperature(capfd: pytest.CaptureFixture[str]) -> None:
     options = ["-n", "2000", *SEEDED, "-T", "0.001", "--engine", "vllm", "--counts"]
     assert cli.main(["sample", "2", "1.99", *options]) == 0
@@ -226,8 +241,8 @@ def test_rows_of_a_server_s_answer_have_their_own_labels(
         ("z.npy --counts", "z.npy: the array has 300 rows: choose one with --row, 0 to 299"),
         ("z.npy --row 300", "z.npy: row must be 0 to 299, got 300"),
         ("2 1 --row 0", "--row must come with a file, got 0"),
-        ("2 1 --engine x --seed 1", "engine must be one of 'transformers', "),
-        ("2 1 --order top-k --seed 1", "order names 'top_k' without its parameter: "),
+        ("2 1 --engine x --seed 1", "--engine must be one of 'transformers', "),
+        ("2 1 --order top-k --seed 1", "--order names 'top-k' without its parameter: "),
         ("2 1 -o out.npy", "no such option: -o"),
     ],
 )

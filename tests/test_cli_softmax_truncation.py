@@ -160,14 +160,23 @@ def test_what_was_dropped_is_not_on_top(capfd: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ("--order top-k,temperature", "order names 'top_k' without its parameter: "),
-        ("--order temperature --top-k 2", "top_k is given, but order lacks it: "),
-        ("--order top-k --top-k 2 -T 2", "temperature is not 1, but order lacks it: "),
-        ("--order top-q,temperature", "order must be of temperature, top_k, top_p, min_p, "),
-        ("--order temperature,temperature", "order must name each step once, got 'temperature' "),
+        (
+            "--order top-k,temperature",
+            "--order names 'top-k' without its parameter: give --top-k=",
+        ),
+        (
+            "--order temperature --top-k 2",
+            "--top-k is given, but --order lacks it: add 'top-k'",
+        ),
+        ("--order top-k --top-k 2 -T 2", "--temperature is not 1, but --order lacks it: "),
+        ("--order top-q,temperature", "--order must be of 'temperature', 'top-k', 'top-p', "),
+        ("--order temperature,temperature", "--order must name each step once, got 'temperature' "),
         ("--top 0", "Invalid value for '--top': "),
         ("--top 2 -o p.npy", "--top must come without -o, which writes all probabilities"),
-        ("--engine vllm --typical-p 0.5", "typical_p is no step of engine 'vllm', which takes "),
+        (
+            "--engine vllm --typical-p 0.5",
+            "--typical-p is no step of --engine 'vllm', ",
+        ),
     ],
 )
 def test_what_does_not_fit_together_is_one_line(

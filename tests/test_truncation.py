@@ -782,7 +782,7 @@ def test_the_input_is_not_changed() -> None:
         (
             {"order": ["top_q"]},
             ValueError,
-            f"order must be of temperature, {', '.join(RULES)}, got 'top_q'",
+            f"order must be of {', '.join(map(repr, ('temperature', *RULES)))}, got 'top_q'",
         ),
         (
             {"order": ["top_p", "eta"], "eta": 0.1, "top_p": 0.1, "engine": "vllm"},

@@ -81,12 +81,13 @@ def explore(
     $ thermoscope explore response.json --applied-temperature 0.7
     $ thermoscope explore --sample digits
     """
+    number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = _rows(file, sample, targets, reading)
     if rows is None:
-        state = state_of(read_one(file, row, reading), labels, temperature)
+        state = state_of(read_one(file, row, reading), labels, number)
     else:
-        state = rows.state(row or 0, temperature_of_text(temperature))
+        state = rows.state(row or 0, number)
     from thermoscope.explorer.server import serve
 
     serve(state, rows=rows, port=port, open_browser=not no_open)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading, read_one, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
@@ -48,9 +49,10 @@ def export(
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
+    number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     found = read_one(file, row, reading)
-    state = state_of(found, labels, temperature)
+    state = state_of(found, labels, number)
     from thermoscope.explorer.page import write_page
 
     write_page(out, state)

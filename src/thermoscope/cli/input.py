@@ -17,7 +17,6 @@ from thermoscope.arguments import (
     ArgumentError,
     are_distributions,
     labels_of,
-    temperature_of_text,
 )
 from thermoscope.cli.cluster import cluster
 from thermoscope.data.dataset import Dataset
@@ -188,13 +187,12 @@ def _naming_row(dataset: Dataset, row: int) -> Iterator[None]:
         raise FileError(f"{dataset.path}: row {row}: {error}") from error
 
 
-def state_of(logits: Dataset | None, labels: Path | None, temperature: str) -> State:
+def state_of(logits: Dataset | None, labels: Path | None, temperature: float) -> State:
     """Return the state of an explorer of logits, of random ones where there are none."""
-    number = temperature_of_text(temperature)
     if logits is None:
         names = None if labels is None else read_labels(labels)
-        return State.random(5 if names is None else len(names), names, temperature=number)
-    return State.of(logits.values, logits.labels, temperature=number, source=logits.source)
+        return State.random(5 if names is None else len(names), names, temperature=temperature)
+    return State.of(logits.values, logits.labels, temperature=temperature, source=logits.source)
 
 
 @dataclass(frozen=True)

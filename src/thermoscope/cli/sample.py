@@ -112,6 +112,7 @@ def sample(
         top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
     )
     number = temperature_of_text(temperature)
+    truncation.check(number)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     data = read_words(logits, row, reading)
     data = (only_row if counts else chosen_rows)(data, row, reading)
@@ -119,14 +120,13 @@ def sample(
     if seed is None:
         seed = int(np.random.default_rng().integers(1 << 32))
         typer.echo(f"drawn with --seed {seed}", err=True)
-    if is_one:
-        values = data.values.astype(np.float64)
-        truncation.tell(values, number, *truncation.kept(values, number))
     rng = np.random.default_rng(seed)
 
     def drawn(rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the draws from each row, and the probabilities that they have."""
         kept, used = truncation.kept(rows, number)
+        if is_one:
+            truncation.tell(rows, number, kept, used)
         entries = draw(rows, used, size=draws, rng=rng, where=kept)
         return np.moveaxis(entries, 0, -1), softmax(rows, used, where=kept)
 

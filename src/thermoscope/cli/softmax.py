@@ -130,6 +130,8 @@ def compute(
     truncation = Truncation(
         top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
     )
+    number = temperature_of_text(temperature)
+    truncation.check(number)
     if top is not None and output is not None:
         raise ValueError("--top must come without -o, which writes all probabilities")
     if output is not None and ending(output) not in {*_WRITERS, *ENDINGS}:
@@ -140,13 +142,12 @@ def compute(
     # A single row is one of float64, as typed numbers are.
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:
-        number = temperature_of_text(temperature)
         _write_all(found, number, output, truncation, reading=reading, scheduler=scheduler)
         return
     found = only_row(found, row, reading)
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
-    state = state_of(found, labels, temperature)
+    state = state_of(found, labels, number)
     kept, used = truncation.kept(state.logits, state.temperature)
     answer = _Answer(state, softmax(state.logits, used, where=kept), kept, used)
     truncation.tell(state.logits, state.temperature, kept, used)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import typer
 
 from thermoscope import present
+from thermoscope.arguments import ArgumentError
 from thermoscope.definition import log_softmax
 from thermoscope.truncation import engines, keep
 
@@ -37,6 +39,14 @@ class Truncation(NamedTuple):
         if self.order is not None:
             words["order"] = [step.strip().replace("-", "_") for step in self.order.split(",")]
         return words
+
+    def check(self, temperature: float) -> None:
+        """Raise an error that names the options, before any work is done, if they do not fit."""
+        try:
+            keep([0.0], temperature, **self.given)
+        except ArgumentError as error:
+            words = _in_options(error.argument), _in_options(error.problem)
+            raise ArgumentError(*words) from error
 
     def kept(
         self, logits: NDArray[np.float64], temperature: float
@@ -71,3 +81,16 @@ class Truncation(NamedTuple):
         if used != temperature:
             note += f"; {self.engine} takes T = {temperature:g} as {used:g}"
         typer.echo(note, err=True)
+
+
+_NAMES = "|".join(("temperature", *Truncation._fields))
+
+
+def _in_options(message: str) -> str:
+    """Name arguments as options, and steps, which are in quotes, as ``--order`` takes them."""
+
+    def renamed(found: re.Match[str]) -> str:
+        name = found[0].replace("_", "-")
+        return name if name.startswith("'") else f"--{name}"
+
+    return re.sub(rf"'\w+'|\b({_NAMES})\b", renamed, message)

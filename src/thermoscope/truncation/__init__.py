@@ -320,7 +320,7 @@ def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) 
         raise ArgumentTypeError("order", f"must be a sequence of names of steps, got {order!r}")
     for step in order:
         if step not in engine.order:
-            known = ", ".join(engine.order)
+            known = ", ".join(map(repr, engine.order))
             raise ArgumentError("order", f"must be of {known}, got {step!r}")
         if step != "temperature" and step not in values:
             problem = f"names {step!r} without its parameter: give {step}=..., or leave it out"
