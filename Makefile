@@ -24,7 +24,7 @@ explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port
 	$(BIN)/thermoscope explore $(ARGS)
 
 test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and every test
-	$(BIN)/python -m tools.chromium
+	$(BIN)/python -m tools.browsers
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -69,7 +69,7 @@ from rich.table import Table
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
-from tools.chromium import QUIET, find
+from tools.browsers import QUIET, find
 from tools.jupyterlab import jupyterlab
 
 if TYPE_CHECKING:
@@ -540,7 +540,7 @@ def main() -> None:
     options = parser.parse_args()
     chromium = find()
     if chromium is None:
-        raise SystemExit("no Chromium: run `python -m tools.chromium` to install one")
+        raise SystemExit("no Chromium: run `python -m tools.browsers` to install one")
     version, drags = asyncio.run(measure(chromium, options))
     machine = f"Chromium {version}, headless, software compositing, {os.cpu_count()} cores"
     console = Console(width=None if os.isatty(1) else 130)

@@ -19,7 +19,7 @@ from playwright.sync_api import sync_playwright
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
-from tools.chromium import launch
+from tools.browsers import launch
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 WIDTH = 1280

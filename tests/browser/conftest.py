@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tools.chromium import find, launch
+from tools.browsers import find, launch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if find() is None:
-        pytest.fail("no Chromium: run `python -m tools.chromium` to install one")
+        pytest.fail("no Chromium: run `python -m tools.browsers` to install one")
     with sync_playwright() as playwright:
         browser = launch(playwright)
         yield browser

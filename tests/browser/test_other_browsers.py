@@ -1,0 +1,147 @@
+"""The exported file in Firefox and in WebKit: what the other tests show in Chromium, in short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from selenium.webdriver import ActionChains, Keys
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.wait import WebDriverWait
+
+from thermoscope import random_logits, softmax
+from thermoscope.explorer.page import write_page
+from thermoscope.state import State
+from tools.browsers import find_firefox, find_webkit, webkit
+from tools.marionette import firefox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
+    from selenium.webdriver.remote.webdriver import WebDriver
+    from selenium.webdriver.remote.webelement import WebElement
+
+pytestmark = [
+    pytest.mark.browser,
+    # Selenium's own driver for WebKit calls Selenium's own connection in a way that it deprecates.
+    pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),
+]
+
+LOGITS = [2.0, 1.0, 0.1]
+PATIENCE = 20
+
+
+@pytest.fixture(scope="module", params=["firefox", "webkit"])
+def driver(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
+    if request.param == "firefox":
+        path = find_firefox()
+        if path is None:
+            pytest.skip("no Firefox: `python -m tools.browsers` installs one")
+        with firefox(path) as driver:
+            yield driver
+    else:
+        found = find_webkit()
+        if found is None:
+            pytest.skip("no WebKit: `python -m tools.browsers` installs one")
+        with webkit(found) as driver:
+            yield driver
+
+
+@pytest.fixture
+def page(driver: WebDriver, tmp_path: Path) -> Iterator[WebDriver]:
+    """Yield the exported file of three logits; any uncaught error in it fails the test."""
+    path = tmp_path / "page.html"
+    write_page(path, State.of(LOGITS))
+    driver.set_window_size(1280, 900)
+    driver.get(path.as_uri())
+    driver.execute_script(
+        """window.failures = [];
+        addEventListener("error", (event) => failures.push(event.message));
+        addEventListener("unhandledrejection", (event) => failures.push(String(event.reason)));
+        addEventListener("securitypolicyviolation", (event) => failures.push(event.blockedURI));"""
+    )
+    yield driver
+    alerts = [alert.text for alert in driver.find_elements(By.CSS_SELECTOR, "[role=alert]")]
+    assert "".join(alerts) == ""
+    assert driver.execute_script("return failures") == []
+
+
+def named(page: WebDriver, name: str) -> WebElement:
+    return page.find_element(By.CSS_SELECTOR, f'[aria-label="{name}"]')
+
+
+def wait(page: WebDriver, condition: Callable[[], bool]) -> None:
+    WebDriverWait(page, PATIENCE, 0.05).until(lambda _: condition())
+
+
+def temperature(page: WebDriver) -> float:
+    return float(page.execute_script("return document.querySelector('.now input').value"))
+
+
+def assert_softmax(page: WebDriver, logits: ArrayLike, temperature: float) -> None:
+    """Assert that the rows show the softmax of `logits`, as soon as a drag has rested."""
+    expected = softmax(logits, temperature)
+
+    def right() -> bool:
+        texts = page.execute_script(
+            """const cells = document.querySelectorAll("tbody td:nth-of-type(2)");
+            return [...cells].map((cell) => cell.textContent);"""
+        )
+        shown = np.array(texts, float)
+        return shown.shape == expected.shape and np.allclose(shown, expected, 1e-9, 1e-300)
+
+    wait(page, right)
+    bars = page.execute_script("return document.querySelector('.probabilities path').getBBox()")
+    assert bars["width"] == pytest.approx(expected.max(), abs=1e-4)
+
+
+def test_it_opens(page: WebDriver) -> None:
+    assert page.find_element(By.CSS_SELECTOR, "h2").text == "Softmax temperature"
+    assert_softmax(page, LOGITS, 1)
+    wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, ".every path.line")) == len(LOGITS))
+    wide = page.execute_script("return document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+
+
+def test_a_drag_of_the_slider(page: WebDriver) -> None:
+    slider = named(page, "Temperature")
+    width = slider.rect["width"]
+    drag = ActionChains(page).move_to_element(slider).click_and_hold()
+    drag.move_by_offset(round(-0.1 * width), 0).perform()
+    wait(page, lambda: temperature(page) < 0.5)
+    assert_softmax(page, LOGITS, temperature(page))
+    ActionChains(page).move_by_offset(round(0.3 * width), 0).release().perform()
+    wait(page, lambda: temperature(page) > 10)
+    assert_softmax(page, LOGITS, temperature(page))
+
+
+def test_a_drag_over_every_temperature(page: WebDriver) -> None:
+    plot = page.find_element(By.CSS_SELECTOR, ".every .plot")
+    width = plot.rect["width"]
+    drag = ActionChains(page).move_to_element(plot).click_and_hold()
+    drag.move_by_offset(round(-0.1 * width), 0).release().perform()
+    wait(page, lambda: temperature(page) < 0.5)
+    assert_softmax(page, LOGITS, temperature(page))
+
+
+def test_a_typed_temperature_and_keys(page: WebDriver) -> None:
+    field = named(page, "Temperature value")
+    field.click()
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("0,25")
+    assert_softmax(page, LOGITS, 0.25)
+    field.send_keys(Keys.TAB, Keys.TAB)
+    for key, expected in ((Keys.HOME, 0), (Keys.END, np.inf)):
+        page.switch_to.active_element.send_keys(key)
+        assert_softmax(page, LOGITS, expected)
+
+
+def test_a_link_opens_and_is_written(page: WebDriver) -> None:
+    page.get(f"{page.current_url.split('#')[0]}#n=4&seed=7&T=0.5")
+    assert_softmax(page, random_logits(4, seed=7), 0.5)
+    page.find_element(By.CSS_SELECTOR, "[aria-label='T = ∞']").click()
+    assert_softmax(page, random_logits(4, seed=7), np.inf)
+    wait(page, lambda: page.current_url.endswith("#n=4&seed=7&T=inf"))
