@@ -658,6 +658,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
     assert names == [
         "Total items",
         "New random logits",
+        "Keys",
         "Temperature value",
         "T = 0",
         "Temperature",
@@ -665,7 +666,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "T = 1",
         "Temperature scale",
         "Search labels",
-        names[9],  # a row of the softmax
+        names[10],  # a row of the softmax
         "Cursor at T",
         "Entropy",
         "Effective choices",

@@ -99,7 +99,7 @@ def assert_softmax(page: WebDriver, logits: ArrayLike, temperature: float) -> No
 
 
 def test_it_opens(page: WebDriver) -> None:
-    assert page.find_element(By.CSS_SELECTOR, "h2").text == "Softmax temperature"
+    assert page.find_element(By.CSS_SELECTOR, "h1").text == "Softmax temperature"
     assert_softmax(page, LOGITS, 1)
     wait(page, lambda: len(page.find_elements(By.CSS_SELECTOR, ".every path.line")) == len(LOGITS))
     wide = page.execute_script("return document.documentElement.scrollWidth - innerWidth")

@@ -112,6 +112,22 @@ def test_bracket_keys_step_unless_a_field_has_the_focus(opened: Page) -> None:
     expect(row(opened)).to_have_value("1")
 
 
+def test_single_keys_work_only_while_the_focus_is_in_the_instrument(opened: Page) -> None:
+    opened.evaluate("document.body.insertAdjacentHTML('beforeend', '<button>elsewhere</button>')")
+    button(opened, "elsewhere").press("]")
+    opened.keyboard.press("?")
+    button(opened, "Keys").focus()
+    opened.keyboard.press("]")
+    expect(row(opened)).to_have_value("1")
+    expect(opened.get_by_role("dialog")).to_have_count(0)
+    # A click beside the controls brings the focus back, and does not scroll.
+    button(opened, "elsewhere").focus()
+    opened.get_by_role("heading").click()
+    opened.keyboard.press("]")
+    expect(row(opened)).to_have_value("2")
+    assert opened.evaluate("scrollY") == 0
+
+
 def test_the_target_is_marked_and_named(opened: Page) -> None:
     logits, targets, names = samples.digits()
     wrong = int(np.argmax(logits.argmax(axis=1) != targets))

@@ -20,7 +20,11 @@ try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
   const { rows, ...parts } = JSON.parse(written!);
   const state = readState(parts);
-  mount(place, rows ? memoryHost(state, { ...rows, ask, keys: document }) : linkedHost(state));
+  mount(place, rows ? memoryHost(state, { ...rows, ask }) : linkedHost(state), true);
+  // Its keys work from the start. In a frame, the page around it keeps the focus.
+  if (parent === window) {
+    place.querySelector<HTMLElement>(".instrument")!.focus({ preventScroll: true });
+  }
 } catch (error) {
   explain(place, error);
 }

@@ -1,4 +1,5 @@
 /** The texts that depend on their arguments. */
+import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { en } from "../src/text/en";
 import { count } from "../src/text/format";
@@ -57,4 +58,16 @@ test("a measure that no temperature gives", () => {
     "Top probability must be 20.00 % to 100 % here, got nothing.",
   );
   expect(en.readings.perplexity.fixed("1")).toBe("Effective choices: 1 at every temperature here.");
+});
+
+test("the documentation lists every key", () => {
+  const path = decodeURIComponent(new URL("../../docs/page.md", import.meta.url).pathname);
+  const [, section] = ts.sys.readFile(path)!.split("## Keys\n");
+  const rows = section!.match(/^\|.*\|$/gm)!.slice(2);
+  const { list, shown } = en.keys;
+  expect(rows).toEqual(
+    list.flatMap(([place, does]) =>
+      does.map(([keys, action]) => `| ${place} | ${keys.map(shown).join(", ")} | ${action} |`),
+    ),
+  );
 });

@@ -40,6 +40,4 @@ export type WrittenRow = Omit<WrittenState, "labels"> & {
 export interface Rows extends About {
   /** Resolves to a `WrittenRow` or a `Progress`, or rejects with an error whose message is for the user. */
   ask(query: Query): Promise<unknown>;
-  /** Where the keys for a step are listened for; by default, in the instrument. */
-  readonly keys?: EventTarget | undefined;
 }

@@ -46,8 +46,28 @@ function reading(name: string, unit = "") {
   };
 }
 
+/** Keys that a list shows by another name than `KeyboardEvent.key` has for them. */
+const keyNames: Readonly<Record<string, string>> = {
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  ArrowUp: "↑",
+  ArrowDown: "↓",
+  PageUp: "Page Up",
+  PageDown: "Page Down",
+  Control: "Ctrl",
+  Escape: "Esc",
+};
+
+/** Where keys work, and what each of them does there. */
+type Keys = readonly [
+  place: string,
+  does: readonly (readonly [keys: readonly string[], action: string])[],
+];
+
 export const en = {
   title: "Softmax temperature",
+  /** The title of a button that has a key. */
+  withKey: (button: string, key: string) => `${button}: ${key}`,
 
   items: {
     total: "Total items",
@@ -95,7 +115,6 @@ export const en = {
     refused: (last: string, typed: string) => mustBe("Row", `0 to ${last}`, typed),
     previous: "Previous row",
     next: "Next row",
-    withKey: (button: string, key: string) => `${button}: ${key}`,
     order: "Order",
     orders: { given: "As given", uncertain: "Most uncertain first", wrong: "Wrong first" },
     sorting: (done: string) => `sorting … ${done}`,
@@ -279,6 +298,60 @@ export const en = {
     atOne: "At T = 1",
     ofA: "A",
     sum: "Sum",
+  },
+
+  keys: {
+    name: "Keys",
+    close: "Close",
+    shown: (key: string) => key.replace(/\w+/g, (name) => keyNames[name] ?? name),
+    list: [
+      [
+        "Temperature, Cursor at T",
+        [
+          [["ArrowLeft", "ArrowDown"], "a step lower"],
+          [["ArrowRight", "ArrowUp"], "a step higher"],
+          [["PageDown"], "several steps lower"],
+          [["PageUp"], "several steps higher"],
+          [["Home"], "T = 0"],
+          [["End"], "the highest T of the scale"],
+        ],
+      ],
+      [
+        "Softmax",
+        [
+          [["ArrowUp"], "the item above"],
+          [["ArrowDown"], "the item below"],
+          [["PageUp"], "a window of items up"],
+          [["PageDown"], "a window of items down"],
+          [["Home"], "the first item"],
+          [["End"], "the last item"],
+        ],
+      ],
+      [
+        "Search labels",
+        [
+          [["Enter"], "the next match"],
+          [["Shift+Enter"], "the previous match"],
+        ],
+      ],
+      [
+        "number fields",
+        [
+          [["Enter"], "done: the field is live again"],
+          [["Escape"], "discard what is refused"],
+        ],
+      ],
+      [
+        "outside of text fields",
+        [
+          [["["], "the previous row of several"],
+          [["]"], "the next row of several"],
+          [["Control+Z"], "undo"],
+          [["Control+Shift+Z", "Control+Y"], "redo"],
+          [["?"], "these keys"],
+        ],
+      ],
+    ] as readonly Keys[],
   },
 
   errors: {

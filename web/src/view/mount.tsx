@@ -5,8 +5,12 @@ import { strings } from "../text/strings";
 import css from "./style.css";
 import { View } from "./view";
 
-/** Shows the instrument in `element`, with its style sheet; returns a function that removes it. */
-export function mount(element: HTMLElement, host: Host): () => void {
+/**
+ * Shows the instrument in `element`, with its style sheet; returns a function that removes it.
+ *
+ * @param alone - whether the instrument is the whole page: its title is then the title of the page
+ */
+export function mount(element: HTMLElement, host: Host, alone = false): () => void {
   const root = document.createElement("div");
   root.className = "thermoscope";
   const style = document.createElement("style");
@@ -17,7 +21,7 @@ export function mount(element: HTMLElement, host: Host): () => void {
   let unfollow = () => {};
   try {
     const instrument = new Instrument(host);
-    render(<View instrument={instrument} />, place);
+    render(<View instrument={instrument} alone={alone} />, place);
     unfollow = instrument.follow();
   } catch (error) {
     explain(place, error);

@@ -1,12 +1,11 @@
 import { useComputed, useSignal } from "@preact/signals";
-import { useLayoutEffect, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 import type { RowCursor } from "../model/cursor";
 import type { Order } from "../model/rows";
 import { count } from "../text/format";
 import { strings } from "../text/strings";
+import { useKeys } from "./keys";
 import type { Part } from "./part";
-
-const STEPS: Readonly<Record<string, number>> = { "[": -1, "]": 1 };
 
 /** The controls that go from row to row. */
 export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCursor }) {
@@ -15,22 +14,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
   /** The content of the text field while it is not just the row. */
   const draft = useSignal<string | null>(null);
 
-  // A layout effect runs before the first paint, so that no key is lost after it.
-  useLayoutEffect(() => {
-    const keys = rows.keys ?? bar.current!.closest(".instrument")!;
-    function pressed(event: Event): void {
-      const { altKey, ctrlKey, metaKey, key, target } = event as KeyboardEvent;
-      const step = STEPS[key];
-      // On some keyboards brackets are typed with AltGr, which counts as Ctrl and Alt.
-      const typed = (event as KeyboardEvent).getModifierState("AltGraph");
-      if (step === undefined || metaKey || ((altKey || ctrlKey) && !typed)) return;
-      if ((target as Element).closest?.('input:not([type="range"]), select, textarea')) return;
-      event.preventDefault();
-      cursor.step(step);
-    }
-    keys.addEventListener("keydown", pressed);
-    return () => keys.removeEventListener("keydown", pressed);
-  }, [cursor]);
+  useKeys(bar, { "[": () => cursor.step(-1), "]": () => cursor.step(1) });
 
   const text = useComputed(() => draft.value ?? String(instrument.items.value.row ?? ""));
   const last = rows.count - 1;
@@ -41,7 +25,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
         type="button"
         aria-label={texts.previous}
         aria-keyshortcuts="["
-        title={texts.withKey(texts.previous, "[")}
+        title={strings.withKey(texts.previous, "[")}
         disabled={useComputed(() => place.value === 0)}
         onClick={() => cursor.step(-1)}
       >
@@ -76,7 +60,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
         type="button"
         aria-label={texts.next}
         aria-keyshortcuts="]"
-        title={texts.withKey(texts.next, "]")}
+        title={strings.withKey(texts.next, "]")}
         disabled={useComputed(() => place.value === last)}
         onClick={() => cursor.step(1)}
       >

@@ -11,7 +11,8 @@ export function Values({ instrument }: Part) {
   const { values: texts } = strings;
   return (
     <section class="values">
-      <div class="sideways">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      <div class="sideways" role="group" aria-label={texts.name} tabIndex={0}>
         <table aria-label={texts.name} onPointerLeave={() => (hovered.value = null)}>
           <thead>
             <tr>

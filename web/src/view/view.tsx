@@ -7,6 +7,7 @@ import { DrawsPanel } from "./draws";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
+import { Help } from "./help";
 import { Overflow } from "./overflow";
 import type { Part } from "./part";
 import { Readings } from "./readings";
@@ -22,8 +23,9 @@ function Alert({ instrument: { alert } }: Part) {
   );
 }
 
-export function View({ instrument }: Part) {
+export function View({ instrument, alone }: Part & { readonly alone: boolean }) {
   const { panels } = strings;
+  const Title = alone ? "h1" : "h2";
 
   function pressed(event: KeyboardEvent): void {
     const { altKey, ctrlKey, key, metaKey, shiftKey, target } = event;
@@ -44,13 +46,16 @@ export function View({ instrument }: Part) {
       onKeyDown={pressed}
       role="region"
       aria-label={strings.title}
+      // A click beside a control keeps the focus in the instrument, and so its keys.
+      tabIndex={-1}
       style={{ "--target": JSON.stringify(strings.label.target) }}
     >
       <Alert instrument={instrument} />
       <header>
-        <h2>{strings.title}</h2>
+        <Title class="title">{strings.title}</Title>
         <ItemControls instrument={instrument} />
         <HistoryControls instrument={instrument} />
+        <Help />
         {instrument.cursor !== null && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
