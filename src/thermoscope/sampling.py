@@ -237,7 +237,7 @@ def random_logits(n: SupportsIndex, *, seed: SupportsIndex | None = None) -> NDA
 
 
 def fresh_seed() -> int:
-    """Draw a seed for `random_logits`, of at most ten digits: it stands in links.
+    """Draw a seed of at most ten digits: it stands in links, and people type it.
 
     Examples
     --------

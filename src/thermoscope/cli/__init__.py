@@ -110,11 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     try:
         code = app(arguments, prog_name="thermoscope", standalone_mode=False)
-        # A full disk shows itself here, where it can still be told.
+        # A full disk raises an error here, where it can still be reported.
         print(end="", flush=True)  # noqa: T201
     except (KeyboardInterrupt, typer.Abort):
         return 130
-    except BrokenPipeError:  # the reader has had enough, as `head` has
+    except BrokenPipeError:  # the reader has closed the pipe, as `head` does
         _discard_output()
         return 1
     except Exception as error:

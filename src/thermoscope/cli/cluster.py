@@ -41,18 +41,18 @@ def cluster(address: str) -> Iterator[Any]:
             client.wait_for_workers(1, timeout=ANSWER)
         except TimeoutError as error:
             raise ValueError(
-                f"--scheduler: the cluster at {address} has no worker, nor got one in {ANSWER} s"
+                f"--scheduler: the cluster at {address} has no worker within {ANSWER} s"
             ) from error
-        # What distributed gives up after Ctrl-C, asyncio would complain of, then or at the end.
+        # After Ctrl-C asyncio would log what distributed leaves unfinished.
         logging.getLogger("asyncio").addFilter(_is_no_exit)
-        # What the client finds wrong is an exception here.
+        # The client's errors are raised here: its log would say them twice.
         logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
         try:
             yield client
         except distributed.KilledWorker as error:
             raise ValueError(
                 f"--scheduler: {error.allowed_failures + 1} workers of {address} died at the same "
-                "work, for want of memory perhaps"
+                "work, perhaps out of memory"
             ) from error
         except (CancelledError, CommClosedError) as error:
             raise ValueError(f"--scheduler: the scheduler at {address} is gone") from error

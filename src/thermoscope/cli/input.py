@@ -103,7 +103,7 @@ class Reading(NamedTuple):
                 raise
             raise FileError(f"{self.labels}: {error}") from error
 
-    def check_unused(self, row: int | None, what: str = "a file") -> None:
+    def check_unused(self, row: int | None) -> None:
         """Raise an error for an option that says how a file is read, where there is none."""
         for name, value in [
             ("--row", row),
@@ -113,7 +113,7 @@ class Reading(NamedTuple):
             ("--probabilities", self.probabilities or None),
         ]:
             if value is not None:
-                raise ValueError(f"{name} must come with {what}, got {value}")
+                raise ValueError(f"{name} must come with a file, got {value}")
 
     def warn(self, dataset: Dataset, *, rows: NDArray[Any] | None = None) -> None:
         """Warn if the first rows look like probabilities, and say what to do about it."""

@@ -1,4 +1,4 @@
-"""What can be said to the commands, once for all of them."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 

@@ -139,24 +139,19 @@ def _print_reliability(result: Reliability) -> None:
     console = Console(highlight=False)
     console.print(table)
     console.print()
-    for name, label in (
-        ("ece", "ECE"),
-        ("mce", "MCE"),
-        ("classwise_ece", "classwise ECE"),
-        ("brier", "Brier"),
-        ("nll", "NLL"),
-        ("accuracy", "accuracy"),
-    ):
-        text = f"{label:<16}{getattr(result, name):.6f}"
-        if name == "ece":
-            text = f"{label:<16}{ece_of(result)}"
-        if name == "mce":
-            rows = f"{result.mce_rows:,} row" + ("s" if result.mce_rows != 1 else "")
-            text += f"   in a bin of {rows}"
+    rows = "1 row" if result.mce_rows == 1 else f"{result.mce_rows:,} rows"
+    lines = {
+        "ECE": ece_of(result),
+        "MCE": f"{result.mce:.6f}   in a bin of {rows}",
+        "classwise ECE": f"{result.classwise_ece:.6f}",
+    }
+    for name, label in (("brier", "Brier"), ("nll", "NLL"), ("accuracy", "accuracy")):
+        lines[label] = f"{getattr(result, name):.6f}"
         if name in result.intervals:
             low, high = result.intervals[name]
-            text += f"   95 % interval {low:.6f} to {high:.6f}"
-        console.print(text)
-    console.print(f"{'rows':<16}{result.n:,} at T = {result.temperature:.12g}")
+            lines[label] += f"   95 % interval {low:.6f} to {high:.6f}"
+    lines["rows"] = f"{result.n:,} at T = {result.temperature:.12g}"
     if result.n_ignored:
-        console.print(f"{'left out':<16}{result.n_ignored:,} rows without a target")
+        lines["left out"] = f"{result.n_ignored:,} rows without a target"
+    for label, text in lines.items():
+        console.print(f"{label:<16}{text}")

@@ -33,7 +33,7 @@ from thermoscope.cli.options import (
 from thermoscope.cli.output import label_of, print_bars, print_json
 from thermoscope.cli.truncation import Truncation
 from thermoscope.definition import softmax
-from thermoscope.sampling import rows_at_once
+from thermoscope.sampling import fresh_seed, rows_at_once
 from thermoscope.sampling import sample as draw
 
 if TYPE_CHECKING:
@@ -118,22 +118,22 @@ def sample(
     data = (only_row if counts else chosen_rows)(data, row, reading)
     is_one = len(data.shape) == 1
     if seed is None:
-        seed = int(np.random.default_rng().integers(1 << 32))
+        seed = fresh_seed()
         typer.echo(f"drawn with --seed {seed}", err=True)
     rng = np.random.default_rng(seed)
 
     def drawn(rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the draws from each row, and the probabilities that they have."""
-        kept, used = truncation.kept(rows, number)
+        kept = truncation.kept(rows, number)
         if is_one:
-            truncation.tell(rows, number, kept, used)
-        entries = draw(rows, used, size=draws, rng=rng, where=kept)
-        return np.moveaxis(entries, 0, -1), softmax(rows, used, where=kept)
+            truncation.tell(rows, number, kept)
+        entries = draw(rows, kept.temperature, size=draws, rng=rng, where=kept.mask)
+        return np.moveaxis(entries, 0, -1), softmax(rows, kept.temperature, where=kept.mask)
 
     blocks = block_by_block(data, drawn, size=rows_at_once(data.entries))
     rows = (each for block in blocks for each in zip(*block, strict=True))
-    for at, (entries, chances) in enumerate(rows):
-        result = _Draws(entries, chances, data.labels_of(at))
+    for at, (entries, p) in enumerate(rows):
+        result = _Draws(entries, p, data.labels_of(at))
         if as_json:
             known = {"row": row if is_one else at, "temperature": number, "seed": seed}
             print_json({**known, **result.document()})

@@ -38,7 +38,7 @@ from thermoscope.cli.options import (
     TypicalP,
 )
 from thermoscope.cli.output import ending, label_of, print_bars, progress, strict
-from thermoscope.cli.truncation import Truncation
+from thermoscope.cli.truncation import Kept, Truncation
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
@@ -148,9 +148,9 @@ def compute(
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = state_of(found, labels, number)
-    kept, used = truncation.kept(state.logits, state.temperature)
-    answer = _Answer(state, softmax(state.logits, used, where=kept), kept, used)
-    truncation.tell(state.logits, state.temperature, kept, used)
+    kept = truncation.kept(state.logits, number)
+    answer = _Answer(state, kept, softmax(state.logits, kept.temperature, where=kept.mask))
+    truncation.tell(state.logits, number, kept)
     _give(answer, output, top, as_json=as_json)
 
 
@@ -158,23 +158,23 @@ class _Answer(NamedTuple):
     """One row of probabilities."""
 
     state: State
+    kept: Kept
     probabilities: NDArray[np.float64]
-    kept: NDArray[np.bool] | None
-    effective_temperature: float
 
     def entropy(self) -> float:
         """Return the entropy in nats."""
-        return float(entropy(self.state.logits, self.effective_temperature, where=self.kept))
+        return float(entropy(self.state.logits, self.kept.temperature, where=self.kept.mask))
 
     def perplexity(self) -> float:
         """Return how many equal choices are as uncertain."""
-        return float(perplexity(self.state.logits, self.effective_temperature, where=self.kept))
+        return float(perplexity(self.state.logits, self.kept.temperature, where=self.kept.mask))
 
     def shown(self, top: int | None) -> present.Shown:
         """Return which entries are shown, the dropped ones after the others."""
-        logits = self.state.logits
-        logits = logits if self.kept is None else np.where(self.kept, logits, -np.inf)
-        return present.shown(logits, self.effective_temperature, self.probabilities, top=top)
+        logits, kept = self.state.logits, self.kept
+        if kept.mask is not None:
+            logits = np.where(kept.mask, logits, -np.inf)
+        return present.shown(logits, kept.temperature, self.probabilities, top=top)
 
 
 def _write_all(
@@ -224,12 +224,14 @@ def _give(answer: _Answer, output: Path | None, top: int | None, *, as_json: boo
         write_rows(output, [rows], shape=rows.shape, dtype=rows.dtype, labels=state.labels)
     if as_json:
         typer.echo(_json(answer, top), nl=False)
-    elif output is None and os.isatty(1):
+    elif output is not None:
+        return
+    elif os.isatty(1):
         _print_table(answer, top)
-    elif output is None and top is not None:
+    elif top is not None:
         for item in answer.shown(top).entries.tolist():
             typer.echo(f"{label_of(state.labels, item)}\t{float(result[item])!r}")
-    elif output is None:
+    else:
         for start in range(0, result.size, BLOCK):
             typer.echo("\n".join(map(repr, result[start : start + BLOCK].tolist())))
 

@@ -105,10 +105,10 @@ def temperature(
 def _note(lines: list[list[float]], unit: str) -> str:
     """Say what the temperature of one row gives, or where those of many rows lie."""
     if len(lines) == 1:
-        ((_, nats, choices, top),) = lines
+        ((_, entropy, perplexity, top),) = lines
         return (
-            f"entropy {present.plain(nats, 6)} {unit}, perplexity {present.plain(choices, 6)}, "
-            f"top probability {present.digits(top, 6)}"
+            f"entropy {present.plain(entropy, 6)} {unit}, "
+            f"perplexity {present.plain(perplexity, 6)}, top probability {present.digits(top, 6)}"
         )
     found = np.array(lines)[:, 0]
     found = found[~np.isnan(found)]

@@ -1,4 +1,4 @@
-"""Truncation as the commands are told it: what is kept of rows, and in which words."""
+"""The options of truncation: what they keep of rows, and how that is told."""
 
 from __future__ import annotations
 
@@ -16,11 +16,20 @@ from thermoscope.truncation import engines, keep
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Truncation"]
+__all__ = ["Kept", "Truncation"]
+
+
+class Kept(NamedTuple):
+    """What is kept of rows."""
+
+    mask: NDArray[np.bool] | None
+    """The kept entries; None where nothing is truncated."""
+    temperature: float
+    """The temperature to draw them at, which an engine may raise or lower."""
 
 
 class Truncation(NamedTuple):
-    """What was said about truncation: None for an option that was left out."""
+    """The options of truncation; None for one that is not given."""
 
     top_k: int | None = None
     top_p: float | None = None
@@ -35,51 +44,39 @@ class Truncation(NamedTuple):
     @property
     def given(self) -> dict[str, Any]:
         """The arguments of `keep` and `truncate`; none where nothing is truncated."""
-        words = {name: value for name, value in self._asdict().items() if value is not None}
+        given = {name: value for name, value in self._asdict().items() if value is not None}
         if self.order is not None:
-            words["order"] = [step.strip().replace("-", "_") for step in self.order.split(",")]
-        return words
+            given["order"] = [step.strip().replace("-", "_") for step in self.order.split(",")]
+        return given
 
     def check(self, temperature: float) -> None:
         """Raise an error that names the options, before any work is done, if they do not fit."""
         try:
             keep([0.0], temperature, **self.given)
         except ArgumentError as error:
-            words = _in_options(error.argument), _in_options(error.problem)
-            raise ArgumentError(*words) from error
+            option, problem = _in_options(error.argument), _in_options(error.problem)
+            raise ArgumentError(option, problem) from error
 
-    def kept(
-        self, logits: NDArray[np.float64], temperature: float
-    ) -> tuple[NDArray[np.bool] | None, float]:
-        """Return the entries to draw from, None for all, and the temperature to draw them at."""
+    def kept(self, logits: NDArray[np.float64], temperature: float) -> Kept:
+        """Return what is kept of rows."""
         if not self.given:
-            return None, temperature
+            return Kept(None, temperature)
         mask = keep(logits, temperature, **self.given)
         if self.engine is not None:
             temperature = float(engines()[self.engine].effective_temperature(temperature))
-        return mask, temperature
+        return Kept(mask, temperature)
 
-    def tell(
-        self,
-        logits: NDArray[np.float64],
-        temperature: float,
-        kept: NDArray[np.bool] | None,
-        used: float,
-    ) -> None:
-        """Say on standard error how much of a row is kept, if it is truncated.
-
-        `kept` and `used` are what `kept` returns for these logits and this temperature.
-        """
-        if kept is None:
+    def tell(self, logits: NDArray[np.float64], temperature: float, kept: Kept) -> None:
+        """Say on standard error how much of a row is kept, if it is truncated."""
+        if kept.mask is None:
             return
-        chances = log_softmax(logits, used)
-        # All is kept only where what was dropped has no probability, not one that rounds to 0.
-        mass = present.percent(
-            float(np.exp(chances[kept]).sum()), exact=bool(np.isneginf(chances[~kept]).all())
-        )
-        note = f"kept {int(kept.sum()):,} of {kept.size:,}, {mass}"
-        if used != temperature:
-            note += f"; {self.engine} takes T = {temperature:g} as {used:g}"
+        log_p = log_softmax(logits, kept.temperature)
+        # "100 %" only where what is dropped has no probability, not one that rounds to 0.
+        is_all = bool(np.isneginf(log_p[~kept.mask]).all())
+        mass = present.percent(float(np.exp(log_p[kept.mask]).sum()), exact=is_all)
+        note = f"kept {int(kept.mask.sum()):,} of {kept.mask.size:,}, {mass}"
+        if kept.temperature != temperature:
+            note += f"; {self.engine} takes T = {temperature:g} as {kept.temperature:g}"
         typer.echo(note, err=True)
 
 

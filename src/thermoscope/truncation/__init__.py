@@ -395,7 +395,7 @@ def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
             left = left & RULES[step](z, seen, among, chain.values[step], **edges)
             most = np.count_nonzero(left, axis=-1).max(initial=1)
             if most <= z.shape[-1] // 2 and not chain.joint:
-                # The entries that are left move up, in their order: the next step reads few.
+                # The entries that are left move up, in their order: the next step reads fewer.
                 order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
                 z = np.take_along_axis(z, order, axis=-1)
                 left = np.take_along_axis(left, order, axis=-1)

@@ -16,9 +16,9 @@ __all__ = ["ENGINES", "PAPERS", "Engine", "Engines", "Ties", "engines"]
 Ties: TypeAlias = Literal["all", "k"]
 Edges: TypeAlias = Mapping[str, bool]
 FEW: Edges = {"few": True}
-# An engine takes an int32.
-ANY_K = -(2**31)
 FEW_BEYOND: Edges = {"few": True, "beyond": True}
+# The least int32: these engines take any top_k of that type.
+ANY_K = -(2**31)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -38,7 +38,7 @@ class Engine:
         What the engine takes where a request says nothing: keywords of `truncate`.
     ties : tuple of {"all", "k"}
         How many of the entries that tie for the last place of top_k may stay: all, or as many as
-        make k. The first is what is meant if nothing is said.
+        make k. The first is the default.
     edges : Mapping
         For top_p and typical_p: `few`, whether no more of the entries that tie for the last place
         stay than are needed; `beyond`, whether they end at a sum > p instead of >= p.

@@ -1,4 +1,4 @@
-"""The maths of each rule: of the entries that are left in each row, which one parameter keeps.
+"""The maths of each rule: which of the entries that are left in a row its parameter keeps.
 
 A rule takes logits z of shape (..., n) in float64, temperatures t of shape (..., 1), the entries
 that are left as a mask of the shape of z, and its parameter. It looks at their softmax at t.
