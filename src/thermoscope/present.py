@@ -20,7 +20,17 @@ from thermoscope.arguments import whole
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Shown", "brief", "digits", "percent", "plain", "printable", "shown"]
+__all__ = [
+    "Shown",
+    "brief",
+    "digits",
+    "number_text",
+    "parse_number",
+    "percent",
+    "plain",
+    "printable",
+    "shown",
+]
 
 FEW: Final = 50
 """A row of at most this many entries is shown whole, in the order given."""
@@ -178,6 +188,42 @@ def brief(value: float) -> str:
     ('0.3', '−12350', '∞')
     """
     return _typographic(plain(value, 4))
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that gives back the same float64.
+
+    Examples
+    --------
+    >>> number_text(2.0), number_text(-0.0), number_text(1e21), number_text(float("-inf"))
+    ('2', '-0', '1e21', '-inf')
+    """
+    if value == 0:
+        return "-0" if math.copysign(1, value) < 0 else "0"
+    return _shortest(value).replace("+", "").lower()
+
+
+_NUMBER: Final = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf|infinity|∞|nan)",
+    re.ASCII | re.IGNORECASE,
+)
+# What JavaScript trims.
+_SPACES: Final = (
+    "\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000\ufeff"
+)
+
+
+def parse_number(text: str) -> float | None:
+    """Return the number that a text stands for, None if it is none.
+
+    Examples
+    --------
+    >>> parse_number(" .5 "), parse_number("-∞"), parse_number("1_000")
+    (0.5, -inf, None)
+    """
+    typed = text.strip(_SPACES)
+    return float(typed.replace("∞", "inf")) if _NUMBER.fullmatch(typed) else None
 
 
 def _shortest(value: float) -> str:

@@ -5,8 +5,8 @@
 masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
 entries are shown, in which order), states.json (the written form of a state), rows.json (what
 a page asks of its rows, and the answers), truncation.json (which entries a sampler keeps),
-random.json (random logits by their seed) and solve.json (the temperature that gives a wanted
-value). A test runs it again and compares.
+random.json (random logits by their seed), solve.json (the temperature that gives a wanted
+value) and links.json (states as links). A test runs it again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -767,6 +767,191 @@ def between_the_ends() -> Iterator[Case]:
     yield solved("next to certain", plain, "perplexity", 1 + 2.0**-52)
 
 
+ITEMS = dict.fromkeys(("labels", "source", "row", "target", "seed"))
+PLAIN: Case = {"temperature": 1.0, "truncation": {}, "scale": "full"}
+
+
+def given(logits: Row, **parts: object) -> Case:
+    return {"logits": [number(z) for z in logits], **ITEMS, "source": "given", **PLAIN, **parts}
+
+
+def drawn(n: int, seed: int, **parts: object) -> Case:
+    return {"logits": uniform(seed, n), **ITEMS, "seed": seed, **PLAIN, **parts}
+
+
+def sampler(temperature: float | None = None, **truncation: object) -> Case:
+    known = {} if temperature is None else {"temperature": number(temperature)}
+    return {**known, "truncation": truncation}
+
+
+# What people write, the parts of the state that it determines, and how the page is shown.
+READ: list[tuple[str, Case, Case]] = [
+    ("", {}, {}),
+    ("#", {}, {}),
+    ("#n=5&seed=7&T=0.5", drawn(5, 7, temperature=0.5), {}),
+    ("n=5&seed=7", drawn(5, 7), {}),
+    ("#seed=7", drawn(5, 7), {}),
+    ("#n=2", drawn(2, 0), {}),
+    ("#?n=2", drawn(2, 0), {}),
+    ("#&&n=2&", drawn(2, 0), {}),
+    ("#seed=9007199254740991&n=1", drawn(1, 2**53 - 1), {}),
+    ("#labels=cat,dog", drawn(2, 0, labels=["cat", "dog"]), {}),
+    (
+        "#logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9",
+        given([2, 1, 0.1], labels=["cat", "dog", "eel"], truncation={"top_p": 0.9}),
+        {},
+    ),
+    ("#T=0.7", sampler(0.7), {}),
+    ("#T=inf", sampler(INF), {}),
+    ("#T=∞", sampler(INF), {}),
+    ("#T=-0", sampler(0.0), {}),
+    ("#T=1e+21", sampler(1e21), {}),
+    ("#T=%EF%BB%BF%C2%A02%0A", sampler(2.0), {}),
+    ("#logits=inf,-inf,nan,+Infinity", given([INF, -INF, NAN, INF]), {}),
+    ("#logits=-iNF,NaN", given([-INF, NAN]), {}),
+    ("#logits=+2,+-1,.5,1e%2B2, 3,5.", given([2, -1, 0.5, 100, 3, 5]), {}),
+    # A program may encode the whole link.
+    (
+        "#logits=2%2C1&labels=salt%5C%2C%20pepper%2C",
+        given([2, 1], labels=["salt, pepper", ""]),
+        {},
+    ),
+    ("#logits=2,1&labels=100%,a%b", given([2, 1], labels=["100%", "a%b"]), {}),
+    ("#logits=1&labels", given([1], labels=[""]), {}),
+    ("#logits=1&labels=a\\", given([1], labels=["a\\"]), {}),
+    ("#logits=1,2&labels=a\\\\,b", given([1, 2], labels=["a\\", "b"]), {}),
+    ("#logits=1,2&labels=\\a,%5C%0A", given([1, 2], labels=["a", "\n"]), {}),
+    ("#logits=1,2&labels=same,same", given([1, 2], labels=["same", "same"]), {}),
+    ("#logits=1&labels=New+York", given([1], labels=["New York"]), {}),
+    ("#logits=1&labels=C%2B%2B", given([1], labels=["C++"]), {}),
+    ("#logits=1&labels=C#", given([1], labels=["C#"]), {}),
+    ("#logits=1,2&labels=😀,猫", given([1, 2], labels=["😀", "猫"]), {}),
+    ("#logits=1&labels=%FF%E7%8C", given([1], labels=["\ufffd\ufffd"]), {}),
+    ("#logits=1,2&source=pets.csv&target=1", given([1, 2], source="pets.csv", target=1), {}),
+    (
+        "#top_k=40&top_p=0.95&T=0.7",
+        sampler(0.7, top_k=40, top_p=0.95, order=["top_k", "top_p", "temperature"]),
+        {},
+    ),
+    ("#min_p=0.05", sampler(min_p=0.05), {}),
+    (
+        "#top_p=0.9&top_k=4",
+        sampler(top_p=0.9, top_k=4, order=["temperature", "top_p", "top_k"]),
+        {},
+    ),
+    ("#engine=llama.cpp", sampler(engine="llama.cpp"), {}),
+    ("#top_k=4&engine=llama.cpp", sampler(top_k=4, engine="llama.cpp"), {}),
+    ("#top_k=4&ties=k", sampler(top_k=4, ties="k"), {}),
+    # An order that is the engine's own is not another one: SGLang's is joint.
+    (
+        "#T=1&top_k=4&top_p=0.9&engine=sglang",
+        sampler(1.0, top_k=4, top_p=0.9, engine="sglang"),
+        {},
+    ),
+    (
+        "#T=2&engine=ollama%3C0.30&top_k=-1",
+        sampler(2.0, engine="ollama<0.30", top_k=-1, order=["temperature", "top_k"]),
+        {},
+    ),
+    ("#scale=0-2", {"scale": "0-2"}, {}),
+    (
+        "#hide=notes,values&lock=logits&embed",
+        {},
+        {"hide": "notes,values", "lock": "logits", "embed": ""},
+    ),
+]
+
+# The same where a part is wrong, with the parameters at fault.
+REFUSED: list[tuple[str, Case, Case, list[str]]] = [
+    ("#t=0.5&T=2", sampler(2.0), {}, ["t"]),
+    ("#T=1&T=2", sampler(1.0), {}, ["T"]),
+    ("#T=hot&scale=0-2", {**sampler(), "scale": "0-2"}, {}, ["T"]),
+    ("#n=2&T=-1", drawn(2, 0), {}, ["T"]),
+    ("#T=nan", sampler(), {}, ["T"]),
+    ("#T", sampler(), {}, ["T"]),
+    # Nothing that can't be seen gets into the sentence.
+    ("#T=%E2%80%AE5", sampler(), {}, ["T"]),
+    ("#T=1_0", sampler(), {}, ["T"]),
+    ("#T=%D9%A3", sampler(), {}, ["T"]),
+    ("#n=0&seed=7", drawn(5, 7), {}, ["n"]),
+    ("#n=2.5", drawn(5, 0), {}, ["n"]),
+    ("#n=262145", drawn(5, 0), {}, ["n"]),
+    ("#n=3&seed=9007199254740992", drawn(3, 0), {}, ["seed"]),
+    ("#n=3&labels=a,b&T=2", drawn(3, 0, temperature=2.0), {}, ["labels"]),
+    ("#logits=1,x,2&labels=a,b,c&T=2", sampler(2.0), {}, ["logits[1]"]),
+    ("#logits=1,,2", {}, {}, ["logits[1]"]),
+    ("#logits=1,2&seed=7&n=2", given([1, 2]), {}, ["seed", "n"]),
+    ("#target=1", {}, {}, ["target"]),
+    ("#logits=1,2&target=2", given([1, 2]), {}, ["target"]),
+    ("#top_p=most&top_k=inf&min_p=0.1", sampler(min_p=0.1), {}, ["top_p", "top_k"]),
+    (
+        "#top_p=2&top_k=1.5&typical_p=0&min_p=0.1&engine=transformers",
+        sampler(min_p=0.1, engine="transformers"),
+        {},
+        ["top_p", "top_k", "typical_p"],
+    ),
+    ("#top_k=0", sampler(), {}, ["top_k"]),
+    ("#eta=0.1&ties=all&engine=llama.cpp", sampler(engine="llama.cpp"), {}, ["ties", "eta"]),
+    ("#top_k=4&engine=gpt", sampler(top_k=4), {}, ["engine"]),
+    ("#scale=0-3&embed=no", {}, {}, ["scale", "embed"]),
+    ("#__proto__=1&toString=2", {}, {}, ["__proto__", "toString"]),
+]
+
+# Whole states, and how the page is shown.
+WRITTEN: list[tuple[str, Case, Case]] = [
+    ("n=5&seed=7&T=0.5", drawn(5, 7, temperature=0.5), {}),
+    ("n=5&seed=0&T=0", drawn(5, 0, temperature=0.0), {}),
+    (
+        "logits=2,1,0.1&labels=cat,dog,eel&T=1",
+        given([2, 1, 0.1], labels=["cat", "dog", "eel"]),
+        {},
+    ),
+    (
+        "logits=inf,-inf,nan,-0,5e-324,1e21,1e-7,123456789012345680000&T=1e-7",
+        given(
+            [INF, -INF, NAN, -0.0, 5e-324, 1e21, 1e-7, 123456789012345678901.0], temperature=1e-7
+        ),
+        {},
+    ),
+    (
+        "logits=1,2&labels=salt%5C,+pepper,a%26b%3D%23%25~!*'()%2B&T=1",
+        given([1, 2], labels=["salt, pepper", "a&b=#%~!*'()+"]),
+        {},
+    ),
+    ("logits=1&labels&T=1&scale=0-2", given([1], labels=[""], scale="0-2"), {}),
+    ("logits=1&labels=%F0%9F%98%80%0A&T=inf", given([1], labels=["😀\n"], temperature="inf"), {}),
+    # A link has no other rows.
+    ("logits=1&source=a.npy&target=0&T=1", given([1], source="a.npy", row=3, target=0), {}),
+    (
+        "logits=1&top_k=40&T=1&top_p=0.95&engine=llama.cpp&hide=notes&lock=logits,labels&embed",
+        given(
+            [1],
+            truncation={
+                "top_p": 0.95,
+                "top_k": 40,
+                "engine": "llama.cpp",
+                "order": ["top_k", "temperature", "top_p"],
+            },
+        ),
+        {"hide": "notes", "lock": "logits,labels", "embed": ""},
+    ),
+    (
+        "logits=1&top_k=40&top_p=0.95&T=1&engine=llama.cpp",
+        given([1], truncation={"top_p": 0.95, "top_k": 40, "engine": "llama.cpp"}),
+        {},
+    ),
+]
+
+
+def links() -> str:
+    read = [
+        {"name": link, "parts": parts, "frame": frame, "errors": errors}
+        for link, parts, frame, errors in [*((*case, []) for case in READ), *REFUSED]
+    ]
+    written = [{"name": link, "state": state, "frame": frame} for link, state, frame in WRITTEN]
+    return json.dumps({"read": read, "written": written}, indent=1, allow_nan=False) + "\n"
+
+
 def render(cases: Iterable[Case]) -> str:
     return "[\n" + ",\n".join(json.dumps(made, allow_nan=False) for made in cases) + "\n]\n"
 
@@ -781,6 +966,7 @@ def files() -> dict[str, str]:
         "random.json": render(random_logits()),
         "truncation.json": render(truncations()),
         "solve.json": render(solve()),
+        "links.json": links(),
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }
 

@@ -29,6 +29,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
+from thermoscope.link import state_of_link, write_link
 from thermoscope.state import State, scale_of
 from thermoscope.truncation import keep, settings_of, truncate
 
@@ -231,7 +232,7 @@ class Explorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    logits, labels, targets, row, temperature, truncation, scale, embed
+    logits, labels, targets, row, temperature, truncation, scale, state, embed
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -303,6 +304,7 @@ class Explorer(anywidget.AnyWidget):
         temperature: float = 1.0,
         truncation: Mapping[str, Any] | None = None,
         scale: str = "full",
+        state: State | str | None = None,
         embed: bool = False,
         **traits: Any,
     ) -> None:
@@ -312,7 +314,14 @@ class Explorer(anywidget.AnyWidget):
             "scale": scale,
         }
         self.rows: RowSource | None = None
-        if has_rows(logits):
+        if state is not None:
+            given = {"logits": logits, "labels": labels, "targets": targets, "row": row}
+            given |= {name: value for name, value in settings.items() if value not in (1, "full")}
+            for name, value in given.items():
+                if value is not None:
+                    raise ArgumentError("state", f"must come without {name}, which it has")
+            state = state if isinstance(state, State) else state_of_link(state)
+        elif has_rows(logits):
             self.rows = RowSource(logits, labels, targets=targets)
             state = self.rows.state(row or 0, **settings)
             traits["_rows"] = self.rows.about()
@@ -355,6 +364,24 @@ class Explorer(anywidget.AnyWidget):
             If the file cannot be written; then nothing is written.
         """
         write_page(path, self._state())
+
+    def to_link(self) -> str:
+        """Return a link to what is shown: for `explore`, or after "#" in the address of a page.
+
+        Raises
+        ------
+        ValueError
+            If the link would have more than 2,000 characters, which many logits have.
+
+        Examples
+        --------
+        >>> Explorer([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5).to_link()
+        'logits=2,1,0.1&labels=cat,dog,eel&T=0.5'
+        """
+        link = write_link(self._state())
+        if link is None:
+            raise ValueError("a link must have at most 2,000 characters: use to_html instead")
+        return link
 
     def _state(self) -> State:
         return State(**{name: getattr(self, name) for name in PARTS})
@@ -476,6 +503,7 @@ def explore(
     temperature: float = 1.0,
     truncation: Mapping[str, Any] | None = None,
     scale: str = "full",
+    state: State | str | None = None,
     embed: bool = False,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
@@ -501,6 +529,9 @@ def explore(
         "engine": "llama.cpp"}``.
     scale : {"full", "0-2"}, default "full"
         The scale of the slider: 1e-4 to 1e4 with 0 and infinity at its ends, or 0 to 2.
+    state : str or State, optional
+        All of the above in one: a link that the page gave ("Share", then "Copy link") or that
+        `Explorer.to_link` returned, with or without the address before "#".
     embed : bool, default False
         Show the page itself instead of a widget. It works without a kernel, and so in a saved
         notebook, on nbviewer and in ``nbconvert --to html``. But it exchanges nothing with Python,
@@ -515,8 +546,8 @@ def explore(
     ------
     TypeError, ValueError
         If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
-        them, there is no such `row`, `temperature` is negative or NaN, or `truncation` or `scale`
-        is wrong.
+        them, there is no such `row`, `temperature` is negative or NaN, `truncation` or `scale` is
+        wrong, or `state` is a link with an error or comes with what it has.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
 
@@ -528,6 +559,8 @@ def explore(
     >>> logits, targets, names = samples.digits()
     >>> explore(logits, names, targets=targets, row=7)
     Explorer(row 7 of 1,597: 10 logits, temperature=1.0)
+    >>> explore(state="n=5&seed=7&T=0.5")
+    Explorer(5 logits, temperature=0.5)
     """
     return Explorer(
         logits,
@@ -537,6 +570,7 @@ def explore(
         temperature=temperature,
         truncation=truncation,
         scale=scale,
+        state=state,
         embed=embed,
     )
 

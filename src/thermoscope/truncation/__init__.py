@@ -303,7 +303,7 @@ def _chain(
             takes = ", ".join(other for other in engine.order if other in RULES)
             raise ArgumentError(step, f"is no step of engine {name!r}, which takes {takes}")
         try:
-            values[step] = _value(step, value, engine)
+            values[step] = value_of(step, value, engine)
         except ArgumentError as error:
             raise type(error)(step, f"{error.problem}{suffix}") from None
     off = {step for step in values if values[step] <= engine.off.get(step, -math.inf)}
@@ -333,7 +333,8 @@ def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) 
     return tuple(order)
 
 
-def _value(step: str, value: Any, engine: Engine) -> float:
+def value_of(step: str, value: Any, engine: Engine) -> float:
+    """Check the parameter of a rule against what an engine takes."""
     if step == "top_k":
         k = whole(step, value, engine.least_k)
         if engine.off.get(step, 0) < k < 1:
