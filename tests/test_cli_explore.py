@@ -92,6 +92,12 @@ def test_a_file_of_one_row_has_no_row_number(tmp_path: Path, served: list[Any]) 
         ("--targets few.txt", "--targets must come with a file, got few.txt"),
         ("many.csv --sample digits", "--sample must come without a file, got many.csv"),
         ("--sample digits --targets few.txt", "--sample must come without --targets, got few.txt"),
+        ("--state T=hot", "state must be a link without errors: T must be a number >= 0 or inf"),
+        ("many.csv --state T=2", "--state must come without a file, got many.csv"),
+        ("--state T=2 -T 2", "--state must come without -T, got 2"),
+        ("--state T=2 --labels few.txt", "--state must come without --labels, got few.txt"),
+        ("--state T=2 --sample digits", "--state must come without --sample, got digits"),
+        ("--state T=2 --row 1", "--row must come with a file, got 1"),
         ("--sample cats", "Invalid value for '--sample': "),
     ],
 )
@@ -104,3 +110,10 @@ def test_options_that_do_not_fit_the_file_are_refused(
     assert message in err
     assert err.count("\n") == 1
     assert (out, served) == ("", [])
+
+
+def test_the_state_of_a_link_is_explored(served: list[Any]) -> None:
+    assert cli.main(["explore", "--state", "https://example.org/#n=3&seed=7&T=inf"]) == 0
+    ((state, rows),) = served
+    assert state.logits.tolist() == random_logits(3, seed=7).tolist()
+    assert (state.temperature, state.seed, rows) == (float("inf"), 7, None)

@@ -23,3 +23,13 @@ def test_an_export_is_the_page_of_the_file(
     state = State.of([2, 1], ["cat", "</script>"], temperature=np.inf, source="pets.csv")
     assert out.read_text(encoding="utf-8") == page_html(state)
     assert capfd.readouterr() == (f"Wrote {out}\n", "")
+
+
+def test_an_export_of_a_link(tmp_path: Path) -> None:
+    from thermoscope.explorer.page import page_html
+    from thermoscope.state import State
+
+    out = tmp_path / "page.html"
+    assert cli.main(["export", str(out), "--state", "logits=2,1&labels=cat,dog&T=0.5"]) == 0
+    state = State.of([2, 1], ["cat", "dog"], temperature=0.5, source="given")
+    assert out.read_text(encoding="utf-8") == page_html(state)

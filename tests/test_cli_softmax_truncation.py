@@ -56,6 +56,12 @@ def test_and_the_order_matters(capfd: pytest.CaptureFixture[str]) -> None:
     assert said.startswith("kept 3 of 4, ")
 
 
+@pytest.mark.parametrize("ties", ["all", "k"])
+def test_the_ties_are_those_of_python(capfd: pytest.CaptureFixture[str], ties: Any) -> None:
+    assert cli.main(["softmax", "2", "1", "1", "--top-k", "2", "--ties", ties]) == 0
+    assert numbers(capfd.readouterr().out) == truncate([2, 1, 1], top_k=2, ties=ties).tolist()
+
+
 def test_all_rows_of_a_file_are_truncated_in_the_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,7 +57,7 @@ def test_a_state_is_written_as_by_the_page(case: dict[str, Any]) -> None:
         "n=5&seed=7&T=0.5",
         "#n=5&seed=7&T=0.5",
         "https://example.org/a?b=c#n=5&seed=7&T=0.5",
-        "file:///home/ann/lesson.html#n=5&seed=7&T=0.5",
+        "file:///lessons/lesson.html#n=5&seed=7&T=0.5",
     ],
 )
 def test_a_whole_address_is_a_link(address: str) -> None:

@@ -229,7 +229,7 @@ def test_a_named_machine_or_registry_is_found() -> None:
 ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures", "calibration", "sklearn"),
-    ("data", "state", "present"),
+    ("data", "state", "link", "present"),
     ("passes", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("arguments",),

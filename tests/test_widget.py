@@ -427,6 +427,43 @@ def asked(explorer: Explorer, browser: Browser, query: dict[str, Any]) -> Any:
     return message["content"]
 
 
+class TestState:
+    def test_is_a_link_in_any_form(self) -> None:
+        link = "n=5&seed=7&T=0.5&top_p=0.9&engine=vllm&scale=0-2"
+        for state in (link, f"#{link}", f"https://example.org/lesson.html#{link}"):
+            explorer = explore(state=state)
+            assert explorer.logits.tolist() == random_logits(5, seed=7).tolist()
+            assert (explorer.seed, explorer.temperature, explorer.scale) == (7, 0.5, "0-2")
+            assert explorer.truncation == {"top_p": 0.9, "engine": "vllm"}
+            assert explorer.to_link() == link
+
+    def test_may_be_a_state(self) -> None:
+        state = State.of([1.0, 2.0], ["a", "b"], source="pets.csv", target=1, temperature=2)
+        explorer = explore(state=state)
+        assert explorer._state().to_json() == state.to_json()
+        assert explorer.to_link() == "logits=1,2&labels=a,b&source=pets.csv&target=1&T=2"
+
+    @pytest.mark.parametrize(
+        ("others", "name"),
+        [
+            ({"logits": [1.0]}, "logits"),
+            ({"labels": ["a"]}, "labels"),
+            ({"targets": [0]}, "targets"),
+            ({"row": 0}, "row"),
+            ({"temperature": 0.0}, "temperature"),
+            ({"truncation": {"top_k": 1}}, "truncation"),
+            ({"scale": "0-2"}, "scale"),
+        ],
+    )
+    def test_comes_without_what_it_has(self, others: dict[str, Any], name: str) -> None:
+        with pytest.raises(ValueError, match=f"state must come without {name}, which it has"):
+            explore(state="n=5", **others)
+
+    def test_of_many_logits_has_no_link(self) -> None:
+        with pytest.raises(ValueError, match="at most 2,000 characters: use to_html instead"):
+            explore(np.arange(5000.0)).to_link()
+
+
 class TestSeed:
     def test_is_that_of_the_random_logits(self) -> None:
         explorer = explore()

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, RowsWithTargets, read_one, state_of
+from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
@@ -17,6 +17,7 @@ from thermoscope.cli.options import (
     OptionalFile,
     Probabilities,
     Row,
+    StateLink,
     TargetColumn,
     Temperature,
 )
@@ -67,6 +68,7 @@ def explore(
     columns: Columns = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
+    link: StateLink = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
@@ -80,11 +82,15 @@ def explore(
     $ thermoscope explore many.parquet --targets targets.csv --row 3
     $ thermoscope explore response.json --applied-temperature 0.7
     $ thermoscope explore --sample digits
+    $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
-    rows = _rows(file, sample, targets, reading)
-    if rows is None:
+    rows = _rows(file, sample, targets, reading) if link is None else None
+    if link is not None:
+        others = {"a file": file, "--sample": sample, "--targets": targets}
+        state = linked(link, temperature, row, reading, **others)
+    elif rows is None:
         state = state_of(read_one(file, row, reading), labels, number)
     else:
         state = rows.state(row or 0, number)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, read_one, state_of
+from thermoscope.cli.input import Reading, linked, read_one, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
@@ -16,6 +16,7 @@ from thermoscope.cli.options import (
     OptionalFile,
     Probabilities,
     Row,
+    StateLink,
     TargetColumn,
     Temperature,
 )
@@ -38,12 +39,14 @@ def export(
     target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
+    link: StateLink = None,
 ) -> None:
     """Write the explorer as one HTML file, which opens in a browser with no network.
 
     For example:
 
     $ thermoscope export lesson.html
+    $ thermoscope export lesson.html --state "n=5&seed=7&T=0.5"
     $ thermoscope export next-token.html logits.npy --labels tokens.json -T 0.7
     """
     # The two files in the wrong order would cost the user the logits.
@@ -51,8 +54,10 @@ def export(
         raise FileError(f"{out}: the page must go to a .html file")
     number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
-    found = read_one(file, row, reading)
-    state = state_of(found, labels, number)
+    if link is not None:
+        state = linked(link, temperature, row, reading, **{"a file": file})
+    else:
+        state = state_of(read_one(file, row, reading), labels, number)
     from thermoscope.explorer.page import write_page
 
     write_page(out, state)

@@ -27,6 +27,7 @@ from thermoscope.data.reading import (
     read_labels,
     read_targets,
 )
+from thermoscope.link import state_of_link
 from thermoscope.present import printable
 from thermoscope.state import State
 
@@ -44,6 +45,7 @@ __all__ = [
     "check_targets",
     "chosen_rows",
     "is_number",
+    "linked",
     "only_row",
     "read_one",
     "read_words",
@@ -193,6 +195,17 @@ def state_of(logits: Dataset | None, labels: Path | None, temperature: float) ->
         names = None if labels is None else read_labels(labels)
         return State.random(5 if names is None else len(names), names, temperature=temperature)
     return State.of(logits.values, logits.labels, temperature=temperature, source=logits.source)
+
+
+def linked(link: str, temperature: str, row: int | None, reading: Reading, **others: Any) -> State:
+    """Return the state of a link, which comes without a file and what is about it."""
+    state = state_of_link(link)
+    reading.check_unused(row)
+    settings = {"--labels": reading.labels, "-T": None if temperature == "1" else temperature}
+    for name, value in {**settings, **others}.items():
+        if value is not None:
+            raise ValueError(f"--state must come without {name}, got {value}")
+    return state
 
 
 @dataclass(frozen=True)

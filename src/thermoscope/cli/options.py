@@ -26,9 +26,11 @@ __all__ = [
     "Probabilities",
     "Row",
     "Scheduler",
+    "StateLink",
     "TargetColumn",
     "TargetsArgument",
     "Temperature",
+    "TieRule",
     "TopK",
     "TopNSigma",
     "TopP",
@@ -95,6 +97,18 @@ LabelsFile = Annotated[
 Temperature = Annotated[
     str,
     typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
+]
+
+
+StateLink = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        metavar="LINK",
+        help="Show what a link describes, in place of a file: the address of a page with what is "
+        'after "#" in it, or that alone ("n=5&seed=7&T=0.5").',
+        show_default=False,
+    ),
 ]
 
 
@@ -212,6 +226,13 @@ EngineName = Annotated[
         'Truncate in the order and by the edge rules of an engine; "list" shows them.',
         is_eager=True,
         callback=_list_engines,
+    ),
+]
+TieRule = Annotated[
+    str | None,
+    _truncation(
+        "all|k",
+        "Of those that tie for the last place of --top-k, keep all, or as many as make K.",
     ),
 ]
 Order = Annotated[

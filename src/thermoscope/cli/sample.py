@@ -25,6 +25,7 @@ from thermoscope.cli.options import (
     Row,
     TargetColumn,
     Temperature,
+    TieRule,
     TopK,
     TopNSigma,
     TopP,
@@ -93,6 +94,7 @@ def sample(
     top_n_sigma: TopNSigma = None,
     engine: EngineName = None,
     order: Order = None,
+    ties: TieRule = None,
 ) -> None:
     """Draw entries from the softmax of logits, with replacement, and print their labels.
 
@@ -109,7 +111,7 @@ def sample(
     $ echo "2, 1, 0.1" | thermoscope sample -n 5 --json
     """
     truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
+        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
     )
     number = temperature_of_text(temperature)
     truncation.check(number)

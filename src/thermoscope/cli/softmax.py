@@ -32,6 +32,7 @@ from thermoscope.cli.options import (
     Scheduler,
     TargetColumn,
     Temperature,
+    TieRule,
     TopK,
     TopNSigma,
     TopP,
@@ -110,6 +111,7 @@ def compute(
     top_n_sigma: TopNSigma = None,
     engine: EngineName = None,
     order: Order = None,
+    ties: TieRule = None,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
@@ -128,7 +130,7 @@ def compute(
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
     truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order
+        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
     )
     number = temperature_of_text(temperature)
     truncation.check(number)

@@ -40,6 +40,7 @@ class Truncation(NamedTuple):
     top_n_sigma: float | None = None
     engine: str | None = None
     order: str | None = None
+    ties: str | None = None
 
     @property
     def given(self) -> dict[str, Any]:

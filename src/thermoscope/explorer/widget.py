@@ -368,6 +368,10 @@ class Explorer(anywidget.AnyWidget):
     def to_link(self) -> str:
         """Return a link to what is shown: for `explore`, or after "#" in the address of a page.
 
+        Returns
+        -------
+        str
+
         Raises
         ------
         ValueError
