@@ -46,7 +46,8 @@ class Link(NamedTuple):
         The parts of the state that the link determines, as arguments of `State.of`: all of them if
         it gives or draws logits.
     frame : dict
-        How the page is shown: "hide", "lock" and "embed", as texts.
+        How the page is shown: "hide", "lock" and "embed", as texts. The page knows which names they
+        may have.
     errors : list of ArgumentError
         What is not used.
     """

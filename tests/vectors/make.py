@@ -855,9 +855,9 @@ READ: list[tuple[str, Case, Case]] = [
     ),
     ("#scale=0-2", {"scale": "0-2"}, {}),
     (
-        "#hide=notes,values&lock=logits&embed",
+        "#hide=why,values&lock=logits&embed",
         {},
-        {"hide": "notes,values", "lock": "logits", "embed": ""},
+        {"hide": "why,values", "lock": "logits", "embed": ""},
     ),
 ]
 
@@ -923,7 +923,7 @@ WRITTEN: list[tuple[str, Case, Case]] = [
     # A link has no other rows.
     ("logits=1&source=a.npy&target=0&T=1", given([1], source="a.npy", row=3, target=0), {}),
     (
-        "logits=1&top_k=40&T=1&top_p=0.95&engine=llama.cpp&hide=notes&lock=logits,labels&embed",
+        "logits=1&top_k=40&T=1&top_p=0.95&engine=llama.cpp&hide=why&lock=logits,items&embed",
         given(
             [1],
             truncation={
@@ -933,7 +933,7 @@ WRITTEN: list[tuple[str, Case, Case]] = [
                 "order": ["top_k", "temperature", "top_p"],
             },
         ),
-        {"hide": "notes", "lock": "logits,labels", "embed": ""},
+        {"hide": "why", "lock": "logits,items", "embed": ""},
     ),
     (
         "logits=1&top_k=40&top_p=0.95&T=1&engine=llama.cpp",

@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import links from "../../tests/vectors/links.json";
 import { ENGINES, ordered, PAPERS, type Settings, type Step } from "../src/math/engines";
 import { randomLogits } from "../src/math/random";
-import { type Frame, parseLink, writeLink } from "../src/model/link";
+import { type Frame, LOCKS, PARTS } from "../src/model/frame";
+import { parseLink, writeLink } from "../src/model/link";
 import type { State } from "../src/model/state";
 import { drawn, stateOf } from "./states";
 
@@ -26,6 +27,16 @@ function floatOf(written: number | string): number {
   return typeof written === "number" ? written : Number(written.replace("inf", "Infinity"));
 }
 
+/** A frame as Python has it: the texts of the link. */
+function textsOf({ hide, lock, embed }: Frame): Record<string, string> {
+  const texts = { hide: hide?.join(), lock: lock?.join(), embed: embed ? "" : undefined };
+  return JSON.parse(JSON.stringify(texts));
+}
+
+function frameOf(texts: { hide?: string; lock?: string; embed?: string }): Frame {
+  return parseLink(String(new URLSearchParams(texts))).frame;
+}
+
 /** The parameter that an error is about. */
 function faultOf(error: string): string {
   return /^“?([^ =]+)/.exec(error)![1]!;
@@ -35,11 +46,14 @@ describe("a link that people write", () => {
   test.each(links.read)("“$name”, as Python reads it", ({ name, parts, frame, errors }) => {
     const link = parseLink(name);
     expect({ ...link.state }).toEqual(partsOf(parts));
-    expect(link.frame).toEqual(frame);
+    expect(textsOf(link.frame)).toEqual(frame);
     expect(link.errors.map(faultOf).sort()).toEqual([...errors].sort());
   });
 
   const TEMPERATURE = "T must be a number ≥ 0 or “inf”";
+  const [PART, LOCK] = [PARTS, LOCKS].map((names) =>
+    new Intl.ListFormat("en", { type: "disjunction" }).format(names.map((name) => `“${name}”`)),
+  );
   const LOGIT = "must be a number, “inf”, “-inf” or “nan”";
   test.each<[string, string[]]>([
     ["#t=0.5&T=2", ["“t=0.5” has no use here."]],
@@ -87,6 +101,10 @@ describe("a link that people write", () => {
       "#scale=0-3&embed=no",
       ["scale must be “full” or “0-2”, got “0-3”.", "“embed=no” has no use here."],
     ],
+    [
+      "#hide=why,notes&lock=",
+      [`hide must be ${PART}, got “notes”.`, `lock must be ${LOCK}, got “(empty)”.`],
+    ],
   ])("%s, in which an error is told in words", (hash, errors) => {
     expect(parseLink(hash).errors).toEqual(errors);
   });
@@ -94,7 +112,7 @@ describe("a link that people write", () => {
 
 describe("a link that is written", () => {
   test.each(links.written)("“$name”, as Python writes it", ({ name, state, frame }) => {
-    expect(writeLink(partsOf(state) as State, frame)).toBe(name);
+    expect(writeLink(partsOf(state) as State, frameOf(frame))).toBe(name);
   });
 
   test("has the seed of very many logits, and no half of a surrogate pair", () => {
@@ -141,16 +159,29 @@ describe("a link that is written", () => {
   });
 });
 
-test("the documentation has every parameter, and its examples are read", () => {
+/** A section of the documentation of the page. */
+function documented(title: string): string {
   const path = decodeURIComponent(new URL("../../docs/page.md", import.meta.url).pathname);
-  const text = ts.sys.readFile(path)!;
-  const named = text.match(/^\| `.*$/gm)!.flatMap((row) => row.split("|")[1]!.match(/\w+/g)!);
+  return ts.sys.readFile(path)!.split(`\n## ${title}\n`)[1]!.split("\n## ")[0]!;
+}
+
+/** What the first cells of its tables name. */
+function named(section: string): string[] {
+  return section.match(/^\| `.*$/gm)!.flatMap((row) => row.split("|")[1]!.match(/\w+/g)!);
+}
+
+test("the documentation has every part and lock", () => {
+  expect(named(documented("Parts"))).toEqual([...PARTS, ...LOCKS]);
+});
+
+test("the documentation has every parameter, and its examples are read", () => {
+  const text = documented("Links");
   const written = Array.from({ length: 100 }, (_, seed) => {
     const decide = new Decisions(seed);
     return writeLink(anyState(decide), anyFrame(decide))!;
   });
   const parameters = written.flatMap((link) => [...new URLSearchParams(link).keys()]);
-  expect(new Set(named)).toEqual(new Set(parameters));
+  expect(new Set(named(text))).toEqual(new Set(parameters));
   const links = text.match(/#\w+=\S*/g)!;
   expect(links).toHaveLength(3);
   for (const link of links) expect(parseLink(link).errors).toEqual([]);
@@ -240,12 +271,15 @@ function anyTruncation(decide: Decisions): Settings {
 }
 
 function anyFrame(decide: Decisions): Frame {
-  const maybe = (name: string, text: string) => decide.one({}, { [name]: text });
-  return {
-    ...maybe("hide", `${decide.text()}x`),
-    ...maybe("lock", `${decide.text()}x`),
-    ...maybe("embed", ""),
-  };
+  function some<Name>(names: readonly Name[]): [Name, ...Name[]] {
+    return [names[0]!, ...names.slice(1).filter(() => decide.one(true, false))];
+  }
+  return decide.one(
+    {},
+    { hide: some(PARTS) },
+    { hide: some(PARTS), lock: some(LOCKS) },
+    { lock: some(LOCKS), embed: true },
+  );
 }
 
 test("what is written is read back, in 1,000 random cases", () => {

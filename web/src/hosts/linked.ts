@@ -1,6 +1,7 @@
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import type { Frame } from "../model/frame";
 import type { Host } from "../model/host";
-import { type Frame, parseLink, writeLink } from "../model/link";
+import { parseLink, writeLink } from "../model/link";
 import type { State } from "../model/state";
 import { strings } from "../text/strings";
 
@@ -11,24 +12,25 @@ const WRITE_AFTER_MS = 400;
  * The host of a page or a file, whose address is a link to what it shows.
  *
  * @param own - the state of the page itself, which a link changes
+ * @param ownFrame - the frame of the page itself; a link that hides or locks anything replaces it
  */
-export function linkedHost(own: State): Host {
+export function linkedHost(own: State, ownFrame: Frame = {}): Host {
   const alert = signal("");
   let state = own;
-  let frame: Frame = {};
+  const frame = signal<Frame>({});
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function read(): void {
     clearTimeout(timer);
     const link = parseLink(location.hash);
     state = { ...own, ...link.state };
-    frame = link.frame;
+    frame.value = link.frame;
     alert.value = link.errors.length > 0 ? strings.link.partly(link.errors) : "";
   }
 
   function write(): void {
     alert.value = "";
-    const link = writeLink(state, frame, own) ?? "";
+    const link = writeLink(state, frame.value, own) ?? "";
     // The whole address: in a frame of a notebook, "#…" alone would be relative to the notebook's.
     history.replaceState(null, "", `${location.href.split("#")[0]}#${link}`);
   }
@@ -37,6 +39,7 @@ export function linkedHost(own: State): Host {
   return {
     own,
     alert,
+    frame: computed(() => ({ ...ownFrame, ...frame.value })),
     read: () => state,
     write(change, settled) {
       state = { ...state, ...change };

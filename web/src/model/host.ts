@@ -1,4 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
+import type { Frame } from "./frame";
 import type { Rows } from "./rows";
 import type { Items, State } from "./state";
 
@@ -19,6 +20,8 @@ export interface Host {
   readonly rows?: Rows | undefined;
   /** The items of the page itself, where a link may show others. */
   readonly own?: Items | undefined;
+  /** Which parts are hidden or locked; nothing is if there is no frame. */
+  readonly frame?: ReadonlySignal<Frame> | undefined;
   /** What the host has to tell the user; empty if there is nothing. */
   readonly alert?: ReadonlySignal<string> | undefined;
 }

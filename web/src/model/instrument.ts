@@ -10,6 +10,7 @@ import { RowCursor } from "./cursor";
 import { type Curves, curvesOf } from "./curves";
 import { Drawn } from "./drawn";
 import { type Draws, draw } from "./draws";
+import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { History } from "./history";
 import type { Host } from "./host";
 import { type Items, itemsOf, labelOf, type State } from "./state";
@@ -55,6 +56,12 @@ export class Instrument {
   readonly alert: ReadonlySignal<string>;
   /** What the status line is to say next, besides what the figures show. */
   readonly told = signal({ text: "" });
+  /** Whether each part is shown. */
+  readonly shows: ReadonlySignal<Readonly<Record<PartName, boolean>>>;
+  /** What the user can't change. */
+  readonly locked: ReadonlySignal<Readonly<Record<LockName, boolean>>>;
+  /** Whether the instrument is a part of another page. */
+  readonly embedded: ReadonlySignal<boolean>;
   /** The position of the first row of the window. */
   readonly first = signal(0);
   /** The row that the pointer is on, counted from the top of the window. */
@@ -196,6 +203,17 @@ export class Instrument {
     const own = host.own && itemsOf(host.own);
     this.given = signal<Items | null>([items, own].find(isGiven) ?? null);
     this.alert = host.alert ?? signal("");
+    this.embedded = computed(() => host.frame?.value.embed ?? false);
+    this.shows = computed(() => {
+      const hidden = host.frame?.value.hide;
+      const shown = byName(PARTS, (part) => hidden?.includes(part) !== true);
+      // The page around it has a title.
+      return this.embedded.value ? { ...shown, title: false } : shown;
+    });
+    this.locked = computed(() => {
+      const locked = host.frame?.value.lock;
+      return byName(LOCKS, (lock) => locked?.includes(lock) === true);
+    });
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
     this.curves = curvesOf(this.distribution, this.scale);
@@ -234,15 +252,33 @@ export class Instrument {
   }
 
   /**
-   * A change that the user made, which can be undone.
+   * A change that the user made, which can be undone. What is locked stays as it is.
    *
    * @param settled - whether the gesture ends with it
    * @param kind - gestures of the same kind, if it has a name, are undone together where they follow
    * within a second
    */
   change(change: Partial<State>, settled = true, kind = ""): void {
-    this.history.note(change, settled, kind);
-    this.apply(change, settled);
+    const allowed = this.unlocked(change);
+    if (Object.keys(allowed).length === 0) return;
+    this.history.note(allowed, settled, kind);
+    this.apply(allowed, settled);
+  }
+
+  /** The parts of a change that no lock forbids. */
+  private unlocked(change: Partial<State>): Partial<State> {
+    const { value: locked } = this.locked;
+    const { temperature, truncation, scale, ...items } = change;
+    const now = this.items.peek();
+    const { logits, labels } = { ...now, ...items };
+    const others = logits.length !== now.logits.length || labels !== now.labels;
+    const keepsItems = locked.logits || (locked.items && others);
+    return {
+      ...(temperature !== undefined && !locked.temperature && { temperature }),
+      ...(truncation !== undefined && !locked.sampler && { truncation }),
+      ...(scale !== undefined && { scale }),
+      ...(!keepsItems && items),
+    };
   }
 
   /** A change by going elsewhere, to another row: it is not undone. */
@@ -252,11 +288,11 @@ export class Instrument {
   }
 
   undo(): void {
-    this.apply(this.history.undo() ?? {});
+    this.apply(this.unlocked(this.history.undo() ?? {}));
   }
 
   redo(): void {
-    this.apply(this.history.redo() ?? {});
+    this.apply(this.unlocked(this.history.redo() ?? {}));
   }
 
   private apply(change: Partial<State>, settled = true): void {
@@ -440,6 +476,13 @@ function rangeOf(logits: Iterable<number>): { readonly lowest: number; readonly 
     if (logit > highest) highest = logit;
   }
   return { lowest, highest };
+}
+
+function byName<Name extends string>(
+  names: readonly Name[],
+  value: (name: Name) => boolean,
+): Record<Name, boolean> {
+  return Object.fromEntries(names.map((name) => [name, value(name)])) as Record<Name, boolean>;
 }
 
 function isGiven(items: Items | undefined): boolean {

@@ -10,6 +10,7 @@ import { randomLogits } from "../math/random";
 import { SCALES, type ScaleName } from "../math/scales";
 import { count, numberText, parseNumber, spoken } from "../text/format";
 import { strings } from "../text/strings";
+import { type Frame, LOCKS, PARTS } from "./frame";
 import type { Items, State } from "./state";
 
 /** Each step of the sampler by its parameter: the temperature is T, a rule has its own name. */
@@ -17,21 +18,6 @@ const STEPS: ReadonlyMap<string, Step> = new Map([
   ["T", "temperature"],
   ...RULES.map((rule) => [rule, rule] as const),
 ]);
-
-/** How the page is shown, as texts, and the texts that they may be. */
-const RIGHT = { hide: /./, lock: /./, embed: /^$/ };
-type TextName = keyof typeof RIGHT;
-const TEXTS = Object.keys(RIGHT) as TextName[];
-
-/** How the page is shown, where it is a part of something else. */
-export interface Frame {
-  /** Names of the parts that are not shown, with commas between them. */
-  readonly hide?: string;
-  /** Names of the parts that can't be changed. */
-  readonly lock?: string;
-  /** "" if the page is a part of another page. */
-  readonly embed?: string;
-}
 
 export interface Link {
   /** The parts of the state that the link determines: all of them if it gives or draws logits. */
@@ -127,6 +113,27 @@ export function parseLink(hash: string): Link {
     return refuse(name, strings.link.oneOf(texts), text);
   }
 
+  /** Some of several names, with commas between them. */
+  function someOf<Text extends string>(name: string, texts: readonly Text[]): Text[] {
+    const names = new Set(take(name)?.split(",")) as Set<Text>;
+    const known = [...names].filter((text) => texts.includes(text));
+    for (const text of names) {
+      if (!texts.includes(text)) refuse(name, strings.link.oneOf(texts), text);
+    }
+    return known;
+  }
+
+  function frame(): Frame {
+    const [hide, lock] = [someOf("hide", PARTS), someOf("lock", LOCKS)];
+    const embed = given.get("embed") === "";
+    if (embed) take("embed");
+    return {
+      ...(hide.length > 0 && { hide }),
+      ...(lock.length > 0 && { lock }),
+      ...(embed && { embed }),
+    };
+  }
+
   /** The temperature, and the truncation that is the link's if it has any step. */
   function sampler(): Partial<Pick<State, "temperature" | "truncation">> {
     const names = [...given.keys()].filter((name) => STEPS.has(name));
@@ -166,10 +173,7 @@ export function parseLink(hash: string): Link {
   const set = sampler();
   const scale = oneOf("scale", Object.keys(SCALES) as ScaleName[]);
   const items = drawnOrGiven();
-  const frame: { [name in TextName]?: string } = {};
-  for (const name of TEXTS) {
-    if (given.has(name) && RIGHT[name].test(given.get(name)!)) frame[name] = take(name)!;
-  }
+  const shown = frame();
   for (const [name, text] of given) ignore(name, text);
   return {
     state: {
@@ -177,7 +181,7 @@ export function parseLink(hash: string): Link {
       ...set,
       ...(scale && { scale }),
     },
-    frame,
+    frame: shown,
     errors,
   };
 }
@@ -216,7 +220,9 @@ export function writeLink(
   add("engine", truncation.engine);
   add("ties", truncation.ties);
   if (scale !== (own?.scale ?? "full")) add("scale", scale);
-  for (const name of TEXTS) add(name, frame[name]);
+  add("hide", frame.hide?.join());
+  add("lock", frame.lock?.join());
+  add("embed", frame.embed ? "" : null);
   const link = parts.join("&");
   return link.length <= LONGEST ? link : null;
 }

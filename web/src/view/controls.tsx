@@ -14,6 +14,7 @@ export function ItemControls({ instrument }: Part) {
   const items = instrument.items.value;
   const given = instrument.given.value;
   const size = items.logits.length;
+  const locked = instrument.locked.value.items || instrument.locked.value.logits;
   const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort(
     (a, b) => a - b,
   );
@@ -28,7 +29,11 @@ export function ItemControls({ instrument }: Part) {
     <div class="items">
       <label class="field">
         {strings.items.total}
-        <select value={items === given ? "given" : String(size)} onChange={choose}>
+        <select
+          value={items === given ? "given" : String(size)}
+          disabled={locked}
+          onChange={choose}
+        >
           {given !== null && (
             <option value="given">
               {strings.items.given(count(given.logits.length), given.source)}
@@ -41,7 +46,7 @@ export function ItemControls({ instrument }: Part) {
           ))}
         </select>
       </label>
-      <button type="button" onClick={() => instrument.draw(size)}>
+      <button type="button" disabled={locked} onClick={() => instrument.draw(size)}>
         {strings.items.drawNew}
       </button>
     </div>
@@ -89,6 +94,7 @@ export function TemperatureControls({ instrument }: Part) {
   const { is, sharp, flat, scale: scaleName, scales } = strings.temperature;
   const [atZero, atInfinity] = [is("0"), is("∞")];
   const scale = SCALES[instrument.scale.value];
+  const locked = instrument.locked.value.temperature;
   return (
     <div class="temperature">
       <div class="subject">
@@ -107,11 +113,17 @@ export function TemperatureControls({ instrument }: Part) {
             />
           </span>
         </label>
-        <Sentence instrument={instrument} />
+        {instrument.shows.value.sentence && <Sentence instrument={instrument} />}
       </div>
       <FieldError draft={draft} />
       <div class="dial">
-        <button type="button" aria-label={atZero} title={atZero} onClick={() => set(0)}>
+        <button
+          type="button"
+          aria-label={atZero}
+          title={atZero}
+          disabled={locked}
+          onClick={() => set(0)}
+        >
           0
         </button>
         <span class="sharp">{sharp}</span>
@@ -127,6 +139,7 @@ export function TemperatureControls({ instrument }: Part) {
               written(SCALES[instrument.scale.value], instrument.stop.value),
             )}
             aria-valuetext={useComputed(() => is(brief(temperature.value)))}
+            disabled={locked}
             onInput={(event) => drag(scale.temperatureAt(event.currentTarget.valueAsNumber))}
             onChange={(event) => settle(scale.temperatureAt(event.currentTarget.valueAsNumber))}
           />
@@ -137,12 +150,13 @@ export function TemperatureControls({ instrument }: Part) {
           type="button"
           aria-label={atInfinity}
           title={atInfinity}
+          disabled={locked}
           onClick={() => set(Infinity)}
         >
           ∞
         </button>
         <div class="typed">
-          <button type="button" onClick={() => set(1)}>
+          <button type="button" disabled={locked} onClick={() => set(1)}>
             {is("1")}
           </button>
           <select

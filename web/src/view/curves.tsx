@@ -109,6 +109,7 @@ export function EveryTemperature({ instrument }: Part) {
             aria-valuemax={scale.max}
             aria-valuenow={instrument.stop}
             aria-valuetext={useComputed(() => strings.temperature.is(brief(temperature.value)))}
+            aria-disabled={instrument.locked.value.temperature}
             onKeyDown={moved}
           />
         </div>

@@ -87,6 +87,7 @@ export function NumberField({ instrument, name, draft, shown, temperatureOf }: N
       autocomplete="off"
       spellcheck={false}
       value={useComputed(() => typed.value?.text ?? shown.value)}
+      readOnly={instrument.locked.value.temperature}
       aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
       aria-description={error}
       onInput={(event) => type(event.currentTarget.value)}

@@ -16,7 +16,7 @@ const TALL = 10;
 
 /** Both figures, in one window that scrolls by whole rows. */
 export function Figures({ instrument }: Part) {
-  const { first, hovered, items, many, rest, rowCount, selected } = instrument;
+  const { first, hovered, items, many, rest, rowCount, selected, shows } = instrument;
   const scroller = useRef<HTMLDivElement>(null);
   const focusable = useRef<HTMLDivElement>(null);
 
@@ -93,6 +93,7 @@ export function Figures({ instrument }: Part) {
         <figure
           class={zero.value > 0 && zero.value < 1 ? "logits crossed" : "logits"}
           aria-label={strings.figures.logits}
+          hidden={!shows.value.logits}
           style={{ "--zero": zero.value }}
         >
           <figcaption>
@@ -127,7 +128,7 @@ export function Figures({ instrument }: Part) {
             </p>
           )}
         </figure>
-        <figure class="softmax" aria-label={strings.figures.softmax}>
+        <figure class="softmax" aria-label={strings.figures.softmax} hidden={!shows.value.softmax}>
           <figcaption>
             <strong>{strings.figures.softmax}</strong>
             <small>{outlineNote}</small>

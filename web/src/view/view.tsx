@@ -1,4 +1,5 @@
 import type { ComponentChildren } from "preact";
+import type { PartName } from "../model/frame";
 import { strings } from "../text/strings";
 import { Compare } from "./compare";
 import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
@@ -24,8 +25,9 @@ function Alert({ instrument: { alert } }: Part) {
 }
 
 export function View({ instrument, alone }: Part & { readonly alone: boolean }) {
-  const { panels } = strings;
   const Title = alone ? "h1" : "h2";
+  const { embedded } = instrument;
+  const shows = instrument.shows.value;
 
   function pressed(event: KeyboardEvent): void {
     const { altKey, ctrlKey, key, metaKey, shiftKey, target } = event;
@@ -42,7 +44,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
 
   return (
     <div
-      class="instrument"
+      class={embedded.value ? "instrument embedded" : "instrument"}
       onKeyDown={pressed}
       role="region"
       aria-label={strings.title}
@@ -52,38 +54,40 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
     >
       <Alert instrument={instrument} />
       <header>
-        <Title class="title">{strings.title}</Title>
-        <ItemControls instrument={instrument} />
-        <HistoryControls instrument={instrument} />
-        <Help />
-        {instrument.cursor !== null && (
+        {shows.title && <Title class="title">{strings.title}</Title>}
+        {shows.items && <ItemControls instrument={instrument} />}
+        {shows.history && <HistoryControls instrument={instrument} />}
+        {shows.help && <Help />}
+        {instrument.cursor !== null && shows.rows && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
       </header>
-      <TemperatureControls instrument={instrument} />
+      {shows.temperature && <TemperatureControls instrument={instrument} />}
       <div class="bench">
-        <div class="bars">
-          <Search instrument={instrument} />
-          <Figures instrument={instrument} />
-        </div>
-        <EveryTemperature instrument={instrument} />
+        {(shows.logits || shows.softmax) && (
+          <div class="bars">
+            {shows.search && <Search instrument={instrument} />}
+            <Figures instrument={instrument} />
+          </div>
+        )}
+        {shows.curves && <EveryTemperature instrument={instrument} />}
       </div>
-      <Readings instrument={instrument} />
+      {shows.readings && <Readings instrument={instrument} />}
       <div class="panels">
-        <Panel title={panels.why} open>
+        <Panel instrument={instrument} part="why" open>
           <Formula instrument={instrument} />
           <Overflow instrument={instrument} />
         </Panel>
-        <Panel title={panels.draws}>
+        <Panel instrument={instrument} part="draws">
           <DrawsPanel instrument={instrument} />
         </Panel>
-        <Panel title={panels.compare}>
+        <Panel instrument={instrument} part="compare">
           <Compare instrument={instrument} />
         </Panel>
-        <Panel name="lesson" title={panels.lesson} open>
+        <Panel instrument={instrument} part="lesson" open>
           <Explanation />
         </Panel>
-        <Panel name="all" title={panels.values}>
+        <Panel instrument={instrument} part="values">
           <Values instrument={instrument} />
         </Panel>
       </div>
@@ -91,19 +95,17 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   );
 }
 
-interface PanelProps {
-  /** Where it has a place of its own. */
-  readonly name?: string;
-  readonly title: string;
+interface PanelProps extends Part {
+  readonly part: PartName & keyof typeof strings.panels;
   readonly open?: boolean;
   readonly children: ComponentChildren;
 }
 
 /** A part of the page that is opened when it is wanted. */
-function Panel({ name = "", title, open = false, children }: PanelProps) {
-  return (
-    <details class={`panel ${name}`} open={open}>
-      <summary>{title}</summary>
+function Panel({ instrument, part, open = false, children }: PanelProps) {
+  return !instrument.shows.value[part] ? null : (
+    <details class={`panel panel-${part}`} open={open}>
+      <summary>{strings.panels[part]}</summary>
       {children}
     </details>
   );
