@@ -1,8 +1,9 @@
 /**
  * Builds the front end into src/thermoscope/explorer/static/, the same bytes from the same
  * sources. With --check it writes nothing, and exits 1 if what is there is not what it builds.
+ * With --package FOLDER it makes the npm package there instead, for `npm pack FOLDER`.
  */
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as esbuild from "esbuild";
@@ -56,24 +57,40 @@ async function bundle(entry, format) {
   return result.outputFiles[0].text;
 }
 
-const built = {
-  "page.js": await bundle("src/page.ts", "iife"),
-  "style.css": await minifiedCss(join(web, "src/view/style.css")),
-  "widget.js": await bundle("src/widget.ts", "esm"),
-};
-
-if (process.argv.includes("--check")) {
-  const stale = [];
-  for (const [name, text] of Object.entries(built)) {
-    const path = join(out, name);
-    const there = await readFile(path, "utf8").catch(() => null);
-    if (there !== text) stale.push(relative(process.cwd(), path));
-  }
-  if (stale.length > 0) {
-    console.error(`not what the sources build (run \`node web/build.js\`):\n${stale.join("\n")}`);
-    process.exit(1);
-  }
-} else {
-  await mkdir(out, { recursive: true });
-  for (const [name, text] of Object.entries(built)) await writeFile(join(out, name), text);
+/** Everything in web/package/ and the licence, with the element as one file. */
+async function makePackage(folder) {
+  await mkdir(folder, { recursive: true });
+  const source = join(web, "package");
+  for (const name of await readdir(source)) await copyFile(join(source, name), join(folder, name));
+  await copyFile(join(web, "../LICENSE"), join(folder, "LICENSE"));
+  const element = await bundle("src/element.ts", "esm");
+  await writeFile(join(folder, "softmax-thermoscope.js"), element);
 }
+
+async function buildStatic(check) {
+  const built = {
+    "page.js": await bundle("src/page.ts", "iife"),
+    "style.css": await minifiedCss(join(web, "src/view/style.css")),
+    "widget.js": await bundle("src/widget.ts", "esm"),
+  };
+
+  if (check) {
+    const stale = [];
+    for (const [name, text] of Object.entries(built)) {
+      const path = join(out, name);
+      const there = await readFile(path, "utf8").catch(() => null);
+      if (there !== text) stale.push(relative(process.cwd(), path));
+    }
+    if (stale.length > 0) {
+      console.error(`not what the sources build (run \`node web/build.js\`):\n${stale.join("\n")}`);
+      process.exit(1);
+    }
+  } else {
+    await mkdir(out, { recursive: true });
+    for (const [name, text] of Object.entries(built)) await writeFile(join(out, name), text);
+  }
+}
+
+const [option, folder] = process.argv.slice(2);
+if (option === "--package") await makePackage(folder);
+else await buildStatic(option === "--check");

@@ -1,8 +1,10 @@
+import { computed } from "@preact/signals";
 import { linkedHost } from "./hosts/linked";
 import { memoryHost } from "./hosts/memory";
 import type { Query } from "./model/rows";
 import { readState } from "./model/state";
 import { strings } from "./text/strings";
+import { tellParent } from "./view/embedded";
 import { explain, mount } from "./view/mount";
 
 /** Asks the server of this page, if there is one. */
@@ -20,7 +22,12 @@ try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
   const { rows, ...parts } = JSON.parse(written!);
   const state = readState(parts);
-  mount(place, rows ? memoryHost(state, { ...rows, ask }) : linkedHost(state), true);
+  const host = rows ? memoryHost(state, { ...rows, ask }) : linkedHost(state);
+  mount(place, host, true);
+  tellParent(
+    place,
+    computed(() => host.frame?.value.embed === true),
+  );
   // Its keys work from the start. In a frame, the page around it keeps the focus.
   if (parent === window) {
     place.querySelector<HTMLElement>(".instrument")!.focus({ preventScroll: true });

@@ -32,7 +32,7 @@ const MOST = 262_144;
 /** As many as in the lesson. */
 const FEW = 5;
 /** The source of logits that a link gives, as in Python. */
-const GIVEN = "given";
+export const GIVEN = "given";
 /** Longer links are cut by programs that send or store them. */
 const LONGEST = 2000;
 

@@ -80,6 +80,15 @@ export function readScale(written: unknown): ScaleName {
   throw new RangeError(strings.errors.scale(Object.keys(SCALES), written));
 }
 
+export function readTruncation(written: unknown): Settings {
+  const settings = Object(written) as Settings;
+  check(settings);
+  if (!stepsOf(settings).includes("temperature")) {
+    throw new RangeError(strings.errors.order(settings.order));
+  }
+  return settings;
+}
+
 /** The logits in little-endian float64 bytes, copied so that they are aligned. */
 export function logitsFromBytes(bytes: ArrayBufferView): Float64Array {
   if (bytes.byteLength === 0 || bytes.byteLength % 8 !== 0) {
@@ -116,10 +125,6 @@ export function readState(written: WrittenState): State {
   }
   if (seed !== null && !(Number.isSafeInteger(seed) && seed >= 0))
     throw new RangeError(strings.errors.seed(seed));
-  check(truncation);
-  if (!stepsOf(truncation).includes("temperature")) {
-    throw new RangeError(strings.errors.order(truncation.order));
-  }
   return {
     logits,
     labels: written.labels,
@@ -128,7 +133,7 @@ export function readState(written: WrittenState): State {
     target,
     seed,
     temperature: readTemperature(written.temperature),
-    truncation,
+    truncation: readTruncation(truncation),
     scale: readScale(scale),
   };
 }

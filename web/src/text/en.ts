@@ -65,6 +65,8 @@ type Keys = readonly [
 ];
 
 export const en = {
+  /** The language of all texts, as HTML has it. */
+  language: "en",
   title: "Softmax temperature",
   /** The title of a button that has a key. */
   withKey: (button: string, key: string) => `${button}: ${key}`,
@@ -106,6 +108,13 @@ export const en = {
     temperature: temperatures,
     logit: "a number, “inf”, “-inf” or “nan”",
     labels: (logits: string) => `${logits}, one for each logit`,
+  },
+
+  /** What is told of the attributes and properties of an element. */
+  element: {
+    partly: (errors: readonly string[]) =>
+      `Not all of what this page sets here is used. ${errors.join(" ")}`,
+    logits: "numbers, at least one",
   },
 
   rows: {

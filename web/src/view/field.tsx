@@ -94,7 +94,9 @@ export function NumberField({ instrument, name, draft, shown, temperatureOf }: N
       onChange={settle}
       onBlur={settle}
       onKeyDown={(event) => {
-        if (event.key === "Escape") draft.value = null;
+        if (event.key !== "Escape" || typed.peek() === null) return;
+        event.preventDefault();
+        draft.value = null;
       }}
     />
   );

@@ -6,17 +6,22 @@ import css from "./style.css";
 import { View } from "./view";
 
 /**
- * Shows the instrument in `element`, with its style sheet; returns a function that removes it.
+ * Shows the instrument in `element`; returns a function that removes it. A shadow root must have the
+ * style sheet already.
  *
  * @param alone - whether the instrument is the whole page: its title is then the title of the page
  */
-export function mount(element: HTMLElement, host: Host, alone = false): () => void {
+export function mount(element: HTMLElement | ShadowRoot, host: Host, alone = false): () => void {
   const root = document.createElement("div");
   root.className = "thermoscope";
-  const style = document.createElement("style");
-  style.textContent = css;
+  root.lang = strings.language;
   const place = document.createElement("div");
-  root.append(style, place);
+  root.append(place);
+  if (!(element instanceof ShadowRoot)) {
+    const style = document.createElement("style");
+    style.textContent = css;
+    root.prepend(style);
+  }
   element.append(root);
   let unfollow = () => {};
   try {

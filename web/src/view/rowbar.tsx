@@ -49,7 +49,8 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
             if (cursor.go(event.currentTarget.value)) draft.value = null;
           }}
           onKeyDown={(event) => {
-            if (event.key !== "Escape") return;
+            if (event.key !== "Escape" || draft.peek() === null) return;
+            event.preventDefault();
             draft.value = null;
             error.value = "";
           }}

@@ -83,6 +83,9 @@ export function Search({ instrument }: Part) {
         onInput={(event) => (query.value = event.currentTarget.value)}
         onKeyDown={(event) => {
           if (event.key === "Enter") go(event.shiftKey ? -1 : 1);
+          if (event.key !== "Escape" || query.peek() === "") return;
+          event.preventDefault();
+          query.value = "";
         }}
       />
       <button type="button" aria-label={texts.previous} disabled={idle} onClick={() => go(-1)}>
