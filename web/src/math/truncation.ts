@@ -15,6 +15,7 @@ import {
   PAPERS,
   type Rule,
   type Settings,
+  type Step,
   stepsOf,
 } from "./engines";
 
@@ -48,6 +49,58 @@ function countLeading(size: number, passes: (place: number) => boolean): number 
   return low;
 }
 
+/** Sums over the ranks of a distribution at one temperature: those of whole blocks are remembered. */
+class Sums {
+  private readonly exponential: Exponential;
+  private readonly blocks: { readonly sum: number; readonly moment: number }[] = [];
+
+  constructor(
+    private readonly distribution: Distribution,
+    readonly temperature: number,
+  ) {
+    this.exponential = new Exponential(temperature, distribution.shrink);
+  }
+
+  /** The sums of exp_z and of exp_z times (z - max) / T over the ranks in [from, to). */
+  between(from: number, to: number) {
+    let sum = 0;
+    let moment = 0;
+    for (let rank = from; rank < to; ) {
+      const block = rank / BLOCK;
+      const end = Math.min(to, (Math.floor(block) + 1) * BLOCK);
+      const whole = end - rank === BLOCK;
+      const added =
+        (whole && this.blocks[block]) || this.distribution.add(this.exponential, rank, end);
+      if (whole) this.blocks[block] = added;
+      // The ranks descend: all further ones have exp_z 0.
+      if (added.sum === 0) break;
+      sum += added.sum;
+      moment += added.moment;
+      rank = end;
+    }
+    return { sum, moment: moment * this.exponential.inverse };
+  }
+}
+
+/** The sums of a distribution at T = 1, and at the latest other temperature. */
+class Temperatures {
+  private plain: Sums | undefined;
+  private last: Sums | undefined;
+
+  constructor(readonly distribution: Distribution) {}
+
+  at(temperature: number): Sums {
+    if (temperature === 1) {
+      this.plain ??= new Sums(this.distribution, 1);
+      return this.plain;
+    }
+    if (this.last?.temperature !== temperature) {
+      this.last = new Sums(this.distribution, temperature);
+    }
+    return this.last!;
+  }
+}
+
 /** Items that are left. */
 class Row {
   private plain: Softmax | undefined;
@@ -55,7 +108,7 @@ class Row {
   private deviation: number | undefined;
 
   constructor(
-    readonly distribution: Distribution,
+    readonly all: Temperatures,
     /** Their logits, the highest first. */
     readonly z: Float64Array,
     /** Their first rank. */
@@ -71,9 +124,9 @@ class Row {
   /** The items at the places in [from, to); from 0 if there are gaps. */
   between(from: number, to: number): Row {
     if (from === 0 && to >= this.size) return this;
-    const { distribution, z, start, ranks } = this;
+    const { all, z, start, ranks } = this;
     const part = ranks?.subarray(from, to) ?? null;
-    return new Row(distribution, z.subarray(from, to), start + from, part);
+    return new Row(all, z.subarray(from, to), start + from, part);
   }
 
   leading(count: number): Row {
@@ -117,7 +170,8 @@ class Row {
   }
 
   private softmax(temperature: number): Softmax {
-    const { distribution, z, size, start } = this;
+    const { all, z, size, start } = this;
+    const { distribution } = all;
     const top = z[0]!;
     if (!(top > -Infinity)) return equal(temperature, size, NaN);
     if (top === Infinity || temperature === 0) return equal(temperature, this.withTies(1));
@@ -128,7 +182,7 @@ class Row {
     const below = (from: number, logit: number) =>
       (logit * shrink - from * shrink) / temperature / shrink;
     const quotient = (place: number) => below(top, z[place]!);
-    const exponential = new Exponential(temperature, shrink);
+    const chunks = all.at(temperature);
     const shift = below(maximum, top);
     const unit = Math.exp(shift);
     /** The sums of exp_z and of exp_z times the quotient over the places in [from, to). */
@@ -136,9 +190,9 @@ class Row {
       let sum = 0;
       let moment = 0;
       if (this.ranks === null && shift > NEAR) {
-        const added = distribution.add(exponential, start + from, start + to);
+        const added = chunks.between(start + from, start + to);
         sum = added.sum / unit;
-        return { sum, moment: (added.moment * exponential.inverse) / unit - shift * sum };
+        return { sum, moment: added.moment / unit - shift * sum };
       }
       for (let place = from; place < to; place++) {
         const q = quotient(place);
@@ -228,13 +282,13 @@ function typicalP(row: Row, t: number, p: number, edges: Edges): Row {
   while (stop < size && distance(stop) === last) stop++;
   if (!edges.few || stop - start === count) return row.between(start, stop);
   // Of the items at the last distance, the first ones in the order given stay.
-  const { order } = row.distribution;
+  const { order } = row.all.distribution;
   const places = new Uint32Array(stop - start).map((_, k) => start + k);
   const tied = places.filter((place) => distance(place) === last).map((place) => order[place]!);
   const end = tied.sort()[count - (places.length - tied.length) - 1]!;
   const kept = places.filter((place) => distance(place) < last || order[place]! <= end);
   const z = new Float64Array(kept.length).map((_, k) => row.z[kept[k]!]!);
-  return new Row(row.distribution, z, kept[0]!, kept);
+  return new Row(row.all, z, kept[0]!, kept);
 }
 
 function minP(row: Row, t: number, p: number): Row {
@@ -336,25 +390,29 @@ export class Kept {
     return result;
   }
 
-  /** The sum of the probabilities of the ranks in [from, to), where `ranks` is null. */
+  /** The sum of the probabilities of the ranks in [from, to). */
   sum(from: number, to: number): number {
-    const { start, count } = this;
-    return this.softmax.sum(Math.max(from - start, 0), Math.min(to - start, count));
+    return this.softmax.sum(this.countBelow(from), this.countBelow(to));
+  }
+
+  /** How many of the kept items have a rank below this one. */
+  countBelow(rank: number): number {
+    const { ranks, start, count } = this;
+    if (ranks === null) return Math.max(0, Math.min(rank - start, count));
+    return countLeading(count, (place) => ranks[place]! < rank);
   }
 
   private place(rank: number): number {
-    if (this.ranks === null) {
-      const place = rank - this.start;
-      return place < this.count ? place : -1;
-    }
-    const place = countLeading(this.count, (k) => this.ranks![k]! < rank);
-    return this.ranks[place] === rank ? place : -1;
+    const place = this.countBelow(rank);
+    return place < this.countBelow(rank + 1) ? place : -1;
   }
 }
 
 /** The truncation of one distribution, at any temperature and with any settings. */
 export class Truncation {
   private readonly whole: Row;
+  /** What the steps before the temperature kept last: the same at every temperature. */
+  private early: { readonly settings: Settings; readonly row: Row } | undefined;
 
   constructor(distribution: Distribution) {
     const { logits, order } = distribution;
@@ -363,7 +421,7 @@ export class Truncation {
     // Of a row without a distribution all is kept, so that it stays NaN.
     const open =
       z[0]! > -Infinity ? countLeading(z.length, (rank) => z[rank]! > -Infinity) : z.length;
-    this.whole = new Row(distribution, z.subarray(0, open), 0, null);
+    this.whole = new Row(new Temperatures(distribution), z.subarray(0, open), 0, null);
   }
 
   at(temperature: number, settings: Settings = {}): Kept {
@@ -375,20 +433,23 @@ export class Truncation {
     let t = temperature < engine.greedyBelow ? 0 : temperature;
     if (t > 0) t = Math.max(t, engine.leastTemperature);
     const defined = whole.z[0]! > -Infinity;
-    let row = whole;
-    let seen = 1;
-    for (const step of defined ? steps : []) {
-      if (step === "temperature") {
-        seen = t;
-        continue;
+    const apply = (rules: readonly Step[], first: Row, seen: number) => {
+      let row = first;
+      for (const rule of defined ? (rules as readonly Rule[]) : []) {
+        const next = APPLY[rule](joint ? whole : row, seen, settings[rule]!, edges[rule] ?? {});
+        // Joint steps all keep leading ranks.
+        row = joint ? row.leading(next.size) : next;
       }
-      const next = APPLY[step](joint ? whole : row, seen, settings[step]!, edges[step] ?? {});
-      // Joint steps all keep leading ranks.
-      row = joint ? row.leading(next.size) : next;
+      return row;
+    };
+    const turn = steps.includes("temperature") ? steps.indexOf("temperature") : steps.length;
+    if (this.early?.settings !== settings) {
+      this.early = { settings, row: apply(steps.slice(0, turn), whole, 1) };
     }
+    let row = apply(steps.slice(turn + 1), this.early.row, t);
     // Engines are greedy at T = 0: they take the first of the highest items.
     if (defined && engine !== PAPERS && t === 0) row = row.leading(1);
-    return new Kept(whole.distribution, t, row, whole);
+    return new Kept(whole.all.distribution, t, row, whole);
   }
 }
 
