@@ -213,7 +213,7 @@ export class Distribution {
   readonly ties: number;
   private readonly maximum: number;
   /** How many items are above -inf. */
-  private readonly open: number;
+  readonly open: number;
   private readonly undefined: boolean;
   /** If z - max would overflow, all logits are scaled by this power of two. */
   readonly shrink: number;

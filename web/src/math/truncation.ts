@@ -459,6 +459,10 @@ export class Truncation {
  */
 export function totalVariation(a: Kept, b: Kept): number {
   let sum = 0;
+  if (a.distribution === b.distribution) {
+    const same = a.start === b.start && a.count === b.count && String(a.ranks) === String(b.ranks);
+    if (same && a.temperature === b.temperature) return 0;
+  }
   if (a.distribution === b.distribution && a.ranks === null && b.ranks === null) {
     const low = Math.max(a.start, b.start);
     const high = Math.min(a.start + a.count, b.start + b.count);

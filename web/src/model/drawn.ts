@@ -1,5 +1,6 @@
 import type { Kept } from "../math/truncation";
 import { percent } from "../text/format";
+import { afterText } from "./sampler";
 import type { Items } from "./state";
 
 /** The probabilities that draws follow: the softmax after truncation. */
@@ -19,14 +20,7 @@ export class Drawn {
 
   /** The probability of an item as text: 0 % and 100 % only where it is exactly that. */
   percent(item: number): string {
-    const { distribution, temperature, count, start } = this.kept;
-    const { logits, order } = distribution;
-    const isExactlyZero = (item: number) =>
-      !this.kept.keeps(order.indexOf(item)) ||
-      distribution.isExactlyZero(logits[item]!, temperature);
-    const probability = this.probabilities[item]!;
-    if (probability === 0) return percent(0, isExactlyZero(item));
-    if (probability !== 1) return percent(probability);
-    return percent(1, count === 1 || isExactlyZero(order[start + 1]!));
+    const rank = this.kept.distribution.order.indexOf(item);
+    return this.kept.keeps(rank) ? afterText(this.kept, rank) : percent(0);
   }
 }

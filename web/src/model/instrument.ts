@@ -5,6 +5,7 @@ import { freshSeed, randomLogits } from "../math/random";
 import { SCALES } from "../math/scales";
 import { type Kept, Truncation } from "../math/truncation";
 import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
+import { strings } from "../text/strings";
 import { type Comparison, compare, matched, Pinned } from "./compare";
 import { RowCursor } from "./cursor";
 import { type Curves, curvesOf } from "./curves";
@@ -13,6 +14,7 @@ import { type Draws, draw } from "./draws";
 import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { History } from "./history";
 import type { Host } from "./host";
+import { afterText, Sampler } from "./sampler";
 import { type Items, itemsOf, labelOf, type State } from "./state";
 
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
@@ -130,9 +132,16 @@ export class Instrument {
     return { top, sum, outside: this.rest.value > 0 ? outside() : 0, probability };
   });
 
-  private readonly truncated = computed(() => new Truncation(this.distribution.value));
+  readonly truncated = computed(() => new Truncation(this.distribution.value));
+  readonly sampler: Sampler = new Sampler(this);
+  /** What the sampler keeps at this temperature; null if there is none. */
+  readonly kept: ReadonlySignal<Kept | null> = computed(() =>
+    this.sampler.on.value
+      ? this.truncated.value.at(this.temperature.value, this.truncation.value)
+      : null,
+  );
   /** What a draw follows once a drag rests: the softmax after truncation. */
-  private readonly restedKept: ReadonlySignal<Kept> = computed(() =>
+  readonly restedKept: ReadonlySignal<Kept> = computed(() =>
     this.truncated.value.at(this.rested.value.temperature, this.truncation.value),
   );
   readonly drawn = computed(() => new Drawn(this.items.value, this.restedKept.value));
@@ -167,7 +176,12 @@ export class Instrument {
   /** Where the axis of the probabilities ends: at 1, or just above the highest of many. */
   readonly probabilityEnd = computed(() => {
     if (!this.many.value) return 1;
-    const top = Math.max(this.frame.value.top, this.outline.value.top);
+    const { value: kept } = this.kept;
+    const top = Math.max(
+      this.frame.value.top,
+      this.outline.value.top,
+      kept === null ? 0 : kept.probability(kept.start),
+    );
     return Math.min(1, roundUp(top) || 1);
   });
 
@@ -176,11 +190,11 @@ export class Instrument {
     const { probability } = this.frame.value;
     return this.rows.value.map((row) => probability(row.logit.value));
   });
-  /** The same as text, with a line for each row. */
+  /** The same as text. */
   readonly percents = computed(() =>
-    this.probabilities.value
-      .map((probability, slot) => this.percent(this.rows.value[slot]!.logit.value, probability))
-      .join("\n"),
+    this.probabilities.value.map((probability, slot) =>
+      this.percent(this.rows.value[slot]!.logit.value, probability),
+    ),
   );
   /** The lengths of their bars, up to 1. */
   readonly lengths = computed(() =>
@@ -427,6 +441,9 @@ export class Row {
   readonly logitText;
   readonly logitDigits;
   readonly percent;
+  /** What the sampler makes of the item, once a drag rests. */
+  readonly fate;
+  readonly afterDigits;
   readonly probabilityDigits;
   readonly outlineDigits;
   readonly outlineBar;
@@ -451,12 +468,21 @@ export class Row {
     const probability = computed(() => instrument.rested.value.probability(this.logit.value));
     this.percent = computed(() => instrument.percent(this.logit.value, probability.value));
     this.probabilityDigits = computed(() => digits(probability.value));
+    const rank = computed(() => instrument.rankAt(this.position.value));
+    this.fate = computed(() => {
+      const { value: kept } = instrument.restedKept;
+      const { fate } = strings.sampler;
+      return kept.keeps(rank.value) ? fate.kept(afterText(kept, rank.value)) : fate.dropped;
+    });
+    this.afterDigits = computed(() => digits(instrument.restedKept.value.probability(rank.value)));
     const outline = computed(() => instrument.outline.value.probability(item.value));
     this.outlineDigits = computed(() => digits(outline.value));
     this.outlineBar = computed(() => `width:${100 * instrument.length(outline.value)}%`);
     this.className = computed(() => {
       const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
-      return `row${pointed}${instrument.items.value.target === item.value ? " target" : ""}`;
+      const target = instrument.items.value.target === item.value ? " target" : "";
+      const dropped = instrument.sampler.isKept(slot) ? "" : " dropped";
+      return `row${pointed}${target}${dropped}`;
     });
     this.tabIndex = computed(() => {
       const place = instrument.selected.value - instrument.first.value;

@@ -152,6 +152,10 @@ export const en = {
     barsFrom: (logit: string) => `bars from ${logit}`,
     outline: (temperature: string) => `outline: ${temperatureIs(temperature)}`,
     outlineOfA: (temperature: string) => `outline: A, ${temperatureIs(temperature)}`,
+    /** Goes on after the outline. */
+    grown: "; light: after truncation",
+    after: (probability: string) => `→ ${probability}`,
+    keptOutside: (count: string) => `${count} of them kept`,
   },
 
   curves: {
@@ -159,6 +163,14 @@ export const en = {
     cursor: "Cursor at T",
     others: (count: string) => `other ${count}`,
     entropy: (most: string) => `entropy (up to ${most} nats)`,
+  },
+
+  sampler: {
+    /** Read after the number of a row. */
+    fate: {
+      kept: (after: string) => `kept: ${after} after truncation`,
+      dropped: "dropped",
+    },
   },
 
   readings: {
@@ -304,6 +316,7 @@ export const en = {
     item: "Item",
     logit: "Logit",
     probability: "Probability",
+    after: "After truncation",
     atOne: "At T = 1",
     ofA: "A",
     sum: "Sum",

@@ -81,10 +81,15 @@ export function Figures({ instrument }: Part) {
       ? strings.figures.outline(brief(1))
       : strings.figures.outlineOfA(brief(pinned.state.temperature));
   });
+  const othersKept = useComputed(() =>
+    strings.figures.keptOutside(count(instrument.sampler.keptOutside.value)),
+  );
   const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
+  const size = many.value ? " many" : rowCount.value <= TALL ? " tall" : "";
+  const { on } = instrument.sampler;
   return (
     <div
-      class={many.value ? "scroller many" : rowCount.value <= TALL ? "scroller tall" : "scroller"}
+      class={`scroller${size}${on.value ? " sampled" : ""}`}
       ref={scroller}
       style={{ "--rows": rowCount.value, "--label": labelWidth.value }}
       onScroll={scrolled}
@@ -131,7 +136,10 @@ export function Figures({ instrument }: Part) {
         <figure class="softmax" aria-label={strings.figures.softmax} hidden={!shows.value.softmax}>
           <figcaption>
             <strong>{strings.figures.softmax}</strong>
-            <small>{outlineNote}</small>
+            <small>
+              {outlineNote}
+              {on.value && <span class="more">{strings.figures.grown}</span>}
+            </small>
             <div class="axis" aria-hidden="true">
               <span>0</span>
               <span>{useComputed(() => `${brief(100 * instrument.probabilityEnd.value)} %`)}</span>
@@ -153,6 +161,7 @@ export function Figures({ instrument }: Part) {
                   <span class="ghost" style={row.outlineBar} />
                 </span>
                 <span class="number">{row.percent}</span>
+                {on.value && <span class="unseen">{row.fate}</span>}
               </div>
             ))}
           </div>
@@ -160,6 +169,7 @@ export function Figures({ instrument }: Part) {
             <p class="rest">
               <span>{strings.items.othersHold(count(rest.value))}</span>
               <span class="number">{instrument.restText}</span>
+              {on.value && <span>{othersKept}</span>}
             </p>
           )}
         </figure>
@@ -177,10 +187,9 @@ export function Figures({ instrument }: Part) {
  * invisible; it is updated when the drag rests.
  */
 function Probabilities({ instrument }: Part) {
-  const { rowCount, lengths, percents } = instrument;
-  const bars = useComputed(() =>
-    lengths.value.map((length, slot) => `M0 ${slot + 0.5}H${length.toFixed(5)}`).join(""),
-  );
+  const { rowCount, lengths, percents, sampler } = instrument;
+  const bars = useComputed(() => barsOf(lengths.value, (slot) => sampler.isKept(slot)));
+  const numbers = useComputed(() => linesOf(percents.value, (slot) => sampler.isKept(slot)));
   /** How often each item was drawn, where its bar should end. Hidden while a drag makes it untrue. */
   const drawnMarks = useComputed(() => {
     const { drawing, draws, frame, rested } = instrument;
@@ -202,6 +211,7 @@ function Probabilities({ instrument }: Part) {
   );
   return (
     <div class="probabilities" aria-hidden="true">
+      {sampler.on.value && <Truncated instrument={instrument} />}
       <svg>
         {layer()}
         {layer()}
@@ -211,7 +221,54 @@ function Probabilities({ instrument }: Part) {
           <path d={drawnMarks} />
         </svg>
       )}
-      <div class="number">{percents}</div>
+      <div class="number">{numbers}</div>
     </div>
   );
+}
+
+/**
+ * The same for truncation: the bars and numbers of dropped rows, how far the bars of kept ones grow
+ * and their new numbers, and lines between kept and dropped rows.
+ */
+function Truncated({ instrument }: Part) {
+  const { lengths, percents, rowCount, sampler } = instrument;
+  const isDropped = (slot: number) => !sampler.isKept(slot);
+  const dropped = useComputed(() => barsOf(lengths.value, isDropped));
+  const grown = useComputed(() =>
+    barsOf(
+      sampler.after.value.map((probability) => instrument.length(probability)),
+      (slot) => sampler.isKept(slot),
+    ),
+  );
+  const cuts = useComputed(() => sampler.cuts.value.map((slot) => `M0 ${slot}H1`).join(""));
+  const before = useComputed(() => linesOf(percents.value, isDropped));
+  const after = useComputed(() =>
+    sampler.texts.value.map((text) => (text === "" ? "" : strings.figures.after(text))).join("\n"),
+  );
+  const picture = { viewBox: `0 0 1 ${rowCount.value}`, preserveAspectRatio: "none" } as const;
+  return (
+    <>
+      <svg {...picture}>
+        <path class="grown" d={grown} />
+        <path class="dropped" d={dropped} />
+      </svg>
+      <svg class="cuts" {...picture}>
+        <path d={cuts} />
+      </svg>
+      <div class="number dropped">{before}</div>
+      <div class="number after">{after}</div>
+    </>
+  );
+}
+
+/** Bars of these lengths, one in each row that has one. */
+function barsOf(lengths: readonly number[], has: (slot: number) => boolean): string {
+  return lengths
+    .map((length, slot) => (has(slot) ? `M0 ${slot + 0.5}H${length.toFixed(5)}` : ""))
+    .join("");
+}
+
+/** One text for all rows, with an empty line where a row has none. */
+function linesOf(texts: readonly string[], has: (slot: number) => boolean): string {
+  return texts.map((text, slot) => (has(slot) ? text : "")).join("\n");
 }

@@ -9,6 +9,12 @@ import type { Part } from "./part";
 export function Values({ instrument }: Part) {
   const { rested, outline, hovered, pinned, rest } = instrument;
   const { values: texts } = strings;
+  const isTruncated = instrument.sampler.on.value;
+  const after = (from: number, to: number) => instrument.restedKept.value.sum(from, to);
+  function outsideAfter(): number {
+    const first = instrument.first.value;
+    return after(0, first) + after(first + instrument.rowCount.value, Infinity);
+  }
   return (
     <section class="values">
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
@@ -19,12 +25,18 @@ export function Values({ instrument }: Part) {
               <th scope="col">{texts.item}</th>
               <th scope="col">{texts.logit}</th>
               <th scope="col">{texts.probability}</th>
+              {isTruncated && <th scope="col">{texts.after}</th>}
               <th scope="col">{pinned.value === null ? texts.atOne : texts.ofA}</th>
             </tr>
           </thead>
           <tbody>
             {instrument.rows.value.map((row, slot) => (
-              <ValueRow key={slot} row={row} onPoint={() => (hovered.value = slot)} />
+              <ValueRow
+                key={slot}
+                row={row}
+                isTruncated={isTruncated}
+                onPoint={() => (hovered.value = slot)}
+              />
             ))}
           </tbody>
           <tfoot>
@@ -32,12 +44,14 @@ export function Values({ instrument }: Part) {
               <Total
                 name={strings.items.others(count(rest.value))}
                 probability={() => rested.value.outside}
+                after={isTruncated ? outsideAfter : null}
                 outline={() => outline.value.outside}
               />
             )}
             <Total
               name={texts.sum}
               probability={() => rested.value.sum}
+              after={isTruncated ? () => after(0, Infinity) : null}
               outline={() => outline.value.sum}
             />
           </tfoot>
@@ -50,26 +64,39 @@ export function Values({ instrument }: Part) {
 interface TotalProps {
   readonly name: string;
   readonly probability: () => number;
+  /** Null where nothing is truncated. */
+  readonly after: (() => number) | null;
   readonly outline: () => number;
 }
 
-function Total({ name, probability, outline }: TotalProps) {
+function Total({ name, probability, after, outline }: TotalProps) {
   return (
     <tr>
       <th scope="row" colSpan={2}>
         {name}
       </th>
-      <td>
-        <span>{useComputed(() => digits(probability()))}</span>
-      </td>
-      <td>
-        <span>{useComputed(() => digits(outline()))}</span>
-      </td>
+      <Digits of={probability} />
+      {after && <Digits of={after} />}
+      <Digits of={outline} />
     </tr>
   );
 }
 
-function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () => void }) {
+function Digits({ of }: { readonly of: () => number }) {
+  return (
+    <td>
+      <span>{useComputed(() => digits(of()))}</span>
+    </td>
+  );
+}
+
+interface RowProps {
+  readonly row: Row;
+  readonly isTruncated: boolean;
+  onPoint(): void;
+}
+
+function ValueRow({ row, isTruncated, onPoint }: RowProps) {
   return (
     <tr class={row.className} onPointerEnter={onPoint}>
       <th scope="row">
@@ -81,6 +108,11 @@ function ValueRow({ row, onPoint }: { readonly row: Row; readonly onPoint: () =>
       <td>
         <span>{row.probabilityDigits}</span>
       </td>
+      {isTruncated && (
+        <td>
+          <span>{row.afterDigits}</span>
+        </td>
+      )}
       <td>
         <span>{row.outlineDigits}</span>
       </td>
