@@ -213,7 +213,8 @@ class Row {
       entropy: logTotal - rest.moment / total,
       probability: (place) => Math.exp(quotient(place)) / total,
       surprisal: (place) => logTotal - quotient(place),
-      sum: (from, to) => sums(from, to).sum / total,
+      // The sum over all places is exactly 1.
+      sum: (from, to) => (from === 0 && to > 0 ? 1 + sums(1, to).sum : sums(from, to).sum) / total,
     };
   }
 }
@@ -369,6 +370,11 @@ export class Kept {
     this.mass = Math.min(before / this.softmax.probability(0), 1);
   }
 
+  /** The rank of the kept item at a place, from 0. */
+  rankAt(place: number): number {
+    return this.ranks?.[place] ?? this.start + place;
+  }
+
   keeps(rank: number): boolean {
     return this.place(rank) >= 0;
   }
@@ -384,8 +390,7 @@ export class Kept {
     const { order } = this.distribution;
     const result = new Float64Array(order.length);
     for (let place = 0; place < this.count; place++) {
-      const rank = this.ranks?.[place] ?? this.start + place;
-      result[order[rank]!] = this.softmax.probability(place);
+      result[order[this.rankAt(place)]!] = this.softmax.probability(place);
     }
     return result;
   }

@@ -14,10 +14,12 @@ export const PARTS = [
   "softmax",
   "curves",
   "readings",
+  "sampler",
   "why",
   "draws",
   "compare",
   "lesson",
+  "engines",
   "values",
 ] as const;
 export type PartName = (typeof PARTS)[number];

@@ -92,7 +92,7 @@ export class Sampler {
         : underEngine(truncation.value, name);
       const kept = truncated.value.at(rested.value.temperature, settings);
       const variation = totalVariation(kept, chosen);
-      return { name, isChosen, kept, missing, refused, variation };
+      return { name, isChosen, settings, kept, missing, refused, variation };
     });
     return found.sort((a, b) => Number(b.isChosen) - Number(a.isChosen));
   });
@@ -103,6 +103,8 @@ export interface Compared {
   /** Undefined for the rules as the papers have them. */
   readonly name: string | undefined;
   readonly isChosen: boolean;
+  /** What it takes of the settings. */
+  readonly settings: Settings;
   readonly kept: Kept;
   /** The steps that the engine does not have. */
   readonly missing: readonly Rule[];

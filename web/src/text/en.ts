@@ -17,6 +17,23 @@ const temperatureIs = (temperature: string) => `T = ${temperature}`;
 /** Why the highest items have it all, if not because T is 0. */
 const infinitely = (infinite: boolean) => (infinite ? "with +∞ among the logits, " : "");
 
+const list = (type: "conjunction" | "disjunction") => (texts: readonly string[]) =>
+  new Intl.ListFormat("en", { type }).format(texts);
+const and = list("conjunction");
+const or = list("disjunction");
+
+/** The steps of a sampler. */
+const rules = {
+  temperature: "temperature",
+  top_k: "top-k",
+  top_p: "top-p",
+  min_p: "min-p",
+  typical_p: "typical-p",
+  epsilon: "epsilon",
+  eta: "eta",
+  top_n_sigma: "top-nσ",
+};
+
 /** The state at a temperature above 0 and below ∞, if no logit is +∞. */
 interface Leads {
   /** Compared to T = 1. */
@@ -96,8 +113,7 @@ export const en = {
     partly: (errors: readonly string[]) => `Part of the link is not used. ${errors.join(" ")}`,
     ignored: (part: string) => `${quoted(part)} has no use here.`,
     refused: mustBe,
-    oneOf: (texts: readonly string[]) =>
-      new Intl.ListFormat("en", { type: "disjunction" }).format(texts.map(quoted)),
+    oneOf: (texts: readonly string[]) => or(texts.map(quoted)),
     /** What a parameter of the sampler must be, for an engine if one is named. */
     rule(interval: string | null, isWhole: boolean, engine: string | null): string {
       const number = isWhole ? "a whole number" : "a number";
@@ -166,11 +182,73 @@ export const en = {
   },
 
   sampler: {
+    name: "Sampler",
+    steps: "Steps of the sampler",
+    rules,
+    move: (step: string) => `Move ${step}`,
+    moveBy: "drag, or use the arrow keys",
+    remove: (step: string) => `Remove ${step}`,
+    add: (step: string) => `Add ${step}`,
+    more: "More steps",
+    engine: "Engine",
+    papers: "no engine (papers)",
+    versioned: (engine: string, version: string) => `${engine} ${version}`,
+    ties: "Ties in top-k",
+    tiesOf: { all: "all stay", k: "only k stay" },
+    useDefaults: (engine: string) => `Use the defaults of ${engine}`,
+    kept: (count: string, total: string, mass: string) =>
+      `kept ${count} of ${total}, ${mass} of the mass`,
+    keptAll: (total: string) => `keeps all ${total}: there is no step besides the temperature`,
+    takesTemperature: (engine: string, temperature: string, taken: string) =>
+      `${engine} takes ${temperatureIs(temperature)} as ${taken}`,
+    set: (step: string, value: string) => `${step} ${value}`,
+    added: (step: string, place: string, steps: string) =>
+      `${step} added, step ${place} of ${steps}`,
+    removed: (step: string) => `${step} removed`,
+    movedTo: (step: string, place: string, steps: string) => `${step} is step ${place} of ${steps}`,
+    /** What an engine makes of the settings when it is chosen. */
+    chosen: (engine: string | null) => `The order is that of ${engine ?? "the papers"}.`,
+    otherwise: (engine: string, differences: readonly string[]) =>
+      `What ${engine} does otherwise than the papers: ${differences.join("; ")}.`,
+    missing: (engine: string, steps: readonly string[]) =>
+      `${engine} has no ${or(steps)}: left out.`,
+    refused: (step: string, right: string, typed: string) =>
+      `${mustBe(step, right, typed)} It is left out.`,
+    defaulted: (engine: string, settings: readonly string[]) =>
+      settings.length === 0
+        ? `By default ${engine} truncates nothing.`
+        : `These are the defaults of ${engine}: ${and(settings)}.`,
+    defaultTemperature: (engine: string, temperature: string) =>
+      `The default of ${engine} is ${temperatureIs(temperature)}; T stays as it is.`,
     /** Read after the number of a row. */
     fate: {
       kept: (after: string) => `kept: ${after} after truncation`,
       dropped: "dropped",
     },
+  },
+
+  engines: {
+    name: "The same settings under each engine",
+    idea: "The same parameters in the order and by the rules of each engine, at this temperature. Draws are compared with those of the first line.",
+    engine: "Engine",
+    kept: "Kept",
+    which: "Which",
+    mass: "Mass",
+    differ: "Draws that would differ",
+    otherwise: "Otherwise",
+    chosen: "chosen",
+    keptOf: (count: string, total: string) => `${count} of ${total}`,
+    items: (labels: readonly string[], others: string | null) =>
+      [...labels.map(quoted), ...(others === null ? [] : [`${others} more`])].join(", "),
+    none: "none",
+    undefined: "no item has a probability",
+    missing: (steps: readonly string[]) => `has no ${or(steps)}`,
+    refused: (steps: readonly string[]) => `does not take this ${or(steps)}`,
+    few: (steps: readonly string[]) => `${and(steps)}: of tied items, only as many as needed`,
+    beyond: (steps: readonly string[]) => `${and(steps)}: up to a sum > p, not ≥ p`,
+    joint: "top-p sees all items, not only those of top-k",
+    leastTemperature: (least: string) => `takes T above 0 as at least ${least}`,
+    greedyBelow: (temperature: string) => `takes T below ${temperature} as 0`,
   },
 
   readings: {
@@ -203,11 +281,18 @@ export const en = {
     target: (label: string, rank: string, probability: string, right: boolean) =>
       `; target: ${quoted(label)}, ${ordinal(rank)}, ${probability}: ${right ? "right" : "wrong"}`,
     /** What a screen reader says when a gesture has ended. */
-    announced: (temperature: string, sentence: string) =>
-      `${temperatureIs(temperature)}: ${sentence}.`,
+    announced: (temperature: string, sentence: string, kept = "") =>
+      `${temperatureIs(temperature)}: ${sentence}${kept && `; ${kept}`}.`,
   },
 
-  panels: { why: "Why", draws: "Draws", compare: "Compare", lesson: "Lesson", values: "Values" },
+  panels: {
+    why: "Why",
+    draws: "Draws",
+    compare: "Compare",
+    engines: "Engines",
+    lesson: "Lesson",
+    values: "Values",
+  },
 
   draws: {
     name: "Draws",

@@ -93,7 +93,7 @@ function verdict({ comparison }: Instrument): string {
 }
 
 /** A part of 100 draws: "all" and "none" only where it is exactly that. */
-function partOf(variation: number): string {
+export function partOf(variation: number): string {
   if (variation === 1) return texts.all;
   if (variation < 0.01) return texts.few;
   if (variation > 0.99) return texts.most;

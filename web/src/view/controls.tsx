@@ -3,7 +3,7 @@ import { SCALES, type ScaleName, written } from "../math/scales";
 import { brief, count, parseTemperature, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
 import { useDrag } from "./drag";
-import { FieldError, NumberField, useDraft } from "./field";
+import { FieldError, NumberField, toTemperature, useDraft } from "./field";
 import { Marks } from "./marks";
 import type { Part } from "./part";
 import { Sentence } from "./sentence";
@@ -109,7 +109,7 @@ export function TemperatureControls({ instrument }: Part) {
               name={strings.temperature.value}
               draft={draft}
               shown={useComputed(() => temperatureText(temperature.value))}
-              temperatureOf={parseTemperature}
+              changeOf={(text) => toTemperature(parseTemperature(text))}
             />
           </span>
         </label>

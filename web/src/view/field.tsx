@@ -8,7 +8,7 @@ import {
 } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
-import type { Items } from "../model/state";
+import type { State } from "../model/state";
 import type { Refused } from "../text/format";
 import type { Part } from "./part";
 
@@ -20,12 +20,12 @@ export interface Draft {
   /** Why the text is refused; empty if it is not. */
   readonly error: string;
   /** What was on the page when the text was typed. */
-  readonly temperature: number;
-  readonly items: Items;
+  readonly before: State;
 }
 
-/** The draft of a group of fields: null once anything else has changed the temperature or the items. */
-export function useDraft({ temperature, items }: Instrument): Signal<Draft | null> {
+/** The draft of a group of fields: null once anything else has changed what is on the page. */
+export function useDraft(instrument: Instrument): Signal<Draft | null> {
+  const { temperature, items, truncation } = instrument;
   const draft = useSignal<Draft | null>(null);
   // useSignalEffect would request a second animation frame in each frame of a drag.
   useEffect(
@@ -33,11 +33,15 @@ export function useDraft({ temperature, items }: Instrument): Signal<Draft | nul
       effect(() => {
         const { value } = draft;
         if (value === null) return;
-        if (value.temperature !== temperature.value || value.items !== items.value) {
-          draft.value = null;
-        }
+        const { before } = value;
+        const isSame =
+          before.temperature === temperature.value &&
+          before.truncation === truncation.value &&
+          before.logits === items.value.logits &&
+          before.labels === items.value.labels;
+        if (!isSame) draft.value = null;
       }),
-    [draft, temperature, items],
+    [draft, temperature, items, truncation],
   );
   return draft;
 }
@@ -47,35 +51,32 @@ interface NumberFieldProps extends Part {
   readonly draft: Signal<Draft | null>;
   /** What the field shows while nothing is typed. */
   readonly shown: ReadonlySignal<string>;
-  /** The temperature that a typed text asks for, or why there is none. */
-  temperatureOf(text: string): number | Refused;
+  /** What a typed text changes, or why it is refused. */
+  changeOf(text: string): Partial<State> | Refused;
 }
 
-/** A number in a text field, live while the temperature moves; to type another one sets the temperature. */
-export function NumberField({ instrument, name, draft, shown, temperatureOf }: NumberFieldProps) {
-  const { temperature, items } = instrument;
+/** A number in a text field, live while the temperature moves; to type another one changes the page. */
+export function NumberField({ instrument, name, draft, shown, changeOf }: NumberFieldProps) {
   const typed = useComputed(() => (draft.value?.name === name ? draft.value : null));
   const error = useComputed(() => typed.value?.error ?? "");
 
   function type(text: string): void {
-    const asked = temperatureOf(text);
-    // At once, or the draft would be taken for one of another temperature.
+    const change = changeOf(text);
+    const isRefused = "error" in change;
+    // At once, or the draft would be taken for one of another state.
     batch(() => {
-      if (typeof asked === "number") instrument.change({ temperature: asked }, false);
-      draft.value = {
-        name,
-        text,
-        error: typeof asked === "number" ? "" : asked.error,
-        temperature: temperature.peek(),
-        items: items.peek(),
-      };
+      if (!isRefused) instrument.change(change, false);
+      const error = isRefused ? change.error : "";
+      draft.value = { name, text, error, before: instrument.state() };
     });
   }
 
   function settle(): void {
-    if (typed.peek()?.error !== "") return;
+    const { value } = typed;
+    const change = value?.error === "" && changeOf(value.text);
+    if (!change || "error" in change) return;
     draft.value = null;
-    instrument.change({ temperature: temperature.peek() });
+    instrument.change(change);
   }
 
   return (
@@ -109,4 +110,9 @@ export function FieldError({ draft }: { readonly draft: Signal<Draft | null> }) 
       {useComputed(() => draft.value?.error ?? "")}
     </p>
   );
+}
+
+/** A change of the temperature alone, if there is one. */
+export function toTemperature(asked: number | Refused): Partial<State> | Refused {
+  return typeof asked === "number" ? { temperature: asked } : asked;
 }

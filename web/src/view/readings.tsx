@@ -13,7 +13,7 @@ import {
   type Refused,
 } from "../text/format";
 import { strings } from "../text/strings";
-import { type Draft, FieldError, NumberField, useDraft } from "./field";
+import { type Draft, FieldError, NumberField, toTemperature, useDraft } from "./field";
 import type { Part } from "./part";
 
 const { readings: texts } = strings;
@@ -64,7 +64,7 @@ function Reading({ of, children, ...field }: ReadingProps) {
         <NumberField
           {...field}
           name={name}
-          temperatureOf={(typed) => asked(distribution.peek(), of, typed)}
+          changeOf={(typed) => toTemperature(asked(distribution.peek(), of, typed))}
         />
       </label>
       {children}

@@ -1,9 +1,10 @@
-import { effect, useComputed, useSignal } from "@preact/signals";
+import { effect, untracked, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
 import { brief, count, percent, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
+import { keptText } from "./sampler";
 
 /** A screen reader reads each change of the status, so a drag changes it only when it pauses. */
 const PAUSE_MS = 300;
@@ -16,8 +17,12 @@ export function Sentence({ instrument }: Part) {
   useEffect(
     () =>
       effect(() => {
-        const text = strings.status.announced(brief(instrument.temperature.value), sentence.value);
-        const tell = () => (announced.value = text);
+        const temperature = brief(instrument.temperature.value);
+        const { value: text } = sentence;
+        const tell = () => {
+          const kept = untracked(() => keptText(instrument));
+          announced.value = strings.status.announced(temperature, text, kept);
+        };
         // New logits come one at a time, so their status is told at once.
         if (described.current !== instrument.items.value) {
           described.current = instrument.items.value;

@@ -1,3 +1,4 @@
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { PartName } from "../model/frame";
 import { strings } from "../text/strings";
@@ -5,6 +6,7 @@ import { Compare } from "./compare";
 import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
 import { EveryTemperature } from "./curves";
 import { DrawsPanel } from "./draws";
+import { Engines } from "./engines";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
@@ -13,6 +15,7 @@ import { Overflow } from "./overflow";
 import type { Part } from "./part";
 import { Readings } from "./readings";
 import { RowBar } from "./rowbar";
+import { SamplerRow } from "./sampler";
 import { Search } from "./search";
 import { Values } from "./values";
 
@@ -73,6 +76,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         {shows.curves && <EveryTemperature instrument={instrument} />}
       </div>
       {shows.readings && <Readings instrument={instrument} />}
+      {shows.sampler && <SamplerRow instrument={instrument} />}
       <div class="panels">
         <Panel instrument={instrument} part="why" open>
           <Formula instrument={instrument} />
@@ -87,6 +91,9 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         <Panel instrument={instrument} part="lesson" open>
           <Explanation />
         </Panel>
+        <Panel instrument={instrument} part="engines" lazy>
+          <Engines instrument={instrument} />
+        </Panel>
         <Panel instrument={instrument} part="values">
           <Values instrument={instrument} />
         </Panel>
@@ -98,15 +105,22 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
 interface PanelProps extends Part {
   readonly part: PartName & keyof typeof strings.panels;
   readonly open?: boolean;
+  /** Whether what is in it is only made while it is open. */
+  readonly lazy?: boolean;
   readonly children: ComponentChildren;
 }
 
 /** A part of the page that is opened when it is wanted. */
-function Panel({ instrument, part, open = false, children }: PanelProps) {
+function Panel({ instrument, part, open = false, lazy = false, children }: PanelProps) {
+  const isOpen = useSignal(open);
   return !instrument.shows.value[part] ? null : (
-    <details class={`panel panel-${part}`} open={open}>
+    <details
+      class={`panel panel-${part}`}
+      open={open}
+      onToggle={(event) => (isOpen.value = event.currentTarget.open)}
+    >
       <summary>{strings.panels[part]}</summary>
-      {children}
+      {(!lazy || isOpen.value) && children}
     </details>
   );
 }
