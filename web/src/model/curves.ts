@@ -1,6 +1,8 @@
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Distribution } from "../math/definition";
+import { ordered, type Settings, stepsOf } from "../math/engines";
 import { along, SCALES, type Scale, type ScaleName } from "../math/scales";
+import type { Truncation } from "../math/truncation";
 
 /** How many of the leading items have a line of their own. */
 const LEADING = 8;
@@ -45,49 +47,99 @@ function points(scale: Scale): Point[] {
 }
 
 /**
- * The curves of a distribution, computed once for its logits, in slices while the page is idle: null
- * until all are there, or if there is no softmax.
+ * What `at` gives for each point of a scale, computed in slices while the page is idle: null until all
+ * are there, if `at` is null, or if it gives NaN, as where there is no softmax.
+ *
+ * @param start - gives `at`; it is called again where a signal that it reads has changed
  */
-export function curvesOf(
-  distribution: ReadonlySignal<Distribution>,
+function sliced<Value>(
   scale: ReadonlySignal<ScaleName>,
-): ReadonlySignal<Curves | null> {
-  const curves = signal<Curves | null>(null);
+  start: () => ((temperature: number) => Value | null) | null,
+): ReadonlySignal<readonly Value[] | null> {
+  const values = signal<readonly Value[] | null>(null);
   effect(() => {
-    const source = distribution.value;
     const wanted = points(SCALES[scale.value]);
-    const shown = Math.min(LEADING, source.logits.length);
-    const leading: number[][] = Array.from({ length: shown }, () => []);
-    const others: number[] = [];
-    const entropy: number[] = [];
-    const largest = Math.log(source.logits.length) || 1;
+    const at = start();
+    const found: Value[] = [];
     let cancel = () => {};
 
     function work(): void {
       const end = performance.now() + SLICE_MS;
-      while (entropy.length < wanted.length) {
-        const frame = source.at(wanted[entropy.length]!.temperature, 0, shown);
-        // There is no softmax of a NaN, nor of nothing above -inf.
-        if (Number.isNaN(frame.top)) return;
-        for (const [rank, line] of leading.entries()) {
-          line.push(frame.probability(source.logits[source.order[rank]!]!));
-        }
-        others.push(frame.outside);
-        entropy.push(frame.entropy / largest);
-        if (performance.now() > end && entropy.length < wanted.length) {
+      while (found.length < wanted.length) {
+        const value = at?.(wanted[found.length]!.temperature) ?? null;
+        if (value === null) return;
+        found.push(value);
+        if (performance.now() > end && found.length < wanted.length) {
           cancel = whenIdle(work);
           return;
         }
       }
-      const places = wanted.map(({ place }) => place);
-      const hasOthers = shown < source.logits.length;
-      curves.value = { places, leading, others: hasOthers ? others : null, entropy };
+      values.value = found;
     }
-    curves.value = null;
+    values.value = null;
     work();
     return () => cancel();
   });
-  return curves;
+  return values;
+}
+
+/** The curves of a distribution, computed once for its logits. */
+export function curvesOf(
+  distribution: ReadonlySignal<Distribution>,
+  scale: ReadonlySignal<ScaleName>,
+): ReadonlySignal<Curves | null> {
+  const found = sliced(scale, () => {
+    const { value: source } = distribution;
+    const { logits, order } = source;
+    const shown = Array.from(order.subarray(0, LEADING), (item) => logits[item]!);
+    const largest = Math.log(logits.length) || 1;
+    return (temperature) => {
+      const { top, probability, outside, entropy } = source.at(temperature, 0, shown.length);
+      // There is no softmax of a NaN, nor of nothing above -inf.
+      if (Number.isNaN(top)) return null;
+      const others = shown.length < logits.length ? outside : null;
+      return { leading: shown.map(probability), others, entropy: entropy / largest };
+    };
+  });
+  return computed(() => {
+    const { value: frames } = found;
+    if (frames === null) return null;
+    const hasOthers = frames[0]!.others !== null;
+    return {
+      places: points(SCALES[scale.peek()]).map(({ place }) => place),
+      leading: frames[0]!.leading.map((_, rank) => frames.map(({ leading }) => leading[rank]!)),
+      others: hasOthers ? frames.map(({ others }) => others!) : null,
+      entropy: frames.map(({ entropy }) => entropy),
+    };
+  });
+}
+
+/**
+ * How many items the step top_p alone keeps at each temperature, in the order and by the rules of the
+ * sampler: k of n items as log k / log n. Null without that step, and while it is computed.
+ */
+export function nucleusOf(
+  truncation: ReadonlySignal<Truncation>,
+  settings: ReadonlySignal<Settings>,
+  scale: ReadonlySignal<ScaleName>,
+): ReadonlySignal<readonly number[] | null> {
+  // As text: a change of another step changes nothing.
+  const alone = computed(() => {
+    const { engine, top_p } = settings.value;
+    if (top_p === undefined) return null;
+    const order = stepsOf(settings.value).filter((step) => ["temperature", "top_p"].includes(step));
+    return JSON.stringify(ordered({ top_p, ...(engine !== undefined && { engine }) }, order));
+  });
+  return sliced(scale, () => {
+    if (alone.value === null) return null;
+    const step: Settings = JSON.parse(alone.value);
+    const { value: source } = truncation;
+    return (temperature) => {
+      const { count, mass, distribution } = source.at(temperature, step);
+      const largest = Math.log(distribution.logits.length) || 1;
+      return Number.isNaN(mass) ? null : Math.log(count) / largest;
+    };
+  });
 }
 
 /** Calls a function when the page has nothing else to do; returns what cancels that. */

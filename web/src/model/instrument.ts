@@ -8,7 +8,7 @@ import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
 import { strings } from "../text/strings";
 import { type Comparison, compare, matched, Pinned } from "./compare";
 import { RowCursor } from "./cursor";
-import { type Curves, curvesOf } from "./curves";
+import { type Curves, curvesOf, nucleusOf } from "./curves";
 import { Drawn } from "./drawn";
 import { type Draws, draw } from "./draws";
 import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
@@ -76,6 +76,8 @@ export class Instrument {
   readonly stop = computed(() => SCALES[this.scale.value].stopOf(this.temperature.value));
   /** Softmax at every temperature of the scale; null while that is computed. */
   readonly curves: ReadonlySignal<Curves | null>;
+  /** How many items top-p keeps at every temperature, as a part of log n. */
+  readonly nucleus: ReadonlySignal<readonly number[] | null>;
   readonly count = computed(() => this.items.value.logits.length);
   readonly many = computed(() => this.count.value > FEW);
   readonly rowCount = computed(() => (this.many.value ? WINDOW : this.count.value));
@@ -231,6 +233,7 @@ export class Instrument {
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
     this.curves = curvesOf(this.distribution, this.scale);
+    this.nucleus = nucleusOf(this.truncated, this.truncation, this.scale);
     this.rested = signal<Frame>(this.frame.peek());
     effect(() => {
       const frame = this.frame.value;

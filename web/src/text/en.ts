@@ -179,6 +179,7 @@ export const en = {
     cursor: "Cursor at T",
     others: (count: string) => `other ${count}`,
     entropy: (most: string) => `entropy (up to ${most} nats)`,
+    nucleus: (p: string, most: string) => `log of what top-p ${p} keeps (up to ${most})`,
   },
 
   sampler: {

@@ -10,7 +10,7 @@ import type { Part } from "./part";
 
 /** The lines of the leading items, the others and the entropy over all temperatures of the scale. */
 export function EveryTemperature({ instrument }: Part) {
-  const { curves, pointed, scale: name, temperature } = instrument;
+  const { curves, nucleus, pointed, scale: name, temperature, truncation } = instrument;
   const { curves: texts } = strings;
   const plot = useRef<HTMLDivElement>(null);
   const scale = SCALES[name.value];
@@ -62,10 +62,13 @@ export function EveryTemperature({ instrument }: Part) {
       leading: found.leading.map(path),
       others: found.others && path(found.others),
       entropy: path(found.entropy),
+      nucleus: nucleus.value && path(nucleus.value),
     };
   });
   const pointedRank = useComputed(() => instrument.rankAt(pointed.value));
-  const { leading, others, entropy } = paths.value ?? { leading: [], others: null, entropy: null };
+  const none = { leading: [], others: null, entropy: null, nucleus: null };
+  const { leading, others, entropy, nucleus: size } = paths.value ?? none;
+  const { top_p: nucleusP } = truncation.value;
   return (
     <figure class="every" aria-label={texts.name}>
       <figcaption>
@@ -88,6 +91,7 @@ export function EveryTemperature({ instrument }: Part) {
         <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
           <path class="grid" d="M0 0H1M0 .5H1M0 1H1" />
           {entropy !== null && <path class="entropy" d={entropy} />}
+          {size !== null && <path class="nucleus" d={size} />}
           {others !== null && <path class="others" d={others} />}
           {leading.map((path, rank) => (
             <path
@@ -121,6 +125,9 @@ export function EveryTemperature({ instrument }: Part) {
         ))}
         {others !== null && (
           <li class="others">{texts.others(count(instrument.count.value - leading.length))}</li>
+        )}
+        {nucleusP !== undefined && (
+          <li class="nucleus">{texts.nucleus(brief(nucleusP), count(instrument.count.value))}</li>
         )}
         <li class="entropy">{texts.entropy(brief(Math.log(instrument.count.value)))}</li>
       </ul>

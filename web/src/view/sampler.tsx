@@ -35,6 +35,8 @@ const { sampler: texts } = strings;
 
 /** These can be added at once, the others after "More steps". */
 const COMMON: readonly Rule[] = ["top_k", "top_p", "min_p"];
+/** They move a step, also from its field. */
+const MOVE_KEYS = ["Alt+ArrowLeft", "Alt+ArrowRight"];
 /** The value of the option without an engine. */
 const PAPERS = "";
 
@@ -338,7 +340,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
             type="button"
             class="handle"
             aria-label={texts.move(texts.rules[step])}
-            aria-keyshortcuts="Alt+ArrowLeft Alt+ArrowRight"
+            aria-keyshortcuts={MOVE_KEYS.join(" ")}
             aria-description={texts.moveBy}
             title={texts.moveBy}
             onPointerDown={(event) => grabbed(event, step)}
