@@ -29,3 +29,8 @@ def slider(view: Page | Locator) -> Locator:
 
 def field(view: Page | Locator) -> Locator:
     return view.get_by_role("textbox", name="Temperature value")
+
+
+def full_temperature(view: Page | Locator) -> float:
+    """Return the temperature with every digit, also where the field shows only the first ones."""
+    return float(field(view).get_attribute("title") or field(view).input_value())

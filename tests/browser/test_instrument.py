@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.browser.explorer_page import field, open_file, slider
+from tests.browser.explorer_page import field, full_temperature, open_file, slider
 from thermoscope import softmax, temperature_for
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -242,7 +242,7 @@ def test_a_typed_measure_sets_the_temperature(
     page = open_page(logits)
     want = float(temperature_for(logits, **wanted))
     reading(page, name).fill(typed)
-    assert float(field(page).input_value()) == pytest.approx(want, rel=1e-10)
+    assert full_temperature(page) == pytest.approx(want, rel=1e-10)
     assert_values(page, softmax(logits, want))
     expect(reading(page, name)).to_have_value(typed)
     expect(reading(page, name)).to_have_attribute("aria-invalid", "false")
@@ -353,7 +353,7 @@ def test_the_measures_of_a_vocabulary_are_found_too(
     expect(reading(page, "Effective choices")).to_have_value("5000.0")
     reading(page, "Effective choices").fill("1234.5")
     want = temperature_for(vocabulary[0], perplexity=1234.5)
-    assert float(field(page).input_value()) == pytest.approx(want, rel=1e-10)
+    assert full_temperature(page) == pytest.approx(want, rel=1e-10)
 
 
 def test_the_dropdown_and_the_button_redraw_at_once(open_page: Open) -> None:

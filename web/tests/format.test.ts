@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   aligned,
+  ambiguous,
   brief,
   decimalsFor,
   digits,
@@ -13,6 +14,7 @@ import {
   pieces,
   plain,
   spoken,
+  temperatureShort,
   temperatureText,
 } from "../src/text/format";
 
@@ -115,6 +117,32 @@ describe("a typed temperature", () => {
   test.each([0, 1, 1e-4, 0.1 + 0.2, 1e300, Infinity])("%d is shown as it is typed", (temperature) =>
     expect(parseTemperature(temperatureText(temperature))).toBe(temperature),
   );
+});
+
+test.each([
+  [0, "0"],
+  [0.0001259, "0.0001259"],
+  [0.1 + 0.2, "0.3000…"],
+  [1.23456789e-7, "1.234…e-7"],
+  [12.5, "12.5"],
+  [12.3456, "12.34…"],
+  [12345.678, "12345.6…"],
+  [1e30, "1e+30"],
+  [Infinity, "inf"],
+])("%d is short as %s", (temperature, text) => expect(temperatureShort(temperature)).toBe(text));
+
+describe("a comma", () => {
+  test.each(["1,234", " 12,345 ", "999,000 %", "> 1,234", "-1,234"])("in %s may be two", (text) =>
+    expect(ambiguous(text)).not.toBeNull(),
+  );
+
+  test.each(["1,23", "1,2345", "0,123", "1.234", "1234", "1,234e2", "1,234.5", "1234,567", ""])(
+    "in %s is not",
+    (text) => expect(ambiguous(text)).toBeNull(),
+  );
+
+  test("is told with both numbers", () =>
+    expect(ambiguous("1,234")!.error).toBe("“1,234” may be 1.234 or 1234: write one of these."));
 });
 
 describe("a measure", () => {

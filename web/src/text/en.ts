@@ -93,6 +93,8 @@ export const en = {
     drawNew: "New random logits",
     given: (count: string, source: string | null) => `${count} · ${source ?? "given"}`,
     others: (count: string) => `other ${count} items`,
+    /** On a touch screen, where a swipe scrolls the page until then. */
+    unlock: "tap to scroll",
     othersHold: (count: string) => `other ${count} items =`,
   },
 
@@ -108,6 +110,9 @@ export const en = {
     scales: { full: "full range", "0-2": "0 … 2" },
     refused: (typed: string) => mustBe("T", temperatures, typed),
   },
+
+  ambiguous: (typed: string, decimal: string, whole: string) =>
+    `${quoted(typed)} may be ${decimal} or ${whole}: write one of these.`,
 
   link: {
     partly: (errors: readonly string[]) => `Part of the link is not used. ${errors.join(" ")}`,

@@ -89,6 +89,16 @@ export function temperatureText(temperature: number): string {
   return infinity(temperature);
 }
 
+/** The same, short enough for a large field: digits are cut, never rounded, and "…" says so. */
+export function temperatureShort(temperature: number): string {
+  const text = temperatureText(temperature);
+  const parts = /^(0\.0*|\d+\.)(\d+)(e.*)?$/.exec(text);
+  if (parts === null) return text;
+  const [, start, decimals, exponent = ""] = parts;
+  const kept = start!.startsWith("0") ? 4 : Math.max(1, 5 - start!.length);
+  return decimals!.length > kept ? `${start}${decimals!.slice(0, kept)}…${exponent}` : text;
+}
+
 /** The shortest text that gives back the same float64: `parseNumber` reads it, and Python's `float` does. */
 export function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : infinity(value).replace("+", "").toLowerCase();
@@ -104,6 +114,17 @@ export function parseNumber(text: string): number | null {
 /** Why a typed text is not taken. */
 export interface Refused {
   readonly error: string;
+}
+
+/**
+ * Why a number can't be told from what was typed: a comma before just three digits may stand for
+ * thousands, any other single comma is a decimal comma. Null if it can be told.
+ */
+export function ambiguous(text: string): Refused | null {
+  const [, whole, thousands] = /^\D*([1-9]\d{0,2}),(\d{3})\D*$/.exec(text) ?? [];
+  if (thousands === undefined) return null;
+  const read = [`${whole}.${thousands}`, `${whole}${thousands}`] as const;
+  return { error: strings.ambiguous(clip(text.trim(), 20), ...read) };
 }
 
 /** The number that was typed, also with a decimal comma or a true minus; NaN if the text is none. */

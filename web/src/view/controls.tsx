@@ -1,6 +1,6 @@
 import { useComputed } from "@preact/signals";
 import { SCALES, type ScaleName, written } from "../math/scales";
-import { brief, count, parseTemperature, temperatureText } from "../text/format";
+import { brief, count, parseTemperature, temperatureShort, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
 import { useDrag } from "./drag";
 import { FieldError, NumberField, toTemperature, useDraft } from "./field";
@@ -108,7 +108,8 @@ export function TemperatureControls({ instrument }: Part) {
               instrument={instrument}
               name={strings.temperature.value}
               draft={draft}
-              shown={useComputed(() => temperatureText(temperature.value))}
+              shown={useComputed(() => temperatureShort(temperature.value))}
+              full={useComputed(() => temperatureText(temperature.value))}
               changeOf={(text) => toTemperature(parseTemperature(text))}
             />
           </span>

@@ -80,7 +80,8 @@ export function EveryTemperature({ instrument }: Part) {
         onPointerDown={(event) => {
           if (event.button !== 0) return;
           event.currentTarget.setPointerCapture(event.pointerId);
-          drag(under(event));
+          // A touch may be a swipe that scrolls the page: it counts once it moves along the plot, or as a tap.
+          if (event.pointerType !== "touch") drag(under(event));
         }}
         onPointerMove={(event) => {
           if (event.currentTarget.hasPointerCapture(event.pointerId)) drag(under(event));

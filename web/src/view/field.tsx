@@ -9,7 +9,7 @@ import {
 import { useEffect } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
 import type { State } from "../model/state";
-import type { Refused } from "../text/format";
+import { ambiguous, type Refused } from "../text/format";
 import type { Part } from "./part";
 
 /** What is typed into a field, while it is not just the number that the field shows. */
@@ -51,17 +51,21 @@ interface NumberFieldProps extends Part {
   readonly draft: Signal<Draft | null>;
   /** What the field shows while nothing is typed. */
   readonly shown: ReadonlySignal<string>;
+  /** The same with all digits, while the field has the focus. */
+  readonly full?: ReadonlySignal<string>;
   /** What a typed text changes, or why it is refused. */
   changeOf(text: string): Partial<State> | Refused;
 }
 
 /** A number in a text field, live while the temperature moves; to type another one changes the page. */
-export function NumberField({ instrument, name, draft, shown, changeOf }: NumberFieldProps) {
+export function NumberField(props: NumberFieldProps) {
+  const { instrument, name, draft, shown, full = shown, changeOf } = props;
+  const focused = useSignal(false);
   const typed = useComputed(() => (draft.value?.name === name ? draft.value : null));
   const error = useComputed(() => typed.value?.error ?? "");
 
   function type(text: string): void {
-    const change = changeOf(text);
+    const change = ambiguous(text) ?? changeOf(text);
     const isRefused = "error" in change;
     // At once, or the draft would be taken for one of another state.
     batch(() => {
@@ -87,13 +91,18 @@ export function NumberField({ instrument, name, draft, shown, changeOf }: Number
       inputMode="decimal"
       autocomplete="off"
       spellcheck={false}
-      value={useComputed(() => typed.value?.text ?? shown.value)}
+      title={useComputed(() => (full.value === shown.value ? "" : full.value))}
+      value={useComputed(() => typed.value?.text ?? (focused.value ? full : shown).value)}
       readOnly={instrument.locked.value.temperature}
       aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
       aria-description={error}
       onInput={(event) => type(event.currentTarget.value)}
       onChange={settle}
-      onBlur={settle}
+      onFocus={() => (focused.value = true)}
+      onBlur={() => {
+        focused.value = false;
+        settle();
+      }}
       onKeyDown={(event) => {
         if (event.key !== "Escape" || typed.peek() === null) return;
         event.preventDefault();

@@ -1,4 +1,4 @@
-import { useComputed, useSignalEffect } from "@preact/signals";
+import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { fraction } from "../math/axis";
 import { brief, count } from "../text/format";
@@ -91,6 +91,8 @@ export function Figures({ instrument }: Part) {
     <div
       class={`scroller${size}${on.value ? " sampled" : ""}`}
       ref={scroller}
+      // A click or tap in the list lets it scroll on a touch screen.
+      tabIndex={-1}
       style={{ "--rows": rowCount.value, "--label": labelWidth.value }}
       onScroll={scrolled}
     >
@@ -130,6 +132,7 @@ export function Figures({ instrument }: Part) {
           {many.value && (
             <p class="rest">
               <span>{strings.items.others(count(rest.value))}</span>
+              <span class="unlock">{strings.items.unlock}</span>
             </p>
           )}
         </figure>
@@ -221,7 +224,7 @@ function Probabilities({ instrument }: Part) {
           <path d={drawnMarks} />
         </svg>
       )}
-      <div class="number">{numbers}</div>
+      <Numbers lines={numbers} />
     </div>
   );
 }
@@ -255,9 +258,24 @@ function Truncated({ instrument }: Part) {
       <svg class="cuts" {...picture}>
         <path d={cuts} />
       </svg>
-      <div class="number dropped">{before}</div>
-      <div class="number after">{after}</div>
+      <Numbers lines={before} kind="dropped" />
+      <Numbers lines={after} kind="after" />
     </>
+  );
+}
+
+interface NumbersProps {
+  /** A line for each row. */
+  readonly lines: ReadonlySignal<string>;
+  readonly kind?: string;
+}
+
+/** Numbers beside the rows. The style sheet keeps each line as high as a row. */
+function Numbers({ lines, kind = "" }: NumbersProps) {
+  return (
+    <div class={`number ${kind}`}>
+      <span>{lines}</span>
+    </div>
   );
 }
 

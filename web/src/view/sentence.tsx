@@ -1,4 +1,4 @@
-import { effect, untracked, useComputed, useSignal } from "@preact/signals";
+import { effect, type ReadonlySignal, untracked, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
 import { brief, count, percent, spoken } from "../text/format";
@@ -6,32 +6,33 @@ import { strings } from "../text/strings";
 import type { Part } from "./part";
 import { keptText } from "./sampler";
 
-/** A screen reader reads each change of the status, so a drag changes it only when it pauses. */
+/** A screen reader reads each change of the status: it changes once a gesture has ended and rested. */
 const PAUSE_MS = 300;
 
 /** What the figures show: for the eye in every frame, for a screen reader when a gesture ends. */
 export function Sentence({ instrument }: Part) {
   const sentence = useComputed(() => unbroken(describe(instrument) + verdict(instrument)));
   const announced = useSignal("");
+  const held = useHeld();
   const described = useRef<unknown>(null);
   useEffect(
     () =>
       effect(() => {
         const temperature = brief(instrument.temperature.value);
         const { value: text } = sentence;
+        const items = instrument.items.value;
+        if (held.value) return;
         const tell = () => {
+          described.current = items;
           const kept = untracked(() => keptText(instrument));
           announced.value = strings.status.announced(temperature, text, kept);
         };
         // New logits come one at a time, so their status is told at once.
-        if (described.current !== instrument.items.value) {
-          described.current = instrument.items.value;
-          return void tell();
-        }
+        if (described.current !== items) return void tell();
         const timer = setTimeout(tell, PAUSE_MS);
         return () => clearTimeout(timer);
       }),
-    [instrument, sentence, announced],
+    [instrument, sentence, announced, held],
   );
   useEffect(
     () =>
@@ -51,6 +52,22 @@ export function Sentence({ instrument }: Part) {
       </p>
     </>
   );
+}
+
+/** Whether a pointer is down anywhere: a drag may pause, and is one gesture. */
+function useHeld(): ReadonlySignal<boolean> {
+  const held = useSignal(false);
+  useEffect(() => {
+    const listening = new AbortController();
+    const options = { capture: true, signal: listening.signal };
+    addEventListener("pointerdown", () => (held.value = true), options);
+    // A menu of the system keeps the pointer's end for itself.
+    for (const end of ["pointerup", "pointercancel", "change", "keydown"]) {
+      addEventListener(end, () => (held.value = false), options);
+    }
+    return () => listening.abort();
+  }, [held]);
+  return held;
 }
 
 function unbroken(text: string): string {
