@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser.explorer_page import field, open_file, slider
-from thermoscope import random_logits
+from tests.browser.explorer_page import field, full_temperature, open_file, slider
+from thermoscope import random_logits, temperature_for
 from thermoscope.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike
 
@@ -195,3 +195,336 @@ def test_every_key_of_the_list_does_what_it_says(open_page: Open) -> None:
         for key in section.locator("kbd").all_inner_texts()
     }
     assert listed == pressed
+
+
+def test_the_lesson_by_the_accessibility_tree_and_the_keyboard_alone(open_page: Open) -> None:
+    """No CSS, no mouse: what a screen reader finds, and keys."""
+    logits = [2.0, 1.0, 0.1]
+    page = open_page(logits, ["cat", "dog", "eel"])
+    status = page.get_by_role("status")
+
+    def type_into(name: str, text: str) -> None:
+        page.get_by_role("textbox", name=name, exact=True).focus()
+        page.keyboard.press("ControlOrMeta+A")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+
+    def shown() -> list[str]:
+        items = page.get_by_role("figure", name="Softmax").get_by_role("listitem").all()
+        return [" ".join(item.inner_text().split()) for item in items]
+
+    # Which temperature gives the likeliest item 90 %?
+    type_into("Top probability", "90")
+    found = float(temperature_for(logits, top_probability=0.9))
+    expect(status).to_have_text(re.compile(rf"^T = {found:.4g}: sharper.* “cat” leads with 90.00"))
+    page.get_by_role("textbox", name="Temperature value").focus()
+    assert full_temperature(page) == pytest.approx(found, rel=1e-12)
+    assert shown()[0] == "cat 90.00 %"
+
+    # At 0 and at infinity.
+    page.get_by_role("slider", name="Temperature", exact=True).focus()
+    page.keyboard.press("Home")
+    expect(status).to_have_text("T = 0: the highest item, “cat”, has all of the probability.")
+    assert shown() == ["cat 100 %", "dog 0 %", "eel 0 %"]
+    page.keyboard.press("End")
+    expect(status).to_have_text("T = ∞: uniform: all 3 items share equally, 33.33 % each.")
+    assert shown() == ["cat 33.33 %", "dog 33.33 %", "eel 33.33 %"]
+
+    # Keys in a row are one gesture, undone by one step.
+    page.keyboard.press("ControlOrMeta+Z")
+    expect(status).to_contain_text("“cat” leads with 90.00")
+
+
+def assert_fits(page: Page) -> None:
+    """Assert that the page does not scroll sideways."""
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+@pytest.mark.parametrize("size", [5, 50_257])
+def test_a_narrow_page_does_not_scroll_sideways(open_page: Open, size: int, direction: str) -> None:
+    page = open_page(random_logits(size, seed=1) * 1e5, [f" a long label {i}" for i in range(size)])
+    page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
+    open_panels(page)
+    for width in (320, 360, 480, 640, 800):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert_fits(page)
+        box = slider(page).bounding_box()
+        assert box is not None
+        assert box["width"] >= 200
+
+
+def test_text_of_twice_the_size_fits(open_page: Open) -> None:
+    page = open_page(random_logits(5, seed=1))
+    open_panels(page)
+    page.evaluate("() => { document.documentElement.style.fontSize = '200%'; }")
+    for width in (640, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert_fits(page)
+        assert_beside(page)
+
+
+# The differences in height between the middle of each percentage that is seen and that of its row.
+BESIDE = """() => {
+  const middle = ({ y, height }) => y + height / 2;
+  const text = document.querySelector(".probabilities .number span").firstChild;
+  const rows = document.querySelectorAll(".softmax .row");
+  const range = document.createRange();
+  let start = 0;
+  return text.data.split("\\n").map((line, i) => {
+    range.setStart(text, start);
+    range.setEnd(text, start + line.length);
+    start += line.length + 1;
+    const number = rows[i].querySelector(".number").getBoundingClientRect();
+    return middle(range.getBoundingClientRect()) - middle(number);
+  });
+}"""
+
+
+def assert_beside(page: Page) -> None:
+    """Assert that each percentage stands beside its row."""
+    differences = page.evaluate(BESIDE)
+    assert len(differences) > 1
+    assert max(map(abs, differences)) < 3, differences
+
+
+# Boxes whose text does not fit into them.
+CUT = """() => [...document.querySelectorAll(".instrument *")].filter((element) => {
+  const apart = ".unseen, .sideways, .scroller, svg *, math *, .plot, .probabilities";
+  if (element.matches(apart)) return;
+  const { contain, overflow, textOverflow } = getComputedStyle(element);
+  if (textOverflow === "ellipsis" && element.title !== "") return;
+  const clips = overflow !== "visible" || /size|strict/.test(contain);
+  return clips && (element.scrollWidth > element.clientWidth + 1
+    || element.scrollHeight > element.clientHeight + 1);
+}).map((element) => element.outerHTML.slice(0, 200))"""
+
+# WCAG 1.4.12
+SPACING = """() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`* {
+    line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important;
+  } p { margin-bottom: 2em !important; }`);
+  document.adoptedStyleSheets = [sheet];
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 800, 1280])
+@pytest.mark.parametrize("size", [5, 60])
+def test_spaced_text_stays_in_its_place(open_page: Open, size: int, width: int) -> None:
+    page = open_page(random_logits(size, seed=1) * 30, link="#T=0.3")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate(SPACING)
+    assert_fits(page)
+    assert_beside(page)
+    assert page.evaluate(CUT) == []
+
+
+def test_a_page_from_right_to_left(open_page: Open) -> None:
+    page = open_page([2.0, 1.0, 0.1], ["قطة", "كلب", "eel"])
+    page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+    assert_beside(page)
+    title, button = page.get_by_role("heading").bounding_box(), keys_button(page).bounding_box()
+    assert title is not None
+    assert button is not None
+    assert button["x"] < title["x"]
+    # A scale runs from left to right all the same.
+    box = slider(page).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
+    assert full_temperature(page) > 1
+    bars = page.locator(".probabilities svg").first.bounding_box()
+    ghost = page.locator(".ghost").first.bounding_box()
+    assert bars is not None
+    assert ghost is not None
+    assert abs(bars["x"] - ghost["x"]) < 1
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_slider_stays_in_sight_while_rows_scroll(open_page: Open, width: int) -> None:
+    page = open_page(random_logits(50, seed=1))
+    page.set_viewport_size({"width": width, "height": 800})
+    last = page.get_by_role("figure", name="Softmax").get_by_role("listitem").last
+    last.scroll_into_view_if_needed()
+    assert page.evaluate("scrollY") > 300
+    expect(slider(page)).to_be_in_viewport(ratio=1)
+    expect(last).to_be_in_viewport(ratio=1)
+    # What the focus goes to is not under it.
+    last.focus()
+    page.keyboard.press("Shift+Tab")
+    focused = page.evaluate(
+        """() => {
+          const { x, y } = document.activeElement.getBoundingClientRect();
+          return document.activeElement.contains(document.elementFromPoint(x + 3, y + 3));
+        }"""
+    )
+    assert focused
+    # In a low window, it would take the room of the rows.
+    page.set_viewport_size({"width": width, "height": 400})
+    last.scroll_into_view_if_needed()
+    expect(slider(page)).not_to_be_in_viewport()
+
+
+@pytest.mark.parametrize(
+    ("typed", "temperature"), [("0,7", "0.7"), ("12,5", "12.5"), ("0,125", "0.125")]
+)
+def test_a_decimal_comma_is_taken(open_page: Open, typed: str, temperature: str) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    field(page).fill(typed)
+    page.keyboard.press("Enter")
+    expect(field(page)).to_have_value(temperature)
+
+
+@pytest.mark.parametrize("name", ["Temperature value", "Entropy", "Top probability"])
+def test_a_comma_that_may_be_two_things_is_told(open_page: Open, name: str) -> None:
+    page = open_page([2.0, 1.0, 0.1])
+    page.get_by_role("textbox", name=name).fill("1,234")
+    expect(page.get_by_role("alert").filter(has_text="1,234")).to_have_text(
+        "“1,234” may be 1.234 or 1234: write one of these."
+    )
+    expect(slider(page)).to_have_attribute("aria-valuetext", "T = 1")
+
+
+def test_a_found_temperature_is_cut_where_it_is_large_and_whole_elsewhere(open_page: Open) -> None:
+    logits = [2.0, 1.0, 0.1]
+    page = open_page(logits)
+    page.get_by_role("textbox", name="Top probability").fill("90")
+    page.keyboard.press("Enter")
+    found = float(temperature_for(logits, top_probability=0.9))
+    whole = field(page).get_attribute("title")
+    assert whole is not None
+    assert float(whole) == pytest.approx(found, rel=1e-12)
+    expect(field(page)).to_have_value(f"{whole[:6]}…")
+    page.wait_for_url(f"**/page.html#T={whole}")
+    field(page).focus()
+    expect(field(page)).to_have_value(whole)
+    page.keyboard.press("Enter")
+    slider(page).focus()
+    expect(field(page)).to_have_value(f"{whole[:6]}…")
+    page.wait_for_url(f"**/page.html#T={whole}")
+
+
+def test_one_gesture_is_one_announcement(open_page: Open, page: Page) -> None:
+    page.clock.install()
+    open_page([2.0, 1.0, 0.1])
+    page.evaluate(
+        """() => {
+          window.announced = [];
+          const status = document.querySelector("[role=status]");
+          new MutationObserver(() => announced.push(status.textContent))
+            .observe(status, { characterData: true, childList: true, subtree: true });
+        }"""
+    )
+    box = slider(page).bounding_box()
+    assert box is not None
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, middle)
+    page.mouse.down()
+    for part in (0.6, 0.7, 0.8):
+        page.mouse.move(box["x"] + part * box["width"], middle)
+        page.clock.run_for(2000)
+    assert full_temperature(page) > 10
+    assert page.evaluate("announced") == []
+    page.mouse.up()
+    page.clock.run_for(2000)
+    assert page.evaluate("announced.length") == 1
+    slider(page).focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowLeft")
+        page.clock.run_for(100)
+    page.clock.run_for(2000)
+    assert page.evaluate("announced.length") == 2
+
+
+def test_nothing_moves_by_itself_or_slowly(open_page: Open, page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    open_page(random_logits(60, seed=1))
+    slow = page.evaluate(
+        """() => [...document.querySelectorAll(".thermoscope, .thermoscope *")].filter((one) => {
+          const { animationName, scrollBehavior, transitionDuration: time } = getComputedStyle(one);
+          return animationName !== "none" || scrollBehavior !== "auto" || time !== "0s";
+        }).length"""
+    )
+    assert slow == 0
+
+
+@pytest.fixture
+def phone(browser: Browser, tmp_path: Path) -> Iterator[Callable[[ArrayLike], Page]]:
+    """Open the exported file on a touch screen."""
+    context = browser.new_context(
+        viewport={"width": 390, "height": 800}, has_touch=True, is_mobile=True
+    )
+
+    def open_(logits: ArrayLike) -> Page:
+        page = context.new_page()
+        open_file(page, tmp_path / "page.html", State.of(logits))
+        return page
+
+    yield open_
+    context.close()
+
+
+def swipe(page: Page, at: Locator, x: int = 0, y: int = 0) -> None:
+    """Swipe from the middle of an element by so many pixels."""
+    box = at.bounding_box()
+    assert box is not None
+    devtools = page.context.new_cdp_session(page)
+    start = (box["x"] + box["width"] / 2, box["y"] + min(box["height"], 600) / 2)
+
+    def touch(kind: str, part: float) -> None:
+        points = [{"x": start[0] + part * x, "y": start[1] + part * y}] if kind != "End" else []
+        devtools.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": points})
+
+    touch("Start", 0)
+    for step in range(1, 11):
+        touch("Move", step / 10)
+        page.evaluate("new Promise(requestAnimationFrame)")
+    touch("End", 1)
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.mark.parametrize("part", [".dial input", ".every .plot"])
+def test_a_vertical_swipe_scrolls_and_sets_nothing(
+    phone: Callable[[ArrayLike], Page], part: str
+) -> None:
+    page = phone(random_logits(5, seed=1))
+    place = page.locator(part)
+    place.scroll_into_view_if_needed()
+    before = page.evaluate("scrollY")
+    swipe(page, place, y=-200)
+    page.wait_for_function("before => scrollY > before + 50", arg=before)
+    assert full_temperature(page) == 1
+    # And a horizontal one, which may start anywhere on it, is a drag.
+    swipe(page, place, x=80)
+    page.wait_for_function("document.querySelector('.now input').value !== '1'")
+    assert full_temperature(page) > 1
+
+
+def test_a_list_does_not_trap_a_swipe(phone: Callable[[ArrayLike], Page]) -> None:
+    page = phone(random_logits(50_257, seed=1))
+    rows = page.locator(".scroller")
+    top = page.locator(".softmax .row .label").first
+    first = top.inner_text()
+    expect(page.get_by_text("tap to scroll")).to_be_visible()
+    swipe(page, rows, y=-200)
+    page.wait_for_function("scrollY > 50")
+    assert top.inner_text() == first
+    # The list scrolls once it has been tapped, and no longer once something else has been.
+    page.locator(".softmax .row").nth(3).tap()
+    expect(page.get_by_text("tap to scroll")).to_be_hidden()
+    swipe(page, rows, y=-200)
+    expect(top).not_to_have_text(first)
+    page.get_by_text("Every temperature").tap()
+    moved, before = top.inner_text(), page.evaluate("scrollY")
+    swipe(page, rows, y=-200)
+    page.wait_for_function("before => scrollY > before + 50", arg=before)
+    assert top.inner_text() == moved
+
+
+def test_a_field_is_not_enlarged_when_it_is_tapped(phone: Callable[[ArrayLike], Page]) -> None:
+    page = phone(random_logits(60, seed=1))
+    sizes = page.locator("input:not([type=range]), header select, .dial select").evaluate_all(
+        "all => all.map((one) => [one.outerHTML, parseFloat(getComputedStyle(one).fontSize)])"
+    )
+    assert len(sizes) >= 6
+    assert [one for one in sizes if one[1] < 16] == []
