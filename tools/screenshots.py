@@ -1,16 +1,21 @@
-"""Make the pictures of the manual: ``python -m tools.screenshots`` writes docs/images/*.png.
+"""Make pictures of the page: ``python -m tools.screenshots`` writes docs/images/*.png.
 
 One shows the lesson's five random logits, the other a model-sized row of 50,257. That one is
 of our own making: tokens put together from syllables, and logits drawn at random but for the
 words that may follow "The teapot is full of".
+
+``python -m tools.screenshots FOLDER`` writes pictures of whole pages there, to be looked at before
+a release: of each state, link, screen and colours of the tables below.
 """
 
 from __future__ import annotations
 
+import argparse
 import io
 import random
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from PIL import Image
@@ -20,6 +25,9 @@ from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import launch
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 WIDTH = 1280
@@ -61,28 +69,69 @@ def model_sized() -> State:
     )
 
 
-def main() -> None:
-    """Write every picture."""
+def manual(browser: Browser, folder: Path) -> None:
+    """Write the pictures of the manual."""
     # The heights end a picture between two parts of the page.
     pictures = {
         "lesson": (State.of(random_logits(5, seed=1), temperature=0.2), 640),
         "tokens": (model_sized(), 770),
     }
     IMAGES.mkdir(parents=True, exist_ok=True)
+    for name, (state, height) in pictures.items():
+        path = folder / f"{name}.html"
+        write_page(path, state)
+        page = browser.new_page(viewport={"width": WIDTH, "height": height})
+        page.goto(path.as_uri())
+        page.get_by_role("slider", name="Temperature").wait_for()
+        png = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+        # A page has few colours; 128 are as good and a third of the size.
+        png.quantize(128).save(IMAGES / f"{name}.png", optimize=True)
+        page.close()
+
+
+STATES = {
+    5: lambda: State.of(random_logits(5, seed=1)),
+    50: lambda: State.of(random_logits(50, seed=1)),
+    VOCABULARY: model_sized,
+}
+LINKS = ("T=0", "T=0.3", "T=inf")
+SCREENS = {360: 740, 1280: 800, 1920: 1080}
+COLOURS: tuple[Literal["light", "dark", "forced"], ...] = ("light", "dark", "forced")
+
+
+def every(browser: Browser, folder: Path, images: Path) -> None:
+    """Write a picture of each state, link, screen and colours."""
+    images.mkdir(parents=True, exist_ok=True)
+    for size, state in STATES.items():
+        path = folder / f"{size}.html"
+        write_page(path, state())
+        for width, height in SCREENS.items():
+            page = browser.new_page(viewport={"width": width, "height": height})
+            for colours in COLOURS:
+                if colours == "forced":
+                    page.emulate_media(color_scheme="dark", forced_colors="active")
+                else:
+                    page.emulate_media(color_scheme=colours)
+                for link in LINKS:
+                    page.goto(f"{path.as_uri()}#{link}")
+                    # The curves are computed in idle slices.
+                    page.locator(".every path.line").first.wait_for(state="attached")
+                    image = images / f"{size}-{link.replace('=', '')}-{width}-{colours}.png"
+                    page.screenshot(path=image, full_page=True)
+            page.close()
+
+
+def main() -> None:
+    """Write every picture."""
+    parser = argparse.ArgumentParser(prog="python -m tools.screenshots")
+    parser.add_argument("folder", type=Path, nargs="?", help="for pictures of many pages")
+    images = parser.parse_args().folder
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
-        for name, (state, height) in pictures.items():
-            path = Path(folder, f"{name}.html")
-            write_page(path, state)
-            page = browser.new_page(
-                viewport={"width": WIDTH, "height": height}, reduced_motion="reduce"
-            )
-            page.goto(path.as_uri())
-            page.get_by_role("slider", name="Temperature").wait_for()
-            png = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
-            # A page has few colours; 128 are as good and a third of the size.
-            png.quantize(128).save(IMAGES / f"{name}.png", optimize=True)
-            page.close()
+        if images is None:
+            manual(browser, Path(folder))
+        else:
+            every(browser, Path(folder), images)
         browser.close()
 
 
