@@ -788,6 +788,8 @@ def test_what_is_drawn_is_seen_where_the_user_forces_the_colours(open_page: Open
     )
     canvas, *parts = drawn
     assert all(part not in {canvas, "rgba(0, 0, 0, 0)"} for part in parts), drawn
+    outlined = page.locator("svg .pointed").evaluate("e => getComputedStyle(e).outlineStyle")
+    assert outlined == "none"
     shown = page.locator(".ghost").first.evaluate("e => getComputedStyle(e).boxShadow")
     assert shown.startswith("rgb")
 

@@ -25,6 +25,12 @@ test("few items stand in the order given, many by their rank in a window", () =>
   expect(window.rows.value.length + window.rest.value).toBe(100);
 });
 
+test("the axis of the probabilities ends at 1 for few items, and just above the highest of more", () => {
+  const flat = (count: number) =>
+    instrument(Array.from({ length: count }, () => 0)).probabilityEnd.value;
+  expect([1, 2, 10, 11, 50, 1000].map(flat)).toEqual([1, 1, 1, 0.1, 0.02, 0.001]);
+});
+
 test.each([0, 0.01, 1, 1e4, Infinity])(
   "at T = %d the window and the rest make one",
   (temperature) => {

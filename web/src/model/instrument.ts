@@ -20,6 +20,8 @@ import { type Items, itemsOf, labelOf, type State } from "./state";
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
 const WINDOW = 15;
+/** Up to this many items, bars on an axis up to 100 % are long enough to be compared. */
+const WHOLE_AXIS = 10;
 /** A drag that pauses for this long is at rest. */
 const REST_MS = 100;
 
@@ -175,9 +177,9 @@ export class Instrument {
   readonly decimals = computed(() =>
     decimalsFor(Math.max(Math.abs(this.range.value.lowest), Math.abs(this.range.value.highest))),
   );
-  /** Where the axis of the probabilities ends: at 1, or just above the highest of many. */
+  /** Where the axis of the probabilities ends: at 1, or just above the highest of more items. */
   readonly probabilityEnd = computed(() => {
-    if (!this.many.value) return 1;
+    if (this.count.value <= WHOLE_AXIS) return 1;
     const { value: kept } = this.kept;
     const top = Math.max(
       this.frame.value.top,
