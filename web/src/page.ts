@@ -1,4 +1,5 @@
 import { computed } from "@preact/signals";
+import { htmlOf } from "./hosts/html";
 import { linkedHost } from "./hosts/linked";
 import { memoryHost } from "./hosts/memory";
 import type { Query } from "./model/rows";
@@ -22,7 +23,7 @@ try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
   const { rows, ...parts } = JSON.parse(written!);
   const state = readState(parts);
-  const host = rows ? memoryHost(state, { ...rows, ask }) : linkedHost(state);
+  const host = rows ? memoryHost(state, { ...rows, ask }, htmlOf) : linkedHost(state);
   mount(place, host, true);
   tellParent(
     place,

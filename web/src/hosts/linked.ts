@@ -4,6 +4,7 @@ import type { Host } from "../model/host";
 import { parseLink, writeLink } from "../model/link";
 import type { State } from "../model/state";
 import { strings } from "../text/strings";
+import { htmlOf } from "./html";
 
 /** Safari refuses more than 100 changes of the address within 30 seconds. */
 const WRITE_AFTER_MS = 400;
@@ -28,11 +29,19 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     alert.value = link.errors.length > 0 ? strings.link.partly(link.errors) : "";
   }
 
+  /** The whole address: in a frame of a notebook, "#…" alone would be relative to the notebook's. */
+  function addressOf(link: string): string {
+    return `${location.href.split("#")[0]}#${link}`;
+  }
+
   function write(): void {
     alert.value = "";
-    const link = writeLink(state, frame.value, own) ?? "";
-    // The whole address: in a frame of a notebook, "#…" alone would be relative to the notebook's.
-    history.replaceState(null, "", `${location.href.split("#")[0]}#${link}`);
+    history.replaceState(null, "", addressOf(writeLink(state, frame.value, own) ?? ""));
+  }
+
+  function link(state: State): string | null {
+    const written = writeLink(state, frame.value, own);
+    return written === null ? null : addressOf(written);
   }
 
   read();
@@ -40,6 +49,9 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     own,
     alert,
     frame: computed(() => ({ ...ownFrame, ...frame.value })),
+    // A frame that was given its text has no address: "about:srcdoc".
+    link: location.protocol === "about:" ? undefined : link,
+    html: htmlOf,
     read: () => state,
     write(change, settled) {
       state = { ...state, ...change };

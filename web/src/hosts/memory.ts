@@ -3,7 +3,7 @@ import type { Rows } from "../model/rows";
 import type { State } from "../model/state";
 
 /** The host of a page whose server has rows. It keeps its state in memory. */
-export function memoryHost(state: State, rows?: Rows): Host {
+export function memoryHost(state: State, rows?: Rows, html?: Host["html"]): Host {
   let current = state;
   return {
     read: () => current,
@@ -12,5 +12,6 @@ export function memoryHost(state: State, rows?: Rows): Host {
     },
     subscribe: () => () => undefined,
     rows,
+    html,
   };
 }

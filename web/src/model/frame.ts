@@ -5,6 +5,7 @@ export const PARTS = [
   "title",
   "items",
   "history",
+  "share",
   "help",
   "rows",
   "temperature",

@@ -211,7 +211,7 @@ export class Instrument {
     return hovered === null ? this.selected.value : this.first.value + hovered;
   });
 
-  constructor(private readonly host: Host) {
+  constructor(readonly host: Host) {
     const state = host.read();
     const items = itemsOf(state);
     this.temperature = signal(state.temperature);

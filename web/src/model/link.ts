@@ -34,7 +34,7 @@ const FEW = 5;
 /** The source of logits that a link gives, as in Python. */
 export const GIVEN = "given";
 /** Longer links are cut by programs that send or store them. */
-const LONGEST = 2000;
+export const LONGEST = 2000;
 
 /**
  * Reads a link. A parameter that is unknown or bad is an error, and the others are still used.

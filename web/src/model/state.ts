@@ -11,6 +11,7 @@ import { SCALES, type ScaleName } from "../math/scales";
 import { strings } from "../text/strings";
 
 export const STATE_VERSION = 1;
+const CALL = 8192;
 
 /** One row of logits, and what is known about it. */
 export interface Items {
@@ -105,6 +106,30 @@ export function logitsToBytes(logits: Float64Array): DataView<ArrayBuffer> {
   const view = new DataView(new ArrayBuffer(8 * logits.length));
   for (let i = 0; i < logits.length; i++) view.setFloat64(8 * i, logits[i]!, true);
   return view;
+}
+
+/** The written form, in which parts that say nothing are left out, as `State.to_json` does it. */
+export function writeState(state: State): WrittenState {
+  const { labels, temperature, source, row, target, seed, truncation, scale } = state;
+  const { buffer } = logitsToBytes(state.logits);
+  const texts: string[] = [];
+  // A call takes a limited number of arguments.
+  for (let start = 0; start < buffer.byteLength; start += CALL) {
+    const bytes = new Uint8Array(buffer, start, Math.min(CALL, buffer.byteLength - start));
+    texts.push(String.fromCharCode(...bytes));
+  }
+  return {
+    version: STATE_VERSION,
+    logits: btoa(texts.join("")),
+    labels,
+    temperature: writeTemperature(temperature),
+    source,
+    ...(row !== null && { row }),
+    ...(target !== null && { target }),
+    ...(seed !== null && { seed }),
+    ...(Object.keys(truncation).length > 0 && { truncation }),
+    ...(scale !== "full" && { scale }),
+  };
 }
 
 export function readState(written: WrittenState): State {

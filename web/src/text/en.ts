@@ -85,6 +85,9 @@ export const en = {
   /** The language of all texts, as HTML has it. */
   language: "en",
   title: "Softmax temperature",
+  /** The title of an exported page, as Python writes it. */
+  pageTitle: (source: string | null) =>
+    `${source === null ? "" : `${source} · `}Softmax with temperature`,
   /** The title of a button that has a key. */
   withKey: (button: string, key: string) => `${button}: ${key}`,
 
@@ -96,6 +99,39 @@ export const en = {
     /** On a touch screen, where a swipe scrolls the page until then. */
     unlock: "tap to scroll",
     othersHold: (count: string) => `other ${count} items =`,
+  },
+
+  share: {
+    name: "Share",
+    link: "Copy link",
+    python: "Copy Python",
+    command: "Copy command line",
+    download: (kind: string) => `Download ${kind}`,
+    copied: { link: "Link copied.", python: "Python copied.", command: "Command line copied." },
+    byHand: "This page may not use the clipboard. The text is selected: copy it by hand.",
+    text: "Text to copy",
+    /** Where a link works, if not everywhere. */
+    onThisComputer: "It works on this computer, where this file is.",
+    whileServed: "It works on this computer, while “thermoscope explore” runs.",
+    withoutAddress:
+      'It is what stands after “#”: add it to the address of an exported page, or use it in Python, explore(state="…").',
+    tooLong: (most: string) =>
+      `These items need a link of more than ${most} characters. Download HTML instead: that page has them all.`,
+    readsFile: (file: string) =>
+      `The logits are too many for a line: it reads ${quoted(file)}. Download CSV, and run it where that file is.`,
+    saved: (file: string) => `${quoted(file)} is being saved.`,
+    framed: "If it is not, this page is in a frame that may save nothing: open the page itself.",
+    noPicture: "This browser can't turn the picture into a PNG. Download SVG instead.",
+    noHtml: (reason: string) =>
+      `The page can't be saved from here${reason === "" ? "" : ` (${reason})`}. In Python, explorer.to_html("page.html") writes it.`,
+  },
+
+  /** The picture that is downloaded. */
+  picture: {
+    title: (temperature: string, steps: string) =>
+      `softmax at ${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
+    truncated: "After truncation",
+    before: "outline: softmax before it",
   },
 
   history: { name: "History", undo: "Undo", redo: "Redo" },

@@ -1,10 +1,10 @@
 import { useComputed } from "@preact/signals";
 import type { Frame } from "../math/definition";
-import { stepsOf } from "../math/engines";
 import type { Difference, Pinned } from "../model/compare";
 import type { Drawn } from "../model/drawn";
 import type { Instrument } from "../model/instrument";
 import { labelOf, type State } from "../model/state";
+import { stepsText } from "../model/steps";
 import { brief, count, measure, percent, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
@@ -117,21 +117,10 @@ function numbers(
   const { readings } = strings;
   return [
     [texts.temperature, brief(state.temperature)],
-    [texts.sampler, sampler(state)],
+    [texts.sampler, stepsText(state.truncation) || texts.unsampled],
     [texts.items, count(state.logits.length)],
     [readings.entropy.name, measure(frame.entropy)],
     [readings.perplexity.name, measure(frame.perplexity)],
     [readings.top.name, percent(frame.top, false)],
   ];
-}
-
-/** The steps of the sampler in their order. */
-function sampler({ truncation }: Pick<State, "truncation">): string {
-  const steps = stepsOf(truncation);
-  if (steps.length === 1) return texts.unsampled;
-  const { engine } = truncation;
-  const named = steps.map((step) =>
-    step === "temperature" ? "T" : `${step} ${brief(truncation[step]!)}`,
-  );
-  return [...(engine === undefined ? [] : [`${engine}:`]), named.join(" → ")].join(" ");
 }

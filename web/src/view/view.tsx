@@ -17,6 +17,7 @@ import { Readings } from "./readings";
 import { RowBar } from "./rowbar";
 import { SamplerRow } from "./sampler";
 import { Search } from "./search";
+import { Share } from "./share";
 import { Values } from "./values";
 
 function Alert({ instrument: { alert } }: Part) {
@@ -60,6 +61,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         {shows.title && <Title class="title">{strings.title}</Title>}
         {shows.items && <ItemControls instrument={instrument} />}
         {shows.history && <HistoryControls instrument={instrument} />}
+        {shows.share && <Share instrument={instrument} />}
         {shows.help && <Help />}
         {instrument.cursor !== null && shows.rows && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />

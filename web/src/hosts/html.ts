@@ -1,0 +1,17 @@
+import { type State, writeState } from "../model/state";
+import { strings } from "../text/strings";
+
+/** The HTML of this page as an exported file, with a state as its own. It requests nothing. */
+export function htmlOf(state: State): string {
+  const page = document.documentElement.cloneNode(true) as HTMLElement;
+  page.querySelector("main")!.replaceChildren();
+  page.querySelector("title")!.textContent = strings.pageTitle(state.source);
+  // In a script element, only "<" could end the element or open a comment.
+  const written = JSON.stringify(writeState(state)).replaceAll("<", "\\u003c");
+  page.querySelector('script[type="application/json"]')!.textContent = written;
+  const policy = page.querySelector("meta[http-equiv]")!;
+  // A page of rows may ask its server, which a file does not have.
+  const allowed = policy.getAttribute("content")!.replace("; connect-src 'self'", "");
+  policy.setAttribute("content", allowed);
+  return `<!doctype html>\n${page.outerHTML}\n`;
+}
