@@ -391,12 +391,17 @@ class Explorer(anywidget.AnyWidget):
         return State(**{name: getattr(self, name) for name in PARTS})
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
-        """Answer the query of a view: for a row, or for the progress of an order."""
-        if self.rows is None or not isinstance(content, dict) or "ask" not in content:
+        """Answer a view: the page of what is shown, a row, or the progress of an order."""
+        if not isinstance(content, dict):
             return
         answer: dict[str, object]
         try:
-            answer = {"answer": self.rows.answer(content["ask"])}
+            if "page" in content:
+                answer = {"answer": page_html(self._state())}
+            elif self.rows is not None and "ask" in content:
+                answer = {"answer": self.rows.answer(content["ask"])}
+            else:
+                return
         except (OSError, TypeError, ValueError) as error:
             answer = {"error": str(error)}
         self.send({"id": content.get("id"), **answer})
@@ -644,7 +649,7 @@ def _embedded(page: str, picture: str | None, description: str) -> str:
     )
     return (
         f'<div style="display: grid">{image}'
-        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="{description}" '
+        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" title="{description}" '
         f'style="{cell}; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; background: white">'
         "</iframe></div>"
     )

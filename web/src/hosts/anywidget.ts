@@ -107,10 +107,15 @@ export function modelHost(model: Model): Host & { close(): void } {
   });
 
   const about = model.get("_rows") as About | null;
-  const asked = about && asker(model);
+  const asked = asker(model);
 
   return {
-    rows: asked ? { ...about!, ask: asked.ask } : undefined,
+    rows: about ? { ...about, ask: (query: Query) => asked.ask({ ask: query }) } : undefined,
+    html() {
+      // The kernel writes the page of its own state.
+      save();
+      return asked.ask({ page: true }) as Promise<string>;
+    },
     read: () => read(model, NAMES),
     write(change, settled) {
       for (const name of Object.keys(change) as Name[]) {
@@ -128,7 +133,7 @@ export function modelHost(model: Model): Host & { close(): void } {
     close() {
       save();
       for (const off of handlers) off();
-      asked?.close();
+      asked.close();
       listeners.clear();
       received.clear();
     },
@@ -145,14 +150,14 @@ interface Answer {
 const PATIENCE_MS = 30_000;
 
 /** Asks the kernel. All views of the model receive each answer, and know theirs by its id. */
-function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): void } {
+function asker(model: Model): { ask(request: object): Promise<unknown>; close(): void } {
   const waiting = new Map<number, (answer: Omit<Answer, "id">) => void>();
   function answered(answer: Answer): void {
     waiting.get(answer.id)?.(answer);
   }
   model.on("msg:custom", answered);
   return {
-    ask: (query) =>
+    ask: (request) =>
       new Promise((resolve, reject) => {
         const id = Math.random();
         function settle({ answer, error }: Omit<Answer, "id">): void {
@@ -163,7 +168,7 @@ function asker(model: Model): { ask(query: Query): Promise<unknown>; close(): vo
         }
         const timer = setTimeout(settle, PATIENCE_MS, { error: strings.errors.noKernel });
         waiting.set(id, settle);
-        model.send({ id, ask: query });
+        model.send({ id, ...request });
       }),
     close() {
       model.off("msg:custom", answered);

@@ -13,5 +13,5 @@ export function htmlOf(state: State): string {
   // A page of rows may ask its server, which a file does not have.
   const allowed = policy.getAttribute("content")!.replace("; connect-src 'self'", "");
   policy.setAttribute("content", allowed);
-  return `<!doctype html>\n${page.outerHTML}\n`;
+  return `<!doctype ${page.localName}>\n${page.outerHTML}\n`;
 }

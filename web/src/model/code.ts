@@ -12,6 +12,9 @@ export interface Line {
   readonly readsFile: boolean;
 }
 
+const PACKAGE = "thermoscope";
+/** Its usual short name in Python. */
+const ALIAS = "ts";
 /** Longer lines are no longer read by anyone. */
 const LONGEST = 2000;
 
@@ -29,15 +32,19 @@ export function pythonLine(state: State, file: string): Line {
   const isTruncated = options.length > 0;
   const call = (row: string) => {
     const given = [row, pythonFloat(temperature), ...options].join(", ");
-    return `import thermoscope as ts\nts.${isTruncated ? "truncate" : "softmax"}(${given})`;
+    const name = isTruncated ? "truncate" : "softmax";
+    return `import ${PACKAGE} as ${ALIAS}\n${ALIAS}.${name}(${given})`;
   };
   if (seed !== null) {
-    return { text: call(`ts.random_logits(${logits.length}, seed=${seed})`), readsFile: false };
+    return {
+      text: call(`${ALIAS}.random_logits(${logits.length}, seed=${seed})`),
+      readsFile: false,
+    };
   }
   return shortEnough(
     logits,
     () => call(`[${Array.from(logits, pythonFloat).join(", ")}]`),
-    () => call(`ts.read_logits(${JSON.stringify(file)}, columns="logit")`),
+    () => call(`${ALIAS}.read_logits(${JSON.stringify(file)}, columns="logit")`),
   );
 }
 
@@ -58,11 +65,11 @@ export function commandLine(state: State, file: string): Line {
   if (engine !== undefined) options.push(`--engine ${quoted(engine)}`);
   if (order !== undefined) options.push(`--order ${order.map(dashed).join()}`);
   if (ties !== undefined) options.push(`--ties ${ties}`);
-  const call = (row: string) => ["thermoscope softmax", row, ...options].join(" ");
+  const call = (row: string) => [PACKAGE, "softmax", row, ...options].join(" ");
   return shortEnough(
     logits,
     () => call(Array.from(logits, numberText).join(" ")),
-    () => call(`${quoted(file)} --columns logit`),
+    () => call(`${quoted(file)} --columns=logit`),
   );
 }
 

@@ -59,7 +59,7 @@ export function picture(instrument: Instrument): Picture {
   const axis = instrument.logitAxis.peek();
   // After truncation, the highest may be higher than on the page.
   const end = isTruncated ? 1 : instrument.probabilityEnd.peek();
-  const restText = isTruncated ? percent(outside(instrument)) : instrument.restText.peek();
+  const restText = isTruncated ? outsideText(instrument) : instrument.restText.peek();
 
   function rowOf(row: Row, slot: number): string {
     const top = TOP + slot * ROW;
@@ -125,26 +125,40 @@ export function picture(instrument: Instrument): Picture {
     ...rows.map((row, slot) => `${labelText(row.label.peek())} ${percents[slot]}`),
     ...(others > 0 ? [`${strings.items.others(count(others))} ${restText}`] : []),
   ];
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" viewBox="0 0 ${WIDTH} ${height}" role="img" aria-labelledby="title desc" font-family="system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif" font-size="15">
-<title id="title">${escaped(title)}</title>
-<desc id="desc">${escaped(told.join("; "))}</desc>
-<rect width="100%" height="100%" fill="#fff"/>
-${body.join("\n")}
-</svg>
-`;
+  const svg = element(
+    "svg",
+    {
+      xmlns: "http://www.w3.org/2000/svg",
+      width: WIDTH,
+      height,
+      viewBox: [0, 0, WIDTH, height].join(" "),
+      role: "img",
+      "aria-labelledby": "title",
+      "aria-describedby": "desc",
+      "font-family": "system-ui, Roboto, Arial, sans-serif",
+      "font-size": 15,
+    },
+    element("title", { id: "title" }, escaped(title)),
+    element("desc", { id: "desc" }, escaped(told.join("; "))),
+    element("rect", { width: WIDTH, height, fill: "#fff" }),
+    ...body,
+  );
   return { width: WIDTH, height, svg };
 }
 
 /** The probability of all items outside of the window, after truncation. */
-function outside(instrument: Instrument): number {
-  const { probabilities } = instrument.drawn.peek();
+function outsideText(instrument: Instrument): string {
+  const drawn = instrument.drawn.peek();
   const first = instrument.first.peek();
+  const count = instrument.rowCount.peek();
   let sum = 0;
-  for (let position = 0; position < probabilities.length; position++) {
-    const inside = position >= first && position < first + instrument.rowCount.peek();
-    if (!inside) sum += probabilities[instrument.itemAt(position)]!;
+  for (let position = 0; position < drawn.probabilities.length; position++) {
+    const isInside = position >= first && position < first + count;
+    if (!isInside) sum += drawn.probabilities[instrument.itemAt(position)]!;
   }
-  return sum;
+  // Exactly 0 where the highest of them is.
+  if (sum === 0) return drawn.percent(instrument.itemAt(first === 0 ? count : 0));
+  return percent(Math.min(sum, 1), false);
 }
 
 function outlineText(instrument: Instrument): string {
@@ -173,26 +187,39 @@ interface Style {
 
 function text(x: number, y: number, content: string, style: Style = {}): string {
   const { anchor, fill = INK, size, weight, isolate } = style;
-  const attributes = [
-    `x="${rounded(x)}" y="${rounded(y)}" dominant-baseline="central" fill="${fill}"`,
-    ...(anchor ? [`text-anchor="${anchor}"`] : []),
-    ...(size ? [`font-size="${size}"`] : []),
-    ...(weight ? [`font-weight="${weight}"`] : []),
-    ...(isolate ? ['unicode-bidi="isolate"'] : []),
-  ].join(" ");
-  return `<text ${attributes} xml:space="preserve">${escaped(content)}</text>`;
+  const attributes = {
+    x,
+    y,
+    fill,
+    "dominant-baseline": "central",
+    "text-anchor": anchor,
+    "font-size": size,
+    "font-weight": weight,
+    "unicode-bidi": isolate ? "isolate" : undefined,
+    "xml:space": "preserve",
+  };
+  return element("text", attributes, escaped(content));
 }
 
 function bar(x: number, top: number, width: number, fill: string, stroke: string): string {
   if (!(width > 0)) return "";
   const y = top + (ROW - BAR) / 2;
-  const size = `x="${rounded(x)}" y="${y}" width="${rounded(width)}" height="${BAR}"`;
-  return `<rect ${size} fill="${fill}" fill-opacity="0.4" stroke="${stroke}"/>`;
+  return element("rect", { x, y, width, height: BAR, fill, "fill-opacity": 0.4, stroke });
 }
 
 function line(x1: number, y1: number, x2: number, y2: number): string {
-  const ends = [x1, y1, x2, y2].map(rounded);
-  return `<path d="M${ends[0]} ${ends[1]}L${ends[2]} ${ends[3]}" stroke="${EDGE}"/>`;
+  return element("line", { x1, y1, x2, y2, stroke: EDGE });
+}
+
+type Attributes = Readonly<Record<string, string | number | undefined>>;
+
+/** An element of XML. Attributes that are undefined are left out. */
+function element(name: string, attributes: Attributes, ...children: readonly string[]): string {
+  const written = Object.entries(attributes)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => ` ${key}="${typeof value === "number" ? rounded(value) : value}"`);
+  const start = `<${name}${written.join("")}`;
+  return children.length === 0 ? `${start}/>\n` : `${start}>${children.join("")}</${name}>\n`;
 }
 
 function rounded(value: number): number {

@@ -129,7 +129,7 @@ export const en = {
   /** The picture that is downloaded. */
   picture: {
     title: (temperature: string, steps: string) =>
-      `softmax at ${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
+      `softmax at ${temperatureIs(temperature)}${steps === "" ? "" : `; sampler: ${steps}`}`,
     truncated: "After truncation",
     before: "outline: softmax before it",
   },
