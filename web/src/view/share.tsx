@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { commandLine, fileName, type Line, pythonLine } from "../model/code";
 import type { Instrument } from "../model/instrument";
 import { LONGEST, writeLink } from "../model/link";
@@ -102,10 +102,11 @@ export function Share({ instrument }: Part) {
   const button = useRef<HTMLButtonElement>(null);
   const menu = useRef<HTMLDivElement>(null);
   const text = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  // Layout effects: the elements are those of this very moment.
+  useLayoutEffect(() => {
     if (isOpen.value) (menu.current!.firstElementChild as HTMLElement).focus();
   }, [isOpen.value]);
-  useEffect(() => text.current?.select(), [told.value]);
+  useLayoutEffect(() => text.current?.select(), [told.value]);
 
   function open(opened: boolean): void {
     told.value = null;
@@ -186,7 +187,7 @@ export function Share({ instrument }: Part) {
         </div>
       )}
       {told.value !== null && (
-        <div class="menu told">
+        <div class="menu outcome">
           <p>{told.value.sentence}</p>
           {told.value.text !== undefined && (
             <textarea ref={text} readOnly aria-label={texts.text} rows={4}>
