@@ -39,9 +39,9 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     history.replaceState(null, "", addressOf(writeLink(state, frame.value, own) ?? ""));
   }
 
-  function link(state: State): string | null {
-    const written = writeLink(state, frame.value, own);
-    return written === null ? null : addressOf(written);
+  function address(state: State): string | null {
+    const link = writeLink(state, frame.value, own);
+    return link === null ? null : addressOf(link);
   }
 
   read();
@@ -50,7 +50,7 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     alert,
     frame: computed(() => ({ ...ownFrame, ...frame.value })),
     // A frame that was given its text has no address: "about:srcdoc".
-    link: location.protocol === "about:" ? undefined : link,
+    address: location.protocol === "about:" ? undefined : address,
     html: htmlOf,
     read: () => state,
     write(change, settled) {

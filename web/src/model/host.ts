@@ -23,10 +23,10 @@ export interface Host {
   /** Which parts are hidden or locked; nothing is if there is no frame. */
   readonly frame?: ReadonlySignal<Frame> | undefined;
   /**
-   * The address that opens a state, or null if it would be too long. Without it, the host has no
-   * address that could be opened.
+   * The address that opens a state, or null if it would be too long. A host without it has no address
+   * that could be opened.
    */
-  readonly link?: ((state: State) => string | null) | undefined;
+  readonly address?: ((state: State) => string | null) | undefined;
   /** The page of a state as one HTML file, where the host has it. */
   readonly html?: ((state: State) => string | Promise<string>) | undefined;
   /** What the host has to tell the user; empty if there is nothing. */

@@ -34,7 +34,7 @@ export function picture(instrument: Instrument): Picture {
   const rows = instrument.rows.peek();
   const drawn = instrument.drawn.peek();
   const outline = instrument.outline.peek();
-  const isTruncated = Object.keys(state.truncation).length > 0;
+  const isTruncated = instrument.sampler.on.peek();
   const temperature = brief(state.temperature);
   const title = texts.title(temperature, stepsText(state.truncation));
   const others = instrument.rest.peek();
@@ -57,8 +57,7 @@ export function picture(instrument: Instrument): Picture {
       : instrument.rested.peek().probability(row.logit.peek());
   });
   const axis = instrument.logitAxis.peek();
-  // After truncation, the highest may be higher than on the page.
-  const end = isTruncated ? 1 : instrument.probabilityEnd.peek();
+  const end = instrument.probabilityEnd.peek();
   const restText = isTruncated ? outsideText(instrument) : instrument.restText.peek();
 
   function rowOf(row: Row, slot: number): string {

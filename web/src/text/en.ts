@@ -123,7 +123,7 @@ export const en = {
     framed: "If it is not, this page is in a frame that may save nothing: open the page itself.",
     noPicture: "This browser can't turn the picture into a PNG. Download SVG instead.",
     noHtml: (reason: string) =>
-      `The page can't be saved from here${reason === "" ? "" : ` (${reason})`}. In Python, explorer.to_html("page.html") writes it.`,
+      `The page can't be saved from here${reason === "" ? "" : ` (${reason})`}. In Python, explore(state="…").to_html("page.html") writes it, with the link that is copied here.`,
   },
 
   /** The picture that is downloaded. */

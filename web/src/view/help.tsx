@@ -7,10 +7,13 @@ export function Help() {
   const { keys: texts } = strings;
   const button = useRef<HTMLButtonElement>(null);
   const list = useRef<HTMLDivElement>(null);
+  const close = useRef<HTMLButtonElement>(null);
   useKeys(button, { "?": () => list.current!.togglePopover() });
   // A property, not an attribute: an id would not be unique where a notebook has two views.
   useLayoutEffect(() => {
     button.current!.popoverTargetElement = list.current;
+    // An element that has it when it is inserted asks for the focus of the whole page.
+    close.current!.autofocus = true;
   }, []);
   return (
     <div class="help">
@@ -33,7 +36,7 @@ export function Help() {
       >
         <header>
           <strong>{texts.name}</strong>
-          <button type="button" autofocus onClick={() => list.current!.hidePopover()}>
+          <button type="button" ref={close} onClick={() => list.current!.hidePopover()}>
             {texts.close}
           </button>
         </header>

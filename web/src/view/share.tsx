@@ -50,9 +50,9 @@ async function copied(
 function copyLink(instrument: Instrument): Told | Promise<Told> {
   const { host } = instrument;
   const state = instrument.state();
-  const link = host.link === undefined ? writeLink(state) : host.link(state);
+  const link = host.address === undefined ? writeLink(state) : host.address(state);
   if (link === null) return { sentence: texts.tooLong(count(LONGEST)) };
-  return copied("link", link, host.link === undefined ? [texts.withoutAddress] : reach(link));
+  return copied("link", link, host.address === undefined ? [texts.withoutAddress] : reach(link));
 }
 
 /** Where the address of a link can be opened, if not everywhere. */
