@@ -220,7 +220,7 @@ export const en = {
     cursor: "Cursor at T",
     others: (count: string) => `other ${count}`,
     entropy: (most: string) => `entropy (up to ${most} nats)`,
-    nucleus: (p: string, most: string) => `log of what top-p ${p} keeps (up to ${most})`,
+    nucleus: (p: string, most: string) => `kept by top-p ${p} (log, up to ${most})`,
   },
 
   sampler: {
@@ -481,6 +481,22 @@ export const en = {
         [
           [["Enter"], "the next match"],
           [["Shift+Enter"], "the previous match"],
+        ],
+      ],
+      [
+        "Sampler: Move",
+        [
+          [["ArrowLeft", "ArrowUp"], "the step comes earlier"],
+          [["ArrowRight", "ArrowDown"], "the step comes later"],
+          [["Home"], "the step comes first"],
+          [["End"], "the step comes last"],
+        ],
+      ],
+      [
+        "Sampler: a field",
+        [
+          [["Alt+ArrowLeft"], "the step comes earlier"],
+          [["Alt+ArrowRight"], "the step comes later"],
         ],
       ],
       [

@@ -7,6 +7,7 @@ import {
   useSignal,
 } from "@preact/signals";
 import { useEffect } from "preact/hooks";
+import type { LockName } from "../model/frame";
 import type { Instrument } from "../model/instrument";
 import type { State } from "../model/state";
 import { ambiguous, type Refused } from "../text/format";
@@ -53,13 +54,15 @@ interface NumberFieldProps extends Part {
   readonly shown: ReadonlySignal<string>;
   /** The same with all digits, while the field has the focus. */
   readonly full?: ReadonlySignal<string>;
+  /** The part of the page that it changes, and that may be locked: by default the temperature. */
+  readonly changes?: LockName;
   /** What a typed text changes, or why it is refused. */
   changeOf(text: string): Partial<State> | Refused;
 }
 
 /** A number in a text field, live while the temperature moves; to type another one changes the page. */
 export function NumberField(props: NumberFieldProps) {
-  const { instrument, name, draft, shown, full = shown, changeOf } = props;
+  const { instrument, name, draft, shown, full = shown, changes = "temperature", changeOf } = props;
   const focused = useSignal(false);
   const typed = useComputed(() => (draft.value?.name === name ? draft.value : null));
   const error = useComputed(() => typed.value?.error ?? "");
@@ -93,7 +96,7 @@ export function NumberField(props: NumberFieldProps) {
       spellcheck={false}
       title={useComputed(() => (full.value === shown.value ? "" : full.value))}
       value={useComputed(() => typed.value?.text ?? (focused.value ? full : shown).value)}
-      readOnly={instrument.locked.value.temperature}
+      readOnly={instrument.locked.value[changes]}
       aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
       aria-description={error}
       onInput={(event) => type(event.currentTarget.value)}

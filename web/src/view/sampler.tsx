@@ -49,6 +49,7 @@ export function SamplerRow({ instrument }: Part) {
   /** What an engine makes of the settings, as long as these are not changed. */
   const note = useSignal<{ readonly text: string; readonly of: Settings } | null>(null);
   const engine = engineOf(settings.engine);
+  const locked = instrument.locked.value.sampler;
   const addable = RULES.filter((rule) => settings[rule] === undefined && right(engine, rule));
   const common = addable.filter((rule) => COMMON.includes(rule));
   const others = addable.filter((rule) => !COMMON.includes(rule));
@@ -92,7 +93,7 @@ export function SamplerRow({ instrument }: Part) {
         <Chips instrument={instrument} draft={draft} onChange={change} />
         <div class="adders">
           {common.map((rule) => (
-            <Adder key={rule} rule={rule} onAdd={add} />
+            <Adder key={rule} rule={rule} locked={locked} onAdd={add} />
           ))}
           {others.length > 0 && (
             <button
@@ -103,12 +104,14 @@ export function SamplerRow({ instrument }: Part) {
               {texts.more}
             </button>
           )}
-          {isOpen.value && others.map((rule) => <Adder key={rule} rule={rule} onAdd={add} />)}
+          {isOpen.value &&
+            others.map((rule) => <Adder key={rule} rule={rule} locked={locked} onAdd={add} />)}
         </div>
         <label class="field">
           {texts.engine}
           <select
             value={settings.engine ?? PAPERS}
+            disabled={locked}
             onChange={(event) => choose(event.currentTarget.value)}
           >
             <option value={PAPERS}>{texts.papers}</option>
@@ -124,6 +127,7 @@ export function SamplerRow({ instrument }: Part) {
             {texts.ties}
             <select
               value={settings.ties ?? engine.ties[0]!}
+              disabled={locked}
               onChange={(event) => chooseTies(event.currentTarget.value as Ties)}
             >
               {engine.ties.map((ties) => (
@@ -135,7 +139,7 @@ export function SamplerRow({ instrument }: Part) {
           </label>
         )}
         {settings.engine !== undefined && !isDefault(settings, engine) && (
-          <button type="button" onClick={() => useDefaults(settings.engine!)}>
+          <button type="button" disabled={locked} onClick={() => useDefaults(settings.engine!)}>
             {texts.useDefaults(settings.engine)}
           </button>
         )}
@@ -147,10 +151,21 @@ export function SamplerRow({ instrument }: Part) {
   );
 }
 
-function Adder({ rule, onAdd }: { readonly rule: Rule; onAdd(rule: Rule): void }) {
+interface AdderProps {
+  readonly rule: Rule;
+  readonly locked: boolean;
+  onAdd(rule: Rule): void;
+}
+
+function Adder({ rule, locked, onAdd }: AdderProps) {
   const name = texts.rules[rule];
   return (
-    <button type="button" aria-label={texts.add(name)} onClick={() => onAdd(rule)}>
+    <button
+      type="button"
+      aria-label={texts.add(name)}
+      disabled={locked}
+      onClick={() => onAdd(rule)}
+    >
       + {name}
     </button>
   );
@@ -236,6 +251,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
   /** The step that is dragged, and the settings before. */
   const dragged = useSignal<{ readonly step: Step; readonly before: Settings } | null>(null);
   const steps = stepsOf(truncation.value);
+  const locked = instrument.locked.value.sampler;
 
   useLayoutEffect(() => {
     const { current } = focused;
@@ -255,7 +271,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
     const { altKey, ctrlKey, metaKey, shiftKey, key } = event;
     const target = event.target as Element;
     // In the field, arrow keys alone move the caret.
-    if (ctrlKey || metaKey || shiftKey || !(altKey || target.matches(".handle"))) return;
+    if (locked || ctrlKey || metaKey || shiftKey || !(altKey || target.matches(".handle"))) return;
     const place = steps.indexOf(step);
     const forward = getComputedStyle(list.current!).direction === "rtl" ? -1 : 1;
     const places: Record<string, number> = {
@@ -298,7 +314,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
 
   // The list captures the pointer: a chip loses it when it is moved.
   function grabbed(event: PointerEvent, step: Step): void {
-    if (event.button !== 0) return;
+    if (event.button !== 0 || locked) return;
     list.current!.setPointerCapture(event.pointerId);
     dragged.value = { step, before: truncation.peek() };
   }
@@ -343,6 +359,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
             aria-keyshortcuts={MOVE_KEYS.join(" ")}
             aria-description={texts.moveBy}
             title={texts.moveBy}
+            disabled={locked}
             onPointerDown={(event) => grabbed(event, step)}
           >
             ⋮⋮
@@ -357,6 +374,7 @@ function Chips({ instrument, draft, onChange }: ChipsProps) {
                 class="remove"
                 aria-label={texts.remove(texts.rules[step])}
                 title={texts.remove(texts.rules[step])}
+                disabled={locked}
                 onClick={() => remove(step)}
               >
                 ×
@@ -411,6 +429,7 @@ function Parameter({ instrument, draft, rule }: ParameterProps) {
           instrument={instrument}
           name={texts.rules[rule]}
           draft={draft}
+          changes="sampler"
           shown={useComputed(() => numberText(truncation.value[rule] ?? Number.NaN))}
           changeOf={changeOf}
         />
