@@ -1,32 +1,23 @@
 import { computed, type ReadonlySignal } from "@preact/signals";
-import {
-  ENGINES,
-  type Engine,
-  ordered,
-  PAPERS,
-  RULES,
-  type Rule,
-  type Settings,
-  type Step,
-  stepsOf,
-  takes,
-} from "../math/engines";
-import { type Kept, totalVariation } from "../math/truncation";
+import type { Frame } from "../math/definition";
+import { ENGINES, type Rule, type Settings } from "../math/engines";
+import { type Kept, type Truncation, totalVariation } from "../math/truncation";
 import { percent } from "../text/format";
-import type { Instrument } from "./instrument";
+import { underEngine } from "./steps";
 
-/** The value that a step starts with if the engine has no default for it: as in its paper. */
-const START: Readonly<Record<Rule, number>> = {
-  top_k: 40,
-  top_p: 0.95,
-  min_p: 0.05,
-  typical_p: 0.95,
-  epsilon: 0.0003,
-  eta: 0.0003,
-  top_n_sigma: 1,
-};
-/** The values with which a step drops nothing, besides those with which an engine turns it off. */
-const IDLE: Partial<Record<Rule, number>> = { top_p: 1, min_p: 0, typical_p: 1 };
+/** The part of the instrument that the sampler uses. */
+interface Shown {
+  readonly truncation: ReadonlySignal<Settings>;
+  readonly truncated: ReadonlySignal<Truncation>;
+  readonly kept: ReadonlySignal<Kept | null>;
+  readonly rested: ReadonlySignal<Frame>;
+  readonly restedKept: ReadonlySignal<Kept>;
+  readonly many: ReadonlySignal<boolean>;
+  readonly first: ReadonlySignal<number>;
+  readonly rowCount: ReadonlySignal<number>;
+  readonly rows: ReadonlySignal<readonly { readonly position: ReadonlySignal<number> }[]>;
+  rankAt(position: number): number;
+}
 
 /** What the figures show of the sampler, as signals. */
 export class Sampler {
@@ -37,7 +28,7 @@ export class Sampler {
   /** Which rows are kept; empty without a sampler. */
   private readonly keeps: ReadonlySignal<readonly boolean[]>;
 
-  constructor(private readonly instrument: Instrument) {
+  constructor(private readonly instrument: Shown) {
     this.on = computed(() => Object.keys(instrument.truncation.value).length > 0);
     this.ranks = computed(() =>
       instrument.rows.value.map(({ position }) => instrument.rankAt(position.value)),
@@ -112,82 +103,6 @@ export interface Compared {
   readonly refused: readonly Rule[];
   /** The total variation from what is chosen. */
   readonly variation: number;
-}
-
-export function engineOf(name: string | undefined): Engine {
-  return name === undefined ? PAPERS : ENGINES[name]!;
-}
-
-/** The rules that the settings have, in the order of the parameters. */
-export function rulesOf(settings: Settings): readonly Rule[] {
-  return RULES.filter((rule) => settings[rule] !== undefined);
-}
-
-/** The settings with a value for a rule, which becomes a step if it is none. */
-export function withRule(settings: Settings, rule: Rule, value: number): Settings {
-  if (settings[rule] === value) return settings;
-  const changed = { ...settings, [rule]: value };
-  const { order } = settings;
-  return order && !order.includes(rule) ? ordered(changed, [...order, rule]) : changed;
-}
-
-/** The settings with one more step, at the value that it has by default. */
-export function withStep(settings: Settings, rule: Rule): Settings {
-  const value = defaultsOf(engineOf(settings.engine))[rule] ?? START[rule];
-  return withRule(settings, rule, value);
-}
-
-export function withoutStep(settings: Settings, rule: Rule): Settings {
-  const order = stepsOf(settings).filter((step) => step !== rule);
-  const { [rule]: _, order: __, ...rest } = settings;
-  return ordered(rest, settings.order ? order : stepsOf(rest));
-}
-
-/** The settings with a step at another place among the steps, from 0; places outside are the ends. */
-export function withStepAt(settings: Settings, step: Step, place: number): Settings {
-  const steps = stepsOf(settings);
-  const others = steps.filter((other) => other !== step);
-  const at = Math.max(0, Math.min(others.length, place));
-  const order = [...others.slice(0, at), step, ...others.slice(at)];
-  return String(order) === String(steps) ? settings : ordered(settings, order);
-}
-
-/** What is left of some settings in another engine. */
-interface UnderEngine {
-  readonly settings: Settings;
-  readonly missing: readonly Rule[];
-  readonly refused: readonly Rule[];
-}
-
-/** The settings in the order of an engine, without what it does not take. */
-export function underEngine(settings: Settings, name: string | undefined): UnderEngine {
-  const engine = engineOf(name);
-  const { ties } = settings;
-  const rules = rulesOf(settings);
-  const missing = rules.filter((rule) => !engine.order.includes(rule));
-  const refused = rules.filter(
-    (rule) => !missing.includes(rule) && !takes(engine, rule, settings[rule]!),
-  );
-  const taken = rules.filter((rule) => !missing.includes(rule) && !refused.includes(rule));
-  return {
-    settings: {
-      ...Object.fromEntries(taken.map((rule) => [rule, settings[rule]])),
-      ...(name !== undefined && { engine: name }),
-      ...(ties !== undefined && engine.ties.includes(ties) && { ties }),
-    },
-    missing,
-    refused,
-  };
-}
-
-/** The values of the rules with which an engine truncates if a request says nothing. */
-export function defaultsOf(engine: Engine): Partial<Record<Rule, number>> {
-  const { defaults, off } = engine;
-  const acting = RULES.filter((rule) => {
-    const value = defaults[rule];
-    return value !== undefined && value !== IDLE[rule] && value > (off[rule] ?? -Infinity);
-  });
-  return Object.fromEntries(acting.map((rule) => [rule, defaults[rule]]));
 }
 
 /** The mass that is kept, as text. */

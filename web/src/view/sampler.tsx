@@ -13,18 +13,18 @@ import {
   takes,
 } from "../math/engines";
 import type { Instrument } from "../model/instrument";
+import { massText } from "../model/sampler";
+import type { State } from "../model/state";
 import {
   defaultsOf,
   engineOf,
-  massText,
   rulesOf,
   underEngine,
   withoutStep,
   withRule,
   withStep,
   withStepAt,
-} from "../model/sampler";
-import type { State } from "../model/state";
+} from "../model/steps";
 import { brief, clip, count, numberText, parseTyped, type Refused } from "../text/format";
 import { strings } from "../text/strings";
 import { differences, takenText } from "./engines";
