@@ -1,8 +1,10 @@
 import { signal } from "@preact/signals";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Distribution, softmax } from "../src/math/definition";
+import type { Settings } from "../src/math/engines";
 import { along, SCALES, type ScaleName, written } from "../src/math/scales";
-import { curvesOf } from "../src/model/curves";
+import { Truncation } from "../src/math/truncation";
+import { curvesOf, nucleusOf } from "../src/model/curves";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -55,6 +57,40 @@ test("long work is done in slices, and new logits give it up", () => {
   vi.runAllTimers();
   expect(found.value!.leading.map((line) => line[0])).toEqual([0.5, 0.5]);
   clock.mockRestore();
+});
+
+test("the nucleus has the size that top_p alone keeps at each temperature", () => {
+  const logits = Float64Array.from({ length: 30 }, (_, i) => Math.sin(3 * i));
+  const truncation = signal(new Truncation(new Distribution(logits)));
+  const settings = signal<Settings>({ top_p: 0.8, top_k: 2 });
+  const scale = signal<ScaleName>("0-2");
+  const nucleus = nucleusOf(truncation, settings, scale);
+  vi.runAllTimers();
+  const sizes = nucleus.value!.map((part) => Math.round(30 ** part));
+  const sizeAt = (temperature: number) => {
+    const sorted = softmax(logits, temperature).sort().reverse();
+    let sum = 0;
+    return sorted.findIndex((probability) => (sum += probability) >= 0.8) + 1;
+  };
+  expect(sizes[0]).toBe(1);
+  expect(sizes[80]).toBe(sizeAt(1));
+  expect(sizes.at(-1)).toBe(sizeAt(2));
+  expect(sizes.at(-1)).toBeGreaterThan(sizes[80]!);
+
+  // A step besides changes nothing; before the temperature, the size is that at T = 1.
+  const { value: before } = nucleus;
+  settings.value = { top_p: 0.8, top_k: 3 };
+  vi.runAllTimers();
+  expect(nucleus.value).toBe(before);
+  settings.value = { top_p: 0.8, engine: "llama.cpp" };
+  vi.runAllTimers();
+  expect(new Set(nucleus.value!.slice(1))).toEqual(new Set([before![80]]));
+  settings.value = { top_k: 3 };
+  expect(nucleus.value).toBeNull();
+  settings.value = { top_p: 0.8 };
+  truncation.value = new Truncation(new Distribution(Float64Array.of(1, NaN)));
+  vi.runAllTimers();
+  expect(nucleus.value).toBeNull();
 });
 
 test.each([

@@ -159,7 +159,7 @@ export function check(settings: Settings): Engine {
   if (name !== undefined && !Object.hasOwn(ENGINES, name)) {
     throw new RangeError(`engine must be one of ${Object.keys(ENGINES)}, got ${name}`);
   }
-  const engine = engineOf(settings);
+  const engine = engineOf(name);
   const { ties = engine.ties[0]! } = settings;
   if (!engine.ties.includes(ties)) throw new RangeError(`ties: ${name} does not take ${ties}`);
   const rules = RULES.filter((rule) => settings[rule] !== undefined);
@@ -172,15 +172,16 @@ export function check(settings: Settings): Engine {
   return engine;
 }
 
-function engineOf({ engine }: Settings): Engine {
-  return engine === undefined ? PAPERS : ENGINES[engine]!;
+/** An engine by its name; without one, the rules as the papers have them. */
+export function engineOf(name: string | undefined): Engine {
+  return name === undefined ? PAPERS : ENGINES[name]!;
 }
 
 /** The steps of some settings in their order. */
 export function stepsOf(settings: Settings): readonly Step[] {
   return (
     settings.order ??
-    engineOf(settings).order.filter(
+    engineOf(settings.engine).order.filter(
       (step) => step === "temperature" || settings[step] !== undefined,
     )
   );

@@ -1,9 +1,8 @@
 /** What a user does to the steps of a sampler: each function gives other settings. */
 import {
-  ENGINES,
   type Engine,
+  engineOf,
   ordered,
-  PAPERS,
   RULES,
   type Rule,
   type Settings,
@@ -26,10 +25,6 @@ const START: Readonly<Record<Rule, number>> = {
 };
 /** The values with which a step drops nothing, besides those with which an engine turns it off. */
 const IDLE: Partial<Record<Rule, number>> = { top_p: 1, min_p: 0, typical_p: 1 };
-
-export function engineOf(name: string | undefined): Engine {
-  return name === undefined ? PAPERS : ENGINES[name]!;
-}
 
 /** The rules that the settings have, in the order of the parameters. */
 export function rulesOf(settings: Settings): readonly Rule[] {

@@ -1,7 +1,6 @@
-import { type Engine, RULES, type Rule, type Settings } from "../math/engines";
+import { type Engine, engineOf, RULES, type Rule, type Settings } from "../math/engines";
 import type { Kept } from "../math/truncation";
 import { type Compared, massText } from "../model/sampler";
-import { engineOf } from "../model/steps";
 import { brief, count, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import { partOf } from "./compare";

@@ -3,6 +3,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import {
   ENGINES,
   type Engine,
+  engineOf,
   RULES,
   type Rule,
   right,
@@ -17,7 +18,6 @@ import { massText } from "../model/sampler";
 import type { State } from "../model/state";
 import {
   defaultsOf,
-  engineOf,
   rulesOf,
   underEngine,
   withoutStep,
