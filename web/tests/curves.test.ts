@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 function curves(logits: number[], name: ScaleName = "full") {
   const distribution = signal(new Distribution(Float64Array.from(logits)));
-  return { distribution, found: curvesOf(distribution, signal(name)) };
+  return { distribution, found: curvesOf(distribution, signal(name), signal(false)) };
 }
 
 test.each(["full", "0-2"] as const)("the lines are softmax at the temperatures of %s", (name) => {
@@ -70,7 +70,11 @@ test("the nucleus has the size that top_p alone keeps at each temperature", () =
   const sizeAt = (temperature: number) => {
     const sorted = softmax(logits, temperature).sort().reverse();
     let sum = 0;
-    return sorted.findIndex((probability) => (sum += probability) >= 0.8) + 1;
+    const last = sorted.findIndex((probability) => {
+      sum += probability;
+      return sum >= 0.8;
+    });
+    return last + 1;
   };
   expect(sizes[0]).toBe(1);
   expect(sizes[80]).toBe(sizeAt(1));

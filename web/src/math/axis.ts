@@ -39,6 +39,22 @@ export function fraction(axis: Axis, value: number): number {
   return (value / 2 - axis.low / 2) / (axis.high / 2 - axis.low / 2);
 }
 
+/** The value at a fraction of the axis, which may be outside of 0 to 1. */
+export function valueAt(axis: Axis, at: number): number {
+  return axis.low + (at * (axis.high / 2) - at * (axis.low / 2)) * 2;
+}
+
+/** The steps by which a value is moved along the axis: at least 100 of them from end to end. */
+export function stepOf(axis: Axis): number {
+  return roundUp((axis.high / 2 - axis.low / 2) / 125);
+}
+
+/** The multiple of a step that is nearest to a value. */
+export function snapped(value: number, step: number): number {
+  const nearest = round(Math.round(value / step) * step);
+  return Number.isFinite(nearest) ? nearest : value;
+}
+
 /** The least of 1, 2, 5 × 10^k that is not less than `value`. */
 export function roundUp(value: number): number {
   if (!(value > 0) || !Number.isFinite(value)) return value;

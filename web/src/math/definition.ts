@@ -29,6 +29,7 @@
 
 /** The softmax of a row at one temperature: all that a view needs for one frame. */
 export interface Frame {
+  readonly distribution: Distribution;
   readonly temperature: number;
   /** Shannon entropy in nats. */
   readonly entropy: number;
@@ -51,6 +52,8 @@ const CHUNK = 32;
 /** Terms of its series after the first; up to x = NEAR the terms left out are below 2^-54 of the sum. */
 const TERMS = 12;
 const NEAR = 0.33;
+/** 1 / k. */
+const INVERSE = Float64Array.from({ length: TERMS + 1 }, (_, k) => 1 / k);
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -217,72 +220,114 @@ export class Distribution {
   private readonly undefined: boolean;
   /** If z - max would overflow, all logits are scaled by this power of two. */
   readonly shrink: number;
-  /** By rank: (z - max) * shrink, and its rounding error. */
-  private readonly differences: Float64Array;
-  private readonly errors: Float64Array;
+  /** The logits by rank. */
+  readonly sorted: Float64Array;
   /**
-   * By chunk of ranks: the mean difference and the mean error, the largest distance from the
-   * mean, and sum v^k / k! for k from 1 to TERMS.
+   * By chunk of ranks: the mean of z * shrink, the largest distance from it, and sum v^k / k! for k from
+   * 1 to TERMS. None depends on the maximum, so that they stay when the maximum moves.
    */
-  private readonly means: Float64Array;
-  private readonly meanErrors: Float64Array;
+  private readonly centers: Float64Array;
   private readonly radii: Float64Array;
   private readonly series: Float64Array;
 
-  constructor(logits: Float64Array) {
+  /** @param edit - a distribution that differs in the logit of one item, and that item */
+  constructor(logits: Float64Array, edit: { before: Distribution; item: number } | null = null) {
     if (logits.length === 0) throw new RangeError("logits must hold at least one number, got none");
-    this.logits = logits;
-    this.order = descending(logits);
-
     const size = logits.length;
-    const maximum = logits[this.order[0]!]!;
-    this.maximum = maximum;
-    this.undefined = logits.some(Number.isNaN) || maximum === -Infinity;
-    let ties = 0;
-    while (ties < size && logits[this.order[ties]!] === maximum) ties++;
-    this.ties = ties;
-    let open = size;
-    while (open > 0 && logits[this.order[open - 1]!] === -Infinity) open--;
-    this.open = open;
-
-    const lowest = open > 0 ? logits[this.order[open - 1]!]! : maximum;
-    this.shrink = Number.isFinite(maximum - lowest) ? 1 : 0.25;
-    this.differences = new Float64Array(size);
-    this.errors = new Float64Array(size);
-    for (let rank = 0; rank < open; rank++) {
-      const logit = logits[this.order[rank]!]!;
-      this.differences[rank] = this.difference(logit);
-      this.errors[rank] = this.error(logit, this.differences[rank]!);
+    this.logits = logits;
+    /** The ranks whose items are not those of `before`. */
+    let [from, to] = [0, size];
+    if (edit === null) {
+      this.order = descending(logits);
+      this.sorted = new Float64Array(size);
+      for (let rank = 0; rank < size; rank++) this.sorted[rank] = logits[this.order[rank]!]!;
+    } else {
+      this.order = edit.before.order.slice();
+      this.sorted = edit.before.sorted.slice();
+      [from, to] = this.reinsert(edit.item);
     }
 
-    const chunks = Math.floor(open / CHUNK);
-    this.means = new Float64Array(chunks);
-    this.meanErrors = new Float64Array(chunks);
-    this.radii = new Float64Array(chunks);
-    this.series = new Float64Array(TERMS * chunks);
-    for (let chunk = 0; chunk < chunks; chunk++) {
-      const start = chunk * CHUNK;
-      const end = start + CHUNK;
-      const highest = this.differences[start]!;
-      const lowest = this.differences[end - 1]!;
-      let below = 0;
-      let meanError = 0;
-      for (let rank = start; rank < end; rank++) {
-        below += (highest - this.differences[rank]!) / CHUNK;
-        meanError += this.errors[rank]! / CHUNK;
-      }
-      const mean = highest - below;
-      const radius = Math.max(highest - mean, mean - lowest);
-      this.means[chunk] = mean;
-      this.meanErrors[chunk] = meanError;
-      this.radii[chunk] = radius;
-      for (let rank = start; radius > 0 && rank < end; rank++) {
-        const v = (this.differences[rank]! - mean + (this.errors[rank]! - meanError)) / radius;
-        let term = 1;
-        for (let k = 1; k <= TERMS; k++) {
-          term *= v / k;
-          this.series[TERMS * chunk + k - 1]! += term;
-        }
+    const maximum = this.sorted[0]!;
+    this.maximum = maximum;
+    // A NaN stands at the top.
+    this.undefined = Number.isNaN(maximum) || maximum === -Infinity;
+    let ties = 0;
+    while (ties < size && this.sorted[ties] === maximum) ties++;
+    this.ties = ties;
+    let open = size;
+    while (open > 0 && this.sorted[open - 1] === -Infinity) open--;
+    this.open = open;
+
+    const lowest = open > 0 ? this.sorted[open - 1]! : maximum;
+    this.shrink = Number.isFinite(maximum - lowest) ? 1 : 0.25;
+    if (edit?.before.shrink === this.shrink) {
+      this.centers = edit.before.centers.slice();
+      this.radii = edit.before.radii.slice();
+      this.series = edit.before.series.slice();
+    } else {
+      [from, to] = [0, size];
+      const chunks = Math.floor(size / CHUNK);
+      this.centers = new Float64Array(chunks);
+      this.radii = new Float64Array(chunks);
+      this.series = new Float64Array(TERMS * chunks);
+    }
+    const last = Math.min(Math.ceil(to / CHUNK), Math.floor(open / CHUNK));
+    for (let chunk = Math.floor(from / CHUNK); chunk < last; chunk++) this.expand(chunk);
+  }
+
+  /** The distribution of some logits: without a sort where they differ from `before` in one place. */
+  static of(logits: Float64Array, before: Distribution | null): Distribution {
+    const item = before === null ? null : soleDifference(before.logits, logits);
+    if (item === null) return new Distribution(logits);
+    return item < 0 ? before! : new Distribution(logits, { before: before!, item });
+  }
+
+  /** Moves an item to the rank of its logit; returns the ranks of which items have moved. */
+  private reinsert(item: number): [number, number] {
+    const { logits, order, sorted } = this;
+    const last = order.length - 1;
+    const old = order.indexOf(item);
+    order.copyWithin(old, old + 1);
+    sorted.copyWithin(old, old + 1);
+    const logit = logits[item]!;
+    let [rank, end] = [0, last];
+    while (rank < end) {
+      const middle = (rank + end) >> 1;
+      const other = sorted[middle]!;
+      const isAbove =
+        Number.isNaN(logit) || Number.isNaN(other)
+          ? Number.isNaN(other) && (!Number.isNaN(logit) || order[middle]! < item)
+          : other > logit || (other === logit && order[middle]! < item);
+      if (isAbove) rank = middle + 1;
+      else end = middle;
+    }
+    order.copyWithin(rank + 1, rank, last);
+    sorted.copyWithin(rank + 1, rank, last);
+    order[rank] = item;
+    sorted[rank] = logit;
+    return [Math.min(old, rank), Math.max(old, rank) + 1];
+  }
+
+  /** Computes the series of a chunk. */
+  private expand(chunk: number): void {
+    const { radii, series, shrink, sorted } = this;
+    const start = chunk * CHUNK;
+    const end = start + CHUNK;
+    const highest = sorted[start]! * shrink;
+    let below = 0;
+    for (let rank = start; rank < end; rank++) below += (highest - sorted[rank]! * shrink) / CHUNK;
+    const center = highest - below;
+    const radius = Math.max(highest - center, center - sorted[end - 1]! * shrink);
+    this.centers[chunk] = center;
+    radii[chunk] = radius;
+    const terms = TERMS * chunk;
+    series.fill(0, terms, terms + TERMS);
+    for (let rank = start; radius > 0 && rank < end; rank++) {
+      const v = (sorted[rank]! * shrink - center) / radius;
+      let term = 1;
+      for (let k = 1; k <= TERMS; k++) {
+        term *= v * INVERSE[k]!;
+        series[terms + k - 1]! += term;
       }
     }
   }
@@ -293,42 +338,51 @@ export class Distribution {
   }
 
   /**
-   * The frame at a temperature in [0, inf], for a view that shows the ranks in [first, last).
-   * One pass over the logits, chunk by chunk where it can; only the frame is allocated.
+   * The frame at a temperature in [0, inf], for a view that shows the ranks in [first, last), and
+   * another rank, `apart`, unless that is -1. One pass over the logits, chunk by chunk where it can; only
+   * the frame is allocated.
    */
-  at(temperature: number, first = 0, last = this.logits.length): Frame {
+  at(temperature: number, first = 0, last = this.logits.length, apart = -1): Frame {
     if (!(temperature >= 0)) {
       throw new RangeError(`temperature must be >= 0, got ${temperature}`);
     }
-    if (this.undefined) return frame(temperature, NaN, NaN, NaN, NaN, () => NaN);
+    if (this.undefined) return frame(this, temperature, NaN, NaN, NaN, NaN, () => NaN);
     const { maximum } = this;
-    if (maximum === Infinity || temperature === 0) {
-      return this.equal(temperature, this.ties, first, last, (z) => z === maximum);
-    }
-    if (temperature === Infinity) {
-      return this.equal(temperature, this.open, first, last, (z) => z > -Infinity);
+    const topInside = (first === 0 && last > 0) || apart === 0 ? 1 : 0;
+    if (maximum === Infinity || temperature === 0 || temperature === Infinity) {
+      const isUniform = maximum !== Infinity && temperature === Infinity;
+      const equal = isUniform ? this.open : this.ties;
+      const inside =
+        Math.max(0, Math.min(last, equal) - first) + (apart >= 0 && apart < equal ? 1 : 0);
+      const least = isUniform ? -Number.MAX_VALUE : maximum;
+      return frame(
+        this,
+        temperature,
+        Math.log(equal),
+        1 / equal,
+        (equal - inside) / equal,
+        1,
+        (logit) => (logit >= least ? 1 / equal : 0),
+      );
     }
 
     // The highest item has exp_z 1. The sum of the others is kept apart: it may be far below 1, and
     // the entropy of a confident softmax consists of it.
     const exponential = new Exponential(temperature, this.shrink);
-    const before = this.add(exponential, 1, first);
-    const inside = this.add(exponential, first || 1, last);
-    const after = this.add(exponential, last || 1, this.open);
-    const near = before.sum + inside.sum;
-    const rest = near + after.sum;
-    const restLow =
-      before.low +
-      inside.low +
-      after.low +
-      twoSumError(before.sum, inside.sum, near) +
-      twoSumError(near, after.sum, rest);
+    const without = (from: number, to: number) =>
+      apart >= from && apart < to
+        ? together(this.add(exponential, from, apart), this.add(exponential, apart + 1, to))
+        : this.add(exponential, from, to);
+    const before = without(1, first);
+    const window = this.add(exponential, first || 1, last);
+    const inside = apart > 0 ? together(window, this.add(exponential, apart, apart + 1)) : window;
+    const after = without(last || 1, this.open);
+    const { sum: rest, low: restLow, moment } = together(together(before, inside), after);
     const total = 1 + rest;
     const totalLow = restLow + twoSumError(1, rest, total);
-    const mean = ((before.moment + inside.moment + after.moment) * exponential.inverse) / total;
+    const mean = (moment * exponential.inverse) / total;
     const entropy = Math.log1p(rest + restLow) - mean;
 
-    const topInside = first === 0 && last > 0 ? 1 : 0;
     const outside = (before.sum + after.sum + (1 - topInside)) / total;
     // 1 / (total + totalLow) in two parts: one Newton step.
     const inverse = 1 / total;
@@ -336,6 +390,7 @@ export class Distribution {
     const inverseLow =
       (1 - product - twoProductError(total, inverse, product) - totalLow * inverse) * inverse;
     return frame(
+      this,
       temperature,
       entropy,
       inverse + inverseLow,
@@ -373,29 +428,30 @@ export class Distribution {
   }
 
   /** The sums of exp_z and of exp_z times (z - max) over the ranks in [from, to). */
-  add(exponential: Exponential, from: number, to: number) {
-    const { differences, errors, means, meanErrors, radii, series } = this;
+  add(exponential: Exponential, from: number, to: number): Sums {
+    const { centers, radii, series, shrink, sorted } = this;
     const { floor, stretch } = exponential;
     const perUnit = stretch * exponential.inverse;
+    const top = this.maximum * shrink;
     const end = Math.min(to, this.open);
     let sum = 0;
     let low = 0;
     let moment = 0;
     let rank = from;
     while (rank < end) {
-      const difference = differences[rank]!;
+      const scaled = sorted[rank]! * shrink;
       // The row is sorted: from here on every exp_z is 0.
-      if (difference < floor) break;
+      if (scaled - top < floor) break;
       const chunk = rank / CHUNK;
       const x = rank % CHUNK === 0 && rank + CHUNK <= end ? radii[chunk]! * perUnit : NaN;
       // One call of `tail` for both cases: inlined once, it leaves room to inline the rest.
-      const near = x <= NEAR && differences[rank + CHUNK - 1]! >= floor;
-      const point = near ? means[chunk]! : difference;
+      const near = x <= NEAR && sorted[rank + CHUNK - 1]! * shrink - top >= floor;
+      const place = near ? centers[chunk]! : scaled;
+      const point = place - top;
       const steps = exponential.steps(point);
       const power = POWER[(steps >> 6) - LOWEST_POWER]!;
       const head = power * FRACTION[steps & (STEPS - 1)]!;
-      const tail =
-        power * exponential.tail(point, near ? meanErrors[chunk]! : errors[rank]!, steps);
+      const tail = power * exponential.tail(point, twoSumError(place, -top, point), steps);
       const one = head + tail;
       if (near) {
         let slope = 0;
@@ -425,23 +481,37 @@ export class Distribution {
     }
     return { sum, low, moment };
   }
+}
 
-  /** The frame in which the first `count` ranks get equal probabilities. */
-  private equal(
-    temperature: number,
-    count: number,
-    first: number,
-    last: number,
-    included: (logit: number) => boolean,
-  ): Frame {
-    const inside = Math.max(0, Math.min(last, count) - first);
-    return frame(temperature, Math.log(count), 1 / count, (count - inside) / count, 1, (logit) =>
-      included(logit) ? 1 / count : 0,
-    );
+/** The one place where two rows of logits differ; -1 if they are equal, null if it is not one place. */
+export function soleDifference(before: Float64Array, after: Float64Array): number | null {
+  if (before === after) return -1;
+  if (before.length !== after.length) return null;
+  let found = -1;
+  for (let i = 0; i < after.length; i++) {
+    const [a, b] = [before[i]!, after[i]!];
+    if (a === b || (Number.isNaN(a) && Number.isNaN(b))) continue;
+    if (found >= 0) return null;
+    found = i;
   }
+  return found;
+}
+
+/** Sums over some ranks, the first of them in two parts. */
+interface Sums {
+  readonly sum: number;
+  readonly low: number;
+  readonly moment: number;
+}
+
+function together(a: Sums, b: Sums): Sums {
+  const sum = a.sum + b.sum;
+  const low = a.low + b.low + twoSumError(a.sum, b.sum, sum);
+  return { sum, low, moment: a.moment + b.moment };
 }
 
 function frame(
+  distribution: Distribution,
   temperature: number,
   entropy: number,
   top: number,
@@ -449,7 +519,8 @@ function frame(
   sum: number,
   probability: (logit: number) => number,
 ): Frame {
-  return { temperature, entropy, perplexity: Math.exp(entropy), top, outside, sum, probability };
+  const perplexity = Math.exp(entropy);
+  return { distribution, temperature, entropy, perplexity, top, outside, sum, probability };
 }
 
 /** softmax(logits / temperature), in the order given. */

@@ -419,10 +419,8 @@ export class Truncation {
   /** What the steps before the temperature kept last: the same at every temperature. */
   private early: { readonly settings: Settings; readonly row: Row } | undefined;
 
-  constructor(distribution: Distribution) {
-    const { logits, order } = distribution;
-    const z = new Float64Array(order.length);
-    for (let rank = 0; rank < z.length; rank++) z[rank] = logits[order[rank]!]!;
+  constructor(readonly distribution: Distribution) {
+    const { sorted: z } = distribution;
     // Of a row without a distribution all is kept, so that it stays NaN.
     const open =
       z[0]! > -Infinity ? countLeading(z.length, (rank) => z[rank]! > -Infinity) : z.length;

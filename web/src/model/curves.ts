@@ -83,13 +83,22 @@ function sliced<Value>(
   return values;
 }
 
-/** The curves of a distribution, computed once for its logits. */
+/** Up to this many items the lines follow a logit that is dragged. */
+const FOLLOWED = 50;
+
+/**
+ * The curves of a distribution, computed once for its logits.
+ *
+ * @param isDragged - whether a logit is dragged: then there are none of many items
+ */
 export function curvesOf(
   distribution: ReadonlySignal<Distribution>,
   scale: ReadonlySignal<ScaleName>,
+  isDragged: ReadonlySignal<boolean>,
 ): ReadonlySignal<Curves | null> {
   const found = sliced(scale, () => {
     const { value: source } = distribution;
+    if (isDragged.value && source.logits.length > FOLLOWED) return null;
     const { logits, order } = source;
     const shown = Array.from(order.subarray(0, LEADING), (item) => logits[item]!);
     const largest = Math.log(logits.length) || 1;

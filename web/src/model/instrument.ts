@@ -1,6 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
-import { Distribution, type Frame } from "../math/definition";
+import { Distribution, type Frame, soleDifference } from "../math/definition";
 import { freshSeed, randomLogits } from "../math/random";
 import { SCALES } from "../math/scales";
 import { type Kept, Truncation } from "../math/truncation";
@@ -39,6 +39,24 @@ interface Drawing {
   readonly seed: number;
 }
 
+/** The logit that is being dragged. Until it is let go, items keep their places and the axis its ends. */
+interface Held {
+  readonly item: number;
+  /** The ranks, as they were. */
+  readonly order: Uint32Array;
+  /** The rank of the item, as it was. */
+  readonly rank: number;
+  readonly axis: Axis;
+}
+
+/** What was read, or why it was not. */
+interface Notice {
+  readonly text: string;
+  readonly isError: boolean;
+  /** The items that it is about. */
+  readonly items: Items;
+}
+
 /**
  * What the views show, as signals: a drag updates each text and each bar directly, and compares
  * nothing else. The position of an item is its place on the screen, counted from 0: its rank if
@@ -73,7 +91,22 @@ export class Instrument {
   /** The position that was focused, clicked or found last. */
   readonly selected = signal(0);
 
-  readonly distribution = computed(() => new Distribution(this.items.value.logits));
+  readonly held = signal<Held | null>(null);
+  private readonly lastNotice = signal<Notice | null>(null);
+  /** What was read last, or why it was not; null once other items are shown. */
+  readonly notice = computed(() => {
+    const { value: notice } = this.lastNotice;
+    return notice?.items === this.items.value ? notice : null;
+  });
+
+  private sorted: Distribution | null = null;
+  /** An edit of one logit costs no sort. */
+  readonly distribution = computed(() => {
+    this.sorted = Distribution.of(this.items.value.logits, this.sorted);
+    return this.sorted;
+  });
+  /** The items by the rank that they are shown at. */
+  readonly order = computed(() => this.held.value?.order ?? this.distribution.value.order);
   /** Where the temperature stands on the scale, as a stop. */
   readonly stop = computed(() => SCALES[this.scale.value].stopOf(this.temperature.value));
   /** Softmax at every temperature of the scale; null while that is computed. */
@@ -81,6 +114,7 @@ export class Instrument {
   /** How many items top-p keeps at every temperature, as a part of log n. */
   readonly nucleus: ReadonlySignal<readonly number[] | null>;
   readonly count = computed(() => this.items.value.logits.length);
+  readonly labels = computed(() => this.items.value.labels);
   readonly many = computed(() => this.count.value > FEW);
   readonly rowCount = computed(() => (this.many.value ? WINDOW : this.count.value));
   readonly rows: ReadonlySignal<readonly Row[]> = computed(() =>
@@ -89,37 +123,52 @@ export class Instrument {
   /** How many items are not in the window. */
   readonly rest = computed(() => this.count.value - this.rowCount.value);
 
-  /** The one pass over the logits that a new temperature costs. */
-  readonly frame = computed(() => {
+  /** The ranks in the window, from `first` to `last`, and that of a held item which is not among them. */
+  readonly ranks = computed(() => {
     const first = this.first.value;
-    return this.distribution.value.at(this.temperature.value, first, first + this.rowCount.value);
+    const last = first + this.rowCount.value;
+    const held = this.many.value ? this.held.value : null;
+    if (held === null) return { first, last, apart: -1 };
+    // The other items keep their order: their window ends one rank earlier without the held item.
+    const rank = this.distribution.value.order.indexOf(held.item);
+    const end = last - 1;
+    if (rank <= first) return { first: first + 1, last, apart: rank };
+    return rank < end ? { first, last, apart: -1 } : { first, last: end, apart: rank };
   });
+  private frameAt(temperature: number): Frame {
+    const { first, last, apart } = this.ranks.value;
+    return this.distribution.value.at(temperature, first, last, apart);
+  }
+  /** The one pass over the logits that a new temperature costs. */
+  readonly frame = computed(() => this.frameAt(this.temperature.value));
   /**
    * The frame of the ten digits, of the formula's numbers and of the numbers for screen readers.
    * It follows `frame` when a drag rests: these can't be read earlier, and writing and painting
    * them would double the work of a frame.
    */
   readonly rested;
+  /** The items that it is of. */
+  private readonly restedItems;
   private moving = false;
   /** The frame at T = 1. */
-  private readonly frameAtOne = computed(() => {
-    const first = this.first.value;
-    return this.distribution.value.at(1, first, first + this.rowCount.value);
-  });
+  private readonly frameAtOne = computed(() => this.frameAt(1));
 
   /** What was pinned as A, to be compared with what is shown. */
   readonly pinned = signal<Pinned | null>(null);
   /** Which item of A each item is; null if that can't be told, or nothing is pinned. */
   readonly itemsOfA = computed(() => {
     const { value: pinned } = this.pinned;
-    return pinned && matched(pinned.state, this.items.value);
+    // Only these count: it is the same in every frame in which a logit is dragged.
+    this.labels.value;
+    this.count.value;
+    return pinned && matched(pinned.state, this.items.peek());
   });
   /** The probabilities that the outlines show: at T = 1, or those of A. */
   readonly outline: ReadonlySignal<Outline> = computed(() => {
     const { value: pinned } = this.pinned;
-    const { value: atOne } = this.frameAtOne;
-    const { logits } = this.items.value;
     if (pinned === null) {
+      const { value: atOne } = this.frameAtOne;
+      const { logits } = atOne.distribution;
       return { ...atOne, probability: (item) => atOne.probability(logits[item]!) };
     }
     const { value: itemsOfA } = this.itemsOfA;
@@ -144,11 +193,17 @@ export class Instrument {
       ? this.truncated.value.at(this.temperature.value, this.truncation.value)
       : null,
   );
+  /** The same of the distribution at rest. */
+  readonly restedTruncated: ReadonlySignal<Truncation> = computed(() => {
+    const { distribution } = this.rested.value;
+    const now = this.truncated.peek();
+    return now.distribution === distribution ? now : new Truncation(distribution);
+  });
   /** What a draw follows once a drag rests: the softmax after truncation. */
   readonly restedKept: ReadonlySignal<Kept> = computed(() =>
-    this.truncated.value.at(this.rested.value.temperature, this.truncation.value),
+    this.restedTruncated.value.at(this.rested.value.temperature, this.truncation.value),
   );
-  readonly drawn = computed(() => new Drawn(this.items.value, this.restedKept.value));
+  readonly drawn = computed(() => new Drawn(this.restedItems.value, this.restedKept.value));
   /** A beside what is shown; null if nothing is pinned or they can't be compared. */
   readonly comparison: ReadonlySignal<Comparison | null> = computed(() => {
     const [{ value: pinned }, { value: itemsOfA }] = [this.pinned, this.itemsOfA];
@@ -168,9 +223,18 @@ export class Instrument {
   });
 
   /** Of all finite logits. */
-  readonly range = computed(() => rangeOf(this.items.value.logits));
+  readonly range = computed(() => {
+    const { logits, order } = this.distribution.value;
+    const finite = (item: number) => Number.isFinite(logits[item]);
+    const [highest, lowest] = [order.find(finite), order.findLast(finite)];
+    return {
+      lowest: logits[lowest ?? -1] ?? Infinity,
+      highest: logits[highest ?? -1] ?? -Infinity,
+    };
+  });
   /** The axis of the logits in view. */
   readonly logitAxis: ReadonlySignal<Axis> = computed(() => {
+    if (this.held.value !== null) return this.held.value.axis;
     const { lowest, highest } = rangeOf(this.rows.value.map((row) => row.logit.value));
     return logitAxis(lowest, highest, this.range.value.lowest < 0 && this.range.value.highest > 0);
   });
@@ -234,13 +298,15 @@ export class Instrument {
     });
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
     this.selected.value = this.start();
-    this.curves = curvesOf(this.distribution, this.scale);
-    this.nucleus = nucleusOf(this.truncated, this.truncation, this.scale);
     this.rested = signal<Frame>(this.frame.peek());
+    this.restedItems = signal(items);
+    const isDragged = computed(() => this.held.value !== null);
+    this.curves = curvesOf(this.distribution, this.scale, isDragged);
+    this.nucleus = nucleusOf(this.restedTruncated, this.truncation, this.scale);
     effect(() => {
-      const frame = this.frame.value;
-      const rest = () => (this.rested.value = frame);
-      if (!this.moving) return void rest();
+      const [frame, items] = [this.frame.value, this.items.value];
+      const rest = () => this.comeToRest(frame, items);
+      if (!this.moving) return rest();
       const timer = setTimeout(rest, REST_MS);
       return () => clearTimeout(timer);
     });
@@ -300,6 +366,37 @@ export class Instrument {
     };
   }
 
+  /**
+   * An edit that the user made, after which an item is selected.
+   *
+   * @param settled - whether the gesture ends with it
+   * @param kind - edits of the same kind that follow within a second are undone together
+   */
+  edit(items: Items, item: number, settled = true, kind = ""): void {
+    const before = this.items.peek();
+    const names = Object.keys(itemsOf(items)) as (keyof Items)[];
+    const changed = names.filter((name) => !Object.is(items[name], before[name]));
+    batch(() => {
+      this.change(Object.fromEntries(changed.map((name) => [name, items[name]])), settled, kind);
+      if (!settled) return;
+      this.held.value = null;
+      this.select(this.positionOf(item));
+    });
+  }
+
+  /** Takes hold of the logit of an item, until the next edit that is settled. */
+  hold(item: number): void {
+    const { order } = this.distribution.peek();
+    this.held.value = { item, order, rank: order.indexOf(item), axis: this.logitAxis.peek() };
+  }
+
+  /** Shows what was read, or why it was not, until other items are shown. */
+  note(text: string, isError = false): void {
+    this.lastNotice.value = { text, isError, items: this.items.peek() };
+    // An error is an alert.
+    if (!isError) this.tell(text);
+  }
+
   /** A change by going elsewhere, to another row: it is not undone. */
   go(change: Partial<State>): void {
     this.history.forget(change);
@@ -317,8 +414,15 @@ export class Instrument {
   private apply(change: Partial<State>, settled = true): void {
     this.moving = !settled;
     this.take(change);
-    if (settled) this.rested.value = this.frame.value;
+    if (settled) this.comeToRest(this.frame.value, this.items.value);
     this.host.write(change, settled);
+  }
+
+  private comeToRest(frame: Frame, items: Items): void {
+    batch(() => {
+      this.rested.value = frame;
+      this.restedItems.value = items;
+    });
   }
 
   private take(change: Partial<State>): void {
@@ -328,11 +432,20 @@ export class Instrument {
       if (truncation !== undefined) this.truncation.value = truncation;
       if (scale !== undefined) this.scale.value = scale;
       if (Object.keys(parts).length === 0) return;
-      this.moving = false;
-      const items = { ...this.items.peek(), ...parts };
+      const before = this.items.peek();
+      const items = { ...before, ...parts };
       this.items.value = items;
       if (isGiven(items)) this.given.value = items;
-      if (parts.logits === undefined) return;
+      // Another row is no edit, whatever it has in common with this one.
+      const isRow = before.row !== null && items.row !== null && before.row !== items.row;
+      const edited = isRow ? null : soleDifference(before.logits, items.logits);
+      if (edited === -1 || (edited !== null && this.held.peek() !== null)) return;
+      this.held.value = null;
+      this.moving = false;
+      if (edited !== null) {
+        this.select(this.positionOf(edited));
+        return;
+      }
       this.first.value = 0;
       this.hovered.value = null;
       this.selected.value = this.start();
@@ -372,12 +485,17 @@ export class Instrument {
   });
 
   itemAt(position: number): number {
-    return this.many.value ? this.distribution.value.order[position]! : position;
+    return this.many.value ? this.order.value[position]! : position;
+  }
+
+  positionOf(item: number): number {
+    return this.many.value ? this.order.value.indexOf(item) : item;
   }
 
   /** The rank of the item at a position, from 0. */
   rankAt(position: number): number {
-    return this.many.value ? position : this.distribution.value.order.indexOf(position);
+    if (this.many.value && this.held.value === null) return position;
+    return this.distribution.value.order.indexOf(this.itemAt(position));
   }
 
   label(item: number): string {
@@ -465,15 +583,23 @@ export class Row {
       const axis = instrument.logitAxis.value;
       if (!Number.isFinite(this.logit.value)) return "display:none";
       const base = fraction(axis, axis.base);
-      const end = fraction(axis, this.logit.value);
-      return `left:${100 * Math.min(base, end)}%;width:${100 * Math.abs(end - base)}%`;
+      // A bar that is dragged may go beyond the axis.
+      const end = Math.max(0, Math.min(1, fraction(axis, this.logit.value)));
+      const side = end < base ? "left" : "right";
+      return `left:${100 * Math.min(base, end)}%;width:${100 * Math.abs(end - base)}%;--${side}:0`;
     });
     this.logitText = computed(() => aligned(this.logit.value, instrument.decimals.value));
-    this.logitDigits = computed(() => plain(this.logit.value));
-    const probability = computed(() => instrument.rested.value.probability(this.logit.value));
-    this.percent = computed(() => instrument.percent(this.logit.value, probability.value));
+    /** The logit that the probability at rest is of. */
+    const rested = computed(() => instrument.rested.value.distribution.logits[item.value] ?? NaN);
+    this.logitDigits = computed(() => plain(rested.value));
+    const probability = computed(() => instrument.rested.value.probability(rested.value));
+    this.percent = computed(() => instrument.percent(rested.value, probability.value));
     this.probabilityDigits = computed(() => digits(probability.value));
-    const rank = computed(() => instrument.rankAt(this.position.value));
+    const rank = computed(() => {
+      const { order } = instrument.rested.value.distribution;
+      const { value: position } = this.position;
+      return order[position] === item.value ? position : order.indexOf(item.value);
+    });
     this.fate = computed(() => {
       const { value: kept } = instrument.restedKept;
       const { fate } = strings.sampler;

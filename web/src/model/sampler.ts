@@ -66,22 +66,23 @@ export class Sampler {
 
   /** How many of the items outside of the window are kept. */
   readonly keptOutside = computed(() => {
-    const { kept, first, rowCount } = this.instrument;
-    if (kept.value === null) return 0;
-    const above = kept.value.countBelow(first.value);
-    return kept.value.count - kept.value.countBelow(first.value + rowCount.value) + above;
+    const { value: kept } = this.instrument.kept;
+    if (kept === null) return 0;
+    const { first, last, apart } = this.instrument.ranks.value;
+    const inside = kept.countBelow(last) - kept.countBelow(first);
+    return kept.count - inside - (apart >= 0 && kept.keeps(apart) ? 1 : 0);
   });
 
   /** The same settings under each engine once a drag rests, the chosen one first. */
   readonly compared = computed((): readonly Compared[] => {
-    const { restedKept, rested, truncated, truncation } = this.instrument;
+    const { restedKept, rested, restedTruncated, truncation } = this.instrument;
     const { value: chosen } = restedKept;
     const found = [undefined, ...Object.keys(ENGINES)].map((name): Compared => {
       const isChosen = name === truncation.value.engine;
       const { settings, missing, refused } = isChosen
         ? { settings: truncation.value, missing: [], refused: [] }
         : underEngine(truncation.value, name);
-      const kept = truncated.value.at(rested.value.temperature, settings);
+      const kept = restedTruncated.value.at(rested.value.temperature, settings);
       const variation = totalVariation(kept, chosen);
       return { name, isChosen, settings, kept, missing, refused, variation };
     });

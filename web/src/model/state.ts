@@ -43,7 +43,7 @@ export function itemsOf({ logits, labels, source, row, target, seed }: Items): I
   return { logits, labels, source, row, target, seed };
 }
 
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+export const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */
 export function labelOf({ labels, logits }: Items, item: number): string {

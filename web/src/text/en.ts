@@ -13,6 +13,8 @@ const mustBe = (name: string, right: string, typed: string) =>
 
 /** What a temperature must be. */
 const temperatures = "a number ≥ 0 or “inf”";
+/** What a logit may be. */
+const logits = "a number, “inf”, “-inf” or “nan”";
 const temperatureIs = (temperature: string) => `T = ${temperature}`;
 /** Why the highest items have it all, if not because T is 0. */
 const infinitely = (infinite: boolean) => (infinite ? "with +∞ among the logits, " : "");
@@ -134,6 +136,25 @@ export const en = {
     before: "outline: softmax before it",
   },
 
+  edit: {
+    logit: (label: string) => `Logit of ${label}`,
+    value: (logit: string) => `${logit}, value`,
+    keys: "← → change the logit, with Shift or Page in larger steps. ↑ ↓ go to the next item, with Alt they move it. Enter: type a value. F2: rename. Delete: remove.",
+    refused: (typed: string) => mustBe("A logit", logits, typed),
+    name: "Selected item",
+    label: "Item",
+    copyButton: "Duplicate",
+    copy: (label: string) => `${label} (copy)`,
+    remove: "Remove",
+    up: "Move up",
+    down: "Move down",
+    add: "Add item",
+    added: (label: string) => `${quoted(label)} is added.`,
+    removed: (label: string) => `${quoted(label)} is removed.`,
+    moved: (label: string, place: string, count: string) =>
+      `${quoted(label)} is now ${ordinal(place)} of ${count}.`,
+  },
+
   history: { name: "History", undo: "Undo", redo: "Redo" },
 
   temperature: {
@@ -163,7 +184,7 @@ export const en = {
     },
     whole: (least: string, most: string) => `a whole number from ${least} to ${most}`,
     temperature: temperatures,
-    logit: "a number, “inf”, “-inf” or “nan”",
+    logit: logits,
     labels: (logits: string) => `${logits}, one for each logit`,
   },
 

@@ -129,7 +129,16 @@ export function ambiguous(text: string): Refused | null {
 
 /** The number that was typed, also with a decimal comma or a true minus; NaN if the text is none. */
 export function parseTyped(text: string): number {
-  return parseNumber(text.replace(",", ".").replace("−", "-")) ?? NaN;
+  return typedNumber(text) ?? NaN;
+}
+
+function typedNumber(text: string): number | null {
+  return parseNumber(text.replace(",", ".").replace("−", "-"));
+}
+
+/** The logit that was typed, or why the text is not one. */
+export function parseLogit(text: string): number | Refused {
+  return typedNumber(text) ?? { error: strings.edit.refused(clip(text.trim(), 20)) };
 }
 
 /** The probability that was typed in percent, also as `percent` writes it; NaN if the text is none. */

@@ -11,17 +11,19 @@ import { Sentence } from "./sentence";
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
 
 export function ItemControls({ instrument }: Part) {
-  const items = instrument.items.value;
-  const given = instrument.given.value;
-  const size = items.logits.length;
+  const { given, items } = instrument;
+  const size = instrument.count.value;
   const locked = instrument.locked.value.items || instrument.locked.value.logits;
-  const counts = [...new Set([...COUNTS, ...(items === given ? [] : [size])])].sort(
-    (a, b) => a - b,
-  );
+  // Each is the same in every frame of a drag.
+  const isGiven = useComputed(() => items.value === given.value).value;
+  const named = useComputed(
+    () => given.value && strings.items.given(count(given.value.logits.length), given.value.source),
+  ).value;
+  const counts = [...new Set([...COUNTS, ...(isGiven ? [] : [size])])].sort((a, b) => a - b);
 
   function choose(event: { currentTarget: HTMLSelectElement }): void {
     const { value } = event.currentTarget;
-    if (value === "given" && given !== null) instrument.change(given);
+    if (value === "given") instrument.change(given.peek()!);
     else instrument.draw(Number(value));
   }
 
@@ -29,16 +31,8 @@ export function ItemControls({ instrument }: Part) {
     <div class="items">
       <label class="field">
         {strings.items.total}
-        <select
-          value={items === given ? "given" : String(size)}
-          disabled={locked}
-          onChange={choose}
-        >
-          {given !== null && (
-            <option value="given">
-              {strings.items.given(count(given.logits.length), given.source)}
-            </option>
-          )}
+        <select value={isGiven ? "given" : String(size)} disabled={locked} onChange={choose}>
+          {named !== null && <option value="given">{named}</option>}
           {counts.map((n) => (
             <option key={n} value={String(n)}>
               {count(n)}

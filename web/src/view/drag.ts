@@ -23,5 +23,6 @@ export function useDrag(set: (value: number, settled: boolean) => void) {
       cancel();
       set(value, true);
     },
+    cancel,
   };
 }

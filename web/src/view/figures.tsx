@@ -1,9 +1,10 @@
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { fraction } from "../math/axis";
 import { brief, count } from "../text/format";
 import { strings } from "../text/strings";
+import type { LabelField } from "./editbar";
 import { Label } from "./label";
+import { Logits } from "./logits";
 import type { Part } from "./part";
 
 /** How far the scroll bar moves per row; a row may have another height. */
@@ -15,8 +16,9 @@ const HIGHEST_PX = 8e6;
 const TALL = 10;
 
 /** Both figures, in one window that scrolls by whole rows. */
-export function Figures({ instrument }: Part) {
-  const { first, hovered, items, many, rest, rowCount, selected, shows } = instrument;
+export function Figures({ instrument, labelField }: Part & LabelField) {
+  const { count: size, first, held, hovered, items, labels, many } = instrument;
+  const { rest, rowCount, selected, shows } = instrument;
   const scroller = useRef<HTMLDivElement>(null);
   const focusable = useRef<HTMLDivElement>(null);
 
@@ -26,6 +28,8 @@ export function Figures({ instrument }: Part) {
     const { scrollTop: top, scrollHeight, clientHeight } = scroller.current!;
     // The late event of a scroll that was set here; the window may have moved since.
     if (top === seen.current.top) return;
+    // The rows stay while a logit is dragged.
+    if (held.peek() !== null) return;
     const range = scrollHeight - clientHeight;
     const position = range > 0 ? Math.round((top / range) * rest.peek()) : 0;
     seen.current = { top, position: Math.max(0, Math.min(rest.peek(), position)) };
@@ -63,18 +67,14 @@ export function Figures({ instrument }: Part) {
     (row as HTMLElement).focus({ preventScroll: true });
   }
 
+  const hasTarget = useComputed(() => items.value.target !== null);
   /** Room for the longest label, within limits. */
   const labelWidth = useComputed(() => {
-    const { labels, logits, target } = items.value;
-    let longest = labels === null ? String(logits.length).length : 0;
-    for (const label of labels ?? []) longest = Math.max(longest, label.length);
-    return `${Math.max(2, Math.min(11, longest + (target === null ? 1 : 3))) * 0.6}rem`;
+    let longest = labels.value === null ? String(size.value).length : 0;
+    for (const label of labels.value ?? []) longest = Math.max(longest, label.length);
+    return `${Math.max(2, Math.min(11, longest + (hasTarget.value ? 3 : 1))) * 0.6}rem`;
   });
 
-  const logitNote = useComputed(() => {
-    const { base } = instrument.logitAxis.value;
-    return base === 0 ? "" : strings.figures.barsFrom(brief(base));
-  });
   const outlineNote = useComputed(() => {
     const { value: pinned } = instrument.pinned;
     return pinned === null
@@ -84,12 +84,11 @@ export function Figures({ instrument }: Part) {
   const othersKept = useComputed(() =>
     strings.figures.keptOutside(count(instrument.sampler.keptOutside.value)),
   );
-  const zero = useComputed(() => fraction(instrument.logitAxis.value, 0));
-  const size = many.value ? " many" : rowCount.value <= TALL ? " tall" : "";
+  const height = many.value ? " many" : rowCount.value <= TALL ? " tall" : "";
   const { on } = instrument.sampler;
   return (
     <div
-      class={`scroller${size}${on.value ? " sampled" : ""}`}
+      class={`scroller${height}${on.value ? " sampled" : ""}`}
       ref={scroller}
       // A click or tap in the list lets it scroll on a touch screen.
       tabIndex={-1}
@@ -97,45 +96,7 @@ export function Figures({ instrument }: Part) {
       onScroll={scrolled}
     >
       <div class="window" onPointerLeave={() => (hovered.value = null)}>
-        <figure
-          class={zero.value > 0 && zero.value < 1 ? "logits crossed" : "logits"}
-          aria-label={strings.figures.logits}
-          hidden={!shows.value.logits}
-          style={{ "--zero": zero.value }}
-        >
-          <figcaption>
-            <strong>{strings.figures.logits}</strong>
-            <small>{logitNote}</small>
-            <div class="axis" aria-hidden="true">
-              <span>{useComputed(() => brief(instrument.logitAxis.value.low))}</span>
-              <span class="zero">0</span>
-              <span>{useComputed(() => brief(instrument.logitAxis.value.high))}</span>
-            </div>
-          </figcaption>
-          <div role="list">
-            {instrument.rows.value.map((row, slot) => (
-              <div
-                key={slot}
-                role="listitem"
-                class={row.className}
-                onPointerEnter={() => (hovered.value = slot)}
-                onClick={() => instrument.select(row.position.peek())}
-              >
-                <Label text={row.label} />
-                <span class="plot">
-                  <span class="bar" style={row.logitBar} />
-                </span>
-                <span class="number">{row.logitText}</span>
-              </div>
-            ))}
-          </div>
-          {many.value && (
-            <p class="rest">
-              <span>{strings.items.others(count(rest.value))}</span>
-              <span class="unlock">{strings.items.unlock}</span>
-            </p>
-          )}
-        </figure>
+        {shows.value.logits && <Logits instrument={instrument} labelField={labelField} />}
         <figure class="softmax" aria-label={strings.figures.softmax} hidden={!shows.value.softmax}>
           <figcaption>
             <strong>{strings.figures.softmax}</strong>

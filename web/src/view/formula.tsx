@@ -11,12 +11,15 @@ import type { Part } from "./part";
  * drag rests, as the ten digits of the table are: it can't be read earlier.
  */
 export function Formula({ instrument }: Part) {
-  const { count: size, decimals, distribution, rested: frame, items, many, pointed } = instrument;
+  const { count: size, decimals, rested: frame, many, pointed } = instrument;
   const temperature = useComputed(() => frame.value.temperature);
   const item = useComputed(() => instrument.itemAt(pointed.value));
   const label = useComputed(() => instrument.label(item.value));
-  const logit = useComputed(() => items.value.logits[item.value] ?? NaN);
-  const highest = useComputed(() => items.value.logits[distribution.value.order[0]!]!);
+  const logit = useComputed(() => frame.value.distribution.logits[item.value] ?? NaN);
+  const highest = useComputed(() => {
+    const { logits, order } = frame.value.distribution;
+    return logits[order[0]!]!;
+  });
   const percent = useComputed(() =>
     instrument.percent(logit.value, frame.value.probability(logit.value)),
   );
@@ -53,7 +56,7 @@ export function Formula({ instrument }: Part) {
     <section class="formula" aria-label={texts.name}>
       <p>
         {many.value
-          ? texts.ranked(named, count(pointed.value + 1), count(size.value))
+          ? texts.ranked(named, count(instrument.rankAt(pointed.value) + 1), count(size.value))
           : texts.item(named)}
       </p>
       <div class="steps">

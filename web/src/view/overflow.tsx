@@ -9,13 +9,14 @@ const WIDTHS: readonly Width[] = ["float16", "float32", "float64"];
 
 /** What happens to the item that is pointed at if the maximum is not subtracted first. */
 export function Overflow({ instrument }: Part) {
-  const { items, pointed, rested } = instrument;
+  const { pointed, rested } = instrument;
   const { overflow: texts } = strings;
   const width = useSignal<Width>("float16");
-  const logit = useComputed(() => items.value.logits[instrument.itemAt(pointed.value)] ?? NaN);
+  const logits = useComputed(() => rested.value.distribution.logits);
+  const logit = useComputed(() => logits.value[instrument.itemAt(pointed.value)] ?? NaN);
   const temperature = useComputed(() => rested.value.temperature);
   // The sum is the same for every item that is pointed at.
-  const total = useComputed(() => naiveTotal(items.value.logits, temperature.value, width.value));
+  const total = useComputed(() => naiveTotal(logits.value, temperature.value, width.value));
   const power = useComputed(() => naivePower(logit.value, temperature.value, width.value));
   const quotient = useComputed(() => naiveQuotient(power.value, total.value, width.value));
   const verdict = useComputed(() => {

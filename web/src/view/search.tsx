@@ -1,4 +1,5 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { count } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
@@ -22,10 +23,19 @@ export function Search({ instrument }: Part) {
   /** Which of the matches is selected. */
   const at = useSignal(0);
 
+  const labelsOf = useComputed(() => instrument.items.value.labels);
+  const last = useRef<{ wanted: string; labels: readonly string[] | null }>({
+    wanted: "",
+    labels: null,
+  });
+
   useSignalEffect(() => {
     const wanted = query.value.toLowerCase();
-    const { labels } = instrument.items.value;
-    const { order } = instrument.distribution.value;
+    const labels = labelsOf.value;
+    const order = instrument.order.value;
+    // Where only the order has changed, an item was edited: that one stays selected.
+    const isNew = wanted !== last.current.wanted || labels !== last.current.labels;
+    last.current = { wanted, labels };
     found.value = NOTHING;
     at.value = 0;
     if (wanted === "" || !instrument.many.value) return;
@@ -40,7 +50,7 @@ export function Search({ instrument }: Part) {
         const label = labels === null ? String(item) : labels[item]!;
         if (label.toLowerCase().includes(wanted)) {
           positions.push(position);
-          if (positions.length === 1) instrument.select(position);
+          if (positions.length === 1 && isNew) instrument.select(position);
         }
         position++;
         if (position % 256 === 0 && performance.now() > end) {

@@ -1,11 +1,13 @@
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import type { PartName } from "../model/frame";
 import { strings } from "../text/strings";
 import { Compare } from "./compare";
 import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
 import { EveryTemperature } from "./curves";
 import { DrawsPanel } from "./draws";
+import { EditBar } from "./editbar";
 import { Engines } from "./engines";
 import { Explanation } from "./explanation";
 import { Figures } from "./figures";
@@ -29,6 +31,7 @@ function Alert({ instrument: { alert } }: Part) {
 }
 
 export function View({ instrument, alone }: Part & { readonly alone: boolean }) {
+  const labelField = useRef<HTMLInputElement>(null);
   const Title = alone ? "h1" : "h2";
   const { embedded } = instrument;
   const shows = instrument.shows.value;
@@ -72,7 +75,8 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         {(shows.logits || shows.softmax) && (
           <div class="bars">
             {shows.search && <Search instrument={instrument} />}
-            <Figures instrument={instrument} />
+            <Figures instrument={instrument} labelField={labelField} />
+            {shows.logits && <EditBar instrument={instrument} labelField={labelField} />}
           </div>
         )}
         {shows.curves && <EveryTemperature instrument={instrument} />}

@@ -1,0 +1,97 @@
+import { useComputed } from "@preact/signals";
+import type { RefObject } from "preact";
+import { withLabel } from "../model/edit";
+import { strings } from "../text/strings";
+import { add, copy, remove, shift } from "./commands";
+import type { Part } from "./part";
+
+/** The text field for the label of the selected item. */
+export interface LabelField {
+  readonly labelField: RefObject<HTMLInputElement | null>;
+}
+
+/** Changes the selected item, and adds others. */
+export function EditBar({ instrument, labelField }: Part & LabelField) {
+  const { edit: texts } = strings;
+  const { count, many, selected } = instrument;
+  const isOnly = useComputed(() => count.value === 1);
+  return (
+    <div class="edit" role="group" aria-label={texts.name}>
+      <Renamed instrument={instrument} labelField={labelField} />
+      <button type="button" onClick={() => copy(instrument)}>
+        {texts.copyButton}
+      </button>
+      <button
+        type="button"
+        title={strings.withKey(texts.remove, "Delete")}
+        disabled={isOnly}
+        onClick={() => remove(instrument)}
+      >
+        {texts.remove}
+      </button>
+      <button
+        type="button"
+        class="square"
+        aria-label={texts.up}
+        title={strings.withKey(texts.up, "Alt+↑")}
+        disabled={useComputed(() => many.value || selected.value === 0)}
+        onClick={() => shift(instrument, -1)}
+      >
+        ↑
+      </button>
+      <button
+        type="button"
+        class="square"
+        aria-label={texts.down}
+        title={strings.withKey(texts.down, "Alt+↓")}
+        disabled={useComputed(() => many.value || selected.value === count.value - 1)}
+        onClick={() => shift(instrument, 1)}
+      >
+        ↓
+      </button>
+      <button type="button" onClick={() => add(instrument)}>
+        {texts.add}
+      </button>
+      <Notice instrument={instrument} />
+    </div>
+  );
+}
+
+/** What was read last. A screen reader hears it with the status; an error is an alert. */
+function Notice({ instrument: { notice } }: Part) {
+  const { text = "", isError = false } = notice.value ?? {};
+  return isError ? (
+    <p class="notice error" role="alert">
+      {text}
+    </p>
+  ) : (
+    <p class="notice">{text}</p>
+  );
+}
+
+/** The label of the selected item. */
+function Renamed({ instrument, labelField }: Part & LabelField) {
+  const item = useComputed(() => instrument.itemAt(instrument.selected.value));
+  const label = useComputed(() => instrument.label(item.value));
+  return (
+    <label class="field">
+      {strings.edit.label}
+      <input
+        type="text"
+        ref={labelField}
+        autocomplete="off"
+        spellcheck={false}
+        value={label}
+        onFocus={(event) => event.currentTarget.select()}
+        onChange={(event) => {
+          const { value } = event.currentTarget;
+          if (value === label.peek()) return;
+          instrument.edit(withLabel(instrument.items.peek(), item.peek(), value), item.peek());
+        }}
+        onKeyDown={(event) => {
+          if (event.key === "Escape") event.currentTarget.value = label.peek();
+        }}
+      />
+    </label>
+  );
+}
