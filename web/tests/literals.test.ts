@@ -61,7 +61,7 @@ describe("outside of the table there is no text for people", () => {
 
   test("in the files, which are read", () => {
     expect(files).toEqual(expect.arrayContaining(["page.ts", "model/cursor.ts"]));
-    expect(read("view/figures.tsx")).toContain("strings.figures.logits");
+    expect(read("view/figures.tsx")).toContain("strings.figures.softmax");
     expect(read("view/style.css")).toContain("content:");
   });
   test.each(files)("in %s", (name) => {

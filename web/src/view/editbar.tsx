@@ -12,7 +12,7 @@ export interface LabelField {
 
 /** Changes the selected item, and adds others. */
 export function EditBar({ instrument, labelField }: Part & LabelField) {
-  const { edit: texts } = strings;
+  const { edit: texts, keys } = strings;
   const { count, many, selected } = instrument;
   const isOnly = useComputed(() => count.value === 1);
   return (
@@ -23,7 +23,7 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
       </button>
       <button
         type="button"
-        title={strings.withKey(texts.remove, "Delete")}
+        title={strings.withKey(texts.remove, keys.shown("Delete"))}
         disabled={isOnly}
         onClick={() => remove(instrument)}
       >
@@ -33,7 +33,7 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
         type="button"
         class="square"
         aria-label={texts.up}
-        title={strings.withKey(texts.up, "Alt+↑")}
+        title={strings.withKey(texts.up, keys.shown("Alt+ArrowUp"))}
         disabled={useComputed(() => many.value || selected.value === 0)}
         onClick={() => shift(instrument, -1)}
       >
@@ -43,7 +43,7 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
         type="button"
         class="square"
         aria-label={texts.down}
-        title={strings.withKey(texts.down, "Alt+↓")}
+        title={strings.withKey(texts.down, keys.shown("Alt+ArrowDown"))}
         disabled={useComputed(() => many.value || selected.value === count.value - 1)}
         onClick={() => shift(instrument, 1)}
       >
