@@ -8,6 +8,10 @@
 const quoted = (text: string) => `“${text}”`;
 const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
 
+/** Names for one line of a message. */
+const listed = (names: readonly string[]) =>
+  names.slice(0, 10).map(quoted).join(", ") + (names.length > 10 ? " …" : "");
+
 const mustBe = (name: string, right: string, typed: string) =>
   `${name} must be ${right}, got ${got(typed)}.`;
 
@@ -153,6 +157,88 @@ export const en = {
     removed: (label: string) => `${quoted(label)} is removed.`,
     moved: (label: string, place: string, count: string) =>
       `${quoted(label)} is now ${ordinal(place)} of ${count}.`,
+  },
+
+  /** What is read from files and texts, and why some can't be. */
+  data: {
+    open: "Open file…",
+    hint: "Files can be dropped here, and numbers or lines of “label,logit” pasted.",
+    read: (source: string, size: string, labels: readonly string[] | null, isMore: boolean) =>
+      `${source}: ${size} ${size === "1" ? "item" : "items"}${labels === null ? "" : `, ${labels.join(", ")}${isMore ? " …" : ""}`}.`,
+    firstOf: (rows: string) => `The first of ${rows} rows is shown.`,
+    notes: (notes: readonly string[]) => `${notes.join("; ")}.`,
+    refused: (source: string, reason: string) => `${source} is not read: ${reason}`,
+    pasted: "Pasted text",
+    several: "drop one file at a time.",
+    ending: (endings: readonly string[]) =>
+      `its name must end in ${new Intl.ListFormat("en", { type: "disjunction" }).format(endings)}.`,
+    empty: "it is empty.",
+    large: (mebibytes: string) =>
+      `it is larger than ${mebibytes} MiB. “thermoscope explore” shows a row of it.`,
+    notUtf8: "it is not UTF-8 text.",
+    noNumbers: "there are no numbers in it.",
+    noRows: "there are no rows in it.",
+    oneNumber: "logits must have an axis of entries, got one number.",
+    notReal: (got: string) => `logits must be real numbers, got ${got}.`,
+    texts: "texts",
+    records: "records",
+    list: "a list",
+    object: "an object",
+    pickle: "it holds pickled Python objects, which are never loaded. Save an array of numbers.",
+    notNpy: "it is no .npy file.",
+    cut: "it is no whole .npy file: cut short or damaged.",
+    answer:
+      "it is the answer of a server of a language model. “thermoscope explore FILE” shows its tokens.",
+    notJson: (line: number) => `line ${line} is not JSON.`,
+    tooDeep: "it is nested too deeply.",
+    noRow: (got: string) =>
+      `it must be a list of numbers, rows of them, or an object of label: logit, got ${got}.`,
+    notNumber: (name: string, got: string) => `${name} must be a number, got ${quoted(got)}.`,
+    itemAt: (where: string, at: number) => `${where === "" ? "" : `${where}: `}item ${at}`,
+    rowAt: (at: number) => `row ${at}`,
+    rowIn: (where: string, at: number) => `${where === "" ? "" : `${where}: `}row ${at}`,
+    lineAt: (at: number) => `line ${at + 1}`,
+    rowLength: (where: string, length: number, got: string) =>
+      `${where} must have ${length} numbers, as the first row has, got ${got}.`,
+    rowShape: (where: string) => `${where} must have the shape of the first row.`,
+    noObject: (where: string, got: string) =>
+      `${where} must be an object, as the first is, got ${got}.`,
+    keys: (where: string) => `${where} must have the keys of the first object.`,
+    scores: (where: string, got: string) =>
+      `${where} must be a list of {label, score}, got ${got}.`,
+    scoreLabels: (where: string) => `${where} must have each label of the first row once.`,
+    width: (line: number, width: number, got: number) =>
+      `line ${line} must have ${width} columns, got ${got}.`,
+    cell: (line: number, column: string, got: string, remedy: string) =>
+      `line ${line}: column ${quoted(column)} must be of numbers, got ${got === "" ? "an empty cell" : quoted(got)}${remedy}.`,
+    mixed: (line: number, got: string, remedy: string) =>
+      `line ${line} must be all names or all numbers, got ${quoted(got)}${remedy}.`,
+    remedy: {
+      thousands: (number: string) => `: write ${number}, without separators of thousands`,
+      comma: (number: string) => `: write ${number}, or put semicolons between the columns`,
+      missing: ": leave the row out, or write nan",
+    },
+    openQuote: (line: number) => `line ${line}: a quoted cell does not end.`,
+    afterQuote: (line: number) => `line ${line}: a quote must end its cell.`,
+    loneReturn: (line: number) => `line ${line}: a lone carriage return ends no line.`,
+    commas: (line: string) =>
+      `${quoted(line)} may be one number with a decimal comma or two numbers. Write a point, or put semicolons between numbers.`,
+    choose: (names: readonly string[]) =>
+      `the logits may be any of ${listed(names)}. Leave one of them in it.`,
+    logitsOrTargets: (logits: string, whole: readonly string[]) =>
+      `${quoted(logits)} may be the logits and ${listed(whole)} the targets. Leave one of them in it.`,
+    wholeBeside: (names: readonly string[]) =>
+      `whole numbers beside columns of fractions, in ${listed(names)}, may be classes or targets. Leave the targets out.`,
+    // What was decided.
+    decimalCommas: "numbers with decimal commas",
+    counted: "the first line counts the columns",
+    byLabel: "label and score, row by row: ordered by label",
+    holdsLabels: (name: string) => `${quoted(name)} holds the labels`,
+    noLogits: (names: readonly string[]) => `no logits: ${listed(names)}`,
+    isIndex: (name: string) => `${name === "" ? "the first column" : quoted(name)} is an index`,
+    classes: (count: string, names: readonly string[], isMore: boolean) =>
+      `${count} classes: ${names.join(", ")}${isMore ? " …" : ""}`,
+    shape: (shape: readonly number[]) => `shape (${shape.join(", ")})`,
   },
 
   history: { name: "History", undo: "Undo", redo: "Redo" },
