@@ -12,7 +12,7 @@ const HEAD_LENGTH = 2 ** 18;
 const MISSING = new Set([
   ...["", "na", "n/a", "#n/a", "nan", "null", "none", "nil", "-", "?", ".", "#div/0!", "missing"],
 ]);
-const DECIMAL_COMMA = /^\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*$/;
+export const DECIMAL_COMMA = /^\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*$/;
 const THOUSANDS = /^\s*[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\s*$/;
 /** Almost a number: a mistake rather than a word. */
 const ALMOST = /^\s*[+-]?[\d.,'OolI]*\d[\d.,'OolI]*(?:[eE][+-]?\d*)?\s*$/;
@@ -130,9 +130,15 @@ function isPlain(dialect: Dialect, body: readonly Line[]): boolean {
   for (const column of columnsOf(body)) {
     const words = column.filter((cell) => numberOf(dialect, cell) === null);
     some ||= words.length === 0;
-    if (words.some((cell) => ALMOST.test(cell))) return false;
+    if (words.some((cell) => ALMOST.test(cell) || isSeveral(cell))) return false;
   }
   return some;
+}
+
+/** Whether a cell is several numbers with spaces between them: then these separate cells. */
+function isSeveral(cell: string): boolean {
+  const parts = cell.trim().split(/\s+/);
+  return parts.length > 1 && parts.every((part) => ALMOST.test(part));
 }
 
 function columnsOf(records: readonly Line[]): string[][] {

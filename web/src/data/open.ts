@@ -6,7 +6,7 @@
 import { count } from "../text/format";
 import { strings } from "../text/strings";
 import { Archive, type Content, type NumberArray, ReadError, type Table } from "./content";
-import { readTable } from "./delimited";
+import { DECIMAL_COMMA, readTable } from "./delimited";
 import { mayBeJson, readJson } from "./json";
 import { readNpy } from "./npy";
 
@@ -37,11 +37,20 @@ export function openFile(name: string, bytes: Uint8Array): Opened {
   return ending === ".npy" ? logitsOf(readNpy(bytes)) : openText(decoded(bytes), ending);
 }
 
-/** Reads a text that was pasted, or that of a file. */
+/** Reads the text of a file, or one without a name. */
 export function openText(text: string, ending = ""): Opened {
   const isTable = ending === ".csv" || ending === ".tsv";
   const isJson = ending === ".json" || (!isTable && mayBeJson(text));
   return logitsOf(isJson ? readJson(text) : readTable(text, ending));
+}
+
+/** Reads a text that was pasted. A column of decimal commas would be rows of two numbers in a file. */
+export function openPasted(text: string): Opened {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  if (lines.length > 1 && lines.every((line) => DECIMAL_COMMA.test(line))) {
+    throw new ReadError(texts.commas(lines[0]!.trim()));
+  }
+  return openText(text);
 }
 
 function decoded(bytes: Uint8Array): string {

@@ -3,8 +3,8 @@ import { Distribution } from "../math/definition";
 import { Truncation } from "../math/truncation";
 import type { Frame } from "../model/frame";
 import type { Host } from "../model/host";
-import { GIVEN, parseLink, writeLink } from "../model/link";
-import { itemsOf, readTruncation, type State } from "../model/state";
+import { parseLink, writeLink } from "../model/link";
+import { GIVEN, itemsOf, readTruncation, type State } from "../model/state";
 import { count, spoken } from "../text/format";
 import { strings } from "../text/strings";
 

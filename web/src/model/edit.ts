@@ -4,10 +4,7 @@
  */
 
 import { strings } from "../text/strings";
-import { type Items, LETTERS, labelOf } from "./state";
-
-/** The source of logits that the user made, as of those that a link gives. */
-const GIVEN = "given";
+import { GIVEN, type Items, LETTERS, labelOf } from "./state";
 
 /** An item gets another logit. */
 export function withLogit(items: Items, item: number, logit: number): Items {

@@ -11,7 +11,7 @@ import { SCALES, type ScaleName } from "../math/scales";
 import { count, numberText, parseNumber, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import { type Frame, LOCKS, PARTS } from "./frame";
-import type { Items, State } from "./state";
+import { GIVEN, type Items, type State } from "./state";
 
 /** Each step of the sampler by its parameter: the temperature is T, a rule has its own name. */
 const STEPS: ReadonlyMap<string, Step> = new Map([
@@ -31,8 +31,6 @@ export interface Link {
 const MOST = 262_144;
 /** As many as in the lesson. */
 const FEW = 5;
-/** The source of logits that a link gives, as in Python. */
-export const GIVEN = "given";
 /** Longer links are cut by programs that send or store them. */
 export const LONGEST = 2000;
 

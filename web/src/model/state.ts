@@ -43,6 +43,9 @@ export function itemsOf({ logits, labels, source, row, target, seed }: Items): I
   return { logits, labels, source, row, target, seed };
 }
 
+/** The source of logits that the user made, or that a link gives. */
+export const GIVEN = "given";
+
 export const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 /** The label of an item. Without labels, few items are A, B, C …, and many are numbered from 0. */

@@ -169,7 +169,8 @@ export const en = {
     notes: (notes: readonly string[]) => `${notes.join("; ")}.`,
     refused: (source: string, reason: string) => `${source} is not read: ${reason}`,
     pasted: "Pasted text",
-    several: "drop one file at a time.",
+    unreadable: "the browser can't read it.",
+    several: "Drop one file at a time.",
     ending: (endings: readonly string[]) =>
       `its name must end in ${new Intl.ListFormat("en", { type: "disjunction" }).format(endings)}.`,
     empty: "it is empty.",

@@ -3,6 +3,7 @@ import type { RefObject } from "preact";
 import { withLabel } from "../model/edit";
 import { strings } from "../text/strings";
 import { add, copy, remove, shift } from "./commands";
+import { OpenButton } from "./opening";
 import type { Part } from "./part";
 
 /** The text field for the label of the selected item. */
@@ -52,6 +53,7 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
       <button type="button" onClick={() => add(instrument)}>
         {texts.add}
       </button>
+      <OpenButton instrument={instrument} />
       <Notice instrument={instrument} />
     </div>
   );

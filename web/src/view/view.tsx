@@ -13,6 +13,7 @@ import { Explanation } from "./explanation";
 import { Figures } from "./figures";
 import { Formula } from "./formula";
 import { Help } from "./help";
+import { useOpening } from "./opening";
 import { Overflow } from "./overflow";
 import type { Part } from "./part";
 import { Readings } from "./readings";
@@ -31,6 +32,7 @@ function Alert({ instrument: { alert } }: Part) {
 }
 
 export function View({ instrument, alone }: Part & { readonly alone: boolean }) {
+  const part = useOpening(instrument, alone);
   const labelField = useRef<HTMLInputElement>(null);
   const Title = alone ? "h1" : "h2";
   const { embedded } = instrument;
@@ -52,6 +54,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   return (
     <div
       class={embedded.value ? "instrument embedded" : "instrument"}
+      ref={part}
       onKeyDown={pressed}
       role="region"
       aria-label={strings.title}

@@ -3,7 +3,8 @@
 How a text is understood:
 
 - The delimiter is the first of semicolon, tab, comma and, outside .csv, space that gives all rows
-  the same number of cells, and columns that are all numbers or all words. A .tsv has tabs.
+  the same number of cells, and columns that are all numbers or all words. A .tsv has tabs. Several
+  numbers between spaces are no cell: "0,5 1,2" are two numbers, outside .csv.
 - Decimal commas are numbers where the delimiter is no comma and no cell has a decimal point.
 - The first row is a header where it has words in place of the numbers below it, where all of its
   cells are quoted and those below are not, or where it counts 0, 1, 2 … over fractions, as pandas
@@ -191,12 +192,18 @@ def _is_plain(dialect: Dialect, body: list[list[str]]) -> bool:
         numbers = [dialect.is_number(word) for word in column]
         some |= all(numbers)
         if any(
-            ALMOST.fullmatch(word)
+            ALMOST.fullmatch(word) or _is_several(word)
             for word, is_number in zip(column, numbers, strict=True)
             if not is_number
         ):
             return False
     return some
+
+
+def _is_several(word: str) -> bool:
+    """Whether a cell is several numbers with spaces between them: then these separate cells."""
+    parts = word.split()
+    return len(parts) > 1 and all(map(ALMOST.fullmatch, parts))
 
 
 def _head(text: Text, dialect: Dialect) -> _Head:
