@@ -99,6 +99,9 @@ export class Instrument {
     return notice?.items === this.items.value ? notice : null;
   });
 
+  /** Whether items may be added, removed, renamed and moved. */
+  readonly canArrange = computed(() => !this.locked.value.items && !this.locked.value.logits);
+
   private sorted: Distribution | null = null;
   /** An edit of one logit costs no sort. */
   readonly distribution = computed(() => {

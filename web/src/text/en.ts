@@ -153,6 +153,7 @@ export const en = {
     up: "Move up",
     down: "Move down",
     add: "Add item",
+    titles: { remove: "Remove: Delete", up: "Move up: Alt+↑", down: "Move down: Alt+↓" },
     added: (label: string) => `${quoted(label)} is added.`,
     removed: (label: string) => `${quoted(label)} is removed.`,
     moved: (label: string, place: string, count: string) =>

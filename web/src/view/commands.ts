@@ -6,12 +6,14 @@ import { strings } from "../text/strings";
 /** What buttons and keys do to the selected item; each says what was done. */
 
 export function add(instrument: Instrument): void {
+  if (!instrument.canArrange.peek()) return;
   const last = instrument.count.peek();
   instrument.edit(withAdded(instrument.items.peek()), last);
   instrument.tell(strings.edit.added(spoken(instrument.label(last))));
 }
 
 export function copy(instrument: Instrument): void {
+  if (!instrument.canArrange.peek()) return;
   const item = instrument.itemAt(instrument.selected.peek());
   instrument.edit(withCopy(instrument.items.peek(), item), item + 1);
   instrument.tell(strings.edit.added(spoken(instrument.label(item + 1))));
@@ -21,7 +23,7 @@ export function copy(instrument: Instrument): void {
 export function remove(instrument: Instrument): void {
   const { items, selected } = instrument;
   const left = instrument.count.peek() - 1;
-  if (left === 0) return;
+  if (left === 0 || !instrument.canArrange.peek()) return;
   const position = selected.peek();
   const item = instrument.itemAt(position);
   const name = spoken(instrument.label(item));
@@ -35,7 +37,7 @@ export function shift(instrument: Instrument, by: number): void {
   const item = instrument.itemAt(instrument.selected.peek());
   const to = item + by;
   const size = instrument.count.peek();
-  if (instrument.many.peek() || to < 0 || to >= size) return;
+  if (!instrument.canArrange.peek() || instrument.many.peek() || to < 0 || to >= size) return;
   instrument.edit(withMoved(instrument.items.peek(), item, to), to);
   instrument.tell(strings.edit.moved(spoken(instrument.label(to)), count(to + 1), count(size)));
 }

@@ -13,18 +13,19 @@ export interface LabelField {
 
 /** Changes the selected item, and adds others. */
 export function EditBar({ instrument, labelField }: Part & LabelField) {
-  const { edit: texts, keys } = strings;
+  const { edit: texts } = strings;
   const { count, many, selected } = instrument;
-  const isOnly = useComputed(() => count.value === 1);
+  const locked = useComputed(() => !instrument.canArrange.value);
+  const isOnly = useComputed(() => locked.value || count.value === 1);
   return (
     <div class="edit" role="group" aria-label={texts.name}>
       <Renamed instrument={instrument} labelField={labelField} />
-      <button type="button" onClick={() => copy(instrument)}>
+      <button type="button" disabled={locked} onClick={() => copy(instrument)}>
         {texts.copyButton}
       </button>
       <button
         type="button"
-        title={strings.withKey(texts.remove, keys.shown("Delete"))}
+        title={texts.titles.remove}
         disabled={isOnly}
         onClick={() => remove(instrument)}
       >
@@ -34,8 +35,8 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
         type="button"
         class="square"
         aria-label={texts.up}
-        title={strings.withKey(texts.up, keys.shown("Alt+ArrowUp"))}
-        disabled={useComputed(() => many.value || selected.value === 0)}
+        title={texts.titles.up}
+        disabled={useComputed(() => locked.value || many.value || selected.value === 0)}
         onClick={() => shift(instrument, -1)}
       >
         ↑
@@ -44,13 +45,15 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
         type="button"
         class="square"
         aria-label={texts.down}
-        title={strings.withKey(texts.down, keys.shown("Alt+ArrowDown"))}
-        disabled={useComputed(() => many.value || selected.value === count.value - 1)}
+        title={texts.titles.down}
+        disabled={useComputed(
+          () => locked.value || many.value || selected.value === count.value - 1,
+        )}
         onClick={() => shift(instrument, 1)}
       >
         ↓
       </button>
-      <button type="button" onClick={() => add(instrument)}>
+      <button type="button" disabled={locked} onClick={() => add(instrument)}>
         {texts.add}
       </button>
       <OpenButton instrument={instrument} />
@@ -81,6 +84,7 @@ function Renamed({ instrument, labelField }: Part & LabelField) {
       <input
         type="text"
         ref={labelField}
+        readOnly={useComputed(() => !instrument.canArrange.value)}
         autocomplete="off"
         spellcheck={false}
         value={label}

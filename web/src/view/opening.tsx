@@ -1,3 +1,4 @@
+import { useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { ReadError } from "../data/content";
 import { ENDINGS, type Opened, openFile, openPasted } from "../data/open";
@@ -71,7 +72,7 @@ export function useOpening(instrument: Instrument, isWhole: boolean) {
     }
     function pasted(event: Event): void {
       const { clipboardData, target } = event as ClipboardEvent;
-      if (clipboardData === null) return;
+      if (clipboardData === null || !instrument.canArrange.peek()) return;
       if ((target as Element).closest?.('input:not([type="range"]), textarea')) return;
       take(event);
       if (clipboardData.files.length > 0) void open(instrument, [...clipboardData.files]);
@@ -88,7 +89,7 @@ export function useOpening(instrument: Instrument, isWhole: boolean) {
       const { dataTransfer } = event as DragEvent;
       if (!dataTransfer?.types.includes("Files")) return;
       take(event);
-      void open(instrument, [...dataTransfer.files]);
+      if (instrument.canArrange.peek()) void open(instrument, [...dataTransfer.files]);
     }
     const listeners = { paste: pasted, dragenter: dragged, dragover: dragged, drop: dropped };
     for (const [name, listener] of Object.entries(listeners)) {
@@ -108,7 +109,12 @@ export function OpenButton({ instrument }: Part) {
   const field = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" title={texts.hint} onClick={() => field.current!.click()}>
+      <button
+        type="button"
+        title={texts.hint}
+        disabled={useComputed(() => !instrument.canArrange.value)}
+        onClick={() => field.current!.click()}
+      >
         {texts.open}
       </button>
       <input
