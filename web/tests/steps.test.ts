@@ -82,8 +82,9 @@ describe("under another engine", () => {
 });
 
 test("defaults that drop nothing are no steps", () => {
-  expect(defaultsOf(ENGINES["llama.cpp"]!)).toEqual({ top_k: 40, top_p: 0.95, min_p: 0.05 });
-  expect(defaultsOf(ENGINES.vllm!)).toEqual({});
-  expect(defaultsOf(ENGINES.sglang!)).toEqual({});
-  expect(defaultsOf(ENGINES.transformers!)).toEqual({ top_k: 50 });
+  const defaults = (name: string) => defaultsOf(ENGINES[name]!);
+  expect(defaults("llama.cpp")).toEqual({ top_k: 40, top_p: 0.95, min_p: 0.05 });
+  expect(defaults("vllm")).toEqual({});
+  expect(defaults("sglang")).toEqual({});
+  expect(defaults("transformers")).toEqual({ top_k: 50 });
 });

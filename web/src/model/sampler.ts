@@ -8,13 +8,16 @@ import { underEngine } from "./steps";
 /** The part of the instrument that the sampler uses. */
 interface Shown {
   readonly truncation: ReadonlySignal<Settings>;
-  readonly truncated: ReadonlySignal<Truncation>;
+  readonly restedTruncated: ReadonlySignal<Truncation>;
   readonly kept: ReadonlySignal<Kept | null>;
   readonly rested: ReadonlySignal<Frame>;
   readonly restedKept: ReadonlySignal<Kept>;
   readonly many: ReadonlySignal<boolean>;
-  readonly first: ReadonlySignal<number>;
-  readonly rowCount: ReadonlySignal<number>;
+  readonly ranks: ReadonlySignal<{
+    readonly first: number;
+    readonly last: number;
+    readonly apart: number;
+  }>;
   readonly rows: ReadonlySignal<readonly { readonly position: ReadonlySignal<number> }[]>;
   rankAt(position: number): number;
 }
