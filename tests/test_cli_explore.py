@@ -117,3 +117,36 @@ def test_the_state_of_a_link_is_explored(served: list[Any]) -> None:
     ((state, rows),) = served
     assert state.logits.tolist() == random_logits(3, seed=7).tolist()
     assert (state.temperature, state.seed, rows) == (float("inf"), 7, None)
+
+
+STEPS = ["--top-k", "2", "--min-p", "0.1", "--order", "min-p,temperature,top-k"]
+GIVEN = {"top_k": 2, "min_p": 0.1, "order": ["min_p", "temperature", "top_k"]}
+
+
+@pytest.mark.parametrize("rows", [1, 3])
+def test_the_options_of_truncation_are_the_steps_of_the_sampler(
+    tmp_path: Path, served: list[Any], rows: int
+) -> None:
+    path = tmp_path / "some.csv"
+    path.write_text("\n".join(THREE.splitlines()[: rows + 1]), encoding="utf-8")
+    assert cli.main(["explore", str(path), "-T", "2", *STEPS]) == 0
+    assert cli.main(["explore", "--engine", "llama.cpp", "--top-k", "0"]) == 0
+    (first, _), (second, _) = served
+    assert (first.temperature, first.truncation) == (2.0, GIVEN)
+    assert second.truncation == {"top_k": 0, "engine": "llama.cpp"}
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        (["--top-k", "0"], "--top-k must be >= 1, got 0"),
+        (["--epsilon", "0.1", "--engine", "vllm"], "--epsilon is no step of --engine 'vllm'"),
+        (["--top-k", "2", "--state", "n=3"], "--state must come without --top-k, got 2"),
+    ],
+)
+def test_options_of_truncation_that_do_not_fit_are_refused(
+    served: list[Any], capfd: pytest.CaptureFixture[str], options: list[str], reason: str
+) -> None:
+    assert cli.main(["explore", *options]) != 0
+    assert reason in capfd.readouterr().err
+    assert served == []

@@ -368,7 +368,9 @@ class TestSync:
         assert explorer.kept.tolist() == [True, True, False]
         expected = truncate([2.0, 1.0, 0.1], 0.5, top_k=2)
         assert explorer.probabilities.tolist() == expected.tolist()
+        assert str(explorer.summary()).splitlines()[-1] == "kept 2 of 3, 98.07 %"
         explorer.truncation = {}
+        assert explorer.summary().kept == 3
         assert explorer.probabilities.tolist() == softmax([2.0, 1.0, 0.1], 0.5).tolist()
 
     def test_an_error_of_an_observer_is_not_taken_for_a_bad_change(

@@ -13,7 +13,7 @@ from thermoscope.arguments import ArgumentError, ArgumentTypeError, writable
 from thermoscope.present import number_text, parse_number, printable
 from thermoscope.sampling import random_logits
 from thermoscope.state import SCALES, State
-from thermoscope.truncation import settings_of, value_of
+from thermoscope.truncation import settings_of, steps_of, value_of
 from thermoscope.truncation.engines import ENGINES, PAPERS
 from thermoscope.truncation.rules import RULES
 
@@ -264,11 +264,9 @@ def write_link(state: State, frame: Mapping[str, str] | None = None) -> str | No
     add("source", None if state.source == GIVEN else state.source)
     add("target", state.target)
     truncation = state.truncation
-    engine = ENGINES.get(truncation.get("engine", ""), PAPERS)
     given = {"temperature": state.temperature, **truncation}
-    for step in truncation.get("order", engine.order):
-        if step in given:
-            add("T" if step == "temperature" else step, number_text(given[step]))
+    for step in steps_of(truncation):
+        add("T" if step == "temperature" else step, number_text(given[step]))
     add("engine", truncation.get("engine"))
     add("ties", truncation.get("ties"))
     add("scale", None if state.scale == "full" else state.scale)

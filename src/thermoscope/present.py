@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from thermoscope.arguments import whole
+from thermoscope.definition import log_softmax
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,6 +25,8 @@ __all__ = [
     "Shown",
     "brief",
     "digits",
+    "kept",
+    "measure",
     "number_text",
     "parse_number",
     "percent",
@@ -224,6 +227,51 @@ def parse_number(text: str) -> float | None:
     """
     typed = text.strip(_SPACES)
     return float(typed.replace("∞", "inf")) if _NUMBER.fullmatch(typed) else None
+
+
+def measure(value: float) -> str:
+    """Return a measure, such as an entropy or a number of choices, with five significant digits.
+
+    Examples
+    --------
+    >>> measure(0.69314718), measure(37.7778), measure(50257.0), measure(2.7e-32)
+    ('0.69315', '37.778', '50,257', '2.700e−32')
+    """
+    size = abs(value)
+    if not 0 < size < math.inf:
+        return _typographic(_shortest(value))
+    if size < 1e-3 or size >= 1e9:
+        return _typographic(_rounded(value, ".3e"))
+    if size >= 1e4:
+        return _typographic(_rounded(value, ",.1f").removesuffix(".0"))
+    return _typographic(_precision(value, 5))
+
+
+def kept(logits: NDArray[np.float64], temperature: float, mask: NDArray[np.bool]) -> str:
+    """Return how many entries of a row a sampler keeps, and the probability that they have.
+
+    Parameters
+    ----------
+    logits : ndarray, shape (n,)
+    temperature : float
+        What the sampler's engine makes of the given one.
+    mask : ndarray of bool, shape (n,)
+        The kept entries.
+
+    Examples
+    --------
+    >>> row = np.array([2.0, 1.0, -1000.0])
+    >>> kept(row, 1.0, np.array([True, False, False]))
+    'kept 1 of 3, 73.11 %'
+    >>> kept(row, 1.0, np.array([True, True, False]))
+    'kept 2 of 3, > 99.99 %'
+    """
+    log_p = log_softmax(logits, temperature)
+    mass = float(np.exp(log_p[mask]).sum())
+    # 1 and 0 are exact where what is dropped or kept has no probability, not one that rounds to 0.
+    is_all, is_none = (bool(np.isneginf(log_p[part]).all()) for part in (~mask, mask))
+    text = percent(1.0 if is_all and mass > 0 else mass, exact=is_all or is_none)
+    return f"kept {np.count_nonzero(mask):,} of {mask.size:,}, {text}"
 
 
 def _shortest(value: float) -> str:

@@ -8,7 +8,7 @@ import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
 import type { Order, Query, Rows } from "../src/model/rows";
 import { logitsFromBytes, logitsToBytes, readState, type WrittenState } from "../src/model/state";
-import { brief, digits, percent, pieces, plain } from "../src/text/format";
+import { brief, digits, measure, percent, pieces, plain } from "../src/text/format";
 import { stateOf } from "./states";
 
 const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };
@@ -24,6 +24,7 @@ const FUNCTIONS: Record<string, (...values: never[]) => string> = {
   digits,
   plain,
   brief,
+  measure,
   printable,
 };
 

@@ -13,14 +13,25 @@ from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, st
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
+    EngineName,
+    Epsilon,
+    Eta,
     LabelsFile,
+    MinP,
     OptionalFile,
+    Order,
     Probabilities,
     Row,
     StateLink,
     TargetColumn,
     Temperature,
+    TieRule,
+    TopK,
+    TopNSigma,
+    TopP,
+    TypicalP,
 )
+from thermoscope.cli.truncation import Truncation
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource
@@ -70,10 +81,21 @@ def explore(
     probabilities: Probabilities = False,
     link: StateLink = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
+    top_k: TopK = None,
+    top_p: TopP = None,
+    min_p: MinP = None,
+    typical_p: TypicalP = None,
+    epsilon: Epsilon = None,
+    eta: Eta = None,
+    top_n_sigma: TopNSigma = None,
+    engine: EngineName = None,
+    order: Order = None,
+    ties: TieRule = None,
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
 
-    Of many rows one is shown at a time, and the page goes from row to row.
+    Of many rows one is shown at a time, and the page goes from row to row. The options of
+    truncation are the steps of the page's sampler, where they can be changed.
 
     For example:
 
@@ -81,19 +103,24 @@ def explore(
     $ thermoscope explore logits.npy --labels tokens.json -T 0.7
     $ thermoscope explore many.parquet --targets targets.csv --row 3
     $ thermoscope explore response.json --applied-temperature 0.7
+    $ thermoscope explore logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
+    truncation = Truncation(
+        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
+    )
     number = temperature_of_text(temperature)
+    truncation.check(number)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = _rows(file, sample, targets, reading) if link is None else None
     if link is not None:
-        others = {"a file": file, "--sample": sample, "--targets": targets}
+        others = {"a file": file, "--sample": sample, "--targets": targets, **truncation.options}
         state = linked(link, temperature, row, reading, **others)
     elif rows is None:
-        state = state_of(read_one(file, row, reading), labels, number)
+        state = state_of(read_one(file, row, reading), labels, number, truncation.given)
     else:
-        state = rows.state(row or 0, number)
+        state = rows.state(row or 0, number, truncation=truncation.given)
     from thermoscope.explorer.server import serve
 
     serve(state, rows=rows, port=port, open_browser=not no_open)

@@ -32,7 +32,7 @@ from thermoscope.present import printable
 from thermoscope.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -189,12 +189,18 @@ def _naming_row(dataset: Dataset, row: int) -> Iterator[None]:
         raise FileError(f"{dataset.path}: row {row}: {error}") from error
 
 
-def state_of(logits: Dataset | None, labels: Path | None, temperature: float) -> State:
+def state_of(
+    logits: Dataset | None,
+    labels: Path | None,
+    temperature: float,
+    truncation: Mapping[str, Any] | None = None,
+) -> State:
     """Return the state of an explorer of logits, of random ones where there are none."""
+    settings: dict[str, Any] = {"temperature": temperature, "truncation": truncation}
     if logits is None:
         names = None if labels is None else read_labels(labels)
-        return State.random(5 if names is None else len(names), names, temperature=temperature)
-    return State.of(logits.values, logits.labels, temperature=temperature, source=logits.source)
+        return State.random(5 if names is None else len(names), names, **settings)
+    return State.of(logits.values, logits.labels, source=logits.source, **settings)
 
 
 def linked(link: str, temperature: str, row: int | None, reading: Reading, **others: Any) -> State:

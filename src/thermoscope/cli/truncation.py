@@ -5,15 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
 import typer
 
 from thermoscope import present
 from thermoscope.arguments import ArgumentError
-from thermoscope.definition import log_softmax
 from thermoscope.truncation import engines, keep
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["Kept", "Truncation"]
@@ -50,6 +49,11 @@ class Truncation(NamedTuple):
             given["order"] = [step.strip().replace("-", "_") for step in self.order.split(",")]
         return given
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The same by the name of its option."""
+        return {f"--{name.replace('_', '-')}": value for name, value in self._asdict().items()}
+
     def check(self, temperature: float) -> None:
         """Raise an error that names the options, before any work is done, if they do not fit."""
         try:
@@ -71,11 +75,7 @@ class Truncation(NamedTuple):
         """Say on standard error how much of a row is kept, if it is truncated."""
         if kept.mask is None:
             return
-        log_p = log_softmax(logits, kept.temperature)
-        # "100 %" only where what is dropped has no probability, not one that rounds to 0.
-        is_all = bool(np.isneginf(log_p[~kept.mask]).all())
-        mass = present.percent(float(np.exp(log_p[kept.mask]).sum()), exact=is_all)
-        note = f"kept {int(kept.mask.sum()):,} of {kept.mask.size:,}, {mass}"
+        note = present.kept(logits, kept.temperature, kept.mask)
         if kept.temperature != temperature:
             note += f"; {self.engine} takes T = {temperature:g} as {kept.temperature:g}"
         typer.echo(note, err=True)

@@ -29,6 +29,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
+from thermoscope.explorer.summary import Summary
 from thermoscope.link import state_of_link, write_link
 from thermoscope.state import State, scale_of
 from thermoscope.truncation import keep, settings_of, truncate
@@ -228,7 +229,7 @@ class Explorer(anywidget.AnyWidget):
 
     Changes in the browser arrive here while they are made, and changes here arrive in every view:
     ``observe``, and ipywidgets' ``link`` and ``jslink``, work as for any widget. Where no widget
-    can run, the output is a picture.
+    can run, the output is a picture of the logits and their softmax, before truncation.
 
     Parameters
     ----------
@@ -354,6 +355,25 @@ class Explorer(anywidget.AnyWidget):
     def kept(self) -> NDArray[np.bool]:
         """Which entries the sampler keeps."""
         return keep(self.logits, self.temperature, **self.truncation)
+
+    def summary(self) -> Summary:
+        """Return what the page says of the state: it prints with the page's digits.
+
+        The entropy, the effective choices and the top probability are those of the softmax, before
+        truncation.
+
+        Examples
+        --------
+        >>> explorer = Explorer([2.0, 1.0, 0.1], truncation={"top_k": 2, "engine": "llama.cpp"})
+        >>> print(explorer.summary())
+        T = 1
+        entropy 0.84674 nats
+        effective choices 2.3320 of 3
+        top probability 65.90 %
+        llama.cpp: top_k 2, temperature
+        kept 2 of 3, 90.14 %
+        """
+        return Summary.of(self._state())
 
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the explorer as one HTML file, which works without a network.

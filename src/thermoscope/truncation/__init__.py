@@ -268,6 +268,19 @@ def settings_of(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     return result | {name: given[name] for name in ("engine", "ties") if name in given}
 
 
+def steps_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the steps of settings in their order, "temperature" among them.
+
+    Examples
+    --------
+    >>> steps_of({"top_p": 0.9, "top_k": 40, "engine": "llama.cpp"})
+    ('top_k', 'top_p', 'temperature')
+    """
+    engine = ENGINES.get(settings.get("engine", ""), PAPERS)
+    order = settings.get("order", engine.order)
+    return tuple(step for step in order if step == "temperature" or step in settings)
+
+
 class _Chain(NamedTuple):
     """The steps that are to be done, in their order, with the values of their parameters."""
 
