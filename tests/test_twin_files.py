@@ -1,4 +1,4 @@
-"""A file gives the same logits and labels on the page, run in Node, as in Python; or both refuse it."""
+"""A file gives the same logits and labels on the page, run in Node, as in Python."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ TEXTS = [
     # Headers, comments, an index, quotes.
     *(".csv", "cat,dog\n2,1\n"), *(".csv", "cat,dog\n"), *(".csv", "cat\n2\n1\n"),
     *(".csv", "label,logit\ncat,2\ndog,1.5\n"), *(".csv", "pet,logit\ncat,2.0\n"),
-    *(".csv", "cat,2.0\n\"dog, small\",1.0\n"), *(".csv", "a,2\na,3\n"), *(".csv", "cat,x,2\n"),
+    *(".csv", 'cat,2.0\n"dog, small",1.0\n'), *(".csv", "a,2\na,3\n"), *(".csv", "cat,x,2\n"),
     *(".csv", '"0","1"\n2.5,1\n'), *(".csv", '"a""b",c\n1,2\n'), *(".csv", '"a\nb",c\n1,2\n'),
     *(".csv", '"a"b,c\n1,2\n'), *(".csv", '"a,c\n1,2\n'), *(".csv", 'a"b",c\n1,2\n'),
     *(".csv", "0,1,2\n0.5,1.5,2\n"), *(".csv", "0,1,2\n3,4,5\n"), *(".csv", ",a,b\n0,1.5,2.5\n"),
@@ -67,7 +67,7 @@ TEXTS = [
     *("", "0,5\n1,2\n"), *("", "0,5;1,2;3,3"), *("", "0,5\t1,2"), *("", "cat\t0,5\ndog\t1,5\n"),
     *("", "0,5 1,2 3,3"), *("", "cat;0,5\ndog;1,5\n"), *("", "2 1 0.1"), *("", "cat 2\ndog 1"),
     # JSON.
-    *(".json", "[2, 1.5, \"-inf\"]"), *(".json", '{"2": 1, "1": 0.5, "cat": 3}'),
+    *(".json", '[2, 1.5, "-inf"]'), *(".json", '{"2": 1, "1": 0.5, "cat": 3}'),
     *(".json", '{"a": 1, "a": 2}'), *(".json", "[[1, 2], [3, 4]]"), *(".json", "[[1, 2], [3]]"),
     *(".json", "[[[1, 2], [3, 4.5]]]"), *(".json", "[1, [2]]"), *(".json", "[]"), *(".json", "{}"),
     *(".json", "[NaN, Infinity, -Infinity, 1e400]"), *(".json", "[1" + "0" * 400 + "]"),
@@ -120,8 +120,9 @@ def arrays() -> list[bytes]:
 def files() -> list[tuple[str, bytes]]:
     """Return the names of files and what they hold; a text without a name was pasted."""
     pairs = list(zip(TEXTS[::2], TEXTS[1::2], strict=True))
+    cases = [path for path in sorted(CASES.iterdir()) if path.suffix in ENDINGS]
     return [
-        *((path.name, path.read_bytes()) for path in sorted(CASES.iterdir()) if path.suffix in ENDINGS),
+        *((path.name, path.read_bytes()) for path in cases),
         *((f"x{ending}" if ending else "", text.encode()) for ending, text in pairs),
         *(("x.npy", data) for data in arrays()),
         ("bom.csv", b"\xef\xbb\xbfcat,dog\n1,2\n"), ("latin.csv", b"caf\xe9,b\n1,2\n"),

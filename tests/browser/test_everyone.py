@@ -119,6 +119,24 @@ TEMPERATURE = {
     "Home": "T = 0",
     "End": "T = ∞",
 }
+# On the bar of b: the logits in their order, or the name of what has the focus.
+LOGITS: dict[str, dict[str, float] | str] = {
+    "ArrowLeft": {"a": 0, "b": 0.99, "c": 2},
+    "ArrowRight": {"a": 0, "b": 1.01, "c": 2},
+    "PageDown": {"a": 0, "b": 0.9, "c": 2},
+    "PageUp": {"a": 0, "b": 1.1, "c": 2},
+    "Shift+ArrowLeft": {"a": 0, "b": 0.9, "c": 2},
+    "Shift+ArrowRight": {"a": 0, "b": 1.1, "c": 2},
+    "Delete": {"a": 0, "c": 2},
+    "Alt+ArrowUp": {"b": 1, "a": 0, "c": 2},
+    "Alt+ArrowDown": {"a": 0, "c": 2, "b": 1},
+    "ArrowUp": "Logit of a",
+    "ArrowDown": "Logit of c",
+    "Home": "Logit of a",
+    "End": "Logit of c",
+    "Enter": "Logit of b, value",
+    "F2": "Item",
+}
 # From rank 20 of 60, in a window of 15.
 SOFTMAX = {
     "ArrowUp": "19",
@@ -139,6 +157,47 @@ SHOWN = {
 }
 
 
+def press_keys_of_logits(page: Page, press: Callable[[str, str], None]) -> None:
+    """Press each key on the bar of the second of three items, then undo it."""
+    page.get_by_role("searchbox").focus()
+    before = page.get_by_role("combobox", name="Total items")
+    kept = before.input_value()
+    page.get_by_role("region", name="Softmax temperature").first.focus()
+    paste = """() => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", "a,0\\nb,1\\nc,2");
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }"""
+    page.evaluate(paste)
+    for key, does in LOGITS.items():
+        page.locator(".logits [role=slider]").nth(1).focus()
+        press("Logits", key)
+        if isinstance(does, str):
+            focused = page.locator(":focus")
+            assert focused.evaluate("e => e.ariaLabel ?? e.labels[0].firstChild.data") == does
+            continue
+        names = page.locator(".logits .label").all_inner_texts()
+        fields = page.locator(".logits input").evaluate_all("all => all.map((one) => one.value)")
+        assert dict(zip(names, map(float, fields), strict=True)) == does
+        assert list(does) == names
+        page.keyboard.press("Control+Z")
+    x, y = at_middle(page.locator(".logits [role=slider]").nth(1))
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y)
+    press("Logits", "Escape")
+    page.mouse.up()
+    expect(page.locator(".logits input").nth(1)).to_have_value("1.0000")
+    page.keyboard.press("Control+Z")
+    expect(before).to_have_value(kept)
+
+
+def at_middle(element: Locator) -> tuple[float, float]:
+    box = element.bounding_box()
+    assert box is not None
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
 def test_every_key_of_the_list_does_what_it_says(open_page: Open) -> None:
     page = open_page(np.arange(60.0)[::-1])
     pressed = {("outside of text fields", "["), ("outside of text fields", "]")}  # test_rows.py
@@ -155,6 +214,7 @@ def test_every_key_of_the_list_does_what_it_says(open_page: Open) -> None:
             press("Temperature, Cursor at T", key)
             expect(control).to_have_attribute("aria-valuetext", expected)
 
+    press_keys_of_logits(page, press)
     pointed = page.locator(".softmax .row.pointed .label")
     for key, expected in SOFTMAX.items():
         page.get_by_role("figure", name="Softmax").get_by_role("listitem").last.focus()

@@ -545,9 +545,9 @@ def test_hostile_labels_are_shown_as_text(open_page: Open) -> None:
 
 def test_infinite_and_nan_logits_are_shown(open_page: Open) -> None:
     page = open_page([1.0, -np.inf, 3.0])
-    expect(rows(page, "Logits").locator(".number")).to_have_text(
-        ["1.0000", "\N{MINUS SIGN}∞", "3.0000"]
-    )
+    numbers = rows(page, "Logits").get_by_role("textbox").all()
+    for number, text in zip(numbers, ["1.0000", "\N{MINUS SIGN}∞", "3.0000"], strict=True):
+        expect(number).to_have_value(text)
     expect(rows(page, "Softmax").locator(".number").nth(1)).to_have_text("0 %")
     page = open_page([1.0, np.inf, np.inf])
     expect(rows(page, "Softmax").locator(".number")).to_have_text(["0 %", "50.00 %", "50.00 %"])
@@ -666,7 +666,14 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "T = 1",
         "Temperature scale",
         "Search labels",
-        names[10],  # a row of the softmax
+        "Logit of 58",
+        "Logit of 58, value",
+        names[12],  # a row of the softmax
+        "Item",
+        "Duplicate",
+        "Remove",
+        "Add item",
+        "Open file…",
         "Cursor at T",
         "Entropy",
         "Effective choices",
