@@ -188,6 +188,7 @@ def press_keys_of_logits(page: Page, press: Callable[[str, str], None]) -> None:
     press("Logits", "Escape")
     page.mouse.up()
     expect(page.locator(".logits input").nth(1)).to_have_value("1.0000")
+    page.mouse.move(0, 0)
     page.keyboard.press("Control+Z")
     expect(before).to_have_value(kept)
 
