@@ -1,7 +1,9 @@
 /** The host of an element, without a browser: what attributes and properties say, and what is told. */
 import { describe, expect, test, vi } from "vitest";
-import { type Attribute, ElementHost } from "../src/hosts/element";
+import { SoftmaxThermoscope } from "../src/element";
+import { ATTRIBUTES, type Attribute, ElementHost } from "../src/hosts/element";
 import type { State } from "../src/model/state";
+import { documented, named } from "./documented";
 import { drawn, stateOf } from "./states";
 
 type Attributes = Partial<Record<Attribute, string>>;
@@ -185,4 +187,13 @@ test("a change by the user is told", () => {
   expect(host.alert.value).toBe("");
   host.write({ logits: new Float64Array(5000), labels: null }, true);
   expect(tell).toHaveBeenLastCalledWith({ state: null, temperature: 0.5, settled: true });
+});
+
+test("the documentation has every attribute and property", () => {
+  const tables = documented("The element").split("| property |");
+  expect(named(tables[0]!)).toEqual([...ATTRIBUTES]);
+  const members = Object.entries(Object.getOwnPropertyDescriptors(SoftmaxThermoscope.prototype));
+  const properties = members.filter(([name, { get }]) => get && name !== "current");
+  const listed = named(tables[1]!.split("| event |")[0]!);
+  expect(new Set(listed)).toEqual(new Set(properties.map(([name]) => name)));
 });

@@ -1,5 +1,4 @@
 /** Links: what is written is read back, and what people write is read as they mean it. */
-import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import links from "../../tests/vectors/links.json";
 import { ENGINES, ordered, PAPERS, type Settings, type Step } from "../src/math/engines";
@@ -7,6 +6,7 @@ import { randomLogits } from "../src/math/random";
 import { type Frame, LOCKS, PARTS } from "../src/model/frame";
 import { parseLink, writeLink } from "../src/model/link";
 import type { State } from "../src/model/state";
+import { documented, named } from "./documented";
 import { drawn, stateOf } from "./states";
 
 const given = (logits: number[], change: Partial<State> = {}) =>
@@ -158,17 +158,6 @@ describe("a link that is written", () => {
     expect(writeLink(given(Array.from({ length: 262_144 }, () => 0)))).toBeNull();
   });
 });
-
-/** A section of the documentation of the page. */
-function documented(title: string): string {
-  const path = decodeURIComponent(new URL("../../docs/page.md", import.meta.url).pathname);
-  return ts.sys.readFile(path)!.split(`\n## ${title}\n`)[1]!.split("\n## ")[0]!;
-}
-
-/** What the first cells of its tables name. */
-function named(section: string): string[] {
-  return section.match(/^\| `.*$/gm)!.flatMap((row) => row.split("|")[1]!.match(/\w+/g)!);
-}
 
 test("the documentation has every part and lock", () => {
   expect(named(documented("Parts"))).toEqual([...PARTS, ...LOCKS]);

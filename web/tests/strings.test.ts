@@ -1,8 +1,8 @@
 /** The texts that depend on their arguments. */
-import ts from "typescript";
 import { describe, expect, test } from "vitest";
 import { en } from "../src/text/en";
 import { count } from "../src/text/format";
+import { documented } from "./documented";
 
 test.each([
   [1, "1st"],
@@ -61,12 +61,9 @@ test("a measure that no temperature gives", () => {
 });
 
 test("the documentation lists every key", () => {
-  const path = decodeURIComponent(new URL("../../docs/page.md", import.meta.url).pathname);
-  const section = ts.sys
-    .readFile(path)!
-    .split("## ")
-    .find((part) => part.startsWith("Keys"))!;
-  const rows = section.match(/^\|.*\|$/gm)!.slice(2);
+  const rows = documented("Keys")
+    .match(/^\|.*\|$/gm)!
+    .slice(2);
   const { list, shown } = en.keys;
   expect(rows).toEqual(
     list.flatMap(([place, does]) =>

@@ -609,6 +609,7 @@ export const en = {
         [
           [["Enter"], "the next match"],
           [["Shift+Enter"], "the previous match"],
+          [["Escape"], "no search"],
         ],
       ],
       [
@@ -644,6 +645,7 @@ export const en = {
           [["?"], "these keys"],
         ],
       ],
+      ["within another page", [[["Escape"], "leave: keys are the page's again"]]],
     ] as readonly Keys[],
   },
 
