@@ -239,9 +239,10 @@ def test_a_click_elsewhere_closes_the_menu(open_page: Open) -> None:
     expect(field(page)).to_be_focused()
 
 
+@pytest.mark.parametrize("link", ["", "#hide=title,items,history"])
 @pytest.mark.parametrize("width", [320, 640, 1280])
-def test_the_menu_lies_within_the_page(open_page: Open, width: int) -> None:
-    page = open_page()
+def test_the_menu_lies_within_the_page(open_page: Open, width: int, link: str) -> None:
+    page = open_page(link)
     page.set_viewport_size({"width": width, "height": 800})
     page.get_by_role("button", name="Share").click()
     box = page.get_by_role("menu", name="Share").bounding_box()
@@ -288,7 +289,7 @@ def test_the_picture_has_what_the_figures_show(open_page: Open) -> None:
 
 
 def test_the_picture_of_a_window_after_truncation(open_page: Open) -> None:
-    page = open_page("#T=0.9&top_k=3&engine=llama.cpp", MANY)
+    page = open_page("#top_k=3&T=0.9&engine=llama.cpp", MANY)
     found = texts(saved(page, page, "Download SVG").path().read_text(encoding="utf-8"))
     assert found[0] == "softmax at T = 0.9; sampler: llama.cpp: top_k 3 → T"
     assert "After truncation" in found

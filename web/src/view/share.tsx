@@ -104,7 +104,9 @@ export function Share({ instrument }: Part) {
   const text = useRef<HTMLTextAreaElement>(null);
   // Layout effects: the elements are those of this very moment.
   useLayoutEffect(() => {
-    if (isOpen.value) (menu.current!.firstElementChild as HTMLElement).focus();
+    if (!isOpen.value) return;
+    fit(menu.current);
+    (menu.current!.firstElementChild as HTMLElement).focus();
   }, [isOpen.value]);
   useLayoutEffect(() => text.current?.select(), [told.value]);
 
@@ -187,7 +189,7 @@ export function Share({ instrument }: Part) {
         </div>
       )}
       {told.value !== null && (
-        <div class="menu outcome">
+        <div class="menu outcome" ref={fit}>
           <p>{told.value.sentence}</p>
           {told.value.text !== undefined && (
             <textarea ref={text} readOnly aria-label={texts.text} rows={4}>
@@ -198,6 +200,14 @@ export function Share({ instrument }: Part) {
       )}
     </div>
   );
+}
+
+/** Lets a box begin where the button does, if it would not lie within the instrument by ending there. */
+function fit(box: HTMLElement | null): void {
+  if (box === null) return;
+  const { left, right } = box.getBoundingClientRect();
+  const around = box.closest(".instrument")!.getBoundingClientRect();
+  box.classList.toggle("flipped", left < around.left || right > around.right);
 }
 
 type Move = "ArrowUp" | "ArrowDown" | "Home" | "End";
