@@ -429,6 +429,16 @@ def asked(explorer: Explorer, browser: Browser, query: dict[str, Any]) -> Any:
     return message["content"]
 
 
+class TestPage:
+    def test_is_written_for_a_view_that_asks(self, opened: list[Browser]) -> None:
+        explorer = explore([1.0, 2.0], ["a", "b"], temperature=0.5)
+        browser = viewed(explorer, opened)
+        data = {"method": "custom", "content": {"id": 7, "page": True}}
+        explorer._handle_msg({"content": {"data": data}, "buffers": []})
+        (message,) = browser.news()
+        assert message["content"] == {"id": 7, "answer": page_html(explorer._state())}
+
+
 class TestState:
     def test_is_a_link_in_any_form(self) -> None:
         link = "n=5&seed=7&T=0.5&top_p=0.9&engine=vllm&scale=0-2"
@@ -739,7 +749,7 @@ class TestOutput:
         page = page_html(State.of([0.3, 0.9], explorer.labels, source="given"))
         (source,) = re.findall(r'<iframe srcdoc="([^"]*)"', data["text/html"])
         assert html.unescape(source) == page
-        assert 'sandbox="allow-scripts"' in data["text/html"]
+        assert 'sandbox="allow-scripts allow-downloads"' in data["text/html"]
         assert f'<img src="data:image/png;base64,{data["image/png"]}"' in data["text/html"]
 
     @pytest.mark.parametrize(("attended", "voila"), [(False, False), (False, True), (True, False)])

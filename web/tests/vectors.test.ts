@@ -7,7 +7,13 @@ import texts from "../../tests/vectors/texts.json";
 import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
 import type { Order, Query, Rows } from "../src/model/rows";
-import { logitsFromBytes, logitsToBytes, readState, type WrittenState } from "../src/model/state";
+import {
+  logitsFromBytes,
+  logitsToBytes,
+  readState,
+  type WrittenState,
+  writeState,
+} from "../src/model/state";
 import { brief, digits, measure, percent, pieces, plain } from "../src/text/format";
 import { stateOf } from "./states";
 
@@ -78,6 +84,7 @@ describe("a written state", () => {
       temperature: number(temperature),
     });
     expect(logitsFromBytes(logitsToBytes(read.logits))).toEqual(read.logits);
+    expect(writeState(read)).toEqual(written);
   });
 
   test.each([

@@ -208,6 +208,17 @@ describe("the host over a widget's model", () => {
     await expect(answers[1]).rejects.toThrow("row 2 is damaged");
   });
 
+  it("asks the kernel for the page, once the kernel has what is shown", async () => {
+    const host = modelHost(model);
+    host.write({ temperature: 4 }, false);
+    const page = host.html!(host.read());
+    const [request] = model.sent as { id: number }[];
+    expect(request).toEqual({ id: request!.id, page: true });
+    expect(model.saved).toEqual([{ temperature: 4 }]);
+    model.hear({ id: request!.id, answer: "<!doctype html>" });
+    await expect(page).resolves.toBe("<!doctype html>");
+  });
+
   it("waits for the kernel for half a minute, and not after it is closed", async () => {
     model.arrive({ _rows: { count: 3, orders: ["given"] } });
     const host = modelHost(model);

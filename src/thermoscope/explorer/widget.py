@@ -669,7 +669,8 @@ def _embedded(page: str, picture: str | None, description: str) -> str:
     )
     return (
         f'<div style="display: grid">{image}'
-        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts allow-downloads" allow="clipboard-write" title="{description}" '
+        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts allow-downloads" '
+        f'allow="clipboard-write" title="{description}" '
         f'style="{cell}; width: 100%; height: {EMBEDDED_HEIGHT}; border: 0; background: white">'
         "</iframe></div>"
     )
