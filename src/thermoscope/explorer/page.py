@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["content_security_policy", "page_html", "write_page"]
 
-# For the page around the instrument, which brings its own style.
+# For the page around the instrument.
 _SHELL_STYLE: Final = (
     "html{color-scheme:light dark;"
     "background:light-dark(#fff,#15181c);color:light-dark(#1b1f24,#e6e9ed)}"
@@ -58,7 +58,7 @@ def page_html(state: State, rows: RowSource | None = None) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_SHELL_STYLE}</style>
+<style>{_style()}</style>
 </head>
 <body>
 <main></main>
@@ -80,12 +80,11 @@ def content_security_policy(*, rows: bool = False) -> str:
     >>> content_security_policy().split("; ")[0]
     "default-src 'none'"
     """
-    styles = " ".join(_source_hash(text) for text in (_SHELL_STYLE, _static("style.css")))
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {_source_hash(_static('page.js'))}",
-            f"style-src {styles}",
+            f"style-src {_source_hash(_style())}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
             "base-uri 'none'",
@@ -104,6 +103,10 @@ def write_page(path: str | os.PathLike[str], state: State) -> None:
         If the file can't be written.
     """
     write_whole(path, page_html(state).encode())
+
+
+def _style() -> str:
+    return _SHELL_STYLE + _static("style.css")
 
 
 @cache

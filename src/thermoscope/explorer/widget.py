@@ -281,6 +281,7 @@ class Explorer(anywidget.AnyWidget):
     """
 
     _esm = Path(__file__).parent / "static" / "widget.js"
+    _css = Path(__file__).parent / "static" / "style.css"
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)

@@ -2,12 +2,11 @@ import { render } from "preact";
 import type { Host } from "../model/host";
 import { Instrument } from "../model/instrument";
 import { strings } from "../text/strings";
-import css from "./style.css";
 import { View } from "./view";
 
 /**
- * Shows the instrument in `element`; returns a function that removes it. A shadow root must have the
- * style sheet already.
+ * Shows the instrument in `element`; returns a function that removes it. The style sheet is brought by
+ * what is around it: the page, the widget or the shadow root of the element.
  *
  * @param alone - whether the instrument is the whole page: its title is then the title of the page
  */
@@ -17,11 +16,6 @@ export function mount(element: HTMLElement | ShadowRoot, host: Host, alone = fal
   root.lang = strings.language;
   const place = document.createElement("div");
   root.append(place);
-  if (!(element instanceof ShadowRoot)) {
-    const style = document.createElement("style");
-    style.textContent = css;
-    root.prepend(style);
-  }
   element.append(root);
   let unfollow = () => {};
   try {
