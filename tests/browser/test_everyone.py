@@ -73,6 +73,23 @@ def test_axe_finds_nothing(
     assert found_by_axe(page) == []
 
 
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize(("size", "width"), [(5, 360), (50_257, 1280)])
+def test_axe_finds_nothing_with_a_sampler(
+    open_page: Open, page: Page, size: int, width: int, colours: Literal["light", "dark", "forced"]
+) -> None:
+    if colours == "forced":
+        page.emulate_media(forced_colors="active")
+    else:
+        page.emulate_media(color_scheme=colours)
+    page.set_viewport_size({"width": width, "height": 800})
+    open_page(random_logits(size, seed=1), link="#T=0.003&top_k=3&top_p=0.9&engine=vllm")
+    open_panels(page)
+    page.get_by_role("textbox", name="top-k").fill("x")
+    expect(page.get_by_role("table", name="The same settings")).to_be_visible()
+    assert found_by_axe(page) == []
+
+
 def test_axe_finds_what_is_wrong(open_page: Open) -> None:
     page = open_page([1.0, 2.0])
     slider(page).evaluate("slider => slider.removeAttribute('aria-label')")
