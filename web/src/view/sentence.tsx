@@ -15,12 +15,15 @@ export function Sentence({ instrument }: Part) {
   const announced = useSignal("");
   const held = useHeld();
   const described = useRef<unknown>(null);
+  const pending = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(
     () =>
       effect(() => {
         const temperature = brief(instrument.temperature.value);
         const { value: text } = sentence;
         const items = instrument.items.value;
+        // What is kept may change, also where the sentence does not.
+        instrument.truncation.value;
         if (held.value) return;
         const tell = () => {
           described.current = items;
@@ -29,8 +32,8 @@ export function Sentence({ instrument }: Part) {
         };
         // New logits come one at a time, so their status is told at once.
         if (described.current !== items) return void tell();
-        const timer = setTimeout(tell, PAUSE_MS);
-        return () => clearTimeout(timer);
+        pending.current = setTimeout(tell, PAUSE_MS);
+        return () => clearTimeout(pending.current);
       }),
     [instrument, sentence, announced, held],
   );
@@ -38,7 +41,10 @@ export function Sentence({ instrument }: Part) {
     () =>
       effect(() => {
         const { text } = instrument.told.value;
-        if (text !== "") announced.value = text;
+        if (text === "") return;
+        // It says what the gesture has done, and a gesture is announced once.
+        clearTimeout(pending.current);
+        announced.value = text;
       }),
     [instrument, announced],
   );
