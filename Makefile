@@ -15,7 +15,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test native sanitize format build clean
+.PHONY: help explore test native sanitize format build package clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -48,6 +48,10 @@ format: .venv/dev node_modules/.package-lock.json ## format all code and mend wh
 
 build: .venv/dev node_modules/.package-lock.json ## build the front end that is committed
 	$(IN_VENV) node web/build.js
+
+package: .venv/dev node_modules/.package-lock.json ## make the npm package of the element, in dist/
+	$(IN_VENV) node web/build.js --package dist/npm
+	$(IN_VENV) npm pack ./dist/npm --pack-destination dist
 
 clean: ## forget everything that was made here
 	rm -rf $(MODULE) $(MODULE:.abi3.so=.txt) .venv node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -162,7 +162,7 @@ def test_every_public_object_has_an_example(name: str) -> None:
 
 def test_the_versions_agree() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
-    for name in ("package.json", "package-lock.json"):
+    for name in ("package.json", "package-lock.json", "web/package/package.json"):
         assert json.loads((ROOT / name).read_text())["version"] == version, name
     newest = re.search(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
     assert newest

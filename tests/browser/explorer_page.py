@@ -9,7 +9,7 @@ from thermoscope.explorer.page import write_page
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import FrameLocator, Locator, Page
 
     from thermoscope.state import State
 
@@ -23,14 +23,14 @@ def open_file(page: Page, path: Path, state: State, link: str = "") -> None:
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
 
-def slider(view: Page | Locator) -> Locator:
+def slider(view: Page | FrameLocator | Locator) -> Locator:
     return view.get_by_role("slider", name="Temperature", exact=True)
 
 
-def field(view: Page | Locator) -> Locator:
+def field(view: Page | FrameLocator | Locator) -> Locator:
     return view.get_by_role("textbox", name="Temperature value")
 
 
-def full_temperature(view: Page | Locator) -> float:
+def full_temperature(view: Page | FrameLocator | Locator) -> float:
     """Return the temperature with every digit, also where the field shows only the first ones."""
     return float(field(view).get_attribute("title") or field(view).input_value())
