@@ -6,8 +6,9 @@ import math
 import re
 import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import comm
 import ipywidgets
@@ -20,18 +21,17 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter
 from traitlets import TraitError
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.data.reading import open_logits, read_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.browse import RowError, RowSource
 from thermoscope.explorer.page import page_html
+from thermoscope.explorer.parts import LOCKS, PARTS
 from thermoscope.explorer.widget import Explorer, explore
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
 from thermoscope.truncation import truncate
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 LARGEST_PICTURE = 60_000
@@ -852,3 +852,51 @@ def test_a_data_set_brings_its_labels_targets_and_name(tmp_path: Path) -> None:
     assert (many.labels, many.target, many.source) == (("cat", "dog"), 0, "rows.csv")
     assert many.rows is not None
     assert many.rows.orders == ("given", "uncertain", "wrong")
+
+
+class TestParts:
+    def test_are_those_of_the_documentation(self) -> None:
+        section = (Path(__file__).parent.parent / "docs" / "page.md").read_text()
+        section = section.split("\n## Parts\n")[1].split("\n## ")[0]
+        assert tuple(re.findall(r"^\| `(\w+)`", section, re.MULTILINE)) == PARTS + LOCKS
+
+    def test_are_hidden_and_locked_by_name(self) -> None:
+        explorer = explore([1.0, 2.0], hide="values,why", lock=["temperature"])
+        assert (explorer.hide, explorer.lock) == (("values", "why"), ("temperature",))
+        explorer.hide = []
+        explorer.lock = "items,logits"
+        assert (explorer.hide, explorer.lock) == ((), ("items", "logits"))
+        # Only the user is kept from a change.
+        explorer.logits = [3.0, 4.0, 5.0]
+        assert explorer.logits.size == 3
+
+    def test_that_explain_are_notes(self) -> None:
+        assert explore(notes=False).hide == ("why", "lesson")
+        assert explore(hide=["lesson", "values"], notes=False).hide == ("lesson", "values", "why")
+        assert explore().hide == ()
+
+    @pytest.mark.parametrize("name", ["hide", "lock"])
+    def test_of_another_name_are_an_error(self, name: str) -> None:
+        with pytest.raises(ArgumentError, match=rf"^{name} must be among .*, got 'all'$") as caught:
+            Explorer([1.0], **{name: "logits,all"})
+        assert caught.value.argument == name
+        with pytest.raises(TypeError, match=f"{name} must be names, got 3"):
+            Explorer([1.0], **{name: 3})
+        explorer = Explorer([1.0], **{name: "logits"})
+        with pytest.raises(TraitError, match="got 'all'"):
+            setattr(explorer, name, ["all"])
+        assert getattr(explorer, name) == ("logits",)
+
+    def test_are_told_to_the_browser(self, opened: list[Browser]) -> None:
+        explorer = explore(notes=False)
+        browser = viewed(explorer, opened)
+        explorer.hide = "values"
+        (told,) = browser.news()
+        assert told["state"] == {"hide": ("values",)}
+
+    def test_are_in_the_page(self, tmp_path: Path) -> None:
+        explorer = explore([1.0], hide="values", lock="logits")
+        explorer.to_html(tmp_path / "page.html")
+        page = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert '"hide":["values"],"lock":["logits"]}' in page
+        assert '"hide"' not in page_html(State.of([1.0])).split("</script>")[0]

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, test, vi } from "vitest";
 import { type Model, modelHost } from "../src/hosts/anywidget";
 import type { Host } from "../src/model/host";
 import { logitsToBytes, type State } from "../src/model/state";
@@ -230,4 +230,14 @@ describe("the host over a widget's model", () => {
     await expect(open).rejects.toThrow("closed");
     expect(model.followers).toBe(0);
   });
+});
+
+test("the kernel hides and locks parts", () => {
+  const model = new FakeModel(STATE);
+  const host = modelHost(model);
+  expect(host.frame!.value).toEqual({ hide: [], lock: [] });
+  model.arrive({ hide: ["why"], lock: ["logits"] });
+  expect(host.frame!.value).toEqual({ hide: ["why"], lock: ["logits"] });
+  host.close();
+  expect(model.followers).toBe(0);
 });

@@ -14,6 +14,7 @@ from thermoscope.data.atomic import write_whole
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Sequence
 
     from thermoscope.explorer.browse import RowSource
     from thermoscope.state import State
@@ -29,7 +30,13 @@ _SHELL_STYLE: Final = (
 )
 
 
-def page_html(state: State, rows: RowSource | None = None) -> str:
+def page_html(
+    state: State,
+    rows: RowSource | None = None,
+    *,
+    hide: Sequence[str] = (),
+    lock: Sequence[str] = (),
+) -> str:
     """Return an interactive HTML page that shows `state`.
 
     Everything is inline, and the page's content security policy forbids all requests. If `state`
@@ -43,7 +50,12 @@ def page_html(state: State, rows: RowSource | None = None) -> str:
     (True, 2)
     """
     # In a script element, only "<" could end the element or open a comment.
-    content = state.to_json() if rows is None else {**state.to_json(), "rows": rows.about()}
+    content = {
+        **state.to_json(),
+        **({} if rows is None else {"rows": rows.about()}),
+        **({"hide": list(hide)} if hide else {}),
+        **({"lock": list(lock)} if lock else {}),
+    }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
     policy = content_security_policy(rows=rows is not None)
@@ -94,7 +106,13 @@ def content_security_policy(*, rows: bool = False) -> str:
     )
 
 
-def write_page(path: str | os.PathLike[str], state: State) -> None:
+def write_page(
+    path: str | os.PathLike[str],
+    state: State,
+    *,
+    hide: Sequence[str] = (),
+    lock: Sequence[str] = (),
+) -> None:
     """Write the page of `state` to `path`, whole or not at all.
 
     Raises
@@ -102,7 +120,7 @@ def write_page(path: str | os.PathLike[str], state: State) -> None:
     OSError
         If the file can't be written.
     """
-    write_whole(path, page_html(state).encode())
+    write_whole(path, page_html(state, hide=hide, lock=lock).encode())
 
 
 def _style() -> str:

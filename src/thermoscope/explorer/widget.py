@@ -29,6 +29,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
+from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
 from thermoscope.explorer.summary import Summary
 from thermoscope.link import state_of_link, write_link
 from thermoscope.state import State, scale_of
@@ -45,7 +46,7 @@ except ImportError as error:
 
 __all__ = ["Explorer", "explore"]
 
-PARTS: Final = tuple(part.name for part in fields(State))
+STATE: Final = tuple(part.name for part in fields(State))
 SETTINGS: Final = ("temperature", "truncation", "scale")
 """The parts of a state that are not about its logits."""
 LESSON_ITEMS: Final = 5
@@ -146,6 +147,23 @@ class _Scale(TraitType):  # type: ignore[type-arg]
             raise TraitError(str(error)) from error
 
 
+class _Names(TraitType):  # type: ignore[type-arg]
+    """Some of the known names, as a tuple."""
+
+    info_text = "names of parts"
+    default_value = ()
+
+    def __init__(self, known: tuple[str, ...]) -> None:
+        super().__init__()
+        self.known = known
+
+    def validate(self, _obj: Explorer, value: object) -> tuple[str, ...]:
+        try:
+            return names_of(str(self.name), value, self.known)
+        except (TypeError, ValueError) as error:
+            raise TraitError(str(error)) from error
+
+
 class _Row(TraitType):  # type: ignore[type-arg]
     """The number of the row that is shown; None for logits that are not one of several rows.
 
@@ -203,7 +221,7 @@ class _Seed(TraitType):  # type: ignore[type-arg]
 def _show(explorer: Explorer, state: State) -> None:
     """Set every trait that is about the logits to its part of a state."""
     with explorer.hold_trait_notifications():
-        for name in PARTS:
+        for name in STATE:
             if name not in SETTINGS:
                 explorer.set_trait(name, getattr(state, name))
 
@@ -233,7 +251,7 @@ class Explorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    logits, labels, targets, row, temperature, truncation, scale, state, embed
+    logits, labels, targets, row, temperature, truncation, scale, state, hide, lock, notes, embed
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -261,6 +279,10 @@ class Explorer(anywidget.AnyWidget):
         The steps of the sampler besides the temperature, as keywords of `truncate`.
     scale : {"full", "0-2"}
         The scale of the slider.
+    hide : tuple of str
+        The parts that are not shown.
+    lock : tuple of str
+        What the user can't change; Python still can.
     rows : RowSource or None
         The rows to step through, if there are several.
 
@@ -294,6 +316,8 @@ class Explorer(anywidget.AnyWidget):
     seed = _Seed().tag(sync=True)
     truncation = _Truncation().tag(sync=True)
     scale = _Scale().tag(sync=True)
+    hide = _Names(PARTS).tag(sync=True)
+    lock = _Names(LOCKS).tag(sync=True)
     _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
@@ -307,9 +331,16 @@ class Explorer(anywidget.AnyWidget):
         truncation: Mapping[str, Any] | None = None,
         scale: str = "full",
         state: State | str | None = None,
+        hide: str | Sequence[str] = (),
+        lock: str | Sequence[str] = (),
+        notes: bool = True,
         embed: bool = False,
         **traits: Any,
     ) -> None:
+        hide = names_of("hide", hide, PARTS)
+        lock = names_of("lock", lock, LOCKS)
+        if not notes:
+            hide = (*hide, *(part for part in NOTES if part not in hide))
         settings: dict[str, Any] = {
             "temperature": temperature,
             "truncation": truncation,
@@ -340,6 +371,8 @@ class Explorer(anywidget.AnyWidget):
             logits=state.logits,
             labels=state.labels,
             source=state.source,
+            hide=hide,
+            lock=lock,
             **{name: getattr(state, name) for name in SETTINGS},
             **traits,
         )
@@ -384,7 +417,7 @@ class Explorer(anywidget.AnyWidget):
         OSError
             If the file cannot be written; then nothing is written.
         """
-        write_page(path, self._state())
+        write_page(path, self._state(), hide=self.hide, lock=self.lock)
 
     def to_link(self) -> str:
         """Return a link to what is shown: for `explore`, or after "#" in the address of a page.
@@ -409,7 +442,10 @@ class Explorer(anywidget.AnyWidget):
         return link
 
     def _state(self) -> State:
-        return State(**{name: getattr(self, name) for name in PARTS})
+        return State(**{name: getattr(self, name) for name in STATE})
+
+    def _page(self) -> str:
+        return page_html(self._state(), hide=self.hide, lock=self.lock)
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         """Answer a view: the page of what is shown, a row, or the progress of an order."""
@@ -418,7 +454,7 @@ class Explorer(anywidget.AnyWidget):
         answer: dict[str, object]
         try:
             if "page" in content:
-                answer = {"answer": page_html(self._state())}
+                answer = {"answer": self._page()}
             elif self.rows is not None and "ask" in content:
                 answer = {"answer": self.rows.answer(content["ask"])}
             else:
@@ -473,7 +509,7 @@ class Explorer(anywidget.AnyWidget):
                 raise ArgumentTypeError("source", "must be a string or None")
             checked = {
                 name: self.traits()[name].validate(self, sync_data[name])
-                for name in ("row", "seed", "truncation", "scale")
+                for name in ("row", "seed", "truncation", "scale", "hide", "lock")
                 if name in sync_data
             }
             target = sync_data.get("target")
@@ -486,7 +522,7 @@ class Explorer(anywidget.AnyWidget):
                     setattr(self, name, checked[name])
         except (OSError, TraitError, TypeError, ValueError) as error:
             self.log.warning("a change from the browser was refused: %s", error)
-            self.send_state(PARTS)
+            self.send_state(STATE)
         else:
             super().set_state(sync_data)
 
@@ -520,7 +556,7 @@ class Explorer(anywidget.AnyWidget):
             data["image/png"] = picture
             metadata["image/png"] = {"alt": description}
         if self.embed:
-            data["text/html"] = _embedded(page_html(self._state()), picture, description)
+            data["text/html"] = _embedded(self._page(), picture, description)
         return data, metadata
 
 
@@ -534,6 +570,9 @@ def explore(
     truncation: Mapping[str, Any] | None = None,
     scale: str = "full",
     state: State | str | None = None,
+    hide: str | Sequence[str] = (),
+    lock: str | Sequence[str] = (),
+    notes: bool = True,
     embed: bool = False,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
@@ -562,6 +601,12 @@ def explore(
     state : str or State, optional
         All of the above in one: a link that the page gave ("Share", then "Copy link") or that
         `Explorer.to_link` returned, with or without the address before "#".
+    hide : str or sequence of str, default ()
+        Parts that are not shown, such as ``"curves,values"``; `docs/page.md` lists all of them.
+    lock : str or sequence of str, default ()
+        What the user can't change: "items", "logits", "sampler" or "temperature".
+    notes : bool, default True
+        Whether the formula and the lesson are shown; False also hides "why" and "lesson".
     embed : bool, default False
         Show the page itself instead of a widget. It works without a kernel, and so in a saved
         notebook, on nbviewer and in ``nbconvert --to html``. But it exchanges nothing with Python,
@@ -576,8 +621,8 @@ def explore(
     ------
     TypeError, ValueError
         If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
-        them, there is no such `row`, `temperature` is negative or NaN, `truncation` or `scale` is
-        wrong, or `state` is a link with an error or comes with what it has.
+        them, there is no such `row`, `temperature` is negative or NaN, `truncation`, `scale`,
+        `hide` or `lock` is wrong, or `state` is a link with an error or comes with what it has.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
 
@@ -601,6 +646,9 @@ def explore(
         truncation=truncation,
         scale=scale,
         state=state,
+        hide=hide,
+        lock=lock,
+        notes=notes,
         embed=embed,
     )
 

@@ -1,3 +1,5 @@
+import { signal } from "@preact/signals";
+import type { Frame, LockName, PartName } from "../model/frame";
 import type { Host } from "../model/host";
 import type { About, Query } from "../model/rows";
 import type { State } from "../model/state";
@@ -49,6 +51,13 @@ const SAVE_EVERY_MS = 50;
 function read<Names extends Name>(model: Model, names: Iterable<Names>): Pick<State, Names> {
   const entries = Array.from(names, (name) => [name, PARTS[name].read(model.get(name))] as const);
   return Object.fromEntries(entries) as unknown as Pick<State, Names>;
+}
+
+function frameOf(model: Model): Frame {
+  return {
+    hide: (model.get("hide") ?? []) as readonly PartName[],
+    lock: (model.get("lock") ?? []) as readonly LockName[],
+  };
 }
 
 /**
@@ -106,10 +115,18 @@ export function modelHost(model: Model): Host & { close(): void } {
     return () => model.off(`change:${name}`, changed);
   });
 
+  const frame = signal(frameOf(model));
+  for (const name of ["hide", "lock"]) {
+    const changed = () => (frame.value = frameOf(model));
+    model.on(`change:${name}`, changed);
+    handlers.push(() => model.off(`change:${name}`, changed));
+  }
+
   const about = model.get("_rows") as About | null;
   const asked = asker(model);
 
   return {
+    frame,
     rows: about ? { ...about, ask: (query: Query) => asked.ask({ ask: query }) } : undefined,
     html() {
       // The kernel writes the page of its own state.

@@ -6,9 +6,11 @@ export function htmlOf(state: State): string {
   const page = document.documentElement.cloneNode(true) as HTMLElement;
   page.querySelector("main")!.replaceChildren();
   page.querySelector("title")!.textContent = strings.pageTitle(state.source);
+  const content = page.querySelector('script[type="application/json"]')!;
+  const { hide, lock } = JSON.parse(content.textContent!);
+  const written = JSON.stringify({ ...writeState(state), hide, lock });
   // In a script element, only "<" could end the element or open a comment.
-  const written = JSON.stringify(writeState(state)).replaceAll("<", "\\u003c");
-  page.querySelector('script[type="application/json"]')!.textContent = written;
+  content.textContent = written.replaceAll("<", "\\u003c");
   const policy = page.querySelector("meta[http-equiv]")!;
   // A page of rows may ask its server, which a file does not have.
   const allowed = policy.getAttribute("content")!.replace("; connect-src 'self'", "");
