@@ -180,6 +180,7 @@ def test_keys_move_a_logit_by_steps_that_join(open_page: Open) -> None:
         assert logits(page) == [2, expected, 0]
     undo_all(page, 1)
     assert logits(page) == [2, 1, 0]
+    bar(page, "dog").focus()
     for key, label in (("ArrowDown", "eel"), ("ArrowUp", "dog"), ("Home", "cat"), ("End", "eel")):
         page.keyboard.press(key)
         expect(bar(page, label)).to_be_focused()
@@ -295,9 +296,9 @@ def test_edited_logits_are_in_the_link_and_no_seed_draws_them(open_page: Open) -
     page = open_page([1.0], link="#n=3&seed=7")
     value(page, "B").fill("0.5")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(re.compile(r"#logits=[^&]*,0\.5,[^&]*$"))
+    expect(page).to_have_url(re.compile(r"#logits=[^&]*,0\.5,[^&]*&T=1$"))
     undo(page).click()
-    expect(page).to_have_url(re.compile("#n=3&seed=7$"))
+    expect(page).to_have_url(re.compile("#n=3&seed=7&T=1$"))
 
 
 def test_of_many_items_the_rows_wait_while_one_is_dragged(open_page: Open) -> None:

@@ -259,6 +259,94 @@ def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator
         expect(view.locator(".values")).to_contain_text("0.3333333333")
 
 
+def logits(view: Locator) -> list[float]:
+    fields = view.locator(".logits .row input").evaluate_all("all => all.map((one) => one.value)")
+    return [float(text.replace("\N{MINUS SIGN}", "-")) for text in fields]
+
+
+def test_keys_and_undo_in_the_instrument_are_not_those_of_jupyterlab(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    one, _ = views
+    page.evaluate(
+        """() => {
+          window.ran = [];
+          window.jupyterapp.commands.commandExecuted.connect((_, { id }) => window.ran.push(id));
+        }"""
+    )
+    bar = one.get_by_role("slider", name="Logit of dog", exact=True)
+    bar.focus()
+    for key in ("ArrowRight", "PageUp", "ArrowDown", "ArrowUp", "Delete"):
+        page.keyboard.press(key)
+    assert becomes_true(page, "explorer.labels == ('cat', 'eel')"), ask(page, "explorer.labels")
+    page.keyboard.press("Control+z")
+    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
+    page.keyboard.press("Control+z")
+    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.0, 0.0]")
+    page.keyboard.press("Control+Shift+z")
+    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
+    assert becomes_true(page, "(explorer.source, explorer.seed) == ('given', None)")
+
+    # A text field undoes what is typed in it.
+    label = one.get_by_role("textbox", name="Item", exact=True)
+    label.press_sequentially("x")
+    label.press("Control+z")
+    expect(label).not_to_have_value("x")
+    assert page.evaluate("window.ran") == []
+
+    # All other keys are JupyterLab's.
+    bar.focus()
+    page.keyboard.press("Control+s")
+    page.wait_for_function("window.ran.includes('docmanager:save')")
+    page.keyboard.press("b")
+    page.wait_for_function("window.ran.includes('notebook:insert-cell-below')")
+
+
+def test_a_file_dropped_on_the_instrument_is_not_opened_by_jupyterlab(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    one, other = views
+    reached = one.evaluate(
+        """(view) => {
+          const dataTransfer = new DataTransfer();
+          dataTransfer.items.add(new File(["gnu,hen\\n3,4\\n"], "birds.csv"));
+          let reached = 0;
+          for (const kind of ["dragenter", "dragover", "drop"]) {
+            document.body.addEventListener(kind, () => reached++);
+            const event = new DragEvent(kind, { dataTransfer, bubbles: true, cancelable: true });
+            view.querySelector(".logits").dispatchEvent(event);
+            if (!event.defaultPrevented) reached++;
+          }
+          return reached;
+        }"""
+    )
+    assert reached == 0
+    expect(labels(other)).to_have_text(["gnu", "hen"])
+    assert becomes_true(page, "(explorer.labels, explorer.source) == (('gnu', 'hen'), 'birds.csv')")
+    assert logits(other) == [3.0, 4.0]
+    one.get_by_role("button", name="Undo").click()
+    assert becomes_true(page, "explorer.labels == ('cat', 'dog', 'eel')")
+
+
+def test_a_dragged_logit_is_in_every_view_and_in_the_kernel(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    one, other = views
+    bar = one.get_by_role("slider", name="Logit of dog", exact=True)
+    bar.hover()
+    box = bar.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + box["width"] / 4, y, steps=20)
+    # The kernel is told while the mouse is still down.
+    assert becomes_true(page, "explorer.logits[1] > 1.4"), ask(page, "explorer.logits")
+    assert logits(other) == logits(one)
+    page.mouse.up()
+    assert becomes_true(page, f"explorer.logits.tolist() == {logits(one)}")
+
+
 def test_closing_one_view_leaves_the_other(page: Page, views: tuple[Locator, Locator]) -> None:
     assert len(views) == 2
     page.evaluate(

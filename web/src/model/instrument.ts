@@ -580,7 +580,10 @@ export class Row {
     this.position = computed(() => instrument.first.value + slot);
     const item = computed(() => instrument.itemAt(this.position.value));
     this.item = item;
-    this.label = computed(() => instrument.label(item.value));
+    // A row that is about to go may be asked once more.
+    this.label = computed(() =>
+      item.value < instrument.count.value ? instrument.label(item.value) : "",
+    );
     this.logit = computed(() => instrument.items.value.logits[item.value] ?? NaN);
     this.logitBar = computed(() => {
       const axis = instrument.logitAxis.value;

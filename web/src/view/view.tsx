@@ -41,14 +41,16 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   function pressed(event: KeyboardEvent): void {
     const { altKey, ctrlKey, key, metaKey, shiftKey, target } = event;
     if (altKey || ctrlKey === metaKey) return;
+    const pressedKey = key.toLowerCase();
+    const undoes = pressedKey === "z" && !shiftKey;
+    if (!undoes && pressedKey !== (shiftKey ? "z" : "y")) return;
+    // JupyterLab would undo a change of the notebook.
+    event.stopPropagation();
     // A text field undoes what is typed in it.
     if ((target as Element).matches('input:not([type="range"]), textarea')) return;
-    const pressedKey = key.toLowerCase();
-    if (pressedKey === "z") shiftKey ? instrument.redo() : instrument.undo();
-    else if (pressedKey === "y" && !shiftKey) instrument.redo();
-    else return;
     event.preventDefault();
-    event.stopPropagation();
+    if (undoes) instrument.undo();
+    else instrument.redo();
   }
 
   return (
