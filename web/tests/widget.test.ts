@@ -74,6 +74,22 @@ describe("the host over a widget's model", () => {
     vi.useRealTimers();
   });
 
+  it("sends many logits once a drag of one of them has ended", () => {
+    const host = modelHost(model);
+    const many = (value: number) => new Float64Array(30_000).fill(value);
+    host.write({ logits: many(1), source: "given", seed: null }, false);
+    host.write({ logits: many(2) }, false);
+    vi.runAllTimers();
+    expect(model.saved).toEqual([]);
+    host.write({ logits: many(3) }, true);
+    const [saved] = model.saved;
+    expect(saved).toMatchObject({ source: "given", seed: null });
+    expect(saved!["logits"]).toEqual(logitsToBytes(many(3)));
+    host.write({ logits: Float64Array.of(1, 2) }, false);
+    vi.runAllTimers();
+    expect(model.saved).toHaveLength(2);
+  });
+
   it("reads the state that lies in the model", () => {
     expect(modelHost(model).read()).toEqual(STATE);
     model.arrive({ temperature: "inf", labels: null, source: null });

@@ -47,6 +47,8 @@ const NAMES = Object.keys(PARTS) as Name[];
 
 /** Often enough to feel live in Python, and the kernel still has time for other work. */
 const SAVE_EVERY_MS = 50;
+/** Up to this many logits are sent while one of them is dragged: 160 KB at a time. */
+const FOLLOWED = 20_000;
 
 function read<Names extends Name>(model: Model, names: Iterable<Names>): Pick<State, Names> {
   const entries = Array.from(names, (name) => [name, PARTS[name].read(model.get(name))] as const);
@@ -69,6 +71,8 @@ export function modelHost(model: Model): Host & { close(): void } {
   const unsaved = new Map<Name, unknown>();
   const received = new Set<Name>();
   let setting = false;
+  /** What is set when a drag of one of many logits has ended. */
+  let postponed: Partial<State> = {};
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function set(name: Name, value: unknown): void {
@@ -135,8 +139,12 @@ export function modelHost(model: Model): Host & { close(): void } {
     },
     read: () => read(model, NAMES),
     write(change, settled) {
-      for (const name of Object.keys(change) as Name[]) {
-        const value = (PARTS[name].write as (value: unknown) => unknown)(change[name]);
+      const all = { ...postponed, ...change };
+      const waits = !settled && (all.logits?.length ?? 0) > FOLLOWED;
+      postponed = waits ? all : {};
+      if (waits) return;
+      for (const name of Object.keys(all) as Name[]) {
+        const value = (PARTS[name].write as (value: unknown) => unknown)(all[name]);
         unsaved.set(name, value);
       }
       for (const [name, value] of unsaved) set(name, value);

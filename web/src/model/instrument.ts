@@ -439,10 +439,13 @@ export class Instrument {
       const items = { ...before, ...parts };
       this.items.value = items;
       if (isGiven(items)) this.given.value = items;
+      // The items keep their places while one of them is held.
+      const isHeld = this.held.peek() !== null && before.logits.length === items.logits.length;
+      if (isHeld) return;
       // Another row is no edit, whatever it has in common with this one.
       const isRow = before.row !== null && items.row !== null && before.row !== items.row;
       const edited = isRow ? null : soleDifference(before.logits, items.logits);
-      if (edited === -1 || (edited !== null && this.held.peek() !== null)) return;
+      if (edited === -1) return;
       this.held.value = null;
       this.moving = false;
       if (edited !== null) {
