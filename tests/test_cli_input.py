@@ -61,7 +61,7 @@ BAD = [
     ("sweep nan.npy", "nan.npy: logits must be finite or -inf, got nan in row 277"),
     ("sweep z.npy short.npy", "short.npy: targets must be 300, one for each row of z.npy, got 299"),
     ("sweep z.npy --row 300", "z.npy: row must be 0 to 299, got 300"),
-    ("sweep z.npy y.npy --row 3", "--row must come without targets, for they are of all rows"),
+    ("sweep z.npy y.npy --row 3", "--row must come without targets, which are of all rows"),
     ("sweep z.npy --from 0", "--from and --to must be 0 < from <= to < inf, got 0.0 and 100"),
     ("sweep z.npy --from 2 --to 1", "--from and --to must be 0 < from <= to < inf, got 2.0 and 1"),
     ("sweep z.npy --steps 0", "--steps must be >= 1, got 0"),

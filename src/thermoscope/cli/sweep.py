@@ -93,7 +93,7 @@ def sweep(
     if steps < 1:
         raise ValueError(f"--steps must be >= 1, got {steps}")
     if row is not None and targets is not None:
-        raise ValueError("--row must come without targets, for they are of all rows")
+        raise ValueError("--row must come without targets, which are of all rows")
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     rows = RowsWithTargets.open(logits, targets, reading=reading)
     one = None if row is None else rows.data.only(row).values[None]

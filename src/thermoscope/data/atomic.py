@@ -19,7 +19,7 @@ __all__ = ["replacing", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: a reader never sees half of it, nor does a full disk.
+    """Write a file whole or not at all: no reader sees half of it, and a full disk leaves none.
 
     Raises
     ------

@@ -53,7 +53,7 @@ Kind: TypeAlias = Literal["float", "integer", "text", "list", "other"]
 
 
 class Array(NamedTuple):
-    """An array in a file, of which rows are read when they are asked for.
+    """An array in a file, whose rows are read when they are asked for.
 
     Attributes
     ----------
@@ -144,7 +144,7 @@ class Archive(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table, of which rows are read when they are asked for.
+    """A table, whose rows are read when they are asked for.
 
     Attributes
     ----------

@@ -134,7 +134,7 @@ class Dataset:
         return np.concatenate(list(self.blocks())).reshape(self.shape).astype(dtype or self.dtype)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # It travels by its name, and is opened where it arrives.
+        # A file is pickled by its path and opened again where it is unpickled.
         if self._reopened is None:
             return super().__reduce__()  # type: ignore[return-value]
         return self._reopened, ()
@@ -189,7 +189,7 @@ class Dataset:
             check_memory(self.entries * BYTES_PER_LOGIT)
             (row,) = next(rebatched(self._pieces(index, index + 1, 1), 1))
         labels = self.labels_of(index)
-        # A copy: what is held must not be changed, nor keep the rest of its block.
+        # A copy: a change of it must not reach the array, and a view would keep the whole block.
         values = np.array(row[: len(labels)] if self._row_labels and labels else row, subok=False)
         targets = self.targets
         return Dataset(

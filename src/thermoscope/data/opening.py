@@ -39,7 +39,7 @@ ENDINGS: Final = (*_BINARY, ".zarr", *_TEXTS)
 
 
 def open_content(path: Path) -> Array | Archive | Table | Responses:
-    """Return what a file holds, of which no more was read than says how many rows there are."""
+    """Return what a file holds; only as much is read as says how many rows there are."""
     ending = path.suffix.lower()
     if ending == ".zarr" and path.is_dir():
         return open_zarr(path)

@@ -73,11 +73,11 @@ def open_logits(
     labels : sequence of str, optional
         One for each entry, in place of those in the file.
     probabilities : bool, optional
-        Whether the file holds probabilities, of which the logarithm is then taken.
+        Whether the file holds probabilities: their logarithms are the logits then.
     applied_temperature : float, optional
-        The temperature T0 by which the logits in the file were divided, be they log-probabilities
-        or not: they are multiplied by it. softmax at T is then that of the model, not of what
-        was made of it. What "not reported" means then is told under `read_logits`.
+        The temperature T0 by which the logits, or log-probabilities, in the file were divided:
+        they are multiplied by it, so that the softmax at T is that of the model. `read_logits`
+        says what "not reported" means then.
 
     Returns
     -------

@@ -203,7 +203,7 @@ def _of_archive(archive: Archive, columns: Columns, target_column: str | None) -
         wanted = [columns] if isinstance(columns, str) else list(columns)
         if len(wanted) != 1 or wanted[0] not in arrays:
             raise ValueError(f"columns must be one of {listed(arrays)}, got {listed(wanted)}")
-        (names,) = (wanted,)
+        names = wanted
     targets, notes = None, []
     if target_column is not None:
         targets = _pick(archive, [target_column], target_column, "targets").all()
@@ -245,7 +245,7 @@ def _pick(archive: Archive, names: Sequence[str], given: str | None, what: str) 
 
 
 def _checked(array: Array) -> Array:
-    """Raise an error if an array is no row of numbers, nor rows of them."""
+    """Return an array of logits; raise an error if it holds no row of numbers."""
     if not array.is_real:
         got = "texts" if array.is_text else array.dtype
         raise ValueError(f"logits must be real numbers, got {got}")

@@ -51,12 +51,12 @@ def write_rows(
     Parameters
     ----------
     path : path_like
-        .npy, .csv, .tsv, .jsonl, .parquet, .feather, .arrow, .safetensors or .zarr. What it holds
-        `read_logits` and `open_logits` read back, digit for digit, and labels with them but for
-        .npy. .parquet and .feather get a column for each label where all differ and there are
+        .npy, .csv, .tsv, .jsonl, .parquet, .feather, .arrow, .safetensors or .zarr. `read_logits`
+        and `open_logits` read the same numbers back, and the labels, for which .npy has no place.
+        .parquet, .feather and .arrow get a column for each label where all differ and there are
         no more than 1,000, else one column of lists.
     batches : iterable of ndarray, shape (any, K)
-        One after the other the rows.
+        The rows, one batch after the other.
     shape : tuple of int
         Rows, and entries of each.
     dtype : dtype

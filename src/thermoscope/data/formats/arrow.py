@@ -103,13 +103,20 @@ def table_of(schema: Any, rows: int, batches: Batches, ending: str) -> Table:
         found = pieces(0, rows, max(rows, 1), [names[at]])
         return [str(word) for _, batch in found for word in batch.column(0).to_pylist()]
 
-    labels = metadata.get(b"labels")
-    own = stored_labels(labels, len(names)) or _list_labels(labels)
-    index = tuple(at for at, name in enumerate(names) if _is_index(name, at, metadata))
-    return Table(tuple(names), True, tuple(kinds), rows, numbers, words, index, own)  # noqa: FBT003
+    return Table(
+        tuple(names),
+        named=True,
+        kinds=tuple(kinds),
+        rows=rows,
+        numbers=numbers,
+        words=words,
+        index_columns=tuple(at for at, name in enumerate(names) if _is_index(name, at, metadata)),
+        labels=_labels(metadata.get(b"labels")),
+    )
 
 
-def _list_labels(text: object) -> tuple[str, ...] | None:
+def _labels(text: object) -> tuple[str, ...] | None:
+    """Return labels of any number: those of all columns, or of the entries of a list."""
     with suppress(TypeError, ValueError):
         found = json.loads(text)  # type: ignore[arg-type]
         return stored_labels(found, len(found))
@@ -128,7 +135,7 @@ def _is_index(name: str, at: int, metadata: dict[bytes, bytes]) -> bool:
 
 
 def _guarded(batches: Batches, ending: str) -> Batches:
-    """Return `batches` cut to the rows that were asked for, with errors in our words."""
+    """Return `batches` cut to the rows that were asked for, with the usual errors."""
 
     def pieces(start: int, stop: int, size: int, names: list[str]) -> Iterator[tuple[int, Any]]:
         found = batches(start, stop, size, names)
@@ -197,7 +204,7 @@ def record_batches(rows: Rows) -> tuple[Any, Iterator[Any]]:
         if by_class
         else [("probabilities", arrow.list_(kind, rows.shape[1]))]
     )
-    # The labels say for themselves that these columns are classes, whatever their names are.
+    # The stored labels say that these columns are classes, whatever their names are.
     schema = arrow.schema(fields, metadata=rows.metadata or None)
 
     def batches() -> Iterator[Any]:

@@ -373,7 +373,7 @@ def _block(
     dialect: Dialect,
     names: tuple[str, ...],
 ) -> NDArray[np.float64]:
-    """Return some columns of `count` records, the first of which stands on `line`."""
+    """Return some columns of `count` records, whose first stands on `line`."""
     width = len(names)
     text = data.decode(errors="replace")
     columns = None if chosen == list(range(width)) else chosen

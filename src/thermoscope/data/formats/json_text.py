@@ -133,7 +133,7 @@ def _first_of_lines(text: Text, begin: int) -> bytes | None:
 
 
 def _of_lines(text: Text, begin: int, first: bytes) -> Array | Table:
-    """Return rows of which one stands on each line, and is read when it is asked for."""
+    """Return rows, one on each line, that are read when they are asked for."""
     index = Lines(text, begin, 1, quotes=False)
     value = _value_of(first, 1)
     if isinstance(value, tuple) and not all(_is_number(each) for _, each in value):

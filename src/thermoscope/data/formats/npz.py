@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
@@ -24,7 +25,7 @@ PIECE: Final = 1 << 20
 
 
 def open_npz(path: Path) -> Archive:
-    """Return the arrays of a .npz file, of which only headers were read."""
+    """Return the arrays of a .npz file; only their headers are read."""
     with intact(".npz"), zipfile.ZipFile(path) as archive:
         return Archive(
             {
@@ -47,19 +48,18 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Arra
         header = file.tell()
     if dtype.hasobject:
         return unreadable(shape, "pickled Python objects, which are never loaded")
-    needed = int(np.prod(shape, dtype=object)) * dtype.itemsize
-    if header + needed != info.file_size:
+    if header + math.prod(shape) * dtype.itemsize != info.file_size:
         raise ValueError("a member that is not as long as its header says")
 
     @cache
     def checked() -> Array:
         """Return the array after a pass over its bytes, at whose end zipfile compares the CRC."""
-        if info.compress_type != zipfile.ZIP_STORED:
+        is_compressed = info.compress_type != zipfile.ZIP_STORED
+        if is_compressed:
             check_memory(info.file_size)
-            with intact(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
-                array = np.lib.format.read_array(file, allow_pickle=False)
-            return held(array)
         with intact(".npz"), zipfile.ZipFile(path) as again, again.open(info) as file:
+            if is_compressed:
+                return held(np.lib.format.read_array(file, allow_pickle=False))
             while file.read(PIECE):
                 pass
         with path.open("rb") as file:

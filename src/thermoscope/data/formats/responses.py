@@ -64,7 +64,7 @@ NUMBERED: Final = "token_id:"
 # What has the text of a token, and what has its number.
 OF_TEXT: Final = ("token", "text", "tok_str", "decoded_token", "content")
 OF_NUMBER: Final = ("id", "token_id", "tokenId")
-# Longer numbers are no numbers of tokens, nor do they fit into 64 bits.
+# Longer numbers are not those of tokens, and may not fit into 64 bits.
 DIGITS: Final = 18
 
 LF: Final = "\n"
@@ -141,7 +141,7 @@ class Responses(NamedTuple):
 
 
 def looks_like_response(head: str) -> bool:
-    r"""Whether a text, of which this is the beginning, may be what a server answered.
+    r"""Whether a text that begins like this may be what a server answered.
 
     Examples
     --------
@@ -384,7 +384,7 @@ def _position(reported: list[Any], drawn: object) -> Position:
     if not errors and not any(logprob > -math.inf for logprob in logprobs):
         errors.append("no token has a log-probability" if tokens else "no token is reported")
     if not errors:
-        # The largest is taken off 1 first, by expm1, for it may be all but 1.
+        # The largest is taken off 1 first, by expm1: it may be so near to 1 that 1 - p is rounded.
         largest, *others = sorted(logprobs, reverse=True)
         left = math.fsum([-math.expm1(largest), *(-math.exp(each) for each in others)])
         if left >= -ROUNDING:
@@ -398,10 +398,10 @@ def _position(reported: list[Any], drawn: object) -> Position:
 def _is_rounding(
     left: float, tokens: list[Token], logprobs: list[float], reported: list[Any]
 ) -> bool:
-    """Whether what lacks to 1 is what float32 makes of a sum of all probabilities.
+    """Whether what is missing to 1 is what rounding to float32 leaves of all probabilities.
 
-    It is not if so much may be left by tokens that are less likely than those reported: the tail of
-    a confident position grows with the temperature, and must not vanish.
+    It is not rounding if less likely tokens could have that much: the tail of a confident position
+    grows with the temperature, and must not vanish.
     """
     numbers = {token.id for token in tokens}
     if left < FLOAT32_SUM and len(numbers) > 1 and numbers == set(range(len(tokens))):

@@ -264,7 +264,7 @@ def _columns(logprobs: dict[str, Any]) -> Iterator[Entry]:
 
 
 def _parts(choice: int, logprobs: object, ids: object = None) -> Iterator[Part]:
-    """Iterate over the parts of `logprobs`, be it that of a chat, of a text or a list."""
+    """Iterate over the parts of `logprobs`: those of a chat, of a text, or a list."""
     if isinstance(logprobs, list):
         yield Part(choice, CONTENT, _drawn(_items(logprobs), ids))
         return
