@@ -20,6 +20,7 @@ PARTS: Final = (
     "sentence",
     "search",
     "logits",
+    "edit",
     "softmax",
     "curves",
     "readings",

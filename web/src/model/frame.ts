@@ -12,6 +12,7 @@ export const PARTS = [
   "sentence",
   "search",
   "logits",
+  "edit",
   "softmax",
   "curves",
   "readings",

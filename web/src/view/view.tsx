@@ -81,7 +81,9 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           <div class="bars">
             {shows.search && <Search instrument={instrument} />}
             <Figures instrument={instrument} labelField={labelField} />
-            {shows.logits && <EditBar instrument={instrument} labelField={labelField} />}
+            {shows.logits && shows.edit && (
+              <EditBar instrument={instrument} labelField={labelField} />
+            )}
           </div>
         )}
         {shows.curves && <EveryTemperature instrument={instrument} />}
