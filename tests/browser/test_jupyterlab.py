@@ -387,3 +387,33 @@ def test_the_styles_of_jupyterlab_leave_readings_and_lesson_in_place(page: Page,
         assert after is not None
         assert after["x"] >= before["x"] + before["width"]
         assert after["y"] == pytest.approx(before["y"], abs=1)
+
+
+def test_what_is_shown_is_shared_from_a_notebook(
+    page: Page, views: tuple[Locator, Locator]
+) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    view, _ = views
+    share = view.get_by_role("button", name="Share")
+    share.focus()
+    page.keyboard.press("Enter")
+    items = view.get_by_role("menuitem")
+    expect(items.nth(0)).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(items.nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(view.locator(".outcome")).to_have_text("Python copied.")
+    expect(share).to_be_focused()
+    code = page.evaluate("navigator.clipboard.readText()")
+    assert code == "import thermoscope as ts\nts.softmax([2.0, 1.0, 0.0], 1.0)"
+    share.click()
+    items.nth(0).click()
+    expect(view.locator(".outcome")).to_contain_text("explore(state=")
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert link == ask(page, "explorer.to_link()").strip("'")
+    # The kernel writes the page.
+    share.click()
+    with page.expect_download() as waiting:
+        view.get_by_role("menuitem", name="Download HTML").click()
+    assert waiting.value.suggested_filename == "softmax-T-1.html"
+    assert waiting.value.path().read_text(encoding="utf-8").startswith("<!doctype html>")

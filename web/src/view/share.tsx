@@ -133,7 +133,11 @@ export function Share({ instrument }: Part) {
     if (key === "Escape" && (isOpen.peek() || told.peek() !== null)) close();
     else if (isOpen.peek() && moves(key)) move(key);
     else if (key === "ArrowDown" && event.target === button.current) open(true);
-    else return;
+    else {
+      // A button is pressed by these: JupyterLab would begin to edit the cell.
+      if (key === "Enter" || key === " ") event.stopPropagation();
+      return;
+    }
     event.preventDefault();
     event.stopPropagation();
   }
