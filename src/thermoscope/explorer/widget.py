@@ -396,6 +396,11 @@ class Explorer(anywidget.AnyWidget):
         The entropy, the effective choices and the top probability are those of the softmax, before
         truncation.
 
+        Returns
+        -------
+        Summary
+            The numbers as attributes.
+
         Examples
         --------
         >>> explorer = Explorer([2.0, 1.0, 0.1], truncation={"top_k": 2, "engine": "llama.cpp"})
@@ -425,6 +430,7 @@ class Explorer(anywidget.AnyWidget):
         Returns
         -------
         str
+            The address of a page is completed by it, after "#".
 
         Raises
         ------
