@@ -337,6 +337,29 @@ def test_the_lesson_by_the_accessibility_tree_and_the_keyboard_alone(open_page: 
     page.keyboard.press("ControlOrMeta+Z")
     expect(status).to_contain_text("“cat” leads with 90.00")
 
+    # The nucleus at p = 0.8, where one item is enough, and at p = 0.95.
+    page.get_by_role("button", name="Add top-p").focus()
+    page.keyboard.press("Enter")
+    type_into("top-p", "0.8")
+    expect(status).to_have_text(re.compile(r"; kept 1 of 3, 90\.00.% of the mass\.$"))
+    assert [text.split(" % ")[1].split(":")[0] for text in shown()] == [
+        "kept",
+        "dropped",
+        "dropped",
+    ]
+    type_into("top-p", "0.95")
+    expect(status).to_have_text(re.compile(r"; kept 2 of 3, 98\.[0-9]+.% of the mass\.$"))
+    assert [text.split(" % ")[1].split(":")[0] for text in shown()] == ["kept", "kept", "dropped"]
+
+    # Undone, step by step.
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    expect(status).to_have_text(re.compile(r"; kept 1 of 3, 90\.00.% of the mass\.$"))
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    expect(status).to_have_text(re.compile("equal choices[.]$"))
+    assert shown()[0] == "cat 90.00 %"
+
 
 def assert_fits(page: Page) -> None:
     """Assert that the page does not scroll sideways."""

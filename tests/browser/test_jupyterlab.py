@@ -246,6 +246,31 @@ def test_the_row_changes_from_either_side(page: Page, lab: str) -> None:
     assert becomes_true(page, f"explorer.row == {first}")
 
 
+def test_the_sampler_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
+    one, other = views
+    one.get_by_role("button", name="Add top-k").click()
+    parameter = one.get_by_role("textbox", name="top-k", exact=True)
+    parameter.fill("2")
+    parameter.press("Enter")
+    one.get_by_role("button", name="Move top-k", exact=True).press("ArrowLeft")
+    order = ["top_k", "temperature"]
+    assert becomes_true(page, f"explorer.truncation == {{'top_k': 2, 'order': {order}}}")
+    kept = one.locator(".sampler .kept")
+    expect(other.locator(".sampler .kept")).to_have_text(kept.inner_text())
+    last = "str(explorer.summary()).splitlines()[-1]"
+    said = kept.inner_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert ask(page, last) == repr(said.removesuffix(" of the mass"))
+    # The column after truncation has the digits of Python.
+    assert becomes_true(page, f"abs(explorer.probabilities - {numbers(other, 3)}).max() < 1e-9")
+
+    tell(page, "explorer.truncation = {'min_p': 0.9, 'engine': 'vllm'}")
+    for view in views:
+        expect(view.get_by_role("textbox", name="min-p", exact=True)).to_have_value("0.9")
+        expect(view.get_by_role("combobox", name="Engine")).to_have_value("vllm")
+    # What the kernel changes, the view does not undo.
+    expect(one.get_by_role("button", name="Undo")).to_be_disabled()
+
+
 def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
     one, other = views
     one.get_by_role("button", name="T = ∞").click()
