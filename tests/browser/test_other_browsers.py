@@ -145,3 +145,32 @@ def test_a_link_opens_and_is_written(page: WebDriver) -> None:
     page.find_element(By.CSS_SELECTOR, "[aria-label='T = ∞']").click()
     assert_softmax(page, random_logits(4, seed=7), np.inf)
     wait(page, lambda: page.current_url.endswith("#n=4&seed=7&T=inf"))
+
+
+def test_the_sampler(page: WebDriver) -> None:
+    def said() -> str:
+        text = page.execute_script("return document.querySelector('.sampler .kept').textContent")
+        return str(text).replace("\N{NO-BREAK SPACE}", " ")
+
+    def steps() -> list[str]:
+        handles = page.find_elements(By.CSS_SELECTOR, ".chip .handle")
+        return [str(handle.get_attribute("aria-label")) for handle in handles]
+
+    named(page, "Add top-k").click()
+    named(page, "Add top-p").click()
+    parameter = named(page, "top-k")
+    parameter.click()
+    parameter.send_keys(Keys.CONTROL, "a")
+    parameter.send_keys("2", Keys.ENTER)
+    wait(page, lambda: said() == "kept 2 of 3, 90.14 % of the mass")
+    named(page, "Move temperature").send_keys(Keys.END)
+    wait(page, lambda: steps() == ["Move top-k", "Move top-p", "Move temperature"])
+    last, first = named(page, "Move temperature"), named(page, "Move top-k")
+    drag = ActionChains(page).click_and_hold(last)
+    drag.move_to_element_with_offset(first, -10, 0).release().perform()
+    wait(page, lambda: steps()[0] == "Move temperature")
+    # The chip that a key or the mouse has moved has the focus.
+    focused = page.switch_to.active_element.get_attribute("aria-label")
+    assert focused == "Move temperature"
+    named(page, "Undo").click()
+    wait(page, lambda: steps()[-1] == "Move temperature")
