@@ -166,14 +166,17 @@ SOFTMAX = {
     "End": "59",
 }
 # Of three steps, the temperature first.
-SAMPLER = [
-    ("Alt+ArrowRight", 1),
-    ("Alt+ArrowLeft", 0),
-    ("Alt+ArrowDown", 1),
-    ("Alt+ArrowUp", 0),
-    ("Alt+End", 2),
-    ("Alt+Home", 0),
-]
+SAMPLER = {"ArrowRight": 1, "ArrowLeft": 0, "ArrowDown": 1, "ArrowUp": 0, "End": 2, "Home": 0}
+# What needs a server, a frame or a drag is tested where these are.
+TESTED_ELSEWHERE = {
+    "outside of text fields": ["[", "]"],
+    "within another page": ["Escape"],
+    "Logits": [
+        *("ArrowLeft", "ArrowRight", "PageDown", "Shift+ArrowLeft", "PageUp", "Shift+ArrowRight"),
+        *("ArrowUp", "ArrowDown", "Home", "End", "Enter", "F2", "Delete"),
+        *("Alt+ArrowUp", "Alt+ArrowDown", "Escape"),
+    ],
+}
 NAMES = {
     "←": "ArrowLeft",
     "→": "ArrowRight",
@@ -230,12 +233,7 @@ def at_middle(element: Locator) -> tuple[float, float]:
 
 def test_every_key_of_the_list_does_what_it_says(open_page: Open) -> None:
     page = open_page(np.arange(60.0)[::-1])
-    # What needs a server or a frame has tests of its own.
-    pressed = {
-        ("outside of text fields", "["),
-        ("outside of text fields", "]"),
-        ("a page within a page", "Escape"),
-    }
+    pressed = {(place, key) for place, keys in TESTED_ELSEWHERE.items() for key in keys}
 
     def press(place: str, key: str) -> None:
         pressed.add((place, key))
@@ -266,20 +264,24 @@ def test_every_key_of_the_list_does_what_it_says(open_page: Open) -> None:
     expect(pointed).to_have_text("10")
     press("Search labels", "Shift+Enter")
     expect(pointed).to_have_text("1")
+    press("Search labels", "Escape")
+    expect(search).to_have_value("")
 
-    field(page).fill("0.70")
-    press("number fields", "Enter")
-    expect(field(page)).to_have_value("0.7")
-    field(page).fill("much")
-    press("number fields", "Escape")
-    expect(field(page)).to_have_value("0.7")
+    for typed, key in (("0.70", "Enter"), ("much", "Escape")):
+        field(page).fill(typed)
+        press("number fields", key)
+        expect(field(page)).to_have_value("0.7")
 
     for rule in ("top-k", "top-p"):
         page.get_by_role("button", name=f"Add {rule}").click()
     steps = page.get_by_role("list", name="Steps of the sampler").get_by_role("listitem")
     page.get_by_role("button", name="Move temperature").focus()
-    for key, place in SAMPLER:
-        press("steps of the sampler", key)
+    for key, place in SAMPLER.items():
+        press("Sampler: Move", key)
+        expect(steps.nth(place)).to_contain_text("temperature")
+    page.get_by_role("textbox", name="top-k").focus()
+    for key, place in (("Alt+ArrowLeft", 1), ("Alt+ArrowRight", 0)):
+        press("Sampler: a field", key)
         expect(steps.nth(place)).to_contain_text("temperature")
 
     slider(page).press("Home")

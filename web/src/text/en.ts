@@ -636,15 +636,6 @@ export const en = {
         ],
       ],
       [
-        "steps of the sampler",
-        [
-          [["Alt+ArrowLeft", "Alt+ArrowUp"], "a place earlier"],
-          [["Alt+ArrowRight", "Alt+ArrowDown"], "a place later"],
-          [["Alt+Home"], "the first place"],
-          [["Alt+End"], "the last place"],
-        ],
-      ],
-      [
         "outside of text fields",
         [
           [["["], "the previous row of several"],
