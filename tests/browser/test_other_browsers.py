@@ -10,7 +10,7 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from thermoscope import random_logits, softmax
+from thermoscope import random_logits, softmax, truncate
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import find_firefox, find_webkit, webkit
@@ -87,7 +87,7 @@ def assert_softmax(page: WebDriver, logits: ArrayLike, temperature: float) -> No
 
     def right() -> bool:
         texts = page.execute_script(
-            """const cells = document.querySelectorAll("tbody td:nth-of-type(2)");
+            """const cells = document.querySelectorAll(".values tbody td:nth-of-type(2)");
             return [...cells].map((cell) => cell.textContent);"""
         )
         shown = np.array(texts, float)
@@ -174,3 +174,35 @@ def test_the_sampler(page: WebDriver) -> None:
     assert focused == "Move temperature"
     named(page, "Undo").click()
     wait(page, lambda: steps()[-1] == "Move temperature")
+
+
+def test_undo_and_redo(page: WebDriver) -> None:
+    page.find_element(By.CSS_SELECTOR, "[aria-label='T = ∞']").click()
+    assert_softmax(page, LOGITS, np.inf)
+    named(page, "Undo").click()
+    assert_softmax(page, LOGITS, 1)
+    named(page, "Redo").click()
+    assert_softmax(page, LOGITS, np.inf)
+    ActionChains(page).key_down(Keys.CONTROL).send_keys("z").key_up(Keys.CONTROL).perform()
+    assert_softmax(page, LOGITS, 1)
+
+
+def test_what_the_sampler_keeps(page: WebDriver) -> None:
+    named(page, "Add top-k").click()
+    field = named(page, "top-k")
+    field.click()
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("2", Keys.ENTER)
+    wait(page, lambda: page.current_url.endswith("top_k=2"))
+    after = truncate(LOGITS, top_k=2)
+
+    def right() -> bool:
+        texts = page.execute_script(
+            """const cells = document.querySelectorAll(".values tbody td:nth-of-type(3)");
+            return [...cells].map((cell) => cell.textContent);"""
+        )
+        return len(texts) == len(LOGITS) and np.allclose(np.array(texts, float), after, 1e-9)
+
+    wait(page, right)
+    bars = page.execute_script("return document.querySelector('.probabilities path').getBBox()")
+    assert bars["width"] == pytest.approx(after.max(), abs=1e-4)

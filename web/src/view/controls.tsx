@@ -57,7 +57,8 @@ export function HistoryControls({ instrument }: Part) {
         type="button"
         aria-label={texts.undo}
         title={texts.undo}
-        disabled={useComputed(() => !history.canUndo.value)}
+        // Not `disabled`: in Firefox, a button that becomes so keeps the focus and swallows all keys.
+        aria-disabled={useComputed(() => (history.canUndo.value ? "false" : "true"))}
         onClick={() => instrument.undo()}
       >
         ↶
@@ -66,7 +67,7 @@ export function HistoryControls({ instrument }: Part) {
         type="button"
         aria-label={texts.redo}
         title={texts.redo}
-        disabled={useComputed(() => !history.canRedo.value)}
+        aria-disabled={useComputed(() => (history.canRedo.value ? "false" : "true"))}
         onClick={() => instrument.redo()}
       >
         ↷
