@@ -63,6 +63,22 @@ def test_numbers_in_text_round_trip(values: list[float], between: str) -> None:
     assert parse_logits(between.join(map(repr, values))).values.ravel().tolist() == values
 
 
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("0,5 1,2 3,3", [[0.5, 1.2, 3.3]]),
+        ("0,5 1,2\n3 4,5\n", [[0.5, 1.2], [3, 4.5]]),
+        ("0,5, 1,2", [[0, 5, 1, 2]]),
+        ("0,5;1,2", [[0.5, 1.2]]),
+        ("0,5\n1,2\n", [[0, 5], [1, 2]]),
+    ],
+)
+def test_a_comma_is_a_decimal_comma_where_something_else_separates(
+    text: str, values: list[list[float]]
+) -> None:
+    assert parse_logits(text).values.tolist() == values
+
+
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("block", [64, 1000, 1 << 20])
