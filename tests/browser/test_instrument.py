@@ -658,6 +658,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
     assert names == [
         "Total items",
         "New random logits",
+        "Share",
         "Keys",
         "Temperature value",
         "T = 0",
@@ -668,7 +669,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Search labels",
         "Logit of 58",
         "Logit of 58, value",
-        names[12],  # a row of the softmax
+        names[13],  # a row of the softmax
         "Item",
         "Duplicate",
         "Remove",
@@ -678,6 +679,12 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Entropy",
         "Effective choices",
         "Top probability",
+        "Move temperature",
+        "Add top-k",
+        "Add top-p",
+        "Add min-p",
+        "More steps",
+        "Engine",
         "Why",
         "Without subtracting the maximum, in",
         "Draws",
@@ -688,6 +695,8 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Compare",
         "Pin as A",
         "Lesson",
+        "Engines",
+        "The same settings under each engine",
         "Values",
     ]
 
