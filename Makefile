@@ -9,6 +9,8 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 APT := $$(test $$(id -u) = 0 || echo sudo -n) apt-get
 MODULE := src/thermoscope/kernels/_native.abi3.so
+# A file of tests stays in one process, so that it starts its servers once.
+PARALLEL := --numprocesses 2 --dist loadfile
 # Only the targets below decide: a value from outside would test one kernel twice.
 unexport THERMOSCOPE_NATIVE
 # The tests of numbers, which run once more without the native kernels.
@@ -31,8 +33,8 @@ test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and
 	$(IN_VENV) npm run --silent check
 	$(IN_VENV) npm test --silent
 	$(IN_VENV) node web/build.js --check
-	$(IN_VENV) pytest
-	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(NUMERICS)
+	$(IN_VENV) pytest $(PARALLEL)
+	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) $(NUMERICS)
 	$(MAKE) --no-print-directory sanitize
 	$(BIN)/python -m tools.aarch64
 

@@ -1,8 +1,9 @@
 """Drag the temperature slider in a real Chromium and say how soon each change is on the screen.
 
-``python -m benchmarks.frames`` drags the explorer's slider at four sizes and then, in the same
-run on the same machine, the slider of the notebook that this project comes from: ipywidgets'
-``interact`` with matplotlib, in a JupyterLab of its own.
+``python -m benchmarks.frames`` drags the explorer's slider at four sizes, then at each once more
+with a sampler, a pinned A and draws on the page, and then, in the same run on the same machine,
+the slider of the notebook that this project comes from: ipywidgets' ``interact`` with matplotlib,
+in a JupyterLab of its own.
 
 How it measures
 ---------------
@@ -73,13 +74,14 @@ from tools.browsers import QUIET, find
 from tools.jupyterlab import jupyterlab
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from numpy.typing import NDArray
     from playwright.async_api import Browser, Page
 
 SIZES = (10, 1_000, 50_257, 262_144)
 ITEMS_OF_THE_ORIGINAL = (2, 10)
+SAMPLER = {"top_k": 40, "top_p": 0.95, "min_p": 0.05}
 
 MOVES_PER_SECOND = 125
 STOPS = 80  # from -4 to 4 by 0.1
@@ -373,10 +375,35 @@ async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Pa
     return await _drag_file(browser, path, "thermoscope", items, events)
 
 
-async def _drag_file(browser: Browser, path: Path, what: str, items: int, events: int) -> Drag:
+async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+    """Measure the same page with a sampler, a pinned A and 100 draws."""
+    path = folder / f"{items}-all.html"
+    state = State.of(random_logits(items, seed=1), truncation=SAMPLER)
+    write_page(path, state)
+
+    async def prepare(page: Page) -> None:
+        for panel in ("Compare", "Draws"):
+            await page.locator("summary", has_text=panel).click()
+        await page.locator("role=button[name='Pin as A']").click()
+        await page.locator("role=button[name='Draw 100']").click()
+
+    return await _drag_file(browser, path, "thermoscope, all on", items, events, prepare=prepare)
+
+
+async def _drag_file(
+    browser: Browser,
+    path: Path,
+    what: str,
+    items: int,
+    events: int,
+    *,
+    prepare: Callable[[Page], Awaitable[None]] | None = None,
+) -> Drag:
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
     await page.goto(path.as_uri())
     await page.locator(SLIDER).wait_for()
+    if prepare is not None:
+        await prepare(page)
     await drag(page, SLIDER, SLIDER, 1)  # warm up
     async with traced(browser) as trace:
         await page.wait_for_timeout(1000)  # all processes are busy beginning their traces
@@ -514,6 +541,7 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
         with tempfile.TemporaryDirectory() as folder:
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
+            todo += [(drag_all_on, items) for items in options.sizes]
             if options.original:
                 todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
             rounds = []
