@@ -27,7 +27,7 @@ from thermoscope.state import State
 from tools.browsers import launch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 WIDTH = 1280
@@ -94,7 +94,15 @@ STATES = {
     50: lambda: State.of(random_logits(50, seed=1)),
     VOCABULARY: model_sized,
 }
-LINKS = ("T=0", "T=0.3", "T=inf")
+HIDDEN = "title,items,history,share,edit,sampler,why,draws,compare,lesson,engines,values"
+LINKS = {
+    "T0": "T=0",
+    "T0.3": "T=0.3",
+    "Tinf": "T=inf",
+    "sampler": "T=0.3&top_k=40&top_p=0.9",
+    "compare": "T=0.3",
+    "slide": f"T=0.3&embed&hide={HIDDEN}",
+}
 SCREENS = {360: 740, 1280: 800, 1920: 1080}
 COLOURS: tuple[Literal["light", "dark", "forced"], ...] = ("light", "dark", "forced")
 
@@ -112,13 +120,24 @@ def every(browser: Browser, folder: Path, images: Path) -> None:
                     page.emulate_media(color_scheme="dark", forced_colors="active")
                 else:
                     page.emulate_media(color_scheme=colours)
-                for link in LINKS:
+                for name, link in LINKS.items():
+                    # Another address than the last one, so that nothing stays pinned.
+                    page.goto("about:blank")
                     page.goto(f"{path.as_uri()}#{link}")
                     # The curves are computed in idle slices.
                     page.locator(".every path.line").first.wait_for(state="attached")
-                    image = images / f"{size}-{link.replace('=', '')}-{width}-{colours}.png"
+                    if name == "compare":
+                        compare(page)
+                    image = images / f"{size}-{name}-{width}-{colours}.png"
                     page.screenshot(path=image, full_page=True)
             page.close()
+
+
+def compare(page: Page) -> None:
+    """Pin what is shown as A, and go on to T = 1."""
+    page.locator("summary", has_text="Compare").click()
+    page.get_by_role("button", name="Pin as A").click()
+    page.get_by_role("button", name="T = 1", exact=True).click()
 
 
 def main() -> None:

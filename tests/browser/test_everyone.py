@@ -362,6 +362,17 @@ def test_the_lesson_by_the_accessibility_tree_and_the_keyboard_alone(open_page: 
     expect(status).to_have_text(re.compile("equal choices[.]$"))
     assert shown()[0] == "cat 90.00 %"
 
+    # A tie, and where it goes at 0; both undone.
+    type_into("Logit of dog, value", "2")
+    page.get_by_role("slider", name="Temperature", exact=True).focus()
+    page.keyboard.press("Home")
+    expect(status).to_have_text("T = 0: the 2 tied highest items share equally, 50.00 % each.")
+    assert shown() == ["cat 50.00 %", "dog 50.00 %", "eel 0 %"]
+    page.keyboard.press("ControlOrMeta+Z")
+    page.keyboard.press("ControlOrMeta+Z")
+    expect(status).to_contain_text("“cat” leads with 90.00")
+    expect(page.get_by_role("textbox", name="Logit of dog, value")).to_have_value("1.0000")
+
 
 def assert_fits(page: Page) -> None:
     """Assert that the page does not scroll sideways."""

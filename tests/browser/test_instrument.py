@@ -658,6 +658,8 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
     assert names == [
         "Total items",
         "New random logits",
+        "Undo",
+        "Redo",
         "Share",
         "Keys",
         "Temperature value",
@@ -669,7 +671,7 @@ def test_every_control_can_be_reached_and_seen_by_keyboard(open_page: Open) -> N
         "Search labels",
         "Logit of 58",
         "Logit of 58, value",
-        names[13],  # a row of the softmax
+        names[15],  # a row of the softmax
         "Item",
         "Duplicate",
         "Remove",
