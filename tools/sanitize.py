@@ -1,7 +1,7 @@
 """Run tests of the native kernels under AddressSanitizer, UBSan and ThreadSanitizer.
 
 ``python -m tools.sanitize [PYTEST_ARGUMENT ...]`` builds the module twice in a temporary folder,
-by g++, and runs pytest on each. An error ends the run with the sanitizer's report.
+by g++, and runs pytest on both at once. An error ends a run with the sanitizer's report.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from hatch_build import KERNELS, MODULE, build_module
@@ -40,30 +41,35 @@ DESELECTED = "tests/test_native.py::test_running_out_of_memory_is_an_error_of_th
 # ThreadSanitizer of GCC 12 fails where Linux spreads addresses over more than 28 bits. Some
 # containers forbid to ask for fixed ones.
 FIXED_ADDRESSES = ["setarch", "-R"]
+PRINTED = "printed.txt"
 
 
-def run(sanitizer: str, arguments: list[str]) -> int:
-    """Build the module with a sanitizer, run pytest on it and return the exit status."""
+def build(sanitizer: str, folder: Path) -> None:
+    """Build the module with a sanitizer."""
     os.environ["CXX"] = "g++"
     os.environ["CXXFLAGS"] = f"{FLAGS} -fsanitize={sanitizer}"
+    build_module(KERNELS / "native", folder / MODULE)
+
+
+def start(sanitizer: str, folder: Path, arguments: list[str]) -> subprocess.Popen[bytes]:
+    """Start pytest on the module in a folder; what it prints goes to a file there."""
     runtimes = [runtime(name) for name in SANITIZERS[sanitizer]]
-    with tempfile.TemporaryDirectory() as folder:
-        module = Path(folder, MODULE)
-        build_module(KERNELS / "native", module)
-        fixed = FIXED_ADDRESSES if subprocess.call([*FIXED_ADDRESSES, "true"]) == 0 else []  # noqa: S603
-        # -s: a sanitizer ends the process, and with it what pytest has captured.
-        tests = ["-m", "pytest", "-q", "-x", "-s", "-p", "no:cacheprovider", "-o", "timeout=1800"]
-        tests += ["--deselect", DESELECTED]
-        return subprocess.run(  # noqa: S603 - this project's tests
+    fixed = FIXED_ADDRESSES if subprocess.call([*FIXED_ADDRESSES, "true"]) == 0 else []  # noqa: S603
+    # -s: a sanitizer ends the process, and with it what pytest has captured.
+    tests = ["-m", "pytest", "-q", "-x", "-s", "-p", "no:cacheprovider", "-o", "timeout=1800"]
+    tests += ["--deselect", DESELECTED]
+    with (folder / PRINTED).open("wb") as printed:
+        return subprocess.Popen(  # noqa: S603 - this project's tests
             [*fixed, sys.executable, *tests, *arguments],
             env={
                 **{name: value for name, value in os.environ.items() if name != "LD_PRELOAD"},
                 **OPTIONS,
-                "THERMOSCOPE_NATIVE_FILE": str(module),
+                "THERMOSCOPE_NATIVE_FILE": str(folder / MODULE),
                 "LD_PRELOAD": ":".join(runtimes),
             },
-            check=False,
-        ).returncode
+            stdout=printed,
+            stderr=subprocess.STDOUT,
+        )
 
 
 def runtime(name: str) -> str:
@@ -73,15 +79,24 @@ def runtime(name: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the tests under each sanitizer; the first failure counts."""
+    """Run the tests under all sanitizers at once; the first failure counts."""
     if sys.platform != "linux" or not shutil.which("g++"):
         print("sanitizers: skipped, they need Linux and g++")  # noqa: T201
         return 0
-    for sanitizer in SANITIZERS:
-        print(f"sanitizers: {sanitizer}", flush=True)  # noqa: T201
-        if status := run(sanitizer, arguments):
-            return status
-    return 0
+    with ExitStack() as stack:
+        running = {}
+        for sanitizer in SANITIZERS:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            build(sanitizer, folder)
+            process = start(sanitizer, folder, arguments)
+            stack.callback(process.kill)
+            running[sanitizer] = folder, process
+        statuses = []
+        for sanitizer, (folder, process) in running.items():
+            statuses.append(process.wait())
+            print(f"sanitizers: {sanitizer}")  # noqa: T201
+            print((folder / PRINTED).read_text(errors="replace"), flush=True)  # noqa: T201
+        return next(filter(None, statuses), 0)
 
 
 if __name__ == "__main__":
