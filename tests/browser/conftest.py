@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.browser.explorer_page import open_file
+from thermoscope.state import State
 from tools.browsers import find, launch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import ArrayLike
 
 
 # Per module: while Playwright runs, no other test in the same thread can run asyncio.
@@ -38,3 +43,14 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def open_page(page: Page, tmp_path: Path) -> Callable[..., Page]:
+    """Open the exported file of a state."""
+
+    def open_(logits: ArrayLike, labels: list[str] | None = None, *, link: str = "") -> Page:
+        open_file(page, tmp_path / "page.html", State.of(logits, labels), link)
+        return page
+
+    return open_

@@ -26,19 +26,17 @@ pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 
 
-@pytest.fixture
-def open_page(page: Page, tmp_path: Path) -> Open:
-    """Open the exported file of a state."""
-
-    def open_(logits: ArrayLike, labels: list[str] | None = None, *, link: str = "") -> Page:
-        open_file(page, tmp_path / "page.html", State.of(logits, labels), link)
-        return page
-
-    return open_
-
-
 def open_panels(page: Page) -> None:
     page.locator("details").evaluate_all("all => all.forEach((panel) => (panel.open = true))")
+
+
+def view(page: Page, width: int, colours: Literal["light", "dark", "forced"]) -> None:
+    """Show the page on a screen of this width, in these colours."""
+    if colours == "forced":
+        page.emulate_media(forced_colors="active")
+    else:
+        page.emulate_media(color_scheme=colours)
+    page.set_viewport_size({"width": width, "height": 800})
 
 
 def found_by_axe(page: Page) -> list[str]:
@@ -59,11 +57,7 @@ def found_by_axe(page: Page) -> list[str]:
 def test_axe_finds_nothing(
     open_page: Open, page: Page, size: int, width: int, colours: Literal["light", "dark", "forced"]
 ) -> None:
-    if colours == "forced":
-        page.emulate_media(forced_colors="active")
-    else:
-        page.emulate_media(color_scheme=colours)
-    page.set_viewport_size({"width": width, "height": 800})
+    view(page, width, colours)
     open_page(random_logits(size, seed=1), link="#T=0.3&top_k=4&top_p=0.9")
     open_panels(page)
     page.get_by_role("button", name="Pin as A").click()
@@ -78,11 +72,7 @@ def test_axe_finds_nothing(
 def test_axe_finds_nothing_with_a_sampler(
     open_page: Open, page: Page, size: int, width: int, colours: Literal["light", "dark", "forced"]
 ) -> None:
-    if colours == "forced":
-        page.emulate_media(forced_colors="active")
-    else:
-        page.emulate_media(color_scheme=colours)
-    page.set_viewport_size({"width": width, "height": 800})
+    view(page, width, colours)
     open_page(random_logits(size, seed=1), link="#T=0.003&top_k=3&top_p=0.9&engine=vllm")
     open_panels(page)
     page.get_by_role("textbox", name="top-k").fill("x")
@@ -609,7 +599,7 @@ def phone(browser: Browser, tmp_path: Path) -> Iterator[Callable[[ArrayLike], Pa
 
 
 def swipe(page: Page, at: Locator, x: int = 0, y: int = 0) -> None:
-    """Swipe from the middle of an element by so many pixels."""
+    """Swipe from the middle of an element, `x` pixels to the right and `y` down."""
     box = at.bounding_box()
     assert box is not None
     devtools = page.context.new_cdp_session(page)

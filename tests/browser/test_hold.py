@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.explorer_page import field, open_file, slider
+from tests.browser.explorer_page import field, slider
 from thermoscope.data.reading import read_logits
-from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,17 +27,6 @@ pytestmark = pytest.mark.browser
 CASES = Path(__file__).parents[1] / "data" / "cases"
 PETS = ["cat", "dog", "eel"]
 MANY = np.sin(np.arange(1000.0))
-
-
-@pytest.fixture
-def open_page(page: Page, tmp_path: Path) -> Open:
-    """Open the exported file of a state."""
-
-    def open_(logits: ArrayLike, labels: list[str] | None = None, *, link: str = "") -> Page:
-        open_file(page, tmp_path / "page.html", State.of(logits, labels), link)
-        return page
-
-    return open_
 
 
 def figure(page: Page) -> Locator:

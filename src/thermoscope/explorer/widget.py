@@ -8,9 +8,10 @@ import io
 import math
 import operator
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,54 +113,17 @@ class _Labels(TraitType):  # type: ignore[type-arg]
             raise TraitError(str(error)) from error
 
 
-class _Temperature(TraitType):  # type: ignore[type-arg]
-    info_text = "a number in [0, inf]"
-    default_value = 1.0
+class _Checked(TraitType):  # type: ignore[type-arg]
+    """What a function makes of a value, or the error that it raises."""
 
-    def validate(self, _obj: Explorer, value: object) -> float:
+    def __init__(self, check: Callable[[Any], Any], info_text: str, default: Any) -> None:
+        super().__init__(default_value=default)
+        self.check = check
+        self.info_text = info_text
+
+    def validate(self, _obj: Explorer, value: Any) -> Any:
         try:
-            return one_temperature(value)
-        except (TypeError, ValueError) as error:
-            raise TraitError(str(error)) from error
-
-
-class _Truncation(TraitType):  # type: ignore[type-arg]
-    """Keywords of `truncate`, as `settings_of` returns them."""
-
-    info_text = "keywords of truncate"
-    default_value: Mapping[str, Any] = {}
-
-    def validate(self, _obj: Explorer, value: Any) -> dict[str, Any]:
-        try:
-            return settings_of(value)
-        except (TypeError, ValueError) as error:
-            raise TraitError(str(error)) from error
-
-
-class _Scale(TraitType):  # type: ignore[type-arg]
-    info_text = "the name of a scale"
-    default_value = "full"
-
-    def validate(self, _obj: Explorer, value: object) -> str:
-        try:
-            return scale_of(value)
-        except ValueError as error:
-            raise TraitError(str(error)) from error
-
-
-class _Names(TraitType):  # type: ignore[type-arg]
-    """Some of the known names, as a tuple."""
-
-    info_text = "names of parts"
-    default_value = ()
-
-    def __init__(self, known: tuple[str, ...]) -> None:
-        super().__init__()
-        self.known = known
-
-    def validate(self, _obj: Explorer, value: object) -> tuple[str, ...]:
-        try:
-            return names_of(str(self.name), value, self.known)
+            return self.check(value)
         except (TypeError, ValueError) as error:
             raise TraitError(str(error)) from error
 
@@ -307,17 +271,17 @@ class Explorer(anywidget.AnyWidget):
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
-    temperature = _Temperature().tag(
+    temperature = _Checked(one_temperature, "a number in [0, inf]", 1.0).tag(
         sync=True, to_json=_temperature_to_json, from_json=_temperature_from_json
     )
     source = Unicode(None, allow_none=True).tag(sync=True)
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
     seed = _Seed().tag(sync=True)
-    truncation = _Truncation().tag(sync=True)
-    scale = _Scale().tag(sync=True)
-    hide = _Names(PARTS).tag(sync=True)
-    lock = _Names(LOCKS).tag(sync=True)
+    truncation = _Checked(settings_of, "keywords of truncate", {}).tag(sync=True)
+    scale = _Checked(scale_of, "the name of a scale", "full").tag(sync=True)
+    hide = _Checked(partial(names_of, "hide", known=PARTS), "names of parts", ()).tag(sync=True)
+    lock = _Checked(partial(names_of, "lock", known=LOCKS), "names of parts", ()).tag(sync=True)
     _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
