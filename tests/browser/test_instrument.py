@@ -442,6 +442,23 @@ def test_the_window_scrolls_by_wheel_and_by_keys(
     expect(rows(page, "Softmax").locator(":scope:focus .label")).to_have_text(ranked[15])
 
 
+def test_a_key_is_not_undone_by_the_late_event_of_an_earlier_scroll(
+    open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]]
+) -> None:
+    logits, labels = vocabulary
+    page = open_page(logits, labels)
+    page.evaluate("""() => {
+        document.querySelector(".scroller").scrollTop = 2800;
+        const row = document.querySelector(".softmax [role=listitem]");
+        row.dispatchEvent(new KeyboardEvent("keydown", { key: "End", bubbles: true }));
+        // The event of the scroll has come, and what follows from the key has been drawn.
+        return new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+    }""")
+    expect(rows(page, "Softmax").locator(".label").last).to_have_text(
+        labels[int(np.argsort(-logits, kind="stable")[-1])]
+    )
+
+
 def test_the_search_goes_from_match_to_match(
     open_page: Open, vocabulary: tuple[NDArray[np.float64], list[str]]
 ) -> None:

@@ -28,6 +28,8 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
     const { scrollTop: top, scrollHeight, clientHeight } = scroller.current!;
     // The late event of a scroll that was set here; the window may have moved since.
     if (top === seen.current.top) return;
+    // A key moved the window after this scroll; the scroll bar has yet to follow.
+    if (first.peek() !== seen.current.position) return;
     // The rows stay while a logit is dragged.
     if (held.peek() !== null) return;
     const range = scrollHeight - clientHeight;
