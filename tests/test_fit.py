@@ -86,7 +86,7 @@ def test_scipy_finds_no_lower_nll_at_any_scale_of_the_logits(seed: int, scale: f
     best = optimize.minimize_scalar(nll, bounds=(-7, 12), options={"xatol": 1e-9})
     assert fit.nll <= best.fun + 1e-13
     assert fit.nll == pytest.approx(nll(math.log(fit.temperature / scale)), rel=1e-12)
-    assert fit.iterations < 20
+    assert fit.iterations <= 12
 
 
 @pytest.mark.parametrize("huge", [1e30, 1e200, 1e308])

@@ -24,6 +24,8 @@ __all__ = ["TemperatureFit", "fit", "fit_temperature"]
 TOLERANCE: Final = 1e-7
 # An interval that is wider than exp(+-20) times T says nothing: it is (0, inf).
 LARGEST_LOG: Final = 20.0
+# exp of it is just below the largest float64.
+LARGEST_EXPONENT: Final = 709.0
 # Steps of Newton's method to one side, after which they grow.
 CREEPING: Final = 20
 
@@ -259,7 +261,7 @@ def fit(source: Passes, part: Part | None = None) -> TemperatureFit:
             "check that the targets are in the order of the rows"
         )
         return result(math.inf, flat, "infinity", reason)
-    guess = unit * flat.curvature / flat.slope
+    guess = unit * (flat.curvature / flat.slope)
     return result(*_minimum(lambda t: at(t)[0], one, guess), None, "")
 
 
@@ -321,7 +323,7 @@ def _minimum(at: Callable[[float], _Slopes], one: _Slopes, guess: float) -> tupl
     """
     low, high = 0.0, math.inf
     temperature, sums = 1.0, one
-    size, reach, taken = math.inf, 2.0, 0
+    size, reach, strides, taken = math.inf, 2.0, 2.0, 0
     while sums.slope:
         if sums.slope < 0:
             low = temperature
@@ -344,7 +346,12 @@ def _minimum(at: Callable[[float], _Slopes], one: _Slopes, guess: float) -> tupl
             elif low == 0:
                 proposed, reach = max(high / reach, math.ulp(0.0)), reach * reach
             else:
+                # The bracket may span 300 decades, of which its middle would cost ten passes: go
+                # a few steps to the other end first, twice as many each time.
                 proposed = math.sqrt(low) * math.sqrt(high)
+                far = math.exp(min(strides * size, LARGEST_EXPONENT))
+                proposed = min(proposed, low * far) if sums.slope < 0 else max(proposed, high / far)
+                strides *= 2
         size = _step(temperature, proposed)
         if size <= TOLERANCE:
             return proposed, sums
