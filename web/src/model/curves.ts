@@ -3,6 +3,7 @@ import type { Distribution } from "../math/definition";
 import { ordered, type Settings, stepsOf } from "../math/engines";
 import { along, SCALES, type Scale, type ScaleName } from "../math/scales";
 import type { Truncation } from "../math/truncation";
+import { whenIdle } from "./idle";
 
 /** How many of the leading items have a line of their own. */
 const LEADING = 8;
@@ -149,15 +150,4 @@ export function nucleusOf(
       return Number.isNaN(mass) ? null : Math.log(count) / largest;
     };
   });
-}
-
-/** Calls a function when the page has nothing else to do; returns what cancels that. */
-function whenIdle(work: () => void): () => void {
-  // Safari has no idle callbacks.
-  if (typeof requestIdleCallback !== "function") {
-    const timer = setTimeout(work);
-    return () => clearTimeout(timer);
-  }
-  const request = requestIdleCallback(work);
-  return () => cancelIdleCallback(request);
 }

@@ -135,15 +135,22 @@ export function writeState(state: State): WrittenState {
   };
 }
 
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  // Of browsers from 2025 on; it takes a tenth of the time.
+  const { fromBase64 } = Uint8Array as { fromBase64?(text: string): Uint8Array<ArrayBuffer> };
+  if (fromBase64 !== undefined) return fromBase64(base64);
+  // Uint8Array.from would first make a list of all characters: 30 MB for 262,144 logits.
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
+
 export function readState(written: WrittenState): State {
   if (written.version !== STATE_VERSION) {
     throw new RangeError(strings.errors.version(STATE_VERSION, written.version));
   }
-  // Uint8Array.from would first make a list of all characters: 30 MB for 262,144 logits.
-  const text = atob(written.logits);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const logits = logitsFromBytes(bytes);
+  const logits = logitsFromBytes(bytesOf(written.logits));
   if (written.labels !== null && written.labels.length !== logits.length) {
     throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }

@@ -1,5 +1,6 @@
-import { useComputed, useSignal } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { naivePower, naiveQuotient, naiveTotal, type Width } from "../math/naive";
+import { whenIdle } from "../model/idle";
 import { measure, percent } from "../text/format";
 import { strings } from "../text/strings";
 import { Power, Sub, Total } from "./mathml";
@@ -15,11 +16,20 @@ export function Overflow({ instrument }: Part) {
   const logits = useComputed(() => rested.value.distribution.logits);
   const logit = useComputed(() => logits.value[instrument.itemAt(pointed.value)] ?? NaN);
   const temperature = useComputed(() => rested.value.temperature);
-  // The sum is the same for every item that is pointed at.
-  const total = useComputed(() => naiveTotal(logits.value, temperature.value, width.value));
+  // The sum is the same for every item that is pointed at. Of 262,144 logits it takes some frames, so it
+  // waits until the page has shown what it is about.
+  const total = useSignal<number | null>(null);
+  useSignalEffect(() => {
+    const [terms, at, format] = [logits.value, temperature.value, width.value];
+    total.value = null;
+    return whenIdle(() => {
+      total.value = naiveTotal(terms, at, format);
+    });
+  });
   const power = useComputed(() => naivePower(logit.value, temperature.value, width.value));
-  const quotient = useComputed(() => naiveQuotient(power.value, total.value, width.value));
+  const quotient = useComputed(() => naiveQuotient(power.value, total.value ?? NaN, width.value));
   const verdict = useComputed(() => {
+    if (total.value === null) return "";
     const right = rested.value.probability(logit.value);
     if (Number.isNaN(right)) return "";
     if (Number.isNaN(quotient.value)) {
@@ -54,10 +64,10 @@ export function Overflow({ instrument }: Part) {
           <mo>=</mo>
           <mfrac>
             <mn>{useComputed(() => measure(power.value))}</mn>
-            <mn>{useComputed(() => measure(total.value))}</mn>
+            <mn>{useComputed(() => (total.value === null ? "…" : measure(total.value)))}</mn>
           </mfrac>
           <mo>=</mo>
-          <mtext>{useComputed(() => percent(quotient.value))}</mtext>
+          <mtext>{useComputed(() => (total.value === null ? "…" : percent(quotient.value)))}</mtext>
         </math>
       </p>
       <p>{verdict}</p>
