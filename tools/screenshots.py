@@ -94,7 +94,7 @@ STATES = {
     50: lambda: State.of(random_logits(50, seed=1)),
     VOCABULARY: model_sized,
 }
-HIDDEN = "title,items,history,share,edit,sampler,why,draws,compare,lesson,engines,values"
+HIDDEN = "title,items,history,share,help,edit,sampler,why,draws,compare,lesson,engines,values"
 LINKS = {
     "T0": "T=0",
     "T0.3": "T=0.3",
@@ -138,6 +138,7 @@ def compare(page: Page) -> None:
     page.locator("summary", has_text="Compare").click()
     page.get_by_role("button", name="Pin as A").click()
     page.get_by_role("button", name="T = 1", exact=True).click()
+    page.evaluate("scrollTo(0, 0)")
 
 
 def main() -> None:
