@@ -449,6 +449,16 @@ class TestState:
             assert explorer.truncation == {"top_p": 0.9, "engine": "vllm"}
             assert explorer.to_link() == link
 
+    def test_hides_and_locks_what_the_link_does(self) -> None:
+        link = "n=5&seed=7&T=0.5&hide=why,lesson&lock=logits"
+        explorer = explore(state=link)
+        assert (explorer.hide, explorer.lock) == (("why", "lesson"), ("logits",))
+        assert explorer.to_link() == link
+        other = explore(state=link, hide="values")
+        assert (other.hide, other.lock) == (("values",), ("logits",))
+        with pytest.raises(ValueError, match="hide must be"):
+            explore(state="n=5&hide=nothing")
+
     def test_may_be_a_state(self) -> None:
         state = State.of([1.0, 2.0], ["a", "b"], source="pets.csv", target=1, temperature=2)
         explorer = explore(state=state)

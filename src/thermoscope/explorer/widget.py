@@ -32,7 +32,7 @@ from thermoscope.explorer.browse import RowSource, has_rows
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
 from thermoscope.explorer.summary import Summary
-from thermoscope.link import state_of_link, write_link
+from thermoscope.link import parse_link, state_of_link, write_link
 from thermoscope.state import State, scale_of
 from thermoscope.truncation import keep, settings_of, truncate
 
@@ -301,6 +301,9 @@ class Explorer(anywidget.AnyWidget):
         embed: bool = False,
         **traits: Any,
     ) -> None:
+        if isinstance(state, str):
+            frame = parse_link(state).frame
+            hide, lock = hide or frame.get("hide", ""), lock or frame.get("lock", "")
         hide = names_of("hide", hide, PARTS)
         lock = names_of("lock", lock, LOCKS)
         if not notes:
@@ -406,7 +409,8 @@ class Explorer(anywidget.AnyWidget):
         >>> Explorer([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5).to_link()
         'logits=2,1,0.1&labels=cat,dog,eel&T=0.5'
         """
-        link = write_link(self._state())
+        frame = {"hide": ",".join(self.hide), "lock": ",".join(self.lock)}
+        link = write_link(self._state(), {name: names for name, names in frame.items() if names})
         if link is None:
             raise ValueError("a link must have at most 2,000 characters: use to_html instead")
         return link
@@ -570,7 +574,8 @@ def explore(
         The scale of the slider: 1e-4 to 1e4 with 0 and infinity at its ends, or 0 to 2.
     state : str or State, optional
         All of the above in one: a link that the page gave ("Share", then "Copy link") or that
-        `Explorer.to_link` returned, with or without the address before "#".
+        `Explorer.to_link` returned, with or without the address before "#". What it hides or
+        locks is hidden or locked, unless `hide` or `lock` is given.
     hide : str or sequence of str, default ()
         Parts that are not shown, such as ``"curves,values"``; `docs/page.md` lists all of them.
     lock : str or sequence of str, default ()
