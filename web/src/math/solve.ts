@@ -43,7 +43,7 @@ export function temperatureFor(
 }
 
 /** How far from the value at an end, in nats, a rounded value may be that means the end. */
-function slack(end: number): number {
+export function slack(end: number): number {
   // The logarithm of 1 is exact.
   return end > 0 ? 4 * Number.EPSILON * (end + 1) : 0;
 }
@@ -64,7 +64,7 @@ function nats({ entropy, top, outside }: Frame, measure: Measure): number {
  * The bracket is [0, ∞], in bits of doubles read as integers. They have the order of the doubles and
  * rise about as their logarithm, so it ends with two neighbouring doubles.
  */
-function root(
+export function root(
   natsAt: (temperature: number) => number,
   goal: number,
   low: number,
