@@ -83,7 +83,11 @@ def test_rows_of_any_array_type_are_the_same(make: Any, tmp_path: Path) -> None:
     data = make(tmp_path)
     assert has_rows(data)
     rows = RowSource(data, ["a", "b", "c"], targets=TARGETS)
-    assert rows.about() == {"count": 4, "orders": ["given", "uncertain", "wrong"]}
+    assert rows.about() == {
+        "count": 4,
+        "orders": ["given", "uncertain", "wrong"],
+        "reliability": True,
+    }
     for row, logits in enumerate(LOGITS):
         state = rows.state(row, 0.5)
         np.testing.assert_allclose(state.logits, logits, rtol=1e-6)

@@ -635,7 +635,7 @@ def row_protocol() -> Case:
         "targets": targets,
         "labels": labels,
         "source": source,
-        "about": {"count": len(logits), "orders": list(orders)},
+        "about": {"count": len(logits), "orders": list(orders), "reliability": True},
         "orders": orders,
         "exchanges": exchanges,
     }

@@ -14,7 +14,17 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["cell_sums", "intervals", "redrawn_gaps", "resampled", "wilson"]
+__all__ = [
+    "accuracy_if_calibrated",
+    "cell_sums",
+    "intervals",
+    "redrawn_gaps",
+    "resampled",
+    "wilson",
+]
+
+# How often targets are redrawn: enough for a p-value of 0.001.
+REDRAWS: Final = 999
 
 # Numbers that are drawn at a time.
 DRAWS: Final = 1 << 18
@@ -94,29 +104,38 @@ def cell_sums(confidence: Array, weights: Array, edges: Array) -> Array:
     )
 
 
-def redrawn_gaps(cells: Array, draws: int, rng: np.random.Generator) -> Array:
-    """Return gaps (draws, bins) where the targets are redrawn from the probabilities.
+def redrawn_gaps(cells: Array, key: int) -> Array:
+    """Return gaps (REDRAWS, bins) where the targets are redrawn from the probabilities.
 
     The likeliest class of a row is then right with a probability that is its confidence, so that
     the rows of a cell which are right are a binomial number, if they are equally confident. Its
     deviation from the mean is scaled to the variance that confidences and weights give.
     """
     rows, weight, squares, confidence, variance = cells
+    rng = np.random.default_rng([key, 1])
     bins = rows.size // CELLS
-    result = np.zeros((bins, draws))
+    result = np.zeros((bins, REDRAWS))
     (full,) = np.nonzero(rows)
     # The square of a tiny weight may be 0: such a row counts for nothing beside the others.
     ratio = weight[full] ** 2 / np.where(squares[full] > 0, squares[full], np.inf)
     effective = np.maximum(np.rint(ratio), 1).astype(np.int64)
     mean = np.clip(confidence[full] / rows[full], 0, 1)
     # Each row of numbers has one distribution: NumPy prepares it once.
-    right = rng.binomial(effective[:, None], mean[:, None], (len(full), draws))
+    right = rng.binomial(effective[:, None], mean[:, None], (len(full), REDRAWS))
     deviation = (effective * mean)[:, None] - right
     binomial = effective * mean * (1 - mean)
     scale = np.divide(variance[full], binomial, out=np.zeros_like(binomial), where=binomial > 0)
     deviation *= np.sqrt(scale)[:, None]
     np.add.at(result, full // CELLS, deviation)
     return result.T
+
+
+def accuracy_if_calibrated(weight: Array, confident: Array, gaps: Array) -> Array:
+    """Return the range (bins, 2) of the accuracy that 95 % of the redrawn targets have."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.quantile((confident - gaps) / weight, [0.025, 0.975], axis=0)
+    result: Array = np.clip(found, 0, 1).T
+    return result
 
 
 def wilson(accuracy: Array, rows: Array) -> Array:

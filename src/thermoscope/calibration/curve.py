@@ -14,12 +14,11 @@ from numpy.typing import ArrayLike, NDArray
 from thermoscope.arguments import temperatures_of, whole
 from thermoscope.calibration.fit import fit
 from thermoscope.calibration.sums import (
-    bins_of,
+    bin_sums,
     confidence_and_nll,
     errors,
     moments,
     right_of,
-    totals,
 )
 from thermoscope.passes import Block, Counts, Part, Passes, Progress, passes
 
@@ -138,8 +137,9 @@ def curve_of(
 
 
 def _curve(temperatures: Array, sums: tuple[Array, ...], counts: Counts) -> CalibrationCurve:
-    weight, gap, nll = sums
-    ece, _ = errors(weight, gap)
+    bins, nll = sums
+    _, weight, confident, right = bins.swapaxes(0, 1)
+    ece, _ = errors(weight, confident - right)
     return CalibrationCurve(
         temperatures, nll / counts.weight, ece, int(counts.rows), int(counts.ignored)
     )
@@ -148,16 +148,13 @@ def _curve(temperatures: Array, sums: tuple[Array, ...], counts: Counts) -> Cali
 def _curve_sums(block: Block, *, temperatures: Array, edges: Array) -> tuple[Array, ...]:
     """Return at each temperature the sums of the bins and of the NLL."""
     right, weights = right_of(block), block.weights
-    bins = len(edges) - 1
-    weight, gap = np.empty((2, len(temperatures), bins))
+    sums = np.empty((len(temperatures), 4, len(edges) - 1))
     nll = np.empty(len(temperatures))
     for at, temperature in enumerate(temperatures.tolist()):
         confidence, losses = confidence_and_nll(block, temperature)
-        bin_of = bins_of(confidence, edges)
-        weight[at] = totals(bin_of, weights, bins)
-        gap[at] = totals(bin_of, weights * (confidence - right), bins)
+        sums[at] = bin_sums(confidence, right, weights, edges)
         nll[at] = np.sum(weights * losses)
-    return weight, gap, nll
+    return sums, nll
 
 
 @dataclass(frozen=True, eq=False)

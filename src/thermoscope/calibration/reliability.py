@@ -14,8 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from thermoscope.arguments import ArgumentError, generator, one_temperature, whole
 from thermoscope.calibration import bootstrap as resampling
 from thermoscope.calibration.sums import (
+    bin_sums,
     bins_of,
     confidence_and_nll,
+    count_soft,
     errors,
     right_of,
     totals,
@@ -37,8 +39,6 @@ CELLS: Final = np.concatenate(
         [1.0],
     ]
 )
-# How often targets are redrawn: enough for a p-value of 0.001.
-REDRAWS: Final = 999
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,9 @@ class ReliabilityBins:
     confidence: Array  # (bins,), their mean confidence; NaN in an empty bin
     accuracy: Array  # (bins,), how often their likeliest class was the target; NaN in an empty bin
     interval: Array  # (bins, 2), Wilson's 95 % interval of the accuracy; NaN in an empty bin
+    # (bins, 2), what 95 % of the redrawn targets have as accuracy: where it would lie if the
+    # probabilities were right; NaN in an empty bin, and for targets that are not one-hot
+    if_calibrated: Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +65,8 @@ class Reliability:
     temperature : float
         The temperature at which they were taken.
     bins : ReliabilityBins
-        `edges`, and for each bin `count`, `weight`, `confidence`, `accuracy` and its `interval`.
+        `edges`, and for each bin `count`, `weight`, `confidence`, `accuracy`, its `interval`, and
+        the range where it would be `if_calibrated`.
     ece : float
         Expected calibration error: of the gaps between confidence and accuracy in the bins, the
         mean by weight. It is above 0 for perfect probabilities too.
@@ -298,6 +302,9 @@ class Judge:
         rows, weight, confident, right = table
         nll, brier, accuracy = scores / weight.sum()
         ece, of_bins = errors(weight, confident - right)
+        gaps_if_calibrated = np.full((1, len(rows)), math.nan)
+        if not soft:
+            gaps_if_calibrated = resampling.redrawn_gaps(cells, self.key)
         with np.errstate(invalid="ignore", over="ignore"):
             squares = cells[2].reshape(len(rows), -1).sum(axis=1)
             by_bin = ReliabilityBins(
@@ -307,12 +314,10 @@ class Judge:
                 confident / weight,
                 right / weight,
                 resampling.wilson(np.clip(right / weight, 0, 1), weight**2 / squares),
+                resampling.accuracy_if_calibrated(weight, confident, gaps_if_calibrated),
             )
         means = {"nll": float(nll), "brier": float(brier), "accuracy": float(accuracy)}
-        redrawn = np.full(1, math.nan)
-        if not soft:
-            rng = np.random.default_rng([self.key, 1])
-            redrawn, _ = errors(weight, resampling.redrawn_gaps(cells, REDRAWS, rng))
+        redrawn, _ = errors(weight, gaps_if_calibrated)
         # A redrawn ECE that differs by rounding is as high.
         as_high = redrawn >= ece * (1 - 1e-12)
         return Reliability(
@@ -321,7 +326,7 @@ class Judge:
             ece=float(ece),
             ece_if_calibrated=float(redrawn.mean()),
             ece_if_calibrated_upper=float(np.quantile(redrawn, 0.95)),
-            p_value=math.nan if soft else float(1 + np.count_nonzero(as_high)) / (1 + REDRAWS),
+            p_value=math.nan if soft else float(1 + np.count_nonzero(as_high)) / (1 + len(redrawn)),
             mce=float(of_bins.max()),
             mce_rows=int(rows[of_bins.argmax()]),
             classwise_ece=float(
@@ -382,24 +387,16 @@ def _reliability_sums(
     logits, targets, weights = block.logits.astype(np.float64), block.targets, block.weights
     bins, classes = len(edges) - 1, logits.shape[1]
     rows = np.arange(len(logits))
-    bin_of = bins_of(confidence, edges)
-    table = np.array(
-        [
-            totals(bin_of, values, bins)
-            for values in (np.ones(len(rows)), weights, weights * confidence, weights * right)
-        ]
-    )
+    table = bin_sums(confidence, right, weights, edges)
 
     gap = softmax(logits, temperature)
     high = np.flatnonzero(gap > width[1])
     place = high % classes * bins + bins_of(gap.reshape(-1)[high], width)
     # The mean squared distance of the probabilities from a one-hot target, of those it may be.
     brier = np.zeros(len(rows))
-    soft = 0
     if targets.ndim == 2:
         gap -= targets
         brier += 1 - np.einsum("ij,ij->i", targets, targets)
-        soft = int(np.count_nonzero(targets.max(axis=1) < 1))
     else:
         gap[rows, targets] -= 1
     brier += np.einsum("ij,ij->i", gap, gap)
@@ -412,4 +409,4 @@ def _reliability_sums(
     if draws:
         each = np.concatenate([weights[:, None], scores.T], axis=1)
         replicates = resampling.resampled(each, block.numbers, draws, key)
-    return table, scores.sum(axis=1), *gaps, cells, np.array(float(soft)), replicates
+    return table, scores.sum(axis=1), *gaps, cells, np.array(float(count_soft(block))), replicates

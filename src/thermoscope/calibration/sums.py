@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Z95",
+    "bin_sums",
     "bins_of",
     "confidence_and_nll",
+    "count_soft",
     "errors",
     "moments",
     "right_of",
@@ -71,6 +73,13 @@ def right_of(block: Block) -> Array:
     return hit
 
 
+def count_soft(block: Block) -> int:
+    """Return how many targets are probabilities that are not one-hot."""
+    if block.targets.ndim == 1:
+        return 0
+    return int(np.count_nonzero(block.targets.max(axis=1) < 1))
+
+
 def totals(places: NDArray[np.intp], values: Array, size: int) -> Array:
     """Return the sum of the values at each place."""
     return np.bincount(places, values, size).astype(np.float64, copy=False)
@@ -79,6 +88,16 @@ def totals(places: NDArray[np.intp], values: Array, size: int) -> Array:
 def bins_of(values: Array, edges: Array) -> NDArray[np.intp]:
     """Return the bin of each value: they hold what is above one edge, up to the next."""
     return np.clip(np.searchsorted(edges, values) - 1, 0, len(edges) - 2)
+
+
+def bin_sums(confidence: Array, right: Array, weights: Array, edges: Array) -> Array:
+    """Return sums (4, bins): rows, weights, weighted confidences, and weights of right rows.
+
+    Everything that has bins takes them from here: one temperature gives one diagram.
+    """
+    bin_of = bins_of(confidence, edges)
+    values = (np.ones(len(weights)), weights, weights * confidence, weights * right)
+    return np.array([totals(bin_of, each, len(edges) - 1) for each in values])
 
 
 def errors(weight: Array, gap: Array) -> tuple[Array, Array]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import traceback
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
@@ -23,6 +21,8 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
+from thermoscope.explorer.job import Job, Progress
+from thermoscope.explorer.live import LiveReliability
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
 from thermoscope.state import State, checked_settings
@@ -32,13 +32,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Order", "RowError", "RowSource", "has_rows"]
+__all__ = ["RowError", "RowSource", "has_rows"]
 
 BATCH: Final = 1 << 20
 """Logits per batch: few enough for memory, and for other threads to get their turn in between."""
 
-# Called with the number of rows that have been read so far.
-Progress: TypeAlias = Callable[[int], None]
 # Returns the row numbers in order.
 Sort: TypeAlias = Callable[[Progress], "NDArray[Any]"]
 
@@ -93,6 +91,8 @@ class RowSource:
         T = 1 first; and, if there are targets, "wrong": mistakes first, most confident first, then
         correct rows, least confident first. Rows whose softmax is NaN come last, and in "wrong"
         also rows without a target.
+    reliability : LiveReliability or None
+        The reliability of all rows at any temperature, if there are targets.
 
     Raises
     ------
@@ -143,7 +143,11 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         given = data.source if isinstance(data, Dataset) else "given"
         self.source = writable(source or given)
         self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
-        self._orders: dict[str, Order] = {}
+        self.reliability: LiveReliability | None = None
+        if self._size > 1 and self._targets is not None and (self._targets != NO_TARGET).any():
+            kept = array_api.to_numpy(targets)
+            self.reliability = LiveReliability(_AllRows(self), kept, self._naming)
+        self._orders: dict[str, Job[NDArray[Any]]] = {}
 
     def state(self, row: int, temperature: float = 1.0, **settings: Any) -> State:
         """Read one row and return the state of an explorer that shows it.
@@ -178,23 +182,33 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         # Not `State.of`: it would check all of the shared labels again for each row.
         return State(logits, labels, source=self.source, row=row, target=target, **checked)
 
-    def order(self, kind: str) -> Order:
+    def order(self, kind: str) -> Job[NDArray[Any]]:
         """Return one of the orders; the first call starts a thread that reads all rows for it.
+
+        Where there is a `reliability`, "bin:7:0.5" is the order of the rows whose confidence at
+        T = 0.5 is in bin 7, as they are given.
 
         Raises
         ------
         ValueError
             If there is no such order.
         """
-        if kind not in self.orders[1:]:
-            raise ArgumentError("order", f"must be {' or '.join(self.orders)}, got {kind}")
         if kind not in self._orders:
-            self._orders[kind] = Order(self._sort(kind))
+            if self.reliability is not None and kind.startswith("bin:"):
+                work = self.reliability.rows_of(kind)
+                for other in [name for name in self._orders if name.startswith("bin:")]:
+                    del self._orders[other]
+            elif kind in self.orders[1:]:
+                work = self._sort(kind)
+            else:
+                raise ArgumentError("order", f"must be {' or '.join(self.orders)}, got {kind}")
+            self._orders[kind] = Job(work)
         return self._orders[kind]
 
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
-        return {"count": self.count, "orders": list(self.orders)}
+        about: dict[str, object] = {"count": self.count, "orders": list(self.orders)}
+        return about if self.reliability is None else {**about, "reliability": True}
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
         """Answer a query of the front end; ``web/src/model/rows.ts`` is its side of the protocol.
@@ -204,12 +218,15 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         query : mapping
             ``{"order": kind}`` starts an order and asks for its progress;
             ``{"order": kind, "place": p}`` asks for the row at a place in a complete order;
-            ``{"order": kind, "row": r}`` asks for a row and its place in a complete order.
+            ``{"order": kind, "row": r}`` asks for a row and its place in a complete order;
+            ``{"reliability": "stops"}`` or ``{"reliability": T}`` asks for the reliability, see
+            `LiveReliability.answer`.
 
         Returns
         -------
         dict
-            ``{"done": rows}``, the number of rows read so far: `count` once the order is complete.
+            ``{"done": rows}``, the number of rows read so far: `count` once the order is complete,
+            and then also ``"size"``, how many rows it has, for a bin.
             Or the written form of the state of the row, and its place; labels that all rows share
             are left out unless the query has "labels".
 
@@ -222,34 +239,39 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         ValueError
             If the query is none of these, there is no such row, or the order is not complete.
         """
+        if "reliability" in query:
+            if self.reliability is None:
+                raise ArgumentError("reliability", "must be asked of rows with targets")
+            return self.reliability.answer(str(query["reliability"]))
         kind = str(query.get("order", "given"))
+        done, numbers = (self.count, None) if kind == "given" else self._found(kind)
         name = next((name for name in ("place", "row") if name in query), None)
-        number = None if name is None else _number(name, query[name], self.count)
-        done, numbers = self.count, None
-        if kind != "given":
-            order = self.order(kind)
-            if order.failed:
-                del self._orders[kind]  # the next query starts it again
-            if order.ended:
-                numbers = order.result()
-            else:
-                # All rows may be read but not sorted yet.
-                done = min(order.done, self.count - 1)
-        if number is None:
-            return {"done": done}
-        row = place = number
+        if name is None:
+            size = {} if numbers is None or len(numbers) == done else {"size": len(numbers)}
+            return {"done": done, **size}
+        row = place = _number(name, query[name], self.count)
         if kind != "given":
             if numbers is None:
                 problem = f"{kind} is not complete yet: {done} of {self.count} rows read"
                 raise ArgumentError("order", problem)
             if name == "place":
-                row = int(numbers[place])
+                row = int(numbers[_number(name, place, len(numbers))])
             else:
-                place = int(np.flatnonzero(numbers == row)[0])
+                place = _place(row, kind, numbers)
         written = self.state(row).to_json()
         if self._labels is not None and "labels" not in query:
             del written["labels"]
         return {**written, "place": place}
+
+    def _found(self, kind: str) -> tuple[int, NDArray[Any] | None]:
+        """Return how many rows were read for an order, and the order if it is complete."""
+        order = self.order(kind)
+        if order.failed:
+            del self._orders[kind]  # the next query starts it again
+        if order.ended:
+            return self.count, order.result()
+        # All rows may be read but not sorted yet.
+        return min(order.done, self.count - 1), None
 
     @contextmanager
     def _naming(self, what: str) -> Iterator[None]:
@@ -321,50 +343,17 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         return _argsort(np.where(group == 1, -rest, rest), group)
 
 
-class Order:
-    """The row numbers in some order, found in a background thread.
+class _AllRows:
+    """All rows of a source, as `passes` takes them."""
 
-    Parameters
-    ----------
-    sort : callable
-        ``sort(progress)`` returns the row numbers in order. Meanwhile it calls ``progress(done)``
-        with the number of rows read so far.
-    """
+    def __init__(self, source: RowSource) -> None:
+        self.shape = (source.count, source._size)  # noqa: SLF001 - of this module
+        self.dtype = np.dtype(np.float64)
+        self._source = source
 
-    def __init__(self, sort: Sort) -> None:
-        self.done = 0
-        self._future: Future[NDArray[Any]] = Future()
-        # A daemon thread does not keep the program from ending.
-        threading.Thread(target=self._run, args=[sort], daemon=True).start()
-
-    @property
-    def ended(self) -> bool:
-        """Whether the order is complete or has failed."""
-        return self._future.done()
-
-    @property
-    def failed(self) -> bool:
-        """Whether an error ended the sort; `result` raises it."""
-        return self.ended and self._future.exception() is not None
-
-    def result(self) -> NDArray[Any]:
-        """Wait for the order and return it.
-
-        Raises
-        ------
-        Exception
-            The error that ended the sort.
-        """
-        return self._future.result()
-
-    def _progress(self, done: int) -> None:
-        self.done = done
-
-    def _run(self, sort: Sort) -> None:
-        try:
-            self._future.set_result(sort(self._progress))
-        except BaseException as error:  # noqa: BLE001 - `result` raises it
-            self._future.set_exception(error)
+    def blocks(self, _start: int = 0, _stop: int | None = None) -> Iterator[NDArray[Any]]:
+        """Iterate over all rows, which is what every pass asks for."""
+        return self._source._batches()  # noqa: SLF001 - of this module
 
 
 def _argsort(key: NDArray[Any], group: NDArray[np.int8] | None = None) -> NDArray[Any]:
@@ -378,6 +367,14 @@ def _floats(batch: NDArray[Any]) -> NDArray[Any]:
     """Return logits as floats in native byte order."""
     dtype = np.float64 if batch.dtype.kind in "biu" else batch.dtype.newbyteorder("=")
     return batch.astype(dtype, copy=False)
+
+
+def _place(row: int, kind: str, numbers: NDArray[Any]) -> int:
+    """Return the place of a row in an order, which may hold only some of the rows."""
+    places = np.flatnonzero(numbers == row)
+    if not places.size:
+        raise ArgumentError("row", f"must be of the order {kind}, got {row}")
+    return int(places[0])
 
 
 def _number(name: str, value: object, count: int) -> int:

@@ -1,0 +1,72 @@
+"""Work in a background thread, with its progress."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import Generic, TypeAlias, TypeVar
+
+__all__ = ["Job", "Progress"]
+
+Found = TypeVar("Found")
+
+# Called with the number of rows that are done so far.
+Progress: TypeAlias = Callable[[int], None]
+
+
+class Job(Generic[Found]):
+    """What a function finds, in a background thread.
+
+    Parameters
+    ----------
+    work : callable
+        ``work(progress)`` returns what is wanted. Meanwhile it calls ``progress(done)`` with the
+        number of rows done so far.
+
+    Examples
+    --------
+    >>> job = Job(lambda progress: progress(3) or "found")
+    >>> job.result(), job.done, job.ended, job.failed
+    ('found', 3, True, False)
+    """
+
+    def __init__(self, work: Callable[[Progress], Found]) -> None:
+        self.done = 0
+        self._future: Future[Found] = Future()
+        # A daemon thread does not keep the program from ending.
+        threading.Thread(target=self._run, args=[work], daemon=True).start()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the job is complete or has failed."""
+        return self._future.done()
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error ended the job; `result` raises it."""
+        return self.ended and self._future.exception() is not None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the job, up to a time, and return whether it has ended."""
+        wait([self._future], seconds)
+        return self.ended
+
+    def result(self) -> Found:
+        """Wait for what is found and return it.
+
+        Raises
+        ------
+        Exception
+            The error that ended the job.
+        """
+        return self._future.result()
+
+    def _progress(self, done: int) -> None:
+        self.done = done
+
+    def _run(self, work: Callable[[Progress], Found]) -> None:
+        try:
+            self._future.set_result(work(self._progress))
+        except BaseException as error:  # noqa: BLE001 - `result` raises it
+            self._future.set_exception(error)
