@@ -55,7 +55,8 @@ OptionalFile = Annotated[
         metavar="FILE",
         help="Logits: an array (.npy, .npz, .safetensors, .zarr), a table (.csv, .tsv, "
         ".parquet, .feather, .arrow), .json or .jsonl (lists, {label: logit}, or what a server "
-        "of a language model answers, with logprobs). Without it, random ones.",
+        "of a language model answers, with logprobs), or a log of Inspect (.eval), promptfoo or "
+        "lm-eval. Without it, random ones.",
         show_default=False,
     ),
 ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import stat
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from thermoscope.data.content import Text
+from thermoscope.data.content import Archive, Array, Table, Text
 from thermoscope.data.formats import delimited, json_text
 from thermoscope.data.formats.arrow import open_arrow
+from thermoscope.data.formats.eval_file import open_eval
+from thermoscope.data.formats.lm_eval import Samples
 from thermoscope.data.formats.npy import open_npy
 from thermoscope.data.formats.npz import open_npz
 from thermoscope.data.formats.parquet import open_parquet
+from thermoscope.data.formats.responses import Responses
 from thermoscope.data.formats.safetensors import open_safetensors
 from thermoscope.data.formats.torch_file import open_torch
 from thermoscope.data.formats.zarr import open_zarr
@@ -19,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from thermoscope.data.content import Archive, Array, Table
-    from thermoscope.data.formats.responses import Responses
+__all__ = ["ENDINGS", "Content", "check_file", "open_content", "open_text"]
 
-__all__ = ["ENDINGS", "check_file", "open_content", "open_text"]
+Content: TypeAlias = Array | Archive | Table | Responses | Samples
+"""What a file may hold."""
 
-_BINARY: Final[dict[str, Callable[[Path], Array | Archive | Table]]] = {
+_BINARY: Final[dict[str, Callable[[Path], Content]]] = {
     ".npy": open_npy,
     ".npz": open_npz,
     ".safetensors": open_safetensors,
@@ -33,12 +36,13 @@ _BINARY: Final[dict[str, Callable[[Path], Array | Archive | Table]]] = {
     ".parquet": open_parquet,
     ".feather": open_arrow,
     ".arrow": open_arrow,
+    ".eval": open_eval,
 }
 _TEXTS: Final = (".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".sse")
 ENDINGS: Final = (*_BINARY, ".zarr", *_TEXTS)
 
 
-def open_content(path: Path) -> Array | Archive | Table | Responses:
+def open_content(path: Path) -> Content:
     """Return what a file holds; only as much is read as says how many rows there are."""
     ending = path.suffix.lower()
     if ending == ".zarr" and path.is_dir():
@@ -54,7 +58,7 @@ def open_content(path: Path) -> Array | Archive | Table | Responses:
     raise ValueError(f"logits must be in a {', '.join(most)} or {last} file")
 
 
-def open_text(text: Text) -> Array | Archive | Table | Responses:
+def open_text(text: Text) -> Content:
     """Return what a text holds: JSON, an answer of a server, or a table."""
     if text.ending in {".json", ".jsonl", ".ndjson", ".sse"} or (
         text.ending not in {".csv", ".tsv"} and json_text.may_be_json(text)

@@ -19,13 +19,14 @@ from thermoscope.arguments import (
     are_distributions,
     labels_of,
 )
-from thermoscope.data.content import Archive, Array, Table, Text, held
+from thermoscope.data.content import Table, Text, held
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import naming
 from thermoscope.data.formats.json_text import kind, load
 from thermoscope.data.formats.lines import split_lines
+from thermoscope.data.formats.lm_eval import Samples
 from thermoscope.data.formats.responses import Responses
-from thermoscope.data.opening import check_file, open_content, open_text
+from thermoscope.data.opening import Content, check_file, open_content, open_text
 from thermoscope.data.roles import Found, logits_of, targets_of
 
 __all__ = [
@@ -63,6 +64,8 @@ def open_logits(
           arrays; the strings "inf", "-inf" and "nan" are numbers too;
         - .json, .jsonl, .ndjson, .sse, .txt: what a server of a language model answers when asked
           for log-probabilities, streamed or not, with one row for each token;
+        - .eval, .json, .jsonl: a log of Inspect or promptfoo that has log-probabilities, or what
+          lm-eval writes with ``--log_samples``, with one row of choices for each question;
         - .txt: numbers between spaces, commas, semicolons or tabs.
     columns : str or sequence of str, optional
         What the logits are: the name of an array, of a column of lists, or the columns of classes
@@ -333,6 +336,8 @@ def read_targets(
             check_file(path)
             return classes_of(split_lines(Text.of_file(path).decoded()), labels, shape)
         content = open_content(path)
+        if isinstance(content, Samples):
+            return content.targets
         if isinstance(content, Responses):
             raise ValueError(  # noqa: TRY004 - what is wrong is the file
                 "targets must be classes or probabilities, got a server's answer"
@@ -380,7 +385,7 @@ def classes_of(
 
 
 def _dataset(
-    content: Array | Archive | Table | Responses,
+    content: Content,
     path: str | os.PathLike[str],
     *,
     columns: str | Sequence[str] | None,
@@ -393,13 +398,15 @@ def _dataset(
     # A name need not be UTF-8, but what shows it must be.
     source = os.fsencode(Path(path).name).decode("utf-8", "replace")
     known: dict[str, Any] = {}
-    if isinstance(content, Responses):
+    if isinstance(content, (Responses, Samples)):
+        whose = "a server's answer" if isinstance(content, Responses) else "samples of lm-eval"
         given = {"columns": columns, "target_column": target_column, "labels": labels}
         for name, value in given.items():
             if value is not None:
-                problem = f"must be left out for a server's answer, got {value!r}"
+                problem = f"must be left out for {whose}, got {value!r}"
                 raise ArgumentError(name, problem)
-        found, known = _of_responses(content)
+        read: Any = _of_responses if isinstance(content, Responses) else _of_samples
+        found, known = read(content)
     else:
         found = logits_of(content, columns, target_column)
     array = found.logits
@@ -444,6 +451,18 @@ def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
     }
     labels = row_labels[0] if len(positions) == 1 else None
     return Found(held(array, labels), notes=responses.notes), known
+
+
+def _of_samples(samples: Samples) -> tuple[Found, dict[str, Any]]:
+    """Return the rows of lm-eval's choices: the labels of all rows where they are the same."""
+    first, *others = samples.labels
+    is_same = all(labels == first for labels in others)
+    known = {
+        "row_labels": None if is_same else samples.labels,
+        "unreadable": samples.errors,
+    }
+    array = held(samples.logits, first if is_same else None)
+    return Found(array, samples.targets, samples.notes), known
 
 
 def _classes_of_words(words: list[str], labels: Sequence[str] | None) -> NDArray[np.int64]:

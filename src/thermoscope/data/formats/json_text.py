@@ -8,7 +8,8 @@ What a value means does not depend on the ending of the file:
 - an object of lists is an archive of arrays, and ``{"columns": …, "data": …}`` a table, as pandas
   writes it with ``orient="split"``;
 - lists of ``{"label": …, "score": …}``, as text-classification pipelines print them, are rows by
-  label.
+  label;
+- samples of lm-eval are rows of choices.
 
 "inf", "-inf" and "nan" as strings stand for the numbers that JSON has no words for.
 """
@@ -26,6 +27,7 @@ from thermoscope.data.content import FEWEST_WHOLE, Archive, Array, Table, held, 
 from thermoscope.data.errors import listed
 from thermoscope.data.formats.delimited import shortest
 from thermoscope.data.formats.lines import Lines, read_line
+from thermoscope.data.formats.lm_eval import Samples, is_sample, samples_of
 from thermoscope.data.formats.responses import Responses, looks_like_response, parse_responses
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ def may_be_json(text: Text) -> bool:
     return head.startswith((b"[", b"{", *(field.encode() for field in EVENTS)))
 
 
-def open_text(text: Text) -> Array | Archive | Table | Responses:
+def open_text(text: Text) -> Array | Archive | Table | Responses | Samples:
     """Return what a text of JSON holds."""
     with text.open() as file:
         begin = 3 if file.read(3) == codecs.BOM_UTF8 else 0
@@ -132,7 +134,7 @@ def _first_of_lines(text: Text, begin: int) -> bytes | None:
     return None
 
 
-def _of_lines(text: Text, begin: int, first: bytes) -> Array | Table:
+def _of_lines(text: Text, begin: int, first: bytes) -> Array | Table | Samples:
     """Return rows, one on each line, that are read when they are asked for."""
     index = Lines(text, begin, 1, quotes=False)
     value = _value_of(first, 1)
@@ -199,7 +201,9 @@ def _value_of(line: bytes, number: int) -> Any:
         raise ValueError(f"not JSON: line {number}: {error.msg}") from error
 
 
-def _of_value(data: Any) -> Array | Archive | Table:
+def _of_value(data: Any) -> Array | Archive | Table | Samples:
+    if is_sample(data):
+        return samples_of([("row 0", data)])
     if isinstance(data, tuple) and data:
         return _of_object(data)
     if not isinstance(data, list) and data != ():
@@ -253,9 +257,11 @@ def _nested(data: list[Any], where: str) -> Array:
     return held(np.array(rows))
 
 
-def _of_records(records: list[tuple[str, Any]]) -> Table:
-    """Return the table of objects that all have the same keys."""
+def _of_records(records: list[tuple[str, Any]]) -> Table | Samples:
+    """Return the table of objects that all have the same keys, or the samples of lm-eval."""
     first = records[0][1]
+    if is_sample(first):
+        return samples_of(records)
     names = [name for name, _ in first]
     cells: list[list[Any]] = [[] for _ in names]
     for where, record in records:

@@ -16,6 +16,7 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
 from thermoscope.data.formats.servers import (
     ASK,
     FORMATS,
@@ -35,7 +36,7 @@ from thermoscope.data.formats.servers import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = [
     "NOT_REPORTED",
@@ -44,6 +45,7 @@ __all__ = [
     "Token",
     "looks_like_response",
     "parse_responses",
+    "responses_of",
 ]
 
 NOT_REPORTED: Final = "not reported"
@@ -188,20 +190,37 @@ def parse_responses(text: str | bytes) -> Responses | None:
     [-0.693, -1.386, -1.386]
     """
     notes: list[str] = []
-    answers = _Answers(notes)
     text = _decoded(text)
-    for where, value in _documents(text, notes):
-        for place, document in _unwrapped(where, value):
+    found = responses_of(_documents(text, notes), notes)
+    if found is None and notes and KEY.search(text):
+        raise ValueError(notes[0])
+    return found
+
+
+def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Responses | None:
+    """Put the answers in JSON values together, each with the place where it stands.
+
+    Parameters
+    ----------
+    documents : iterable of (str, object)
+        Objects and lists.
+    notes : list of str
+        What is told of the documents already, and where more is added.
+
+    Returns
+    -------
+    Responses or None
+        None where no document is an answer.
+    """
+    answers = _Answers(notes)
+    for where, value in documents:
+        for place, document in _unwrapped(where, value, answers):
             answers.add(place, document)
     if not answers.known:
-        if notes and KEY.search(text):
-            raise ValueError(notes[0])
         return None
     positions = [_position(*entry) for entry in answers.entries()]
     if not positions:
-        raise ValueError(
-            answers.error or f"the answer has no log-probabilities in a known format: {ASK}"
-        )
+        raise ValueError(answers.error or f"{answers.without}: {answers.ask}")
     errors = [(row, position.error) for row, position in enumerate(positions) if position.error]
     notes += [f"row {row} can't be read: {error}" for row, error in errors]
     if len(notes) > MOST_NOTES:
@@ -266,7 +285,9 @@ def _skip(text: str, at: int, blank: str) -> int:
     return at
 
 
-def _unwrapped(where: str, value: object) -> Iterator[tuple[str, dict[str, Any]]]:
+def _unwrapped(
+    where: str, value: object, answers: _Answers
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """Iterate over the objects of a JSON value that may be answers, or parts of them."""
     if isinstance(value, list):
         if any(map(is_entry, value)):
@@ -274,20 +295,28 @@ def _unwrapped(where: str, value: object) -> Iterator[tuple[str, dict[str, Any]]
             return
         for item, each in enumerate(value):
             if isinstance(each, (dict, list)):
-                yield from _unwrapped(f"{where}, item {item}", each)
+                yield from _unwrapped(f"{where}, item {item}", each, answers)
     elif isinstance(value, dict):
-        logged, batched = value.get("response_json"), value.get("response")
-        if isinstance(logged, str):  # the log of llm
-            for _, document in _documents(logged, []):
-                yield from _unwrapped(where, document)
-        elif isinstance(logged, dict):
-            yield where, logged
-        elif isinstance(batched, dict) and "type" not in value:
-            # An error of the batch stands beside the answer.
-            body = as_dict(batched.get("body")) or batched
-            yield where, {"error": value.get("error"), **body}
-        else:
-            yield where, value
+        log = log_of(value)
+        yield from _of_object(where, value, answers) if log is None else answers.of_log(*log)
+
+
+def _of_object(
+    where: str, value: dict[str, Any], answers: _Answers
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Iterate over the answers in an object: the object itself, or what it wraps."""
+    logged, batched = value.get("response_json"), value.get("response")
+    if isinstance(logged, str):  # the log of llm
+        for _, document in _documents(logged, []):
+            yield from _unwrapped(where, document, answers)
+    elif isinstance(logged, dict):
+        yield where, logged
+    elif isinstance(batched, dict) and "type" not in value:
+        # An error of the batch stands beside the answer.
+        body = as_dict(batched.get("body")) or batched
+        yield where, {"error": value.get("error"), **body}
+    else:
+        yield where, value
 
 
 class _Answers:
@@ -299,15 +328,27 @@ class _Answers:
         Whether there is an answer of a server at all.
     error : str or None
         The first error that a server answered with.
+    without, ask : str
+        What to say where nothing has log-probabilities, and how to ask for them.
     """
 
     def __init__(self, notes: list[str]) -> None:
         self.notes = notes
         self.known = False
         self.error: str | None = None
+        self.without, self.ask = "the answer has no log-probabilities in a known format", ASK
         # An answer has a name, or ends where the next one begins, and these are counted.
         self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
         self._ended = 0
+
+    def of_log(self, log: Log, answers: list[Answer]) -> list[Answer]:
+        """Note that answers stand in the log of a tool, and return them."""
+        self.known = True
+        self.without, self.ask = f"this log of {log.tool} has no log-probabilities", log.ask
+        alone = any(NUMBERS in answer for _, answer in answers)
+        if alone and NUMBERS_ALONE not in self.notes:
+            self.notes.append(NUMBERS_ALONE)
+        return answers
 
     def add(self, where: str, document: dict[str, Any]) -> None:
         """Add what one document has."""
