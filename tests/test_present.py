@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from thermoscope import present, random_logits, softmax
 from thermoscope.state import State
@@ -39,6 +41,33 @@ def test_every_invisible_character_is_written_as_its_escape() -> None:
     invisible = {code for low, high in INVISIBLE["ranges"] for code in range(low, high + 1)}
     found = {code for code in range(0x110000) if present.printable(chr(code)) != chr(code)}
     assert found == invisible
+
+
+@pytest.mark.parametrize("case", vectors("joined.json"), ids=lambda case: case["name"])
+def test_tokens_are_joined_to_whole_characters(case: dict[str, Any]) -> None:
+    tokens = [(text, None if data is None else bytes(data)) for text, data in case["tokens"]]
+    pieces = present.joined(tokens)
+    assert pieces == [tuple(piece) for piece in case["pieces"]]
+    assert sum(count for count, _ in pieces) == len(tokens)
+
+
+@given(st.text(), st.lists(st.integers(1, 5)))
+def test_a_text_that_is_cut_anywhere_comes_back(text: str, sizes: list[int]) -> None:
+    data, tokens = text.encode(errors="replace"), []
+    for size in sizes:
+        tokens.append(("", data[:size]))
+        data = data[size:]
+    tokens.append(("", data))
+    whole = "".join(piece for _, piece in present.joined(tokens))
+    assert whole == text.encode(errors="replace").decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("", "(empty)"), (" ", "␣"), (" a b  ", "␣a b␣␣"), (" \n ", "␣\\n␣"), ("\u200b", "\\u200b")],
+)
+def test_a_token_of_spaces_is_visible(text: str, shown: str) -> None:
+    assert present.visible(text) == shown
 
 
 @pytest.mark.parametrize("case", vectors("shown.json"), ids=lambda case: case["name"])

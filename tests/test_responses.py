@@ -239,6 +239,22 @@ def test_tokens_of_equal_text_are_told_apart_by_bytes_or_id() -> None:
         assert position.tokens[0] != position.tokens[1]
 
 
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("bytes:\\xf0\\x9f", b"\xf0\x9f"),
+        ("bytes: a\\x9f", None),
+        ("<0xE2>", b"\xe2"),
+        ("<0xe2>", None),
+    ],
+)
+def test_bytes_that_stand_in_a_text_are_read(text: str, data: bytes | None) -> None:
+    answer = {"logprobs": [{"token": text, "logprob": -0.5}]}
+    found = parse_responses(json.dumps(answer))
+    assert found is not None
+    assert found.positions[0].tokens == (Token(text, None, data),)
+
+
 def test_equal_reported_tokens_are_not_merged() -> None:
     tops = [token("a", 0.25), token("a", 0.25), token("a", 0.125)]
     (position,) = read(

@@ -19,12 +19,15 @@ from thermoscope.arguments import whole
 from thermoscope.definition import log_softmax
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 __all__ = [
     "Shown",
     "brief",
     "digits",
+    "joined",
     "kept",
     "measure",
     "number_text",
@@ -33,6 +36,7 @@ __all__ = [
     "plain",
     "printable",
     "shown",
+    "visible",
 ]
 
 FEW: Final = 50
@@ -325,3 +329,76 @@ def printable(text: str) -> str:
     a\nb\u202ec
     """
     return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def visible(text: str) -> str:
+    r"""Return `text` on one line as `printable` does, with a mark for each space at an end.
+
+    Examples
+    --------
+    >>> visible(" Paris"), visible("a b "), visible("\n"), visible("")
+    ('␣Paris', 'a b␣', '\\n', '(empty)')
+    """
+    rest = text.rstrip(" ")
+    start = rest.lstrip(" ")
+    before, after = len(rest) - len(start), len(text) - len(rest)
+    return f"{'␣' * before}{printable(start)}{'␣' * after}" or "(empty)"
+
+
+def joined(tokens: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, str]]:
+    r"""Return the text of tokens in pieces of whole characters.
+
+    A token may be a part of a character, which has a text only together with the tokens beside it.
+    Bytes that are no character have escapes.
+
+    Parameters
+    ----------
+    tokens : iterable of (str, bytes or None)
+        The text of each token, and its bytes where they are known.
+
+    Returns
+    -------
+    list of (int, str)
+        How many tokens each piece has, and its text.
+
+    Examples
+    --------
+    >>> joined([("Hi", b"Hi"), ("\ufffd", b" \xf0\x9f"), ("\ufffd", b"\x99\x82"), ("</s>", None)])
+    [(1, 'Hi'), (2, ' 🙂'), (1, '</s>')]
+    """
+    pieces: list[tuple[int, str]] = []
+    count, data = 0, b""
+
+    def end() -> None:
+        nonlocal count, data
+        if count:
+            pieces.append((count, data.decode(errors="backslashreplace")))
+        count, data = 0, b""
+
+    for text, own in tokens:
+        if not own or not _continues(own[0]):
+            end()  # the character before stays incomplete
+        if not own:
+            pieces.append((1, text))
+            continue
+        count, data = count + 1, data + own
+        if not _is_incomplete(data):
+            end()
+    end()
+    return pieces
+
+
+def _continues(byte: int) -> bool:
+    """Whether a byte of UTF-8 is one after the first of its character."""
+    return byte & 0xC0 == 0x80
+
+
+def _is_incomplete(data: bytes) -> bool:
+    """Whether UTF-8 ends within a character."""
+    tail = data[-3:]
+    at = max((at for at, byte in enumerate(tail) if not _continues(byte)), default=None)
+    if at is None:
+        return False
+    first = tail[at]
+    needed = 1 if not 0xC2 <= first <= 0xF4 else 2 if first < 0xE0 else 3 if first < 0xF0 else 4
+    return needed > len(tail) - at

@@ -2,9 +2,10 @@
 """Make the vectors that pytest and vitest share, from mpmath alone, without this package.
 
 ``python tests/vectors/make.py`` writes softmax.json (whole rows), masks.json (rows with
-masked entries, which only Python has), texts.json (numbers and labels as text), shown.json (which
-entries are shown, in which order), states.json (the written form of a state), rows.json (what
-a page asks of its rows, and the answers), truncation.json (which entries a sampler keeps),
+masked entries, which only Python has), texts.json (numbers and labels as text), joined.json
+(tokens as whole characters), shown.json (which entries are shown, in which order), states.json
+(the written form of a state), rows.json (what a page asks of its rows, and the answers),
+truncation.json (which entries a sampler keeps),
 random.json (random logits by their seed), solve.json (the temperature that gives a wanted
 value) and links.json (states as links). A test runs it again and compares.
 
@@ -286,6 +287,57 @@ def texts() -> Iterator[Case]:
             written = [number(a) if isinstance(a, float) else a for a in arguments]
             yield {"function": function, "arguments": written, "text": text}
     yield {"function": "invisible", "ranges": INVISIBLE}
+
+
+# Name, tokens as (text, bytes), pieces as (number of tokens, text).
+Tokens = list[tuple[str, bytes | None]]
+JOINED: list[tuple[str, Tokens, list[tuple[int, str]]]] = [
+    ("whole", [("Hi", b"Hi"), (" é", " é".encode())], [(1, "Hi"), (1, " é")]),
+    ("without bytes", [("Hi", None), ("�", None)], [(1, "Hi"), (1, "�")]),
+    ("two halves", [("�", b"\xc3"), ("�", b"\xa9")], [(2, "é")]),
+    (
+        "four quarters, the text before with the first",
+        [("�", b"a\xf0"), ("�", b"\x9f"), ("�", b"\x99"), ("�", b"\x82"), ("b", b"b")],
+        [(4, "a🙂"), (1, "b")],
+    ),
+    (
+        "each ends in the next",
+        [("�", b"\xe2\x82"), ("�", b"\xac\xc3"), ("�", b"\xa9!"), ("x", b"x")],
+        [(3, "€é!"), (1, "x")],
+    ),
+    ("cut by the end", [("�", b"a\xf0\x9f")], [(1, "a\\xf0\\x9f")]),
+    ("cut by a letter", [("�", b"\xf0\x9f"), ("a", b"a")], [(1, "\\xf0\\x9f"), (1, "a")]),
+    (
+        "cut by the start of another",
+        [("�", b"\xe2"), ("�", b"\xc3"), ("�", b"\xa9")],
+        [(1, "\\xe2"), (2, "é")],
+    ),
+    (
+        "cut by a token without bytes",
+        [("�", b"\xe2"), ("</s>", None)],
+        [(1, "\\xe2"), (1, "</s>")],
+    ),
+    ("a second half alone", [("�", b"\xa9"), ("a", b"a")], [(1, "\\xa9"), (1, "a")]),
+    (
+        "bytes of no character",
+        [("�", b"\xff"), ("�", b"\xc0\xafz")],
+        [(1, "\\xff"), (1, "\\xc0\\xafz")],
+    ),
+    ("overlong", [("�", b"\xe0"), ("�", b"\x80\x80")], [(2, "\\xe0\\x80\\x80")]),
+    (
+        "a mark of byte order stays",
+        [("\ufeff", b"\xef\xbb\xbf"), ("a", b"a")],
+        [(1, "\ufeff"), (1, "a")],
+    ),
+    ("empty", [("", None), ("", b""), ("a", b"a")], [(1, ""), (1, ""), (1, "a")]),
+    ("no tokens", [], []),
+]
+
+
+def joined() -> Iterator[Case]:
+    for name, tokens, pieces in JOINED:
+        written = [[text, None if data is None else list(data)] for text, data in tokens]
+        yield {"name": name, "tokens": written, "pieces": pieces}
 
 
 def shown() -> Iterator[Case]:
@@ -983,6 +1035,7 @@ def files() -> dict[str, str]:
         "softmax.json": render(rows()),
         "masks.json": render(masks()),
         "texts.json": render(texts()),
+        "joined.json": render(joined()),
         "shown.json": render(shown()),
         "states.json": render(states()),
         "random.json": render(random_logits()),

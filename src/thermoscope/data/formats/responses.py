@@ -63,6 +63,9 @@ MOST_DAMAGE: Final = 1000
 MOST_NOTES: Final = 20
 # So vLLM begins the text of a token if it was asked for its number.
 NUMBERED: Final = "token_id:"
+# So the completions of OpenAI write a part of a character, and so do vocabularies of SentencePiece.
+BYTES: Final = re.compile(r"bytes:(?:\\x[0-9a-f]{2})+")
+BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
 # What has the text of a token, and what has its number.
 OF_TEXT: Final = ("token", "text", "tok_str", "decoded_token", "content")
 OF_NUMBER: Final = ("id", "token_id", "tokenId")
@@ -492,7 +495,7 @@ def _token(record: Any, errors: list[str]) -> Token | None:
     elif not text.isascii():
         # Half of a surrogate pair is no character.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return Token(text, number, _bytes(record.get("bytes")))
+    return Token(text, number, _bytes(record.get("bytes")) or _bytes_in(text))
 
 
 def _bytes(data: object) -> bytes | None:
@@ -500,6 +503,13 @@ def _bytes(data: object) -> bytes | None:
         return bytes(data) if isinstance(data, list) and data else None
     except (TypeError, ValueError):
         return None
+
+
+def _bytes_in(text: str) -> bytes | None:
+    r"""Return the bytes that stand in the text of a token: "bytes:\xf0\x9f", or "<0xF0>"."""
+    if BYTES.fullmatch(text):
+        return bytes.fromhex(text.removeprefix("bytes:").replace("\\x", ""))
+    return bytes.fromhex(text[3:5]) if BYTE.fullmatch(text) else None
 
 
 def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
