@@ -13,9 +13,9 @@ from thermoscope.arguments import ArgumentError, ArgumentTypeError, writable
 from thermoscope.present import number_text, parse_number, printable
 from thermoscope.sampling import random_logits
 from thermoscope.state import SCALES, State
-from thermoscope.truncation import settings_of, steps_of, value_of
 from thermoscope.truncation.engines import ENGINES, PAPERS
 from thermoscope.truncation.rules import RULES
+from thermoscope.truncation.settings import settings_of, steps_of, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -20,7 +20,7 @@ from thermoscope.arguments import (
     writable,
 )
 from thermoscope.sampling import fresh_seed, random_logits
-from thermoscope.truncation import settings_of
+from thermoscope.truncation.settings import settings_of
 
 __all__ = ["SCALES", "STATE_VERSION", "State", "checked_settings", "scale_of"]
 

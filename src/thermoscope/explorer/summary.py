@@ -10,7 +10,8 @@ from thermoscope.definition import softmax
 from thermoscope.measures import entropy, perplexity
 from thermoscope.present import brief, kept, measure, shown
 from thermoscope.state import State
-from thermoscope.truncation import engines, keep, steps_of
+from thermoscope.truncation import engines, keep
+from thermoscope.truncation.settings import steps_of
 
 __all__ = ["Summary"]
 

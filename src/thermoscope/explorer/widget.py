@@ -34,7 +34,8 @@ from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
 from thermoscope.explorer.summary import Summary
 from thermoscope.link import parse_link, state_of_link, write_link
 from thermoscope.state import State, scale_of
-from thermoscope.truncation import keep, settings_of, truncate
+from thermoscope.truncation import keep, truncate
+from thermoscope.truncation.settings import settings_of
 
 try:
     import anywidget

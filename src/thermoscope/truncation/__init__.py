@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, SupportsIndex
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope import kernels
-from thermoscope.arguments import ArgumentError, ArgumentTypeError, check, number_in, whole
 from thermoscope.definition import softmax
-from thermoscope.truncation.engines import ENGINES, PAPERS, Engine, Ties, engines
-from thermoscope.truncation.rules import RULES
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from thermoscope.truncation.engines import Ties, engines
+from thermoscope.truncation.steps import remaining
 
 __all__ = ["engines", "keep", "truncate"]
 
@@ -37,7 +31,7 @@ def keep(
     ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
-) -> Mask:
+) -> NDArray[np.bool_]:
     """Tell which entries a sampler keeps, as a mask that `softmax` takes as `where`.
 
     Each rule that is given is a step. A step sees the entries that the steps before it kept,
@@ -167,10 +161,20 @@ def keep(
     >>> ts.keep(logits, 5.0, top_p=0.8, order=["top_p", "temperature"])
     array([ True,  True, False, False])
     """
-    values = (top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma)
-    rows = _rows(logits, temperature, axis, where)
-    kept, _ = _applied(rows, _chain(values, engine, order, ties))
-    return np.moveaxis(kept, -1, rows.axis)
+    settings = {
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "typical_p": typical_p,
+        "epsilon": epsilon,
+        "eta": eta,
+        "top_n_sigma": top_n_sigma,
+        "engine": engine,
+        "order": order,
+        "ties": ties,
+    }
+    left = remaining(logits, temperature, axis, where, settings)
+    return np.moveaxis(left.kept, -1, left.axis)
 
 
 def truncate(
@@ -223,201 +227,18 @@ def truncate(
     >>> ts.truncate([2.0, 1.0, 0.1, -1.0], 5.0, top_p=0.8, engine="llama.cpp").round(3)
     array([0.55, 0.45, 0.  , 0.  ])
     """
-    values = (top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma)
-    rows = _rows(logits, temperature, axis, where)
-    kept, t = _applied(rows, _chain(values, engine, order, ties))
-    return np.moveaxis(softmax(rows.given, t, where=kept), -1, rows.axis)
-
-
-def settings_of(settings: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Check keywords of `keep` and `truncate`, and return those that say something.
-
-    They are types of JSON. An order that is the engine's own is left out, as SGLang's is joint
-    only there.
-
-    Raises
-    ------
-    ArgumentError
-        Of "truncation", if a keyword is none of truncation, or the settings do not fit each other.
-
-    Examples
-    --------
-    >>> settings_of({"top_k": 40, "engine": None, "order": ["temperature", "top_k"]})
-    {'top_k': 40}
-    """
-    if not isinstance(settings, Mapping | None):
-        problem = f"must be a mapping of keywords of truncate, got {settings!r}"
-        raise ArgumentTypeError("truncation", problem)
-    given = {name: value for name, value in (settings or {}).items() if value is not None}
-    known = (*RULES, "engine", "order", "ties")
-    for name in given:
-        if name not in known:
-            raise ArgumentError("truncation", f"must have keys of {', '.join(known)}, got {name!r}")
-    engine, order, ties = (given.get(name) for name in ("engine", "order", "ties"))
-    try:
-        chain = _chain(tuple(given.get(name) for name in RULES), engine, order, ties)
-    except ArgumentError as error:
-        raise type(error)("truncation", f"is wrong: {error}") from None
-    result = dict(chain.values)
-    if order is not None:
-        if "temperature" not in order:
-            raise ArgumentError("truncation", f"must have 'temperature' in order, got {order!r}")
-        own = [step for step in chain.engine.order if step in order]
-        if list(order) != own:
-            result["order"] = list(order)
-    return result | {name: given[name] for name in ("engine", "ties") if name in given}
-
-
-def steps_of(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the steps of settings in their order, "temperature" among them.
-
-    Examples
-    --------
-    >>> steps_of({"top_p": 0.9, "top_k": 40, "engine": "llama.cpp"})
-    ('top_k', 'top_p', 'temperature')
-    """
-    engine = ENGINES.get(settings.get("engine", ""), PAPERS)
-    order = settings.get("order", engine.order)
-    return tuple(step for step in order if step == "temperature" or step in settings)
-
-
-class _Chain(NamedTuple):
-    """The steps that are to be done, in their order, with the values of their parameters."""
-
-    engine: Engine
-    steps: tuple[str, ...]
-    values: dict[str, Any]
-    edges: dict[str, Mapping[str, bool]]
-    # Whether each step looks at the whole row.
-    joint: bool
-
-
-def _chain(
-    given: tuple[float | None, ...],
-    name: str | None,
-    order: Sequence[str] | None,
-    ties: Ties | None,
-) -> _Chain:
-    """Check the parameters, which are in the order of RULES, against what the engine takes."""
-    if name is not None and not (isinstance(name, str) and name in ENGINES):
-        known = ", ".join(map(repr, ENGINES))
-        raise ArgumentError("engine", f"must be one of {known}, got {name!r}")
-    engine = PAPERS if name is None else ENGINES[name]
-    suffix = "" if name is None else f", in engine {name!r}"
-    ties = engine.ties[0] if ties is None else ties
-    if ties not in engine.ties:
-        known = " or ".join(map(repr, engine.ties))
-        raise ArgumentError("ties", f"must be {known}, got {ties!r}{suffix}")
-    values = {}
-    for step, value in zip(RULES, given, strict=True):
-        if value is None:
-            continue
-        if step not in engine.order:
-            takes = ", ".join(other for other in engine.order if other in RULES)
-            raise ArgumentError(step, f"is no step of engine {name!r}, which takes {takes}")
-        try:
-            values[step] = value_of(step, value, engine)
-        except ArgumentError as error:
-            raise type(error)(step, f"{error.problem}{suffix}") from None
-    off = {step for step in values if values[step] <= engine.off.get(step, -math.inf)}
-    steps = engine.order if order is None else _ordered(order, engine, values)
-    done = {"temperature", *values} - off
-    edges = {**engine.edges, "top_k": {"few": ties == "k"}}
-    joint = engine.joint and order is None and not values.get("min_p")
-    return _Chain(engine, tuple(step for step in steps if step in done), values, edges, joint)
-
-
-def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) -> tuple[str, ...]:
-    """Check an order against the steps that an engine has and the parameters that are given."""
-    if isinstance(order, str) or not isinstance(order, Sequence):
-        raise ArgumentTypeError("order", f"must be a sequence of names of steps, got {order!r}")
-    for step in order:
-        if step not in engine.order:
-            known = ", ".join(map(repr, engine.order))
-            raise ArgumentError("order", f"must be of {known}, got {step!r}")
-        if step != "temperature" and step not in values:
-            problem = f"names {step!r} without its parameter: give {step}=..., or leave it out"
-            raise ArgumentError("order", problem)
-        if list(order).count(step) > 1:
-            raise ArgumentError("order", f"must name each step once, got {step!r} twice")
-    for step in values:
-        if step not in order:
-            raise ArgumentError(step, f"is given, but order lacks it: add {step!r} to {order!r}")
-    return tuple(order)
-
-
-def value_of(step: str, value: Any, engine: Engine) -> float:
-    """Check the parameter of a rule against what an engine takes."""
-    if step == "top_k":
-        k = whole(step, value, engine.least_k)
-        if engine.off.get(step, 0) < k < 1:
-            raise ArgumentError(step, f"must be >= 1, or {engine.least_k} for all, got {k}")
-        return k
-    return number_in(step, value, engine.limits.get(step, "[0, 1]"))
-
-
-class _Rows(NamedTuple):
-    """Checked arguments with the entries of a row on the last axis."""
-
-    given: NDArray[np.generic]
-    # In float64, and -inf where there is no entry: never NaN.
-    logits: Array
-    temperature: Array
-    # The entries to choose from: not masked, not at -inf.
-    entries: Mask
-    mask: Mask
-    # The rows that have a distribution; of the others all that is not masked is kept.
-    regular: Mask
-    axis: int
-
-
-def _rows(
-    logits: ArrayLike, temperature: ArrayLike, axis: SupportsIndex, where: ArrayLike | None
-) -> _Rows:
-    arguments = check(logits, temperature, axis, where)
-    given = np.moveaxis(arguments.logits, arguments.axis, -1)
-    z = given.astype(np.float64)
-    mask = np.ones(z.shape, np.bool_)
-    if arguments.where is not None:
-        mask = np.moveaxis(arguments.where, arguments.axis, -1)
-    entries = mask & (z > -np.inf)
-    some = np.count_nonzero(entries, axis=-1, keepdims=True) > 0
-    # Of a NaN and a number, the maximum is NaN.
-    regular = some & ~np.isnan(np.max(z, axis=-1, keepdims=True, where=mask, initial=-np.inf))
-    t = np.moveaxis(arguments.temperature, arguments.axis, -1)
-    return _Rows(given, np.where(entries, z, -np.inf), t, entries, mask, regular, arguments.axis)
-
-
-def _applied(rows: _Rows, chain: _Chain) -> tuple[Mask, Array]:
-    """Return the kept entries, and the temperatures that the engine makes of the given ones."""
-    engine = chain.engine
-    if "temperature" not in chain.steps and (rows.temperature != 1).any():
-        problem = "is not 1, but order lacks it: add 'temperature' to order"
-        raise ArgumentError("temperature", problem)
-    t = engine.effective_temperature(rows.temperature)
-    seen = np.ones(1)
-    z, left = rows.logits, rows.entries
-    places = np.broadcast_to(np.arange(z.shape[-1]), z.shape)
-    # Kernels may differ in the last bit of a probability, and the same entries must be kept.
-    with kernels.use("reference"):
-        for step in chain.steps:
-            if step == "temperature":
-                seen = t
-                continue
-            among = rows.entries if chain.joint else left
-            edges = chain.edges.get(step, {})
-            left = left & RULES[step](z, seen, among, chain.values[step], **edges)
-            most = np.count_nonzero(left, axis=-1).max(initial=1)
-            if most <= z.shape[-1] // 2 and not chain.joint:
-                # The entries that are left move up, in their order: the next step reads fewer.
-                order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
-                z = np.take_along_axis(z, order, axis=-1)
-                left = np.take_along_axis(left, order, axis=-1)
-                places = np.take_along_axis(places, order, axis=-1)
-    kept: Mask = np.zeros(rows.entries.shape, np.bool_)
-    np.put_along_axis(kept, places, left, axis=-1)
-    if engine is not PAPERS:
-        # With the temperature first, no step at T = 0 takes this entry away.
-        top = np.where(kept, rows.logits, -np.inf).argmax(axis=-1, keepdims=True)
-        kept = np.where(t == 0, np.arange(kept.shape[-1]) == top, kept)
-    return np.where(rows.regular, kept, rows.mask), t
+    settings = {
+        "top_k": top_k,
+        "top_p": top_p,
+        "min_p": min_p,
+        "typical_p": typical_p,
+        "epsilon": epsilon,
+        "eta": eta,
+        "top_n_sigma": top_n_sigma,
+        "engine": engine,
+        "order": order,
+        "ties": ties,
+    }
+    left = remaining(logits, temperature, axis, where, settings)
+    probabilities = softmax(left.logits, left.temperature, where=left.kept)
+    return np.moveaxis(probabilities, -1, left.axis)
