@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from thermoscope.arguments import ArgumentError, whole
 from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
 from thermoscope.data.errors import check_memory, naming, optional
-from thermoscope.data.formats.responses import Token
+from thermoscope.data.formats.responses import Passage, Token
 
 __all__ = ["Dataset"]
 
@@ -41,6 +41,10 @@ class Dataset:
         Of each row, where a server reported tokens: text, id and bytes.
     drawn : ndarray of int64, shape (N,)
         Which entry of each row was drawn; -1 where it is unknown.
+    passages : tuple of Passage
+        Which rows are the prompt and which the answer, where a server reported tokens.
+    applied_temperature : float
+        What the numbers of the file were made with, and have been multiplied by.
     source : str
         The name of the file, without its folder.
     path : str or path_like
@@ -68,6 +72,7 @@ class Dataset:
         row_labels: Sequence[tuple[str, ...]] | None = None,
         drawn: NDArray[np.int64] | None = None,
         unreadable: Sequence[str | None] | None = None,
+        passages: Sequence[Passage] = (),
         notes: Sequence[str] = (),
         probabilities: bool = False,
         applied_temperature: float | None = None,
@@ -81,6 +86,8 @@ class Dataset:
         self.path = source if path is None else path
         self.targets = targets
         self.tokens = tokens
+        self.passages = tuple(passages)
+        self.applied_temperature = 1.0 if applied_temperature is None else applied_temperature
         self.notes = tuple(notes)
         self.drawn: NDArray[np.int64] = (
             np.broadcast_to(np.int64(-1), (self.rows,)) if drawn is None else drawn
@@ -142,6 +149,10 @@ class Dataset:
     def labels_of(self, row: int) -> tuple[str, ...] | None:
         """Return the labels of one row, where each row has its own or all have the same."""
         return self.labels if self._row_labels is None else self._row_labels[row]
+
+    def problem(self, row: int) -> str | None:
+        """Return why a row of a server's answer can't be read; None if it can be."""
+        return None if self._unreadable is None else self._unreadable[row]
 
     def binary(self) -> Dataset:
         """Return logits of one class against another, (N,) or (N, 1), as rows (0, z) of two.

@@ -448,6 +448,7 @@ def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
         "tokens": [position.tokens for position in positions],
         "drawn": np.array([position.drawn for position in positions], np.int64),
         "unreadable": [position.error for position in positions],
+        "passages": responses.passages,
     }
     labels = row_labels[0] if len(positions) == 1 else None
     return Found(held(array, labels), notes=responses.notes), known

@@ -21,6 +21,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
+from thermoscope.explorer import sequence
 from thermoscope.explorer.job import Job, Progress
 from thermoscope.explorer.live import LiveReliability
 from thermoscope.kernels import array_api
@@ -93,6 +94,8 @@ class RowSource:
         also rows without a target.
     reliability : LiveReliability or None
         The reliability of all rows at any temperature, if there are targets.
+    is_sequence : bool
+        Whether the rows are the positions of a text, as a server reports them.
 
     Raises
     ------
@@ -148,6 +151,7 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             kept = array_api.to_numpy(targets)
             self.reliability = LiveReliability(_AllRows(self), kept, self._naming)
         self._orders: dict[str, Job[NDArray[Any]]] = {}
+        self.is_sequence = sequence.has_sequence(data)
 
     def state(self, row: int, temperature: float = 1.0, **settings: Any) -> State:
         """Read one row and return the state of an explorer that shows it.
@@ -208,7 +212,29 @@ row=1, target=0, seed=None, truncation={}, scale='full')
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
         about: dict[str, object] = {"count": self.count, "orders": list(self.orders)}
+        if self.is_sequence:
+            about["sequence"] = sequence.about(self._data)
         return about if self.reliability is None else {**about, "reliability": True}
+
+    def embedded(self) -> dict[str, object]:
+        """Return all rows, for a page that has no server, as `answer` gives them one by one.
+
+        A row that can't be read is ``{"error": words}``.
+        """
+        starts = range(0, self.count, sequence.CHUNK)
+        rows = [row for start in starts for row in self._written(start)]
+        chunks = [sequence.chunk(self._data, start) for start in starts]
+        return {**self.about(), "orders": ["given"], "rows": rows, "chunks": chunks}
+
+    def _written(self, start: int) -> list[dict[str, object]]:
+        """Return the rows of a chunk in their written form."""
+        written: list[dict[str, object]] = []
+        for row in range(start, min(start + sequence.CHUNK, self.count)):
+            try:
+                written.append({**self.state(row).to_json(), "place": row})
+            except OSError as error:
+                written.append({"error": str(error)})
+        return written
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
         """Answer a query of the front end; ``web/src/model/rows.ts`` is its side of the protocol.
@@ -221,6 +247,8 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             ``{"order": kind, "row": r}`` asks for a row and its place in a complete order;
             ``{"reliability": "stops"}`` or ``{"reliability": T}`` asks for the reliability, see
             `LiveReliability.answer`.
+            ``{"sequence": s}`` asks for a chunk of the text from position s on, and
+            ``{"rows": s}`` for all of its rows, where the rows are positions of a text.
 
         Returns
         -------
@@ -228,7 +256,8 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             ``{"done": rows}``, the number of rows read so far: `count` once the order is complete,
             and then also ``"size"``, how many rows it has, for a bin.
             Or the written form of the state of the row, and its place; labels that all rows share
-            are left out unless the query has "labels".
+            are left out unless the query has "labels". Or a chunk as `sequence.chunk` returns it,
+            or ``{"rows": list}``.
 
         Raises
         ------
@@ -243,6 +272,12 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             if self.reliability is None:
                 raise ArgumentError("reliability", "must be asked of rows with targets")
             return self.reliability.answer(str(query["reliability"]))
+        for kind in ("sequence", "rows"):
+            if kind in query:
+                return self._chunk(kind, _number(kind, query[kind], self.count))
+        return self._row_or_progress(query)
+
+    def _row_or_progress(self, query: Mapping[str, object]) -> dict[str, object]:
         kind = str(query.get("order", "given"))
         done, numbers = (self.count, None) if kind == "given" else self._found(kind)
         name = next((name for name in ("place", "row") if name in query), None)
@@ -272,6 +307,14 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             return self.count, order.result()
         # All rows may be read but not sorted yet.
         return min(order.done, self.count - 1), None
+
+    def _chunk(self, name: str, start: int) -> dict[str, object]:
+        if not self.is_sequence:
+            raise ArgumentError(name, "must be left out: the rows are not positions of a text")
+        if name == "rows":
+            return {"rows": self._written(start)}
+        with self._naming(f"positions from {start}"):
+            return sequence.chunk(self._data, start)
 
     @contextmanager
     def _naming(self, what: str) -> Iterator[None]:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import math
 import re
-from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
@@ -21,6 +20,7 @@ from thermoscope.data.formats.servers import (
     ASK,
     FORMATS,
     KEY,
+    KINDS,
     PROMPT_ALONE,
     ROUNDING,
     VALUES,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_REPORTED",
+    "Passage",
     "Position",
     "Responses",
     "Token",
@@ -130,6 +131,20 @@ class Position(NamedTuple):
         return texts if self.rest is None else (*texts, NOT_REPORTED)
 
 
+class Passage(NamedTuple):
+    """Positions that follow one another in a text, up to where the next passage starts.
+
+    Attributes
+    ----------
+    start : int
+        The first position.
+    kind : {"prompt", "reasoning", "answer", "refusal"}
+    """
+
+    start: int
+    kind: str
+
+
 class Responses(NamedTuple):
     """What a text of responses holds.
 
@@ -139,10 +154,13 @@ class Responses(NamedTuple):
         Response by response, and choice by choice; the prompt comes first.
     notes : tuple of str
         What was decided or could not be read, in a line each.
+    passages : tuple of Passage
+        What the positions are: the prompt and the answer of each choice.
     """
 
     positions: list[Position]
     notes: tuple[str, ...]
+    passages: tuple[Passage, ...]
 
 
 def looks_like_response(head: str) -> bool:
@@ -221,14 +239,18 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
             answers.add(place, document)
     if not answers.known:
         return None
-    positions = [_position(*entry) for entry in answers.entries()]
+    positions: list[Position] = []
+    passages: list[Passage] = []
+    for kind, entries in answers.passages():
+        passages.append(Passage(len(positions), kind))
+        positions += [_position(*entry) for entry in entries]
     if not positions:
         raise ValueError(answers.error or f"{answers.without}: {answers.ask}")
     errors = [(row, position.error) for row, position in enumerate(positions) if position.error]
     notes += [f"row {row} can't be read: {error}" for row, error in errors]
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"and {len(notes) - MOST_NOTES} more such notes"]
-    return Responses(positions, tuple(notes))
+    return Responses(positions, tuple(notes), tuple(passages))
 
 
 def _decoded(text: str | bytes) -> str:
@@ -386,18 +408,20 @@ class _Answers:
                 return parts
         return []
 
-    def entries(self) -> list[Entry]:
-        """Return what is known of all positions, answer by answer."""
+    def passages(self) -> list[tuple[str, list[Entry]]]:
+        """Return the kind of each passage, and what is known of its positions, answer by answer."""
         parts = [
-            (order, answer[choice, order])
+            (order, part)
             for answer in self._answers.values()
-            for choice, order in sorted(answer)
+            for (_, order), part in sorted(answer.items(), key=lambda item: item[0])
+            if part
         ]
-        rows = list(chain.from_iterable(part for order, part in parts if order != PROMPT_ALONE))
-        alone = list(chain.from_iterable(part for order, part in parts if order == PROMPT_ALONE))
+        rows = [(KINDS[order], part) for order, part in parts if order != PROMPT_ALONE]
+        alone = [(KINDS[order], part) for order, part in parts if order == PROMPT_ALONE]
         if rows and alone:
-            words = "1 token" if len(alone) == 1 else f"{len(alone)} tokens"
-            verb = "is" if len(alone) == 1 else "are"
+            count = sum(len(part) for _, part in alone)
+            words = "1 token" if count == 1 else f"{count} tokens"
+            verb = "is" if count == 1 else "are"
             self.notes.append(f"{words} of the prompt, reported alone, {verb} left out")
         return rows or alone
 

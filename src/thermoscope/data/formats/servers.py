@@ -45,6 +45,7 @@ __all__ = [
     "ASK",
     "FORMATS",
     "KEY",
+    "KINDS",
     "PROMPT_ALONE",
     "ROUNDING",
     "VALUES",
@@ -90,6 +91,8 @@ class Part(NamedTuple):
 
 # Of a prompt, some servers report only the tokens that it is made of, and no others.
 PROMPT_ALONE, PROMPT, REASONING, CONTENT, REFUSAL = range(5)
+KINDS: Final = ("prompt", "prompt", "reasoning", "answer", "refusal")
+"""What each of these is to a reader."""
 
 
 class Format(NamedTuple):

@@ -1,0 +1,108 @@
+"""The positions of a text as the page reads them: what a server reported for each, in chunks."""
+
+from __future__ import annotations
+
+import base64
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from thermoscope.data.dataset import Dataset
+
+__all__ = ["CHUNK", "about", "chunk", "has_sequence"]
+
+CHUNK: Final = 1024
+"""Positions per chunk."""
+MOST: Final = 256
+"""Log-probabilities of a position that are sent; the page's arithmetic takes time for each."""
+
+
+def has_sequence(data: object) -> bool:
+    """Whether the rows of `data` are positions of a text, whose tokens are known."""
+    return getattr(data, "tokens", None) is not None
+
+
+def about(data: Dataset) -> dict[str, object]:
+    """Return what the page must know of a sequence before it asks for it.
+
+    Examples
+    --------
+    >>> from thermoscope.data.formats.responses import Passage
+    >>> from thermoscope import Dataset
+    >>> about(Dataset.of([[0.0]], tokens=[()], passages=[Passage(0, "answer")]))
+    {'temperature': 1.0, 'passages': [[0, 'answer']]}
+    """
+    return {
+        "temperature": data.applied_temperature,
+        "passages": [list(passage) for passage in data.passages],
+    }
+
+
+def chunk(data: Dataset, start: int) -> dict[str, object]:
+    """Return a chunk of the positions; ``web/src/model/sequence.ts`` reads it.
+
+    Returns
+    -------
+    dict
+        Lists of `CHUNK` positions, fewer at the end: "sizes", how many log-probabilities each has;
+        "drawn", which entry of its row was drawn, and "places", which one that is of the
+        log-probabilities, -1 where it is not known; "texts" of the drawn tokens. As the base64 of
+        little-endian float32: "logprobs", "width" for each position, the likeliest first; "rest",
+        the logarithm of the probability of all other tokens.
+    """
+    tokens: Any = data.tokens
+    stop = min(start + CHUNK, data.rows)
+    sizes = np.array([len(tokens[row]) for row in range(start, stop)])
+    values = _values(data, start, stop)
+    # What is not reported stands after the tokens.
+    padded = np.pad(values, ((0, 0), (0, 1)), constant_values=-np.inf)
+    rest = np.take_along_axis(padded, sizes[:, None], axis=1)[:, 0]
+    padded[np.arange(padded.shape[1]) >= sizes[:, None]] = -np.inf
+    order = np.argsort(-padded, axis=1, kind="stable")
+    drawn = np.asarray(data.drawn[start:stop])
+    places = np.where(drawn < 0, -1, (order == drawn[:, None]).argmax(axis=1))
+    width = min(MOST, int(sizes.max()))
+    for row in np.flatnonzero(sizes > MOST):
+        # The drawn token is always sent; the mass of what is not sent belongs to the rest.
+        last = max(places[row], MOST - 1)
+        others = np.delete(order[row], [*range(MOST - 1), last])
+        rest[row] = np.logaddexp.reduce([rest[row], *padded[row, others]])
+        order[row, MOST - 1] = order[row, last]
+        places[row] = min(places[row], MOST - 1)
+    logprobs = np.take_along_axis(padded, order[:, :width], axis=1)
+    unreadable = [data.problem(row) is not None for row in range(start, stop)]
+    sizes[unreadable] = 0
+    places[unreadable] = -1
+    return {
+        "start": start,
+        "width": width,
+        "sizes": np.minimum(sizes, MOST).tolist(),
+        "drawn": drawn.tolist(),
+        "places": places.tolist(),
+        "texts": [
+            tokens[row][at].text if at >= 0 else ""
+            for row, at in zip(range(start, stop), drawn.tolist(), strict=True)
+        ],
+        "logprobs": _base64(logprobs),
+        "rest": _base64(rest),
+    }
+
+
+def _values(data: Dataset, start: int, stop: int) -> NDArray[np.float64]:
+    """Return log-probabilities at the server's temperature; -inf where a row can't be read."""
+    values = np.full((stop - start, data.entries), -np.inf)
+    broken = [row for row in range(start, stop) if data.problem(row) is not None]
+    for before, after in pairwise([start - 1, *broken, stop]):
+        at = before + 1
+        for block in data.blocks(at, after):
+            values[at - start : at - start + len(block)] = block
+            at += len(block)
+    return values / data.applied_temperature
+
+
+def _base64(values: NDArray[Any]) -> str:
+    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")

@@ -1,0 +1,160 @@
+"""The positions of a text as the page reads them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from thermoscope import Dataset, open_logits
+from thermoscope.data.formats.responses import Passage, Token
+from thermoscope.explorer import sequence
+from thermoscope.explorer.browse import RowSource
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+DATA = Path(__file__).parent / "data" / "sequences"
+
+
+def opened(name: str, **options: Any) -> RowSource:
+    return RowSource(open_logits(DATA / f"{name}.json", **options))
+
+
+def floats(text: object) -> NDArray[np.float32]:
+    return np.frombuffer(base64.b64decode(str(text)), "<f4")
+
+
+def logprobs_of(chunk: Mapping[str, Any], position: int) -> NDArray[np.float32]:
+    start = position * chunk["width"]
+    return floats(chunk["logprobs"])[start : start + chunk["sizes"][position]]
+
+
+@pytest.mark.parametrize(
+    ("name", "passages", "text"),
+    [
+        ("chat", [[0, "answer"]], "The capital of France is Paris, not Lyon Nantes\n"),
+        ("vllm_prompt", [[0, "prompt"], [8, "answer"]], " Roses are red,\nViolets are blue."),
+        ("llama_cpp", [[0, "answer"]], " Hello, world!\n"),
+    ],
+)
+def test_a_server_s_answer_is_a_text(name: str, passages: list[Any], text: str) -> None:
+    rows = opened(name)
+    assert rows.about()["sequence"] == {"temperature": 1.0, "passages": passages}
+    assert "".join(rows.answer({"sequence": "0"})["texts"]).startswith(text)  # type: ignore[arg-type]
+
+
+def test_what_the_server_reported_comes_sorted_with_the_rest() -> None:
+    rows = opened("chat")
+    chunk: Any = rows.answer({"sequence": 0})
+    content = json.loads((DATA / "chat.json").read_text())["choices"][0]["logprobs"]["content"]
+    for position, entry in enumerate(content):
+        logprobs = logprobs_of(chunk, position)
+        reported = {each["logprob"] for each in [entry, *entry["top_logprobs"]]}
+        assert logprobs.tolist() == sorted(reported, reverse=True)
+        assert logprobs[chunk["places"][position]] == np.float32(entry["logprob"])
+        left = 1 - np.exp(logprobs.astype(np.float64)).sum()
+        np.testing.assert_allclose(floats(chunk["rest"])[position], np.log(left), rtol=1e-6)
+        labels = rows.state(position).labels
+        assert labels is not None
+        assert labels[chunk["drawn"][position]] == entry["token"] == chunk["texts"][position]
+
+
+def test_a_temperature_that_was_applied_changes_no_log_probability() -> None:
+    plain, applied = opened("chat"), opened("chat", applied_temperature=0.5)
+    about: Any = applied.about()["sequence"]
+    assert about["temperature"] == 0.5
+    assert applied.answer({"sequence": 0}) == plain.answer({"sequence": 0})
+
+
+def many(count: int, entries: int = 3) -> Dataset:
+    draw = np.random.default_rng(0)
+    logprobs = np.log(draw.dirichlet(np.ones(entries + 1), size=count))
+    tokens = [tuple(Token(f"t{k}", k, None) for k in range(entries))] * count
+    return Dataset.of(logprobs, tokens=tokens, drawn=draw.integers(-1, entries, count), passages=[])
+
+
+def test_chunks_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = many(10)
+    whole: Any = sequence.chunk(data, 0)
+    monkeypatch.setattr(sequence, "CHUNK", 4)
+    parts: list[Any] = [sequence.chunk(data, start) for start in (0, 4, 8)]
+    for name in ("sizes", "drawn", "places", "texts"):
+        assert [each for part in parts for each in part[name]] == whole[name]
+    for name in ("logprobs", "rest"):
+        np.testing.assert_array_equal(
+            np.concatenate([floats(part[name]) for part in parts]), floats(whole[name])
+        )
+    unknown = [position for position, item in enumerate(whole["drawn"]) if item < 0]
+    assert unknown
+    assert all(whole["texts"][at] == "" and whole["places"][at] == -1 for at in unknown)
+
+
+def test_of_a_long_list_the_likeliest_and_the_drawn_one_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    data = many(20, 40)
+    whole: Any = sequence.chunk(data, 0)
+    monkeypatch.setattr(sequence, "MOST", 8)
+    short: Any = sequence.chunk(data, 0)
+    for position in range(20):
+        some, all_ = (logprobs_of(each, position) for each in (short, whole))
+        place = whole["places"][position]
+        extra = all_[place] if place > 7 else all_[7]
+        assert some.tolist() == [*all_[:7], extra]
+        assert short["places"][position] == min(place, 7)
+        mass = np.exp(some.astype(np.float64)).sum() + np.exp(floats(short["rest"])[position])
+        assert mass == pytest.approx(1, abs=1e-6)
+
+
+def test_a_position_that_can_t_be_read_has_a_text_and_no_numbers() -> None:
+    data = many(3)
+    data = Dataset.of(
+        data.values,
+        tokens=data.tokens,
+        drawn=np.array([0, 1, 2]),
+        unreadable=[None, "no token has a log-probability", None],
+    )
+    rows = RowSource(data)
+    chunk: Any = rows.answer({"sequence": 0})
+    assert (chunk["sizes"], chunk["places"][1]) == ([3, 0, 3], -1)
+    assert chunk["texts"] == ["t0", "t1", "t2"]
+    embedded: Any = rows.embedded()
+    assert [set(row) for row in embedded["rows"]][1] == {"error"}
+    assert embedded["rows"][2] == rows.answer({"row": 2, "labels": "all"})
+
+
+def test_an_embedded_sequence_has_every_row_as_a_server_gives_it() -> None:
+    rows = opened("vllm_prompt")
+    embedded: Any = rows.embedded()
+    assert (embedded["count"], embedded["orders"]) == (11, ["given"])
+    assert embedded["sequence"] == rows.about()["sequence"]
+    assert embedded["rows"] == [rows.answer({"place": row}) for row in range(11)]
+    assert embedded["rows"] == rows.answer({"rows": "0"})["rows"]
+    assert embedded["chunks"] == [rows.answer({"sequence": "0"})]
+
+
+@pytest.mark.parametrize("name", ["sequence", "rows"])
+def test_other_rows_are_no_sequence(name: str) -> None:
+    rows = RowSource([[1.0, 2.0], [3.0, 4.0]])
+    assert not rows.is_sequence
+    assert "sequence" not in rows.about()
+    with pytest.raises(ValueError, match=f"{name} must be left out: the rows are not positions"):
+        rows.answer({name: "0"})
+    with pytest.raises(ValueError, match=f"{name} must be 0 to 10, got 11"):
+        opened("vllm_prompt").answer({name: "11"})
+
+
+def test_passages_of_several_choices_follow_one_another(tmp_path: Path) -> None:
+    part = {"content": [{"token": "a", "logprob": -0.5, "top_logprobs": []}]}
+    reasons = {"reasoning_content": part["content"] * 2, **part}
+    choices = [{"index": 1, "logprobs": part}, {"index": 0, "logprobs": reasons}]
+    (tmp_path / "two.json").write_text(json.dumps({"choices": choices}))
+    data = open_logits(tmp_path / "two.json")
+    assert data.passages == (Passage(0, "reasoning"), Passage(2, "answer"), Passage(3, "answer"))
