@@ -18,6 +18,7 @@ PARTS: Final = (
     "rows",
     "temperature",
     "sentence",
+    "text",
     "search",
     "logits",
     "edit",

@@ -327,7 +327,7 @@ const APPLY: Record<Rule, (row: Row, t: number, value: number, edges: Edges) => 
 };
 
 /** The engine of some settings, the steps in the order in which they run, and their edge rules. */
-function chain(settings: Settings) {
+export function chain(settings: Settings) {
   const engine = check(settings);
   const { order, ties = engine.ties[0]! } = settings;
   const steps = stepsOf(settings).filter(
@@ -335,6 +335,12 @@ function chain(settings: Settings) {
   );
   const edges: Engine["edges"] = { ...engine.edges, top_k: { few: ties === "k" } };
   return { engine, steps, edges, joint: engine.joint && !order && !settings.min_p };
+}
+
+/** The temperature as an engine takes it. */
+export function takenBy(engine: Engine, temperature: number): number {
+  const t = temperature < engine.greedyBelow ? 0 : temperature;
+  return t > 0 ? Math.max(t, engine.leastTemperature) : t;
 }
 
 /** What a sampler keeps at one temperature. */
@@ -433,8 +439,7 @@ export class Truncation {
     if (!(temperature >= 0) || (temperature !== 1 && !steps.includes("temperature"))) {
       throw new RangeError(`temperature must be >= 0, and 1 if not in order, got ${temperature}`);
     }
-    let t = temperature < engine.greedyBelow ? 0 : temperature;
-    if (t > 0) t = Math.max(t, engine.leastTemperature);
+    const t = takenBy(engine, temperature);
     const defined = whole.z[0]! > -Infinity;
     const apply = (rules: readonly Step[], first: Row, seen: number) => {
       let row = first;

@@ -91,10 +91,15 @@ export class RowCursor {
       this.error.value = strings.rows.refused(count(this.rows.count - 1), typed.slice(0, 20));
       return false;
     }
+    this.to(row);
+    return true;
+  }
+
+  /** Goes to a row by its number. */
+  to(row: number): void {
     const order = this.order.peek();
     if (order === "given") this.aim = row;
     this.want(order === "given" ? { order, place: row } : { order, row });
-    return true;
   }
 
   /** Goes to the first row of an order, once that is sorted. The given order keeps the row. */

@@ -10,6 +10,7 @@ export const PARTS = [
   "rows",
   "temperature",
   "sentence",
+  "text",
   "search",
   "logits",
   "edit",

@@ -15,6 +15,7 @@ import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { History } from "./history";
 import type { Host } from "./host";
 import { afterText, Sampler } from "./sampler";
+import { Sequence } from "./sequence";
 import { type Items, itemsOf, labelOf, type State } from "./state";
 
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
@@ -72,6 +73,8 @@ export class Instrument {
   readonly history = new History(() => this.state());
   /** Goes from row to row of logits, if there are several. */
   readonly cursor: RowCursor | null;
+  /** The text whose positions the rows are, if they are. */
+  readonly sequence: Sequence | null;
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** What the host has to tell the user. */
@@ -300,6 +303,7 @@ export class Instrument {
       return byName(LOCKS, (lock) => locked?.includes(lock) === true);
     });
     this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
+    this.sequence = host.rows?.sequence === undefined ? null : new Sequence(this, host.rows);
     this.selected.value = this.start();
     this.rested = signal<Frame>(this.frame.peek());
     this.restedItems = signal(items);
@@ -326,6 +330,7 @@ export class Instrument {
     return () => {
       unsubscribe();
       this.cursor?.close();
+      this.sequence?.close();
     };
   }
 
@@ -490,6 +495,9 @@ export class Instrument {
     return target === null ? 0 : this.distribution.value.order.indexOf(target) + 1;
   });
 
+  /** The item that was drawn at this position of a text; -1 if there is none. */
+  readonly drawnItem = computed(() => this.sequence?.itemOf(this.items.value.row) ?? -1);
+
   itemAt(position: number): number {
     return this.many.value ? this.order.value[position]! : position;
   }
@@ -621,8 +629,9 @@ export class Row {
     this.className = computed(() => {
       const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
       const target = instrument.items.value.target === item.value ? " target" : "";
+      const drawn = instrument.drawnItem.value === item.value ? " drawn" : "";
       const dropped = instrument.sampler.isKept(slot) ? "" : " dropped";
-      return `row${pointed}${target}${dropped}`;
+      return `row${pointed}${target}${drawn}${dropped}`;
     });
     this.tabIndex = computed(() => {
       const place = instrument.selected.value - instrument.first.value;

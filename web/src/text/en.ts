@@ -310,6 +310,46 @@ export const en = {
     space: "(space)",
     /** Read before the label of the true class. */
     target: "target: ",
+    /** Read before the label of the token that was drawn. */
+    drawn: "drawn: ",
+  },
+
+  /** A text as its tokens. */
+  strip: {
+    name: "Text",
+    tokens: "Tokens",
+    colour: "Colour",
+    colours: {
+      surprisal: "surprisal, bits",
+      entropy: "entropy, nats",
+      rank: "rank",
+      sampler: "could the sampler write it",
+    },
+    below: (most: string) => `< ${most}`,
+    between: (least: string, most: string) => `${least} … ${most}`,
+    from: (least: string) => `≥ ${least}`,
+    fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
+    passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
+    /** Read for a token. */
+    token(place: string, count: string, label: string, known: readonly string[]) {
+      return [`token ${place} of ${count}`, quoted(label), ...known].join(", ");
+    },
+    rank: (rank: string) => `rank ${rank}`,
+    bits: (surprisal: string) => `${surprisal} bits`,
+    entropy: (entropy: string) => `entropy ${entropy} nats`,
+    range: (low: string, high: string) => `${low} to ${high}`,
+    atLeast: (low: string) => `at least ${low}`,
+    fate: {
+      kept: "the sampler could write it",
+      undecided: "can't be told whether the sampler could write it",
+      dropped: "the sampler could not write it",
+    },
+    unreadable: "not reported",
+    /** What the sampler makes of the text, once all positions are counted. */
+    verdict: (dropped: string, known: string, undecided: string | null) =>
+      `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
+    counting: "counting …",
+    line: (most: string) => `up to ${most} nats`,
   },
 
   figures: {
@@ -602,6 +642,19 @@ export const en = {
           [["PageDown"], "a window of items down"],
           [["Home"], "the first item"],
           [["End"], "the last item"],
+        ],
+      ],
+      [
+        "Text",
+        [
+          [["ArrowLeft"], "the token before"],
+          [["ArrowRight"], "the token after"],
+          [["ArrowUp"], "the line above"],
+          [["ArrowDown"], "the line below"],
+          [["PageUp"], "a window of lines up"],
+          [["PageDown"], "a window of lines down"],
+          [["Home"], "the first token"],
+          [["End"], "the last token"],
         ],
       ],
       [

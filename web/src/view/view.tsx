@@ -21,6 +21,7 @@ import { RowBar } from "./rowbar";
 import { SamplerRow } from "./sampler";
 import { Search } from "./search";
 import { Share } from "./share";
+import { Strip } from "./strip";
 import { Values } from "./values";
 
 function Alert({ instrument: { alert } }: Part) {
@@ -62,7 +63,10 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
       aria-label={strings.title}
       // A click beside a control keeps the focus in the instrument, and so its keys.
       tabIndex={-1}
-      style={{ "--target": JSON.stringify(strings.label.target) }}
+      style={{
+        "--target": JSON.stringify(strings.label.target),
+        "--drawn": JSON.stringify(strings.label.drawn),
+      }}
     >
       <Alert instrument={instrument} />
       <header>
@@ -76,6 +80,9 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         )}
       </header>
       {shows.temperature && <TemperatureControls instrument={instrument} />}
+      {instrument.sequence !== null && shows.text && (
+        <Strip instrument={instrument} sequence={instrument.sequence} cursor={instrument.cursor!} />
+      )}
       <div class="bench">
         {(shows.logits || shows.softmax) && (
           <div class="bars">

@@ -1,0 +1,248 @@
+/**
+ * A text as its tokens: what a server reported for each position, and what follows from it at any
+ * temperature. `thermoscope/explorer/sequence.py` sends it in chunks.
+ */
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { type Fate, fateOf, type Range } from "../math/allowed";
+import type { Settings } from "../math/engines";
+import { Bounds, Reported } from "../math/reported";
+import { whenIdle } from "./idle";
+import type { AboutSequence, Rows, WrittenChunk } from "./rows";
+import { bytesOf } from "./state";
+
+/** A token of the text, with what was reported for its position. */
+export interface Position {
+  readonly text: string;
+  /** Which entry of the row was drawn; -1 if that is not known. */
+  readonly item: number;
+  /** Null where nothing can be said. */
+  readonly reported: Reported | null;
+  /** The place of the drawn token among the reported ones, the likeliest first. */
+  readonly place: number;
+  /** Between which ranks the drawn token lies, from 1. */
+  readonly rank: Range;
+}
+
+/** In nats, between what these lie: NaN where they are not known. */
+export interface Measures {
+  readonly surprisal: Range;
+  readonly entropy: Range;
+}
+
+/** What the colour of a token may say. */
+export const COLOURS = ["surprisal", "entropy", "rank", "sampler"] as const;
+export type Colour = (typeof COLOURS)[number];
+
+/**
+ * Where the next level of colour begins: of surprisal in bits, of entropy in nats, of ranks. The levels
+ * of the sampler are kept, undecided and dropped.
+ */
+export const LEVELS: Readonly<Record<Exclude<Colour, "sampler">, readonly number[]>> = {
+  surprisal: [0.5, 2, 4, 7, 11],
+  entropy: [0.25, 1, 2, 3, 5],
+  rank: [2, 4, 11, 101, 1001],
+};
+const FATES: readonly Fate[] = ["kept", "undecided", "dropped"];
+/** The level of a token of which nothing is known. */
+export const UNKNOWN = -1;
+
+/** How long a part of a pass over all positions may keep the page from anything else. */
+const SLICE_MS = 3;
+/** The same in a frame of a drag. */
+const FIRST_MS = 1;
+/** More than what rounding to float32 does to a number of tokens. */
+const ROUNDING = 1e-5;
+/** Positions between two looks at the clock. */
+const STEP = 32;
+
+/** What all positions have at the settings. */
+export interface Survey {
+  /** How many drawn tokens could not have been, and of how many that can't be told. */
+  readonly dropped: number;
+  readonly undecided: number;
+  readonly known: number;
+  /** In nats, the middle of what they lie between; NaN where nothing is known. */
+  readonly surprisal: Float64Array;
+  readonly entropy: Float64Array;
+}
+
+/** The part of the instrument that a sequence uses. */
+interface Shown {
+  readonly temperature: ReadonlySignal<number>;
+  readonly truncation: ReadonlySignal<Settings>;
+}
+
+const NOTHING: Range = [NaN, NaN];
+
+/** Filled again and again: a drag allocates nothing for it. */
+const bounds = new Bounds();
+
+export class Sequence {
+  readonly passages: AboutSequence["passages"];
+  readonly count: number;
+  /** How many positions are there. */
+  readonly loaded = signal(0);
+  readonly error = signal("");
+  readonly colour = signal<Colour>("surprisal");
+  /** Null while it is computed. */
+  readonly survey = signal<Survey | null>(null);
+  private readonly positions: Position[] = [];
+  private readonly closers: (() => void)[];
+  private isClosed = false;
+  private readonly temperature: number;
+
+  constructor(
+    private readonly instrument: Shown,
+    private readonly rows: Rows,
+  ) {
+    const { temperature, passages } = rows.sequence!;
+    this.temperature = temperature;
+    this.passages = passages;
+    this.count = rows.count;
+    this.closers = [effect(() => this.pass())];
+    void this.load();
+  }
+
+  close(): void {
+    this.isClosed = true;
+    for (const close of this.closers) close();
+  }
+
+  private async load(): Promise<void> {
+    try {
+      while (this.positions.length < this.count && !this.isClosed) {
+        const { length } = this.positions;
+        this.add((await this.rows.ask({ sequence: length })) as WrittenChunk);
+        this.loaded.value = this.positions.length;
+      }
+    } catch (error) {
+      this.error.value = error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  private add(chunk: WrittenChunk): void {
+    const { width, sizes, drawn, places, texts } = chunk;
+    const logits = Float64Array.from(
+      floatsFromBase64(chunk.logprobs),
+      (logprob) => logprob * this.temperature,
+    );
+    const rests = floatsFromBase64(chunk.rest);
+    for (const [k, size] of sizes.entries()) {
+      const [text, item, place] = [texts[k]!, drawn[k]!, places[k]!];
+      const from = k * width;
+      const rest = rests[k]!;
+      // The last one may have been added to the likeliest because it was drawn.
+      const isLast = place === size - 1 && size > 1 && rest > -Infinity;
+      const tail = {
+        mass: Math.exp(rest),
+        cap: logits[from + size - (isLast ? 2 : 1)]! / this.temperature,
+        count: Infinity,
+        temperature: this.temperature,
+        delta: 0,
+      };
+      const each = logits[from + place]! / this.temperature;
+      const more = Math.floor(Math.exp(rest - each) * (1 + ROUNDING));
+      this.positions.push({
+        text,
+        item,
+        reported: size === 0 ? null : new Reported(logits, tail, from, from + size),
+        place,
+        rank: [place + 1, place + 1 + (isLast ? more : 0)],
+      });
+    }
+  }
+
+  /** A position that is there. */
+  at(position: number): Position {
+    return this.positions[position]!;
+  }
+
+  /** Which entry of a row was drawn; -1 if that is not known. */
+  itemOf(row: number | null): number {
+    return row !== null && row < this.loaded.value ? this.at(row).item : -1;
+  }
+
+  /** What the drawn token and its position have at the settings; null where nothing is known. */
+  measures({ reported, place }: Position): Measures | null {
+    if (reported === null) return null;
+    reported.at(this.instrument.temperature.value, bounds);
+    const entropy: Range = [bounds.entropyLow, bounds.entropyHigh];
+    if (place < 0) return { entropy, surprisal: NOTHING };
+    const weight = bounds.weight(reported.logits[reported.from + place]!);
+    // Adding 0 turns −0 into 0.
+    const surprisal = [
+      -Math.log(bounds.high(weight)) + 0,
+      -Math.log(bounds.low(weight)) + 0,
+    ] as const;
+    return { entropy, surprisal };
+  }
+
+  /** Whether the sampler could have drawn the token; null if it is not known. */
+  fate({ reported, place, rank }: Position): Fate | null {
+    if (reported === null || place < 0) return null;
+    const { temperature, truncation } = this.instrument;
+    return fateOf(reported, place, rank, temperature.value, truncation.value);
+  }
+
+  /** The level of colour of a position, from 0; `UNKNOWN` where nothing is known. */
+  level(position: Position): number {
+    const { value: colour } = this.colour;
+    if (colour === "sampler") {
+      const fate = this.fate(position);
+      return fate === null ? UNKNOWN : FATES.indexOf(fate);
+    }
+    if (colour === "rank") return levelOf(colour, position.place < 0 ? NaN : middle(position.rank));
+    const range = this.measures(position)?.[colour] ?? NOTHING;
+    return levelOf(colour, middle(range) / (colour === "surprisal" ? Math.LN2 : 1));
+  }
+
+  /** Computes the survey, at first for as long as a frame has room, then while the page is idle. */
+  private pass(): () => void {
+    const { temperature, truncation } = this.instrument;
+    const size = this.loaded.value;
+    temperature.value;
+    truncation.value;
+    const found = { dropped: 0, undecided: 0, known: 0 };
+    const surprisal = new Float64Array(size);
+    const entropy = new Float64Array(size);
+    let done = 0;
+    let cancel = () => {};
+    const work = (milliseconds: number) => {
+      const end = performance.now() + milliseconds;
+      while (done < size) {
+        const position = this.at(done);
+        const measures = this.measures(position);
+        surprisal[done] = middle(measures?.surprisal ?? NOTHING);
+        entropy[done] = middle(measures?.entropy ?? NOTHING);
+        const fate = this.fate(position);
+        if (fate === "dropped" || fate === "undecided") found[fate]++;
+        if (fate !== null) found.known++;
+        done++;
+        if (done < size && done % STEP === 0 && performance.now() > end) {
+          cancel = whenIdle(() => work(SLICE_MS));
+          return;
+        }
+      }
+      this.survey.value = { ...found, surprisal, entropy };
+    };
+    this.survey.value = null;
+    work(FIRST_MS);
+    return () => cancel();
+  }
+}
+
+/** The middle of what a number lies between; its least value where there is no highest. */
+export function middle([low, high]: Range): number {
+  return high === Infinity ? low : (low + high) / 2;
+}
+
+function floatsFromBase64(written: string): Float32Array {
+  const { buffer } = bytesOf(written);
+  const view = new DataView(buffer);
+  return new Float32Array(buffer.byteLength / 4).map((_, k) => view.getFloat32(4 * k, true));
+}
+
+function levelOf(colour: keyof typeof LEVELS, value: number): number {
+  if (Number.isNaN(value)) return UNKNOWN;
+  return LEVELS[colour].filter((least) => value >= least).length;
+}

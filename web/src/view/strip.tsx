@@ -1,0 +1,404 @@
+import { effect, useComputed } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { RowCursor } from "../model/cursor";
+import type { Instrument } from "../model/instrument";
+import {
+  COLOURS,
+  type Colour,
+  LEVELS,
+  type Sequence,
+  type Survey,
+  UNKNOWN,
+} from "../model/sequence";
+import { tokenText } from "../model/token";
+import { brief, count, pieces } from "../text/format";
+import { strings } from "../text/strings";
+import type { Part } from "./part";
+
+const { strip: texts } = strings;
+
+/** Tokens in a block of the text: blocks out of view are empty, and keep their height. */
+const BLOCK = 256;
+/** How high a block is that has not been in view, in lines of this many tokens. */
+const PER_LINE = 16;
+/** Points of a line along the text. */
+const POINTS = 400;
+
+interface StripProps extends Part {
+  readonly sequence: Sequence;
+  readonly cursor: RowCursor;
+}
+
+/** A text as its tokens, coloured by what each position has. */
+export function Strip({ instrument, sequence, cursor }: StripProps) {
+  const list = useRef<HTMLDivElement>(null);
+  const { colour, error } = sequence;
+  // The tokens are made and coloured without Preact: a drag colours hundreds of them in a frame.
+  useEffect(
+    () => showTokens(list.current!, instrument, sequence, cursor),
+    [instrument, sequence, cursor],
+  );
+  return (
+    <section class="strip" aria-label={texts.name}>
+      <div class="head">
+        <strong>{texts.name}</strong>
+        <label class="field">
+          {texts.colour}
+          <select
+            value={colour}
+            onChange={(event) => (colour.value = event.currentTarget.value as Colour)}
+          >
+            {COLOURS.map((name) => (
+              <option key={name} value={name}>
+                {texts.colours[name]}
+              </option>
+            ))}
+          </select>
+        </label>
+        <Legend sequence={sequence} />
+      </div>
+      <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
+      <Line sequence={sequence} instrument={instrument} cursor={cursor} />
+      <p class="told">{useComputed(() => verdict(sequence.survey.value))}</p>
+      <p class="error" role="alert">
+        {error}
+      </p>
+    </section>
+  );
+}
+
+/** What the levels of colour stand for. */
+function Legend({ sequence }: Pick<StripProps, "sequence">) {
+  const { value: colour } = sequence.colour;
+  return (
+    <ul class="levels">
+      {namesOf(colour).map((name, level) => (
+        <li key={name} class={classOf(colour, level)}>
+          {name}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function namesOf(colour: Colour): string[] {
+  if (colour === "sampler") return Object.values(texts.fates);
+  const limits = LEVELS[colour];
+  const from = (level: number) => count(limits[level]!);
+  // Ranks are whole.
+  const before = (level: number) => (colour === "rank" ? count(limits[level]! - 1) : from(level));
+  return [
+    colour === "rank" ? before(0) : texts.below(from(0)),
+    ...limits.slice(1).map((_, k) => texts.between(from(k), before(k + 1))),
+    texts.from(from(limits.length - 1)),
+  ];
+}
+
+function classOf(colour: Colour, level: number): string {
+  return level === UNKNOWN ? "token" : `token ${colour === "sampler" ? "fate" : "level"}${level}`;
+}
+
+function verdict(survey: Survey | null): string {
+  if (survey === null) return texts.counting;
+  const { dropped, known, undecided } = survey;
+  return texts.verdict(count(dropped), count(known), undecided === 0 ? null : count(undecided));
+}
+
+/** Surprisal and entropy along the text: of many positions, the highest of each group. */
+function Line({ sequence, instrument, cursor }: StripProps) {
+  const { survey } = sequence;
+  const drawn = useComputed(() => {
+    if (survey.value === null) return null;
+    const [surprisal, entropy] = [grouped(survey.value.surprisal), grouped(survey.value.entropy)];
+    const most = Math.max(1, ...surprisal, ...entropy);
+    return { most, surprisal: path(surprisal, most), entropy: path(entropy, most) };
+  });
+  const last = useRef(drawn.value);
+  const shown = useComputed(() => (last.current = drawn.value ?? last.current));
+  const at = useComputed(() => {
+    const { row } = instrument.items.value;
+    return row === null
+      ? "display:none"
+      : `transform:translateX(${(100 * (row + 0.5)) / sequence.count}%)`;
+  });
+  return (
+    <div
+      class={useComputed(() => (drawn.value === null ? "along stale" : "along"))}
+      aria-hidden="true"
+      onClick={(event) => {
+        const { left, width } = event.currentTarget.getBoundingClientRect();
+        const part = (event.clientX - left) / width;
+        cursor.to(Math.max(0, Math.min(sequence.count - 1, Math.floor(part * sequence.count))));
+      }}
+    >
+      <svg viewBox="0 0 1 1" preserveAspectRatio="none">
+        <path class="entropy" d={useComputed(() => shown.value?.entropy ?? "")} />
+        <path class="surprisal" d={useComputed(() => shown.value?.surprisal ?? "")} />
+      </svg>
+      <div class="cursor" style={at}>
+        <span />
+      </div>
+      <small>{useComputed(() => texts.line(brief(shown.value?.most ?? 1)))}</small>
+    </div>
+  );
+}
+
+/** The highest value of each group of positions; NaN where nothing is known. */
+function grouped(values: Float64Array): number[] {
+  const groups = Math.min(POINTS, values.length);
+  return Array.from({ length: groups }, (_, k) => {
+    const [from, to] = [k, k + 1].map((end) => Math.floor((end * values.length) / groups));
+    return Math.max(...values.subarray(from, to).filter((value) => value < Infinity));
+  });
+}
+
+function path(values: readonly number[], most: number): string {
+  return values
+    .map((value, k) =>
+      Number.isFinite(value)
+        ? `${Number.isFinite(values[k - 1]) ? "L" : "M"}${((k + 0.5) / values.length).toFixed(4)} ${(1 - value / most).toFixed(3)}`
+        : "",
+    )
+    .join("");
+}
+
+/** A part of the text, whose tokens are there while it is near to what is in view. */
+interface Block {
+  readonly element: HTMLElement;
+  readonly start: number;
+  readonly end: number;
+  /** The level of each token as it is shown; null while the tokens are not there. */
+  levels: Int8Array | null;
+}
+
+/** Shows the tokens in a list; returns what ends that. */
+function showTokens(
+  list: HTMLElement,
+  instrument: Instrument,
+  sequence: Sequence,
+  cursor: RowCursor,
+): () => void {
+  const blocks: Block[] = [];
+  const byElement = new Map<Element, Block>();
+  const present = () => blocks.filter(({ levels }) => levels !== null);
+  /** The position that has the focus, or would get it. */
+  let current = instrument.items.peek().row ?? 0;
+
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting, boundingClientRect } of entries) {
+        const block = byElement.get(target)!;
+        if (isIntersecting) fill(block);
+        else if (block.levels !== null) empty(block, boundingClientRect.height);
+      }
+    },
+    { root: list, rootMargin: "50% 0px" },
+  );
+
+  function fill(block: Block): void {
+    if (block.levels !== null) return;
+    block.levels = new Int8Array(block.end - block.start).fill(UNKNOWN);
+    block.element.style.height = "";
+    const tokens = Array.from(block.levels, (_, k) => tokenElement(sequence, block.start + k));
+    block.element.replaceChildren(...tokens);
+    paint([block]);
+    name(block);
+    mark();
+  }
+
+  function empty(block: Block, height: number): void {
+    // A block with the focus stays.
+    if (block.element.contains(document.activeElement)) return;
+    block.levels = null;
+    block.element.style.height = `${height}px`;
+    block.element.replaceChildren();
+  }
+
+  /** How many passages have begun. */
+  let begun = 0;
+  function add(): void {
+    const { passages } = sequence;
+    const end = sequence.loaded.peek();
+    for (let start = blocks.at(-1)?.end ?? 0; start < end; ) {
+      const isBegin = passages[begun]?.[0] === start;
+      if (isBegin) begun++;
+      const name = texts.passages[passages[begun - 1]?.[1] ?? "answer"];
+      const stop = endOf(start, Math.min(passages[begun]?.[0] ?? end, end));
+      const element = document.createElement("div");
+      element.role = "group";
+      element.ariaLabel = name;
+      element.className = `block ${passages[begun - 1]?.[1] ?? ""}`;
+      if (isBegin) element.setAttribute("data-passage", name);
+      element.style.height = `${(1.9 * (stop - start)) / PER_LINE}rem`;
+      const block = { element, start, end: stop, levels: null };
+      byElement.set(element, block);
+      blocks.push(block);
+      list.append(element);
+      observer.observe(element);
+      start = stop;
+    }
+  }
+
+  /** Where a block ends that starts here: after a line of the text if it has one. */
+  function endOf(start: number, most: number): number {
+    if (most <= start + BLOCK) return most;
+    for (let end = start + BLOCK; end > start + BLOCK / 2; end--) {
+      if (sequence.at(end - 1).text.endsWith("\n")) return end;
+    }
+    return start + BLOCK;
+  }
+
+  /** Colours the tokens that have another level now. */
+  function paint(some: readonly Block[]): void {
+    const { value: colour } = sequence.colour;
+    for (const { element, levels, start } of some) {
+      for (let k = 0; k < levels!.length; k++) {
+        const level = sequence.level(sequence.at(start + k));
+        const shown = colour === "sampler" ? level + 10 : level;
+        if (levels![k] === shown) continue;
+        levels![k] = shown;
+        element.children[k]!.className = classOf(colour, level);
+      }
+    }
+  }
+
+  /** Names the tokens of a block for screen readers, once a drag rests. */
+  function name({ element, start, levels }: Block): void {
+    for (let k = 0; k < levels!.length; k++) {
+      element.children[k]!.ariaLabel = tokenText(sequence, start + k, instrument.sampler.on.value);
+    }
+  }
+
+  function elementOf(position: number): HTMLElement | null {
+    const block = present().find(({ start, end }) => start <= position && position < end);
+    return (block?.element.children[position - block.start] as HTMLElement | undefined) ?? null;
+  }
+
+  /** Marks the token whose row is shown, and the one that Tab goes to. */
+  function mark(): void {
+    for (const old of list.querySelectorAll('[aria-selected="true"], [tabindex="0"]')) {
+      old.ariaSelected = "false";
+      (old as HTMLElement).tabIndex = -1;
+    }
+    const shown = elementOf(instrument.items.peek().row ?? -1);
+    if (shown !== null) shown.ariaSelected = "true";
+    const stop = elementOf(current) ?? (present()[0]?.element.firstElementChild as HTMLElement);
+    if (stop) stop.tabIndex = 0;
+  }
+
+  /** Scrolls the list, and nothing around it, so that a position is in view. */
+  function reveal(position: number): void {
+    const block = blocks.find(({ end }) => position < end);
+    if (block === undefined) return;
+    if (block.levels === null) {
+      list.scrollTop = block.element.offsetTop;
+      fill(block);
+    }
+    const token = elementOf(position)!.getBoundingClientRect();
+    const { top, bottom } = list.getBoundingClientRect();
+    if (token.top < top) list.scrollTop -= top - token.top + token.height;
+    if (token.bottom > bottom) list.scrollTop += token.bottom - bottom + token.height;
+  }
+
+  function go(position: number): void {
+    current = Math.max(0, Math.min(sequence.loaded.peek() - 1, position));
+    reveal(current);
+    mark();
+    elementOf(current)?.focus({ preventScroll: true });
+    cursor.to(current);
+  }
+
+  /** The position of the token nearest to a place this far below the current one. */
+  function below(distance: number): number {
+    const { left, top } = elementOf(current)!.getBoundingClientRect();
+    let nearest = current;
+    let least = Infinity;
+    for (const { element, start } of present()) {
+      for (const [k, token] of [...element.children].entries()) {
+        const box = token.getBoundingClientRect();
+        const way = (box.top - top) * Math.sign(distance);
+        if (way < 4) continue;
+        const off = 1000 * Math.abs(way - Math.abs(distance)) + Math.abs(box.left - left);
+        if (off < least) [least, nearest] = [off, start + k];
+      }
+    }
+    return nearest;
+  }
+
+  function pressed(event: KeyboardEvent): void {
+    if (event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const line = () => elementOf(current)!.getBoundingClientRect().height;
+    const moves: Readonly<Record<string, () => number>> = {
+      ArrowLeft: () => current - 1,
+      ArrowRight: () => current + 1,
+      ArrowUp: () => below(-line()),
+      ArrowDown: () => below(line()),
+      PageUp: () => below(-list.clientHeight),
+      PageDown: () => below(list.clientHeight),
+      Home: () => 0,
+      End: () => sequence.loaded.peek() - 1,
+    };
+    const to = moves[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    go(to());
+  }
+
+  function clicked(event: Event): void {
+    const token = (event.target as Element).closest("[role=option]");
+    if (token !== null) go(Number(token.ariaPosInSet) - 1);
+  }
+
+  list.addEventListener("keydown", pressed);
+  list.addEventListener("click", clicked);
+  const stops = [
+    effect(() => {
+      sequence.loaded.value;
+      add();
+    }),
+    effect(() => paint(present())),
+    effect(() => {
+      // Once a drag rests.
+      instrument.rested.value;
+      instrument.truncation.value;
+      present().forEach(name);
+    }),
+    effect(() => {
+      const { row } = instrument.items.value;
+      if (row !== null && row !== current && row < sequence.loaded.value) {
+        current = row;
+        reveal(row);
+      }
+      mark();
+    }),
+  ];
+  return () => {
+    observer.disconnect();
+    for (const stop of stops) stop();
+    list.removeEventListener("keydown", pressed);
+    list.removeEventListener("click", clicked);
+    list.replaceChildren();
+  };
+}
+
+function tokenElement(sequence: Sequence, position: number): HTMLElement {
+  const token = document.createElement("span");
+  const { text } = sequence.at(position);
+  token.className = "token";
+  token.tabIndex = -1;
+  token.role = "option";
+  token.ariaSelected = "false";
+  token.ariaPosInSet = String(position + 1);
+  token.ariaSetSize = String(sequence.count);
+  token.append(
+    ...pieces(text === "" ? strings.label.empty : text).map(({ kind, text: piece }) => {
+      if (kind === "text") return piece;
+      const mark = document.createElement("span");
+      mark.className = kind;
+      mark.textContent = piece;
+      return mark;
+    }),
+  );
+  if (text.endsWith("\n")) token.append("\n");
+  return token;
+}
