@@ -305,9 +305,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    static = {
-        f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
-    }
+    built = ("page.js", "page-rows.js", "widget.js", "widget-rows.js", "style.css")
+    static = {f"thermoscope/explorer/static/{name}" for name in built}
     assert static | {"thermoscope/data/samples/digits.npz", "thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]

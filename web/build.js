@@ -34,7 +34,13 @@ const cssAsText = {
   },
 };
 
-async function bundle(entry, format) {
+/**
+ * One script with all that it needs.
+ *
+ * @param rows - whether it can step through rows, and show the text or the reliability that they are: a
+ *   page of one distribution is smaller without
+ */
+async function bundle(entry, format, rows) {
   const result = await esbuild.build({
     absWorkingDir: web,
     banner: {
@@ -42,7 +48,7 @@ async function bundle(entry, format) {
     },
     bundle: true,
     charset: "utf8",
-    define: { "process.env.NODE_ENV": '"production"' },
+    define: { "process.env.NODE_ENV": '"production"', ROWS: String(rows) },
     entryPoints: [entry],
     format,
     jsx: "automatic",
@@ -63,15 +69,17 @@ async function makePackage(folder) {
   const source = join(web, "package");
   for (const name of await readdir(source)) await copyFile(join(source, name), join(folder, name));
   await copyFile(join(web, "../LICENSE"), join(folder, "LICENSE"));
-  const element = await bundle("src/element.ts", "esm");
+  const element = await bundle("src/element.ts", "esm", false);
   await writeFile(join(folder, "softmax-thermoscope.js"), element);
 }
 
 async function buildStatic(check) {
   const built = {
-    "page.js": await bundle("src/page.ts", "iife"),
+    "page.js": await bundle("src/page.ts", "iife", false),
+    "page-rows.js": await bundle("src/page.ts", "iife", true),
     "style.css": await minifiedCss(join(web, "src/view/style.css")),
-    "widget.js": await bundle("src/widget.ts", "esm"),
+    "widget.js": await bundle("src/widget.ts", "esm", false),
+    "widget-rows.js": await bundle("src/widget.ts", "esm", true),
   };
 
   if (check) {

@@ -76,7 +76,7 @@ def page_html(
 <main></main>
 <noscript>This page needs JavaScript. All of its code is in the page.</noscript>
 <script type="application/json">{written}</script>
-<script>{_static("page.js")}</script>
+<script>{_script(rows=rows is not None)}</script>
 </body>
 </html>
 """
@@ -95,7 +95,7 @@ def content_security_policy(*, rows: bool = False) -> str:
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_source_hash(_static('page.js'))}",
+            f"script-src {_source_hash(_script(rows=rows))}",
             f"style-src {_source_hash(_style())}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
@@ -121,6 +121,11 @@ def write_page(
         If the file can't be written.
     """
     write_whole(path, page_html(state, hide=hide, lock=lock).encode())
+
+
+def _script(*, rows: bool) -> str:
+    # A page of one distribution needs no program for rows.
+    return _static("page-rows.js" if rows else "page.js")
 
 
 def _style() -> str:

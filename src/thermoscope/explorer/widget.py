@@ -48,6 +48,7 @@ except ImportError as error:
 
 __all__ = ["Explorer", "explore"]
 
+STATIC: Final = Path(__file__).parent / "static"
 STATE: Final = tuple(part.name for part in fields(State))
 SETTINGS: Final = ("temperature", "truncation", "scale")
 """The parts of a state that are not about its logits."""
@@ -267,8 +268,8 @@ class Explorer(anywidget.AnyWidget):
     T is now 2.0
     """
 
-    _esm = Path(__file__).parent / "static" / "widget.js"
-    _css = Path(__file__).parent / "static" / "style.css"
+    _esm: Path | str = STATIC / "widget.js"
+    _css = STATIC / "style.css"
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
@@ -326,6 +327,7 @@ class Explorer(anywidget.AnyWidget):
             self.rows = RowSource(logits, labels, targets=targets)
             state = self.rows.state(row or 0, **settings)
             traits["_rows"] = self.rows.about()
+            self._esm = (STATIC / "widget-rows.js").read_text(encoding="utf-8")
         elif targets is not None or row is not None:
             name = "row" if targets is None else "targets"
             raise ArgumentError(name, "must come with rows of logits, which these are not")

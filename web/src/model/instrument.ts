@@ -302,8 +302,9 @@ export class Instrument {
       const locked = host.frame?.value.lock;
       return byName(LOCKS, (lock) => locked?.includes(lock) === true);
     });
-    this.cursor = host.rows === undefined ? null : new RowCursor(this, host.rows);
-    this.sequence = host.rows?.sequence === undefined ? null : new Sequence(this, host.rows);
+    this.cursor = ROWS && host.rows !== undefined ? new RowCursor(this, host.rows) : null;
+    this.sequence =
+      ROWS && host.rows?.sequence !== undefined ? new Sequence(this, host.rows) : null;
     this.selected.value = this.start();
     this.rested = signal<Frame>(this.frame.peek());
     this.restedItems = signal(items);

@@ -75,12 +75,12 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         {shows.history && <HistoryControls instrument={instrument} />}
         {shows.share && <Share instrument={instrument} />}
         {shows.help && <Help />}
-        {instrument.cursor !== null && shows.rows && (
+        {ROWS && instrument.cursor !== null && shows.rows && (
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
       </header>
       {shows.temperature && <TemperatureControls instrument={instrument} />}
-      {instrument.sequence !== null && shows.text && (
+      {ROWS && instrument.sequence !== null && shows.text && (
         <Strip instrument={instrument} sequence={instrument.sequence} cursor={instrument.cursor!} />
       )}
       <div class="bench">
