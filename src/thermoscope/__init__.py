@@ -14,6 +14,7 @@ from thermoscope.measures import (
     perplexity,
     temperature_derivative,
 )
+from thermoscope.reported import Interval, Reported
 from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
 from thermoscope.truncation import engines, keep, truncate
@@ -37,6 +38,8 @@ __all__ = [
     "ArgumentError",
     "Dataset",
     "Explorer",
+    "Interval",
+    "Reported",
     "TemperatureScaler",
     "calibration_curve",
     "cross_entropy",

@@ -25,6 +25,7 @@ __all__ = [
     "Arguments",
     "ArrayArguments",
     "Axis",
+    "Incomplete",
     "Result",
     "TargetShapes",
     "applied_temperature_of",
@@ -44,6 +45,7 @@ __all__ = [
     "plain",
     "real",
     "real_any",
+    "refuse_for_reported",
     "refuse_rows",
     "refuse_subclasses",
     "seed_of",
@@ -113,6 +115,10 @@ class ArgumentError(ValueError):
 
 class ArgumentTypeError(ArgumentError, TypeError):
     """An argument is of a wrong type; see `ArgumentError`."""
+
+
+class Incomplete:
+    """What is known of a row in part, so that it is no array: see `thermoscope.Reported`."""
 
 
 class Arguments(NamedTuple):
@@ -227,6 +233,12 @@ def plain(name: str, value: Any) -> NDArray[Any]:
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
         for item in value:
             refuse_subclasses(name, item)
+    elif isinstance(value, Incomplete):
+        raise ArgumentTypeError(
+            name,
+            "must have all entries, got a Reported, of which only softmax, log_softmax, entropy, "
+            "perplexity, keep, truncate and temperature_for can give intervals",
+        )
     try:
         return array_api.to_numpy(value)
     except ValueError as error:
@@ -272,6 +284,15 @@ def one_temperature(value: Any) -> float:
     if not isinstance(t, float):
         raise ArgumentTypeError("temperature", f"must be one number, got shape {t.shape}")
     return t
+
+
+def refuse_for_reported(axis: Any = -1, **others: Any) -> None:
+    """Refuse arguments that a distribution of one position, a `Reported`, can't take."""
+    if axis not in {-1, 0}:
+        raise ArgumentError("axis", f"must be -1 or 0 for a Reported, got {axis}")
+    for name, value in others.items():
+        if value is not None:
+            raise ArgumentError(name, f"must be left out for a Reported, got {value!r:.60}")
 
 
 def temperatures_of(value: ArrayLike) -> NDArray[np.float64]:

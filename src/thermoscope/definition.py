@@ -5,6 +5,8 @@ softmax(z, T)_i = exp(z_i / T) / sum_j exp(z_j / T), for T in [0, inf], both end
 
 from __future__ import annotations
 
+from typing import overload
+
 import numpy as np
 from numpy import ndarray
 from numpy.typing import ArrayLike
@@ -12,10 +14,14 @@ from numpy.typing import ArrayLike
 from thermoscope import arguments, kernels
 from thermoscope.arguments import Axis, Result
 from thermoscope.kernels import array_api, fast_log_softmax, fast_softmax, memory
+from thermoscope.reported import Interval, Reported
 
 __all__ = ["log_softmax", "softmax"]
 
 
+@overload
+def softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
+@overload
 def softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -23,7 +29,15 @@ def softmax(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     out: Result | None = None,
-) -> Result:
+) -> Result: ...
+def softmax(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    out: Result | None = None,
+) -> Result | Interval:
     """Softmax of logits at a temperature.
 
     ``exp(logits / temperature)``, divided by its sum along `axis`, without overflow for any
@@ -33,9 +47,10 @@ def softmax(
 
     Parameters
     ----------
-    logits : array_like, or an array of PyTorch, JAX, CuPy, Dask or another such library
+    logits : array_like, an array of PyTorch, JAX, CuPy, Dask or another such library, or Reported
         Real numbers of any shape, in float16, bfloat16, float32 or float64; integers and bools
-        count as float64. -inf is an entry of probability 0.
+        count as float64. -inf is an entry of probability 0. A `Reported` distribution takes one
+        temperature.
     temperature : array_like, optional
         A number in [0, inf], or an array of them that broadcasts against `logits` and has size
         1 along `axis`: for logits (B, V), a temperature (B, 1). Any kind of real number: it is
@@ -55,7 +70,8 @@ def softmax(
         Probabilities, of the dtype of `logits` and of the shape to which the arguments
         broadcast. A row is NaN as a whole if an unmasked entry is NaN or if all of them are
         -inf; if its maximum is +inf, the +inf entries share equally; if every entry is masked,
-        it is all 0.
+        it is all 0. Of a `Reported` distribution, an `Interval` of the least and the greatest
+        probabilities.
 
     Raises
     ------
@@ -124,6 +140,9 @@ def softmax(
     return _general("softmax", logits, temperature, axis=axis, where=where, out=out)
 
 
+@overload
+def log_softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
+@overload
 def log_softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -131,7 +150,15 @@ def log_softmax(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     out: Result | None = None,
-) -> Result:
+) -> Result: ...
+def log_softmax(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    out: Result | None = None,
+) -> Result | Interval:
     """Logarithm of the softmax of logits at a temperature, in nats.
 
     More than the logarithm of `softmax`: an entry whose probability rounds to 0 keeps its
@@ -174,14 +201,21 @@ def log_softmax(
 
 def _general(
     function: str,
-    logits: ArrayLike,
+    logits: ArrayLike | Reported,
     temperature: ArrayLike,
     *,
     axis: Axis,
     where: ArrayLike | None,
     out: Result | None,
-) -> Result:
+) -> Result | Interval:
     """Compute a function of the kernels on any arguments."""
+    if isinstance(logits, Reported):
+        arguments.refuse_for_reported(axis=axis, where=where, out=out)
+        return (
+            logits.softmax(temperature)
+            if function == "softmax"
+            else logits.log_softmax(temperature)
+        )
     if array_api.foreign(logits, temperature, where):
         if out is not None:
             problem = "must be None where an argument is of another library than NumPy"

@@ -7,7 +7,7 @@ keep their digits where a probability rounds to 0 or 1. They take arrays of any 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,9 +22,11 @@ from thermoscope.arguments import (
     check_any,
     log_base,
     real_any,
+    refuse_for_reported,
 )
 from thermoscope.definition import log_softmax, softmax
 from thermoscope.kernels import array_api, reference
+from thermoscope.reported import Interval, Reported
 
 __all__ = [
     "cross_entropy",
@@ -36,6 +38,11 @@ __all__ = [
 ]
 
 
+@overload
+def entropy(
+    logits: Reported, temperature: float = 1.0, *, base: float | None = None
+) -> Interval: ...
+@overload
 def entropy(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -43,7 +50,15 @@ def entropy(
     axis: Axis = -1,
     where: ArrayLike | None = None,
     base: float | None = None,
-) -> Result:
+) -> Result: ...
+def entropy(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+    base: float | None = None,
+) -> Result | Interval:
     """Shannon entropy of the softmax of logits at a temperature.
 
     Computed from the logits, not from rounded probabilities: as the log of the sum of
@@ -60,7 +75,8 @@ def entropy(
     -------
     ndarray or scalar, or an array of the library of the arguments
         The entropy of each row, without `axis`, of the dtype of `logits`: between 0 and the
-        logarithm of the number of entries. NaN where softmax is NaN; 0 where all is masked.
+        logarithm of the number of entries. NaN where softmax is NaN; 0 where all is masked. Of a
+        `Reported` distribution, an `Interval`.
 
     Raises
     ------
@@ -79,18 +95,31 @@ def entropy(
     >>> float(ts.entropy([2.0, 2.0, 0.1], 0))
     0.6931471805599453
     """
+    if isinstance(logits, Reported):
+        refuse_for_reported(axis=axis, where=where)
+        return logits.entropy(temperature, base=base)
     divisor = log_base(base)
     xp, nats, dtype, _ = _nats(logits, temperature, axis, where)
     return _rounded(xp, nats / divisor, dtype)
 
 
+@overload
+def perplexity(logits: Reported, temperature: float = 1.0) -> Interval: ...
+@overload
 def perplexity(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
     axis: Axis = -1,
     where: ArrayLike | None = None,
-) -> Result:
+) -> Result: ...
+def perplexity(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    axis: Axis = -1,
+    where: ArrayLike | None = None,
+) -> Result | Interval:
     """Perplexity of the softmax of logits at a temperature: its number of effective choices.
 
     The exponential of the entropy: this number of equally likely entries has the same entropy. It
@@ -105,7 +134,8 @@ def perplexity(
     -------
     ndarray or scalar, or an array of the library of the arguments
         The perplexity of each row, without `axis`, of the dtype of `logits`: at least 1 and at
-        most the number of entries above -inf. NaN where softmax is NaN; 1 where all is masked.
+        most the number of entries above -inf. NaN where softmax is NaN; 1 where all is masked. Of
+        a `Reported` distribution, an `Interval`.
 
     Raises
     ------
@@ -126,6 +156,9 @@ def perplexity(
     >>> float(ts.perplexity([3.0, 1.0, 0.2], 0))
     1.0
     """
+    if isinstance(logits, Reported):
+        refuse_for_reported(axis=axis, where=where)
+        return logits.perplexity(temperature)
     xp, nats, dtype, (z, mask, axes) = _nats(logits, temperature, axis, where)
     value = xp.exp(nats)
     # exp(log n), rounded twice, may be above n. (A NaN is neither above nor below.)

@@ -1,0 +1,241 @@
+"""Reported distributions: no tail that fits gives a value outside, and some give both ends."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import thermoscope as ts
+from thermoscope import Interval, Reported
+
+Array = NDArray[np.float64]
+
+TEMPERATURES = (0.0, 0.01, 0.3, 0.5, 0.7, 0.999, 1.0, 1.001, 1.3, 2.0, 1e3, math.inf)
+TEMPERATURE = st.one_of(
+    st.sampled_from(TEMPERATURES), st.floats(0.0, 10.0), st.floats(1e-300, 1e300)
+)
+
+
+def inside(value: float | Array, ends: Interval) -> bool:
+    # What softmax and entropy may be off by, and the sums here.
+    error = 1e-15 * np.abs(value)
+    return bool(np.all((ends.low <= value + error) & (value - error <= ends.high)))
+
+
+def at(logprobs: Array, a0: float, temperature: float) -> Array:
+    """The true probabilities at a temperature."""
+    return np.asarray(ts.softmax(logprobs * a0, temperature))
+
+
+@st.composite
+def whole_distributions(draw: st.DrawFn) -> tuple[Array, Array]:
+    """Draw likely tokens, and a tail below them: spread, heaped, of ties, or of any kind."""
+    size = draw(st.integers(1, 8))
+    logits = np.array(draw(st.lists(st.floats(-8, 8), min_size=size, max_size=size)))
+    if draw(st.booleans()):
+        logits = np.round(logits / 4) * 4
+    cap = logits.min()
+    kind = draw(st.sampled_from(("none", "spread", "heaped", "ties", "mixed", "few")))
+    count = draw(st.integers(1, 40))
+    tail = {
+        "none": np.empty(0),
+        "spread": np.full(count, cap - draw(st.floats(0, 20))),
+        "heaped": np.append(np.full(count, cap), cap - draw(st.floats(0, 20))),
+        "ties": np.full(count, cap),
+        "mixed": cap - np.array(draw(st.lists(st.floats(0, 30), min_size=count, max_size=count))),
+        "few": np.append(np.full(1, cap - draw(st.floats(0, 3))), np.full(count, cap - 60.0)),
+    }[kind]
+    logprobs = np.asarray(ts.log_softmax(np.concatenate([logits, tail])))
+    return logprobs[:size], logprobs[size:]
+
+
+def check(reported: Reported, likely: Array, tail: Array, temperature: float) -> None:
+    """No value of the whole distribution lies outside the interval of what is reported."""
+    t0 = reported.applied_temperature
+    every = np.concatenate([likely, tail])
+    p = at(every, t0, temperature)
+    entropy = float(ts.entropy(every * t0, temperature))
+    size = likely.size
+    assert inside(p[:size], ts.softmax(reported, temperature))
+    assert inside(entropy, ts.entropy(reported, temperature))
+    assert inside(
+        float(ts.perplexity(every * t0, temperature)), ts.perplexity(reported, temperature)
+    )
+    assert inside(float(p.max()), reported.top_probability(temperature))
+    assert inside(math.fsum(p[size:].tolist()), reported.not_reported(temperature))
+    assert (p[size:] <= reported.any_other(temperature) * (1 + 1e-15)).all()
+    kept = np.arange(size) % 2 == 0
+    assert inside(math.fsum(p[:size][kept].tolist()), reported.kept_mass(kept, temperature))
+
+
+@settings(max_examples=300)
+@given(whole_distributions(), TEMPERATURE, st.sampled_from((1.0, 0.7, 2.0)))
+def test_no_distribution_lies_outside(
+    drawn: tuple[Array, Array], temperature: float, t0: float
+) -> None:
+    likely, tail = drawn
+    for vocabulary in (likely.size + tail.size, likely.size + tail.size + 100, None):
+        reported = Reported(likely, vocabulary=vocabulary, applied_temperature=t0)
+        check(reported, likely, tail, temperature)
+
+
+@settings(max_examples=300)
+@given(
+    whole_distributions(),
+    TEMPERATURE,
+    st.sampled_from((1e-7, 1e-4, 0.05, 0.5)),
+    st.randoms(use_true_random=False),
+)
+def test_rounded_numbers_widen_the_interval(
+    drawn: tuple[Array, Array], temperature: float, delta: float, source: object
+) -> None:
+    likely, tail = drawn
+    moves = np.array([source.uniform(-delta, delta) for _ in likely])  # type: ignore[attr-defined]
+    given_ = np.minimum(likely + moves, 0.0)
+    if np.exp(given_).sum() > 1.009:
+        return
+    reported = Reported(given_, vocabulary=likely.size + tail.size, delta=delta * (1 + 1e-9))
+    check(reported, likely, tail, temperature)
+
+
+@settings(max_examples=300)
+@given(whole_distributions(), TEMPERATURE)
+def test_a_drawn_token_from_the_tail_is_no_cap(
+    drawn: tuple[Array, Array], temperature: float
+) -> None:
+    likely, tail = drawn
+    if not tail.size:
+        return
+    given_, rest = np.append(likely, tail[-1]), tail[:-1]
+    reported = Reported(given_, vocabulary=given_.size + rest.size, drawn=given_.size - 1)
+    check(reported, given_, rest, temperature)
+
+
+P = np.log([0.4, 0.15, 0.05])
+
+
+def with_tail(tail: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        return np.concatenate([P, np.log(tail)])
+
+
+def heaped(mass: float, cap: float, size: int) -> Array:
+    tail = np.zeros(size)
+    count = int(mass / cap + 1e-9)
+    tail[:count] = cap
+    tail[count] = mass - count * cap
+    return tail
+
+
+@pytest.mark.parametrize("temperature", [0.3, 0.5, 0.7, 1.0, 1.3, 2.0, 100.0])
+def test_both_ends_are_reached(temperature: float) -> None:
+    size, mass, cap = 200, 0.4, 0.05
+    reported = Reported(P, vocabulary=P.size + size)
+    ends: tuple[Array, ...] = (
+        with_tail(np.full(size, mass / size)),
+        with_tail(heaped(mass, cap, size)),
+    )
+    probabilities = [at(whole, 1.0, temperature)[: P.size] for whole in ends]
+    low, high = ts.softmax(reported, temperature)
+    np.testing.assert_allclose(low, np.minimum(*probabilities), rtol=1e-9)
+    np.testing.assert_allclose(high, np.maximum(*probabilities), rtol=1e-9)
+    if temperature < 1:
+        # Some tokens alike and some at the cap: all numbers of them are tried.
+        alike = [np.repeat([mass / n, 0.0], [n, size - n]) for n in range(8, size + 1)]
+        capped = [np.repeat([cap, (mass - n * cap) / (size - n)], [n, size - n]) for n in range(9)]
+        ends = tuple(with_tail(tail) for tail in (*alike, *capped))
+    entropies = [float(ts.entropy(whole, temperature)) for whole in ends]
+    low, high = ts.entropy(reported, temperature)
+    # Below T0 the ends are those of real numbers of tokens; there are whole ones close by.
+    tolerance = 1e-9 if temperature >= 1 else 0.01
+    assert low == pytest.approx(min(entropies), rel=tolerance)
+    assert high == pytest.approx(max(entropies), rel=tolerance)
+
+
+def test_an_unknown_vocabulary_is_one_sided() -> None:
+    reported = Reported(P)
+    assert ts.entropy(reported, 2).high == math.inf
+    assert ts.entropy(reported, 1).high == math.inf
+    assert ts.entropy(reported, 0.5).high < 5
+    assert (ts.softmax(reported, 2).low == 0).all()
+    assert ts.softmax(reported, 0.5).low.min() > 0
+
+
+def test_a_whole_distribution_is_exact() -> None:
+    logprobs = np.log([0.5, 0.3, 0.2])
+    reported = Reported(logprobs, vocabulary=3)
+    for temperature in TEMPERATURES:
+        for ends in (ts.softmax(reported, temperature), ts.entropy(reported, temperature)):
+            np.testing.assert_allclose(ends.low, ends.high, rtol=1e-12, atol=1e-15)
+
+
+def test_the_tail_vanishes_at_low_temperatures() -> None:
+    reported = Reported(P, vocabulary=50_000)
+    highs = [reported.not_reported(t).high for t in (0.5, 0.2, 0.05, 0.01, 0.0)]
+    assert highs == sorted(highs, reverse=True)
+    assert highs[-2] < 1e-80
+    assert highs[-1] == 0
+    assert reported.top_probability(0) == (1, 1)
+
+
+def test_tokens_of_the_tail_may_tie_with_the_likeliest() -> None:
+    reported = Reported(np.log([0.2, 0.2]), vocabulary=10)
+    np.testing.assert_allclose(ts.softmax(reported, 0), [[1 / 5, 1 / 5], [1 / 2, 1 / 2]])
+    np.testing.assert_allclose(ts.entropy(reported, 0), [math.log(2), math.log(5)])
+
+
+def test_a_token_without_a_logprob_belongs_to_the_tail() -> None:
+    reported = Reported([math.log(0.5), math.log(0.2), -math.inf], vocabulary=10, drawn=2)
+    low, high = ts.softmax(reported, 1)
+    assert low[2] == 0
+    assert high[2] == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("words", "arguments", "known"),
+    [
+        ("logprobs must be <= 0, got 0.5", [0.5], {}),
+        ("logprobs must sum to at most 1", [-0.1, -0.1], {}),
+        ("logprobs must have a token above -inf", [-math.inf], {}),
+        ("vocabulary must be more: 0.594 of the probability", [-1.5, -1.7], {"vocabulary": 4}),
+        ("vocabulary must be at least the 2", [-2.0, -3.0], {"vocabulary": 1}),
+        ("drawn must be -1 to 0", [-2.0], {"drawn": 1}),
+        ("delta must be finite and >= 0", [-2.0], {"delta": -1.0}),
+        ("applied_temperature must be a finite number", [-2.0], {"applied_temperature": 0.0}),
+    ],
+)  # fmt: skip
+def test_errors(words: str, arguments: list[float], known: dict[str, float]) -> None:
+    with pytest.raises(ts.ArgumentError, match=words):
+        Reported(arguments, **known)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        ts.sample,
+        ts.jacobian,
+        ts.temperature_derivative,
+        lambda logits: ts.cross_entropy(logits, 0),
+        lambda logits: ts.kl_divergence(logits, [0.0]),
+        lambda logits: ts.fit_temperature(logits, [0]),
+        lambda logits: ts.reliability(logits, [0]),
+        lambda logits: ts.sweep(logits, [1.0]),
+        ts.explore,
+        ts.plot,
+    ],
+)
+def test_other_functions_refuse_it_in_words(function: object) -> None:
+    with pytest.raises(ts.ArgumentError, match="must have all entries, got a Reported"):
+        function(Reported([-0.1]))  # type: ignore[operator]
+
+
+def test_arguments_of_arrays_are_refused() -> None:
+    with pytest.raises(ts.ArgumentError, match="where must be left out for a Reported"):
+        ts.softmax(Reported([-0.1]), where=[True])  # type: ignore[call-overload]
+    with pytest.raises(ts.ArgumentError, match="temperature must be one number"):
+        ts.entropy(Reported([-0.1]), [1.0])  # type: ignore[call-overload]
