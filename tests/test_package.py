@@ -82,6 +82,8 @@ def test_the_public_names() -> None:
         "ArgumentError",
         "Dataset",
         "Explorer",
+        "Interval",
+        "Reported",
         "TemperatureScaler",
         "calibration_curve",
         "cross_entropy",
@@ -232,6 +234,7 @@ ROOMS = (
     ("data", "state", "link", "present"),
     ("passes", "truncation", "sampling", "solve", "measures"),
     ("definition",),
+    ("reported",),
     ("arguments",),
     ("kernels",),
 )

@@ -47,7 +47,15 @@ NO_FRACTION: Final = 52 * math.log(2)
 
 
 class Interval(NamedTuple):
-    """The least and the greatest value: numbers, or arrays of one for each reported token."""
+    """The least and the greatest value: numbers, or arrays of one for each reported token.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> low, high = ts.perplexity(ts.Reported([-0.5, -1.5], vocabulary=1000), 0.7)
+    >>> round(low, 2), round(high, 2)
+    (1.78, 2.25)
+    """
 
     low: Any
     high: Any
@@ -130,7 +138,7 @@ class Reported(Incomplete):
     (array([0.781, 0.125, 0.031]), array([0.833, 0.133, 0.033]))
     >>> low, high = ts.entropy(reported, 2)
     >>> round(low, 3), round(high, 3)
-    (1.567, 6.506)
+    (1.55, 6.664)
 
     At the temperature of the server, the probabilities are those that it reported:
 
