@@ -116,6 +116,35 @@ def test_a_drawn_token_from_the_tail_is_no_cap(
     check(reported, given_, rest, temperature)
 
 
+@settings(max_examples=30)
+@given(whole_distributions(), st.floats(0.05, 5.0), st.sampled_from((1.0, 0.7)))
+def test_the_temperature_for_a_measure(
+    drawn: tuple[Array, Array], temperature: float, t0: float
+) -> None:
+    likely, tail = drawn
+    every = np.concatenate([likely, tail])
+    reported = Reported(likely, vocabulary=every.size, applied_temperature=t0)
+    for name, value in (
+        ("entropy", ts.entropy(every * t0, temperature)),
+        ("perplexity", ts.perplexity(every * t0, temperature)),
+        ("top_probability", ts.softmax(every * t0, temperature).max()),
+    ):
+        low, high = ts.temperature_for(reported, **{name: float(value)})  # type: ignore[call-overload]
+        assert low <= temperature * (1 + 1e-6)
+        assert temperature * (1 - 1e-6) <= high
+
+
+def test_the_interval_of_the_temperature_has_the_ends_of_the_measure() -> None:
+    reported = Reported(P, vocabulary=1000)
+    for temperature in (0.4, 0.9, 1.5):
+        low, high = ts.entropy(reported, temperature)
+        assert ts.temperature_for(reported, entropy=high).low == pytest.approx(temperature)
+        assert ts.temperature_for(reported, entropy=low).high == pytest.approx(temperature)
+    assert ts.temperature_for(reported, entropy=6.0).high == math.inf
+    with pytest.raises(ts.ArgumentError, match=r"between 0 at T = 0 and 6\.90776"):
+        ts.temperature_for(reported, entropy=7.0)
+
+
 P = np.log([0.4, 0.15, 0.05])
 
 

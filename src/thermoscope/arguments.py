@@ -40,6 +40,7 @@ __all__ = [
     "log_base",
     "look_like_probabilities",
     "number_in",
+    "one_measure",
     "one_row",
     "one_temperature",
     "plain",
@@ -264,6 +265,18 @@ def real_any(xp: Any, place: dict[str, Any], name: str, value: Any) -> Any:
     if not xp.isdtype(value.dtype, ("bool", "integral", "real floating")):
         raise ArgumentTypeError(name, f"must be real numbers, got {value.dtype}")
     return value
+
+
+def one_measure(**measures: Any) -> tuple[str, Any]:
+    """Return the name and the value of the only measure that is given."""
+    given = {name: value for name, value in measures.items() if value is not None}
+    if len(given) != 1:
+        raise TypeError(
+            "exactly one of entropy, perplexity and top_probability must be given, "
+            f"got {' and '.join(given) or 'none'}"
+        )
+    ((name, value),) = given.items()
+    return name, value
 
 
 def one_row(name: str, value: Any) -> NDArray[np.float64]:

@@ -21,6 +21,7 @@ from thermoscope.arguments import (
     applied_temperature_of,
     log_base,
     number_in,
+    one_measure,
     one_row,
     one_temperature,
     real,
@@ -233,7 +234,7 @@ class Reported(Incomplete):
         --------
         >>> reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000)
         >>> [round(end, 3) for end in reported.not_reported(0.5)]
-        [0.0, 0.062]
+        [0.0, 0.063]
         """
         return self._at(temperature).tail()
 
@@ -288,6 +289,58 @@ class Reported(Incomplete):
             raise ArgumentError("kept", problem)
         low, high = self._at(temperature).portion_of(mask[self._told])
         return Interval(low, high if not (mask & ~self._told).any() else 1.0)
+
+    def temperature_for(
+        self,
+        *,
+        entropy: ArrayLike | None = None,
+        perplexity: ArrayLike | None = None,
+        top_probability: ArrayLike | None = None,
+        base: float | None = None,
+    ) -> Interval:
+        """Return the temperatures at which a measure may have a wanted value, as an interval.
+
+        Exactly one of the measures is given; `base` is that of the entropy.
+
+        Raises
+        ------
+        ArgumentError
+            If no temperature gives the value, whatever the tail is.
+
+        Examples
+        --------
+        >>> reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000)
+        >>> [round(end, 3) for end in reported.temperature_for(entropy=1.0)]
+        [0.617, 0.749]
+        """
+        name, wanted = one_measure(
+            entropy=entropy, perplexity=perplexity, top_probability=top_probability
+        )
+        value = number_in(name, wanted, "(-inf, inf)")
+        nats = value * log_base(base) if name == "entropy" else _log(value)
+        if name == "top_probability":
+            nats = -nats
+
+        def ends(temperature: float) -> Interval:
+            """Return the measure in nats, which rises with the temperature."""
+            if name == "top_probability":
+                low, high = self.top_probability(temperature)
+                return Interval(-_log(high), -_log(low))
+            return self.entropy(temperature)
+
+        at_zero, at_infinity = ends(0.0), ends(math.inf)
+        slack = 4 * EPS * (1 + abs(nats))
+        if not at_zero.low - slack <= nats <= at_infinity.high + slack:
+            of_nats = _from_nats(name, log_base(base))
+            problem = (
+                f"must be between {of_nats(at_zero.low):.6g} at T = 0 and "
+                f"{of_nats(at_infinity.high):.6g} at T = inf, got {value:g}"
+            )
+            raise ArgumentError(name, problem)
+        return Interval(
+            _first(lambda t: ends(t).high >= nats - slack),
+            _first(lambda t: ends(t).low > nats + slack),
+        )
 
     def _at(self, temperature: ArrayLike) -> _Scaled:
         t = one_temperature(temperature)
@@ -682,6 +735,25 @@ def _bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> floa
     while low < (middle := (low + high) / 2) < high:
         low, high = (low, middle) if is_beyond(middle) else (middle, high)
     return high
+
+
+def _first(is_reached: Callable[[float], bool]) -> float:
+    """Return the temperature from which on a condition holds: inf if it holds nowhere below."""
+    if is_reached(0.0):
+        return 0.0
+    # The bits of doubles, read as integers, have their order: 63 halvings reach two neighbours.
+    low, high = 0, int(np.float64(math.inf).view(np.int64))
+    while high - low > 1:
+        middle = (low + high) // 2
+        reached = is_reached(float(np.int64(middle).view(np.float64)))
+        low, high = (low, middle) if reached else (middle, high)
+    return float(np.int64(high).view(np.float64))
+
+
+def _from_nats(name: str, unit: float) -> Callable[[float], float]:
+    if name == "entropy":
+        return lambda nats: nats / unit
+    return _exp if name == "perplexity" else lambda nats: _exp(-nats)
 
 
 def _exp(x: float) -> float:

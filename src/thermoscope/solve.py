@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, SupportsIndex
+from typing import Any, Final, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope import measures
-from thermoscope.arguments import ArgumentError, broadcasts, check, log_base, real
+from thermoscope.arguments import (
+    ArgumentError,
+    broadcasts,
+    check,
+    log_base,
+    one_measure,
+    real,
+    refuse_for_reported,
+)
 from thermoscope.definition import log_softmax
+from thermoscope.reported import Interval, Reported
 
 Array = NDArray[np.float64]
 
@@ -35,6 +44,16 @@ OF_EQUAL: Final[dict[str, Callable[[float, float], float]]] = {
 }
 
 
+@overload
+def temperature_for(
+    logits: Reported,
+    *,
+    entropy: float | None = None,
+    perplexity: float | None = None,
+    top_probability: float | None = None,
+    base: float | None = None,
+) -> Interval: ...
+@overload
 def temperature_for(
     logits: ArrayLike,
     *,
@@ -44,7 +63,17 @@ def temperature_for(
     base: float | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
-) -> Array:
+) -> Array: ...
+def temperature_for(
+    logits: ArrayLike | Reported,
+    *,
+    entropy: ArrayLike | None = None,
+    perplexity: ArrayLike | None = None,
+    top_probability: ArrayLike | None = None,
+    base: float | None = None,
+    axis: SupportsIndex = -1,
+    where: ArrayLike | None = None,
+) -> Array | Interval:
     """Temperature at which the softmax of logits is as uncertain as wanted.
 
     Entropy and perplexity rise with the temperature and the top probability falls, so at most
@@ -75,7 +104,8 @@ def temperature_for(
         alone, inf if it is that of the uniform distribution. 1 if every temperature gives it (one
         entry, all entries equal, a maximum of +inf). NaN if softmax is not defined (a NaN, or no
         unmasked entry above -inf). If the answer is beyond the range of doubles, it is the double
-        whose measure is nearest to the wanted value.
+        whose measure is nearest to the wanted value. Of a `Reported` distribution, the `Interval`
+        of the temperatures at which some tail gives the wanted value.
 
     Raises
     ------
@@ -129,21 +159,14 @@ def temperature_for(
     >>> round(float(ts.temperature_for([2.0, 1.0, 0.1], entropy=1.5, base=2)), 6)
     2.227065
     """
-    given = {
-        name: value
-        for name, value in (
-            ("entropy", entropy),
-            ("perplexity", perplexity),
-            ("top_probability", top_probability),
+    if isinstance(logits, Reported):
+        refuse_for_reported(axis=axis, where=where)
+        return logits.temperature_for(
+            entropy=entropy, perplexity=perplexity, top_probability=top_probability, base=base
         )
-        if value is not None
-    }
-    if len(given) != 1:
-        raise TypeError(
-            "exactly one of entropy, perplexity and top_probability must be given, "
-            f"got {' and '.join(given) or 'none'}"
-        )
-    ((name, value),) = given.items()
+    name, value = one_measure(
+        entropy=entropy, perplexity=perplexity, top_probability=top_probability
+    )
     unit = log_base(base)
     z, _, mask, index, *_ = check(logits, 1.0, axis, where)
     z = np.moveaxis(z, index, -1)
