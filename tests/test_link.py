@@ -15,6 +15,7 @@ from tests.test_definition import VECTORS
 from thermoscope import ArgumentError, engines, random_logits
 from thermoscope.link import parse_link, state_of_link, write_link
 from thermoscope.state import State
+from thermoscope.truncation.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,9 +121,7 @@ def states(draw: Callable[..., Any]) -> State:
     size = draw(st.integers(1, 6))
     labels = draw(st.none() | st.lists(TEXTS, min_size=size, max_size=size))
     name = draw(st.none() | st.sampled_from(list(engines())))
-    rules = (
-        [] if name is None else [rule for rule in engines()[name].order if rule != "temperature"]
-    )
+    rules = [] if name is None else [rule for rule in engines()[name].order if rule in RULES]
     chosen = draw(st.lists(st.sampled_from(rules), unique=True)) if rules else []
     values = {
         rule: draw(st.integers(1, 99) if rule == "top_k" else st.floats(0.001, 0.999))

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 
 import thermoscope as ts
 from thermoscope import kernels
-from thermoscope.truncation.engines import ENGINES
+from thermoscope.truncation.engines import ENGINES, PAPERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +47,22 @@ TAKES = {
     "ollama<0.30": ("top_k", "top_p", "min_p"),
 }
 ALL = tuple(TAKES)
+# The steps that are not in RULES; see test_penalties.
+BEFORE = {
+    "transformers": ("logit_bias", "repetition_penalty"),
+    "vllm": ("logit_bias", "repetition_penalty", "frequency_penalty", "presence_penalty"),
+    "sglang": ("frequency_penalty", "presence_penalty", "repetition_penalty", "logit_bias"),
+    "mlx-lm": ("logit_bias", "repetition_penalty", "presence_penalty", "frequency_penalty"),
+    "llama.cpp": (
+        "logit_bias",
+        "repetition_penalty",
+        "frequency_penalty",
+        "presence_penalty",
+        "dry_multiplier",
+    ),
+    "ollama": ("repetition_penalty", "frequency_penalty", "presence_penalty"),
+    "ollama<0.30": (),
+}
 
 rows = arrays(np.float64, st.integers(1, 12), elements=st.integers(-12, 12).map(lambda n: n / 2))
 temperatures = st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0, 8.0, INF])
@@ -377,24 +393,30 @@ def test_the_engines_as_tables() -> None:
     known = ts.engines()
     assert tuple(known) == ALL
     text = str(known)
-    orders, edges, defaults, notes = (table.splitlines() for table in text.split("\n\n"))
-    for table in (orders, edges, defaults):
+    tables = [table.splitlines() for table in text.split("\n\n")]
+    changes, orders, edges, others, defaults, notes = tables
+    for table in tables[:-1]:
         assert [line.split("  ")[0] for line in table] == ["engine", *ALL]
         # The second column of each table starts in one place.
-        assert {line[12:14] for line in table} == {"  "}
+        assert {line[12:14] for line in table} <= {"  ", ""}
     assert max(map(len, text.splitlines())) <= 100
-    assert "llama.cpp     top_n_sigma, top_k, typical_p, top_p, min_p, temperature" in orders
+    order = "top_n_sigma, top_k, typical_p, top_p, min_p, xtc_probability, temperature"
+    assert f"llama.cpp     {order}" in orders
+    assert changes[2].endswith("repetition_penalty, frequency_penalty*, presence_penalty*")
+    assert others[5] == "llama.cpp     64              typical_p, top_p, min_p, xtc_probability"
+    assert edges[5].endswith("range")
     assert edges[2].split() == ["vllm", "all", "or", "k", "sum", ">=", "p", "0", "or", ">=", "0.01"]
     assert edges[3].endswith("  0 if < 1e-06")
     assert "sum >= p, all, joint" in edges[3]
     assert "temperature 0.8, top_k 40, top_p 0.95, min_p 0.05" in defaults[5]
-    assert len(notes) == 3
+    assert len(notes) == 6
 
 
 @pytest.mark.parametrize("engine", ALL)
 def test_the_defaults_of_an_engine_are_its_own_parameters(engine: str) -> None:
     about = ts.engines()[engine]
-    assert tuple(step for step in about.order if step != "temperature") == TAKES[engine]
+    steps = tuple(step for step in about.order if step not in {"temperature", "xtc_probability"})
+    assert steps == (*BEFORE[engine], *TAKES[engine])
     assert about.version
     assert about.source
     got = ts.truncate(np.arange(60.0) / 60, **about.defaults, engine=engine)
@@ -534,7 +556,7 @@ def test_an_engine_keeps_its_edge_rules_in_another_order(engine: str, temperatur
     logits = np.random.default_rng(11).integers(-6, 6, (5, 40)) / 2
     options = every_option(engine)
     usual = ts.keep(logits, temperature, **options, engine=engine)
-    own = ENGINES[engine].order
+    own = [step for step in ENGINES[engine].order if step in {"temperature", *options}]
     np.testing.assert_array_equal(
         ts.keep(logits, temperature, **options, engine=engine, order=own), usual
     )
@@ -754,17 +776,20 @@ def test_the_input_is_not_changed() -> None:
         (
             {"engine": "vllm", "typical_p": 0.5},
             ValueError,
-            "typical_p is no step of engine 'vllm', which takes min_p, top_k, top_p",
+            "typical_p is no step of engine 'vllm', which takes "
+            + ", ".join((*BEFORE["vllm"], *TAKES["vllm"])),
         ),
         (
             {"engine": "llama.cpp", "eta": 0.5},
             ValueError,
-            "eta is no step of engine 'llama.cpp', which takes " + ", ".join(TAKES["llama.cpp"]),
+            "eta is no step of engine 'llama.cpp', which takes "
+            + ", ".join((*BEFORE["llama.cpp"], *TAKES["llama.cpp"], "xtc_probability")),
         ),
         (
             {"engine": "ollama", "top_n_sigma": 1},
             ValueError,
-            "top_n_sigma is no step of engine 'ollama', which takes top_k, typical_p, top_p, min_p",
+            "top_n_sigma is no step of engine 'ollama', which takes "
+            + ", ".join((*BEFORE["ollama"], *TAKES["ollama"])),
         ),
         (
             {"engine": "sglang", "top_k": 0},
@@ -782,12 +807,13 @@ def test_the_input_is_not_changed() -> None:
         (
             {"order": ["top_q"]},
             ValueError,
-            f"order must be of {', '.join(map(repr, ('temperature', *RULES)))}, got 'top_q'",
+            f"order must be of {', '.join(map(repr, PAPERS.order))}, got 'top_q'",
         ),
         (
             {"order": ["top_p", "eta"], "eta": 0.1, "top_p": 0.1, "engine": "vllm"},
             ValueError,
-            "eta is no step of engine 'vllm', which takes min_p, top_k, top_p",
+            "eta is no step of engine 'vllm', which takes "
+            + ", ".join((*BEFORE["vllm"], *TAKES["vllm"])),
         ),
         (
             {"order": ["top_k", "top_p"], "top_k": 1},

@@ -17,7 +17,7 @@ from thermoscope.measures import (
 from thermoscope.reported import Interval, Reported
 from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
-from thermoscope.truncation import engines, keep, truncate
+from thermoscope.truncation import Penalties, engines, keep, truncate
 
 if TYPE_CHECKING:
     from thermoscope.calibration import (
@@ -39,6 +39,7 @@ __all__ = [
     "Dataset",
     "Explorer",
     "Interval",
+    "Penalties",
     "Reported",
     "TemperatureScaler",
     "calibration_curve",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import secrets
 from collections.abc import Sequence
-from typing import Final, SupportsIndex
+from typing import Any, Final, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.arguments import ArgumentError, check, generator, seed_of, size_of, whole
 from thermoscope.kernels import reference
+from thermoscope.truncation.steps import remaining
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,7 @@ def sample(
     rng: int | np.random.Generator | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
+    **settings: Any,
 ) -> NDArray[np.int64]:
     """Draw entries from the softmax of logits at a temperature, with replacement.
 
@@ -48,6 +50,9 @@ def sample(
         new generator, for other draws at each call.
     axis : int, optional
         The axis of the rows.
+    **settings
+        The keywords of `truncate`: draw from the probabilities that it gives. With XTC a token
+        that is drawn from them is as likely as one that is drawn after a throw of its coin.
 
     Returns
     -------
@@ -62,11 +67,12 @@ def sample(
         As for `softmax`, or if `size` or `rng` is of a wrong type.
     ValueError
         If a row has no distribution (a NaN, or no unmasked entry above -inf): `ArgumentError.row`
-        is that row. Also as for `softmax`.
+        is that row. Also as for `softmax`, and for `truncate` with its keywords.
 
     See Also
     --------
     softmax : the probabilities.
+    truncate : the probabilities after the steps of a sampler.
 
     Notes
     -----
@@ -88,7 +94,12 @@ def sample(
            [1, 2],
            [1, 2],
            [0, 2]])
+    >>> ts.sample([2.0, 1.0, 0.1], size=10, rng=0, top_k=2)
+    array([1, 0, 0, 0, 0, 1, 1, 0, 0, 0])
     """
+    if settings:
+        left = remaining(logits, temperature, axis, where, settings)
+        logits, temperature, where, axis = left.logits, left.temperature, left.kept, -1
     z, t, mask, index, *_ = check(logits, temperature, axis, where)
     shape, source = size_of(size), generator(rng)
     z = np.moveaxis(z, index, -1)

@@ -1,4 +1,4 @@
-"""Truncation: which entries a sampler may draw, by seven rules and in the order of an engine."""
+"""The steps of a sampler: what it may draw, and how likely, in the order of an engine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from thermoscope.definition import softmax
 from thermoscope.truncation.engines import Ties, engines
+from thermoscope.truncation.penalties import Penalties
 from thermoscope.truncation.steps import remaining
 
-__all__ = ["engines", "keep", "truncate"]
+__all__ = ["Penalties", "engines", "keep", "truncate"]
 
 
 def keep(
@@ -26,6 +27,12 @@ def keep(
     epsilon: float | None = None,
     eta: float | None = None,
     top_n_sigma: float | None = None,
+    xtc_probability: float | None = None,
+    xtc_threshold: float | None = None,
+    min_keep: int | None = None,
+    dynatemp_range: float | None = None,
+    dynatemp_exponent: float | None = None,
+    penalties: Penalties | None = None,
     engine: str | None = None,
     order: Sequence[str] | None = None,
     ties: Ties | None = None,
@@ -34,8 +41,8 @@ def keep(
 ) -> NDArray[np.bool_]:
     """Tell which entries a sampler keeps, as a mask that `softmax` takes as `where`.
 
-    Each rule that is given is a step. A step sees the entries that the steps before it kept,
-    renormalised in float64.
+    Each rule and each penalty that is given is a step. A step sees the entries that the steps
+    before it kept, renormalised in float64.
 
     Parameters
     ----------
@@ -62,16 +69,33 @@ def keep(
     top_n_sigma : float, optional
         Keep logits within n standard deviations of the highest [6]_, n >= 0 and finite. The
         standard deviation is that of the finite logits, over their number.
+    xtc_probability : float, optional
+        The chance, in [0, 1], that of the entries of at least `xtc_threshold` all are dropped
+        except the least probable one [7]_. An entry that may be drawn is kept: one that is dropped
+        by chance alone, too.
+    xtc_threshold : float, optional
+        A probability in [0, 0.5]; 0.1 is the default.
+    min_keep : int, optional
+        The fewest entries that a rule leaves, the first ones by what it sorts by. XTC drops none
+        where fewer would stay. The default is 1; `engines` shows which rules of an engine have it.
+    dynatemp_range : float, optional
+        Take a temperature in [T - range, T + range] [8]_, and at least 0: the lower end plus
+        ``(entropy / log(n)) ** dynatemp_exponent`` times the length of that interval, with the
+        entropy of the n entries that are left, at T = 1.
+    dynatemp_exponent : float, optional
+        At least 0; the default is 1.
+    penalties : Penalties, optional
+        The steps that change logits, by the text so far.
     engine : str, optional
         Whose order and edge rules: "transformers", "vllm", "sglang", "mlx-lm", "llama.cpp",
         "ollama" (of 0.30 and later, where it runs llama.cpp) or "ollama<0.30"; `engines` shows
-        them. Without an engine the temperature is first, then come the steps in the order of
-        these parameters, with the edge rules of Notes.
+        them. Without an engine the steps of `penalties` are first, then comes the temperature, and
+        then the steps in the order of these parameters, with the edge rules of Notes.
     order : sequence of str, optional
         The steps in the order in which they are done, each by the name of its parameter, with
-        "temperature" among them: steps before it see T = 1. The edge rules stay those of the
-        engine, but that SGLang's are one after another then. The temperature may be left out
-        where it is 1.
+        "temperature" and the penalties among them: steps before the temperature see T = 1. The
+        edge rules stay those of the engine, but that SGLang's are one after another then. The
+        temperature may be left out where it is 1.
     ties : {"all", "k"}, optional
         Of the entries that tie for the last place of `top_k`, keep all or as many as make k. The
         default is what the engine does, and "all" without one. vLLM does either: "all" in its
@@ -97,6 +121,7 @@ def keep(
     See Also
     --------
     truncate : the probabilities of the kept entries.
+    Penalties : what changes logits by the text so far.
     engines : the orders, edge rules and defaults of the engines.
 
     Notes
@@ -122,6 +147,9 @@ def keep(
     drops: the entropy is NaN in llama.cpp, and its sort decides what is kept. Here typical_p sees
     the entries that are left.
 
+    The server of mlx-lm lets XTC drop neither a line feed nor the end of the text; here XTC knows
+    no such entries.
+
     References
     ----------
     .. [1] A. Fan, M. Lewis and Y. Dauphin, "Hierarchical neural story generation",
@@ -136,6 +164,10 @@ def keep(
        desmoothing", arXiv:2210.15191, sections 4.2 and 4.3, with alpha = sqrt(epsilon).
     .. [6] C. Tang, J. Liu, H. Xu and L. Huang, "Top-n sigma: not all logits are you need",
        arXiv:2411.07641, section 3.
+    .. [7] P. E. Weidmann, "Exclude Top Choices (XTC): a sampler that boosts creativity, breaks
+       writing clichés, and inhibits non-verbatim repetition",
+       https://github.com/oobabooga/text-generation-webui/pull/6335 (2024).
+    .. [8] Dynamic temperature of llama.cpp, https://github.com/ggml-org/llama.cpp/pull/4972 (2024).
 
     Examples
     --------
@@ -169,6 +201,12 @@ def keep(
         "epsilon": epsilon,
         "eta": eta,
         "top_n_sigma": top_n_sigma,
+        "xtc_probability": xtc_probability,
+        "xtc_threshold": xtc_threshold,
+        "min_keep": min_keep,
+        "dynatemp_range": dynatemp_range,
+        "dynatemp_exponent": dynatemp_exponent,
+        "penalties": penalties,
         "engine": engine,
         "order": order,
         "ties": ties,
@@ -188,6 +226,12 @@ def truncate(
     epsilon: float | None = None,
     eta: float | None = None,
     top_n_sigma: float | None = None,
+    xtc_probability: float | None = None,
+    xtc_threshold: float | None = None,
+    min_keep: int | None = None,
+    dynatemp_range: float | None = None,
+    dynatemp_exponent: float | None = None,
+    penalties: Penalties | None = None,
     engine: str | None = None,
     order: Sequence[str] | None = None,
     ties: Ties | None = None,
@@ -196,8 +240,10 @@ def truncate(
 ) -> NDArray[Any]:
     """Compute the probabilities from which a sampler draws after truncation.
 
-    They are the softmax of the entries that `keep` keeps, at the temperature that the engine makes
-    of the given one. The parameters are those of `keep`.
+    They are the softmax of the entries that `keep` keeps, with the logits that the penalties make
+    of the given ones, at the temperature that the engine makes of the given one. With XTC they are
+    the mixture of what is drawn from when it drops and when it does not. The parameters are those
+    of `keep`.
 
     Returns
     -------
@@ -226,6 +272,14 @@ def truncate(
     array([0.4  , 0.327, 0.273, 0.   ])
     >>> ts.truncate([2.0, 1.0, 0.1, -1.0], 5.0, top_p=0.8, engine="llama.cpp").round(3)
     array([0.55, 0.45, 0.  , 0.  ])
+
+    The tokens of the text become less likely, and XTC may drop the first entry:
+
+    >>> text = ts.Penalties(history=[0, 2], repetition_penalty=1.3)
+    >>> ts.truncate([2.0, 1.0, 0.1, -1.0], penalties=text).round(3)
+    array([0.528, 0.308, 0.122, 0.042])
+    >>> ts.truncate([2.0, 1.0, 0.1, -1.0], xtc_probability=0.5).round(3)
+    array([0.319, 0.442, 0.18 , 0.06 ])
     """
     settings = {
         "top_k": top_k,
@@ -235,10 +289,16 @@ def truncate(
         "epsilon": epsilon,
         "eta": eta,
         "top_n_sigma": top_n_sigma,
+        "xtc_probability": xtc_probability,
+        "xtc_threshold": xtc_threshold,
+        "min_keep": min_keep,
+        "dynatemp_range": dynatemp_range,
+        "dynatemp_exponent": dynatemp_exponent,
+        "penalties": penalties,
         "engine": engine,
         "order": order,
         "ties": ties,
     }
     left = remaining(logits, temperature, axis, where, settings)
     probabilities = softmax(left.logits, left.temperature, where=left.kept)
-    return np.moveaxis(probabilities, -1, left.axis)
+    return np.moveaxis(probabilities, -1, left.axis).astype(left.dtype, copy=False)

@@ -18,7 +18,7 @@ from thermoscope.measures import entropy
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "dynamic_temperature", "first", "xtc"]
 
 
 def _top_k(z: Array, _: Array, left: Mask, k: int, *, few: bool = False) -> Mask:
@@ -47,13 +47,18 @@ def _typical_p(
 ) -> Mask:
     if p == 1:
         return left
-    surprisal = -log_softmax(z, t, where=left)
-    rank = -np.abs(surprisal - entropy(z, t, where=left)[..., None])
+    rank = _typicality(z, t, left)
     order = np.argsort(-rank, axis=-1, kind="stable")
     probabilities = np.take_along_axis(softmax(z, t, where=left), order, axis=-1)
     count = _until(probabilities, p, beyond=beyond)
     last = np.take_along_axis(rank, np.take_along_axis(order, count - 1, axis=-1), axis=-1)
     return left & _down_to(rank, last, count, few=few)
+
+
+def _typicality(z: Array, t: Array, left: Mask) -> Array:
+    surprisal = -log_softmax(z, t, where=left)
+    rank: Array = -np.abs(surprisal - entropy(z, t, where=left)[..., None])
+    return rank
 
 
 def _until(probabilities: Array, p: float, *, beyond: bool) -> NDArray[np.intp]:
@@ -117,3 +122,47 @@ RULES: dict[str, Callable[..., Mask]] = {
     "eta": _eta,
     "top_n_sigma": _top_n_sigma,
 }
+
+
+def first(z: Array, t: Array, left: Mask, count: int, *, typical: bool, few: bool) -> Mask:
+    """Keep `count` entries: the highest logits, or those nearest to the entropy."""
+    rank = _typicality(z, t, left) if typical else z
+    return _top_k(np.where(left, rank, -np.inf), t, left, count, few=few)
+
+
+def xtc(
+    z: Array,
+    t: Array,
+    left: Mask,
+    threshold: float,
+    *,
+    most: NDArray[np.intp],
+    few: bool = False,
+    beyond: bool = False,
+) -> Mask:
+    """Drop the entries of at least the threshold, except the least probable of them.
+
+    A row of which that would be more than `most` entries is left as it is.
+    """
+    probabilities: Array = softmax(z, t, where=left)
+    above = left & (probabilities > threshold if beyond else probabilities >= threshold)
+    low: Array = z.min(axis=-1, keepdims=True, where=above, initial=np.inf)
+    stays = above & (z == low)
+    if few:
+        stays &= np.cumsum(stays, axis=-1) <= 1
+    dropped = above & ~stays
+    few_enough = np.count_nonzero(dropped, axis=-1, keepdims=True) <= most
+    return np.where(few_enough, left & ~dropped, left)
+
+
+def dynamic_temperature(
+    z: Array, t: Array, left: Mask, *, count: NDArray[np.intp], spread: float, exponent: float
+) -> Array:
+    """Return T - spread to T + spread, by the entropy as a part of that of `count` equal entries.
+
+    A row of one entry keeps T.
+    """
+    part = np.clip(entropy(z, 1.0, where=left)[..., None] / np.log(np.maximum(count, 2)), 0, 1)
+    low = np.maximum(t - spread, 0)
+    moved = low + np.where(np.isinf(t), 0, np.minimum(t, spread) + spread) * part**exponent
+    return np.where((count > 1) & ~np.isnan(part), moved, t)

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, number_in, whole
 from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
+from thermoscope.truncation.penalties import CHECKS, Penalties
 from thermoscope.truncation.rules import RULES
 
 __all__ = ["Chain", "chain_of", "settings_of", "steps_of", "value_of"]
 
 
 class Chain(NamedTuple):
-    """The steps that are to be done, in their order, with the values of their parameters."""
+    """The steps that are to be done, in their order, with what they need."""
 
     engine: Engine
     steps: tuple[str, ...]
     values: dict[str, Any]
+    # The other keywords, each with the engine's default where it is not given.
+    details: dict[str, Any]
+    penalties: Penalties
     edges: dict[str, Mapping[str, bool]]
     # Whether each step looks at the whole row.
     joint: bool
@@ -26,34 +29,72 @@ class Chain(NamedTuple):
 
 def chain_of(settings: Mapping[str, Any]) -> Chain:
     """Check keywords of `keep` and `truncate`, None for one that is not given."""
+    for keyword in settings:
+        if keyword not in KEYWORDS:
+            raise ArgumentTypeError(keyword, f"is no keyword: they are {', '.join(KEYWORDS)}")
     name, order, ties = (settings.get(keyword) for keyword in ("engine", "order", "ties"))
     if name is not None and not (isinstance(name, str) and name in ENGINES):
         known = ", ".join(map(repr, ENGINES))
         raise ArgumentError("engine", f"must be one of {known}, got {name!r}")
     engine = PAPERS if name is None else ENGINES[name]
-    suffix = "" if name is None else f", in engine {name!r}"
     ties = engine.ties[0] if ties is None else ties
     if ties not in engine.ties:
         known = " or ".join(map(repr, engine.ties))
-        raise ArgumentError("ties", f"must be {known}, got {ties!r}{suffix}")
-    values = {}
-    for step in RULES:
-        value = settings.get(step)
-        if value is None:
-            continue
-        if step not in engine.order:
-            takes = ", ".join(other for other in engine.order if other in RULES)
-            raise ArgumentError(step, f"is no step of engine {name!r}, which takes {takes}")
-        try:
-            values[step] = value_of(step, value, engine)
-        except ArgumentError as error:
-            raise type(error)(step, f"{error.problem}{suffix}") from None
-    off = {step for step in values if values[step] <= engine.off.get(step, -math.inf)}
+        raise ArgumentError("ties", f"must be {known}, got {ties!r}{_in(name)}")
+    penalties = settings.get("penalties")
+    if not isinstance(penalties, Penalties | None):
+        raise ArgumentTypeError("penalties", f"must be thermoscope.Penalties, got {penalties!r}")
+    penalties = penalties or Penalties()
+    given = penalties.given() | {
+        keyword: settings[keyword]
+        for keyword in (*STEPS, *DETAILS)
+        if settings.get(keyword) is not None
+    }
+    checked = {keyword: _checked(keyword, value, engine, name) for keyword, value in given.items()}
+    for keyword, step in NEEDS.items():
+        if keyword in given and step not in given:
+            raise ArgumentError(keyword, f"must come with {step}")
+    values = {step: value for step, value in checked.items() if step in PAPERS.order}
+    details = {**engine.details, **{k: v for k, v in checked.items() if k not in PAPERS.order}}
+    off = {"xtc_probability": 0, **engine.off}
+    idle = {step for step in off if step in values and values[step] <= off[step]}
     steps = engine.order if order is None else _ordered(order, engine, values)
-    done = {"temperature", *values} - off
+    steps = tuple(step for step in steps if step in {"temperature", *values} - idle)
     edges = {**engine.edges, "top_k": {"few": ties == "k"}}
     joint = engine.joint and order is None and not values.get("min_p")
-    return Chain(engine, tuple(step for step in steps if step in done), values, edges, joint)
+    return Chain(engine, steps, values, details, penalties, edges, joint)
+
+
+STEPS: Final = (*RULES, "xtc_probability")
+# How a step, or the temperature, is done.
+DETAILS: Final = ("xtc_threshold", "min_keep", "dynatemp_range", "dynatemp_exponent")
+KEYWORDS: Final = (*STEPS, *DETAILS, "penalties", "engine", "order", "ties")
+NEEDS: Final = {"xtc_threshold": "xtc_probability", "dynatemp_exponent": "dynatemp_range"}
+
+
+def _in(name: str | None) -> str:
+    return "" if name is None else f", in engine {name!r}"
+
+
+def _checked(keyword: str, value: Any, engine: Engine, name: str | None) -> Any:
+    """Check a value, and whether the engine has its step or its detail."""
+    if keyword in PAPERS.order and keyword not in engine.order:
+        takes = ", ".join(step for step in engine.order if step != "temperature")
+        raise ArgumentError(keyword, f"is no step of engine {name!r}, which takes {takes}")
+    if keyword in PAPERS.details and keyword not in engine.details:
+        has = ", ".join(engine.details) or "none"
+        problem = f"is not known to engine {name!r}; of these keywords it has {has}"
+        raise ArgumentError(keyword, problem)
+    if keyword == "logit_bias":
+        limit = engine.bias_limit
+        return {entry: min(max(bias, -limit), limit) for entry, bias in value.items()}
+    if keyword in CHECKS and keyword not in engine.limits:
+        # Penalties has checked it.
+        return value
+    try:
+        return value_of(keyword, value, engine)
+    except ArgumentError as error:
+        raise type(error)(keyword, f"{error.problem}{_in(name)}") from None
 
 
 def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) -> tuple[str, ...]:
@@ -75,14 +116,16 @@ def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) 
     return tuple(order)
 
 
-def value_of(step: str, value: Any, engine: Engine) -> float:
-    """Check the parameter of a rule against what an engine takes."""
-    if step == "top_k":
-        k = whole(step, value, engine.least_k)
-        if engine.off.get(step, 0) < k < 1:
-            raise ArgumentError(step, f"must be >= 1, or {engine.least_k} for all, got {k}")
+def value_of(keyword: str, value: Any, engine: Engine) -> float:
+    """Check a number against what an engine takes: the parameter of a rule, or another one."""
+    if keyword == "top_k":
+        k = whole(keyword, value, engine.least_k)
+        if engine.off.get(keyword, 0) < k < 1:
+            raise ArgumentError(keyword, f"must be >= 1, or {engine.least_k} for all, got {k}")
         return k
-    return number_in(step, value, engine.limits.get(step, "[0, 1]"))
+    if keyword == "min_keep":
+        return whole(keyword, value, 0)
+    return number_in(keyword, value, engine.limits.get(keyword, "[0, 1]"))
 
 
 def settings_of(settings: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -108,7 +151,10 @@ def settings_of(settings: Mapping[str, Any] | None) -> dict[str, Any]:
     known = (*RULES, "engine", "order", "ties")
     for name in given:
         if name not in known:
-            raise ArgumentError("truncation", f"must have keys of {', '.join(known)}, got {name!r}")
+            problem = f"must have keys of {', '.join(known)}, got {name!r}"
+            if name in KEYWORDS:
+                problem += ", which the page does not have: it is of keep, truncate and sample"
+            raise ArgumentError("truncation", problem)
     try:
         chain = chain_of(given)
     except ArgumentError as error:
