@@ -10,14 +10,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.command_line import LOGITS, run
+from tests.command_line import LOGITS, run, write_answer
 from thermoscope import cli
 from thermoscope.cli.sample import sample
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.temperature import temperature
+from thermoscope.cli.tokens import tokens
 from thermoscope.data.writing import write_rows
 
-COMMANDS = {"softmax": compute, "temperature": temperature, "sample": sample}
+COMMANDS = {
+    "softmax": compute,
+    "temperature": temperature,
+    "sample": sample,
+    "tokens": tokens,
+}
 
 
 def examples(command: str) -> list[str]:
@@ -37,6 +43,7 @@ def test_an_example_of_the_help_runs(
     rows = LOGITS.reshape(12, 100)
     np.save("batch.npy", rows)
     write_rows("many.parquet", [rows], shape=rows.shape, dtype=np.float32)
+    write_answer(tmp_path / "response.json")
     before = set(tmp_path.iterdir())
     command = line.replace("thermoscope", f'"{sys.executable}" -m thermoscope')
     done = subprocess.run(
@@ -58,14 +65,14 @@ def test_the_commands_stand_in_the_order_of_a_lesson(capfd: pytest.CaptureFixtur
     _, _, panel = capfd.readouterr().out.partition(" Commands ")
     names = [line.split()[1] for line in panel.splitlines() if line[:2] == "│ " and line[2] != " "]
     judges = ["fit", "reliability", "sweep"]
-    assert names == ["explore", "export", "softmax", "temperature", "sample", *judges]
+    assert names == ["explore", "export", "softmax", "temperature", "sample", "tokens", *judges]
 
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
         ("thermoscope s", ["softmax", "sample", "sweep"]),
-        ("thermoscope t", ["temperature"]),
+        ("thermoscope t", ["temperature", "tokens"]),
         ("thermoscope sample --top", ["--top-k", "--top-p", "--top-n-sigma"]),
         ("thermoscope temperature --top", ["--top-probability"]),
     ],

@@ -10,7 +10,14 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_UP,
+    Context,
+    Decimal,
+    localcontext,
+)
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -27,6 +34,7 @@ __all__ = [
     "Shown",
     "brief",
     "digits",
+    "interval",
     "joined",
     "kept",
     "measure",
@@ -197,6 +205,22 @@ def brief(value: float) -> str:
     return _typographic(plain(value, 4))
 
 
+def interval(low: float, high: float, significant: int = 3) -> str:
+    """Return the two numbers that a value lies between, rounded outwards, or one if they agree.
+
+    Examples
+    --------
+    >>> interval(2.0, 2.0), interval(1.2345, 2.0001), interval(0.5, float("inf"))
+    ('2', '1.23 … 2.01', '≥ 0.5')
+    """
+    if high == math.inf and low < math.inf:
+        return f"≥ {_typographic(_outwards(low, significant, ROUND_FLOOR))}"
+    if low == high or high - low <= 1e-9 * abs(high):
+        return _typographic(plain((low + high) / 2 if low < high else low, significant))
+    ends = _outwards(low, significant, ROUND_FLOOR), _outwards(high, significant, ROUND_CEILING)
+    return " … ".join(map(_typographic, ends))
+
+
 def number_text(value: float) -> str:
     """Return the shortest text that gives back the same float64.
 
@@ -296,6 +320,13 @@ def _precision(value: float, significant: int) -> str:
     exponent = rounded.adjusted()
     fixed = -6 <= exponent < significant
     return format(rounded, f".{significant - 1 - exponent}f" if fixed else f".{significant - 1}e")
+
+
+def _outwards(value: float, significant: int, rounding: str) -> str:
+    """Return a number with at most `significant` digits, rounded down or up."""
+    if not math.isfinite(value):
+        return _shortest(value)
+    return _shortest(float(Context(significant, rounding).create_decimal(Decimal(value))))
 
 
 def _rounded(value: float, form: str) -> str:

@@ -21,6 +21,7 @@ from thermoscope.cli.sample import sample
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.sweep import sweep
 from thermoscope.cli.temperature import temperature
+from thermoscope.cli.tokens import tokens
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ def thermoscope(
     $ thermoscope temperature 2.0 1.0 0.1 --top-probability 0.9
     $ thermoscope sample 2.0 1.0 0.1 -n 10 --seed 7
 
+    A text that a server answered, token by token:
+
+    $ thermoscope tokens response.json -T 0.7 --top-p 0.9
+
     And the temperature that a model needs, from its logits and the true classes:
 
     $ thermoscope fit logits.npy targets.npy
@@ -95,6 +100,7 @@ for command in (explore, export):
 app.command("softmax", **_NUMBERS)(compute)
 app.command(**_NUMBERS)(temperature)
 app.command(**_NUMBERS)(sample)
+app.command()(tokens)
 for judge in (fit, reliability, sweep):
     app.command()(judge)
 

@@ -13,6 +13,7 @@ from thermoscope.arguments import ArgumentError, whole
 from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
 from thermoscope.data.errors import check_memory, naming, optional
 from thermoscope.data.formats.responses import Passage, Token
+from thermoscope.reported import Reported
 
 __all__ = ["Dataset"]
 
@@ -213,6 +214,44 @@ class Dataset:
             notes=self.notes,
         )
 
+    def reported(self, row: int, *, vocabulary: int | None = None) -> Reported:
+        """Return what a server reported for one row: some tokens, and what the others have.
+
+        Parameters
+        ----------
+        row : int
+            Counted from 0.
+        vocabulary : int, optional
+            How many tokens the model has, where the row does not have all of them.
+
+        Raises
+        ------
+        ArgumentError
+            If no server reported the rows, or the vocabulary has no room for the tokens that are
+            not reported.
+        FileError
+            If there is no such row, or it cannot be read.
+
+        Examples
+        --------
+        >>> from thermoscope.data.reading import parse_logits
+        >>> answer = '{"logprobs": [{"token": "a", "logprob": -1}]}'
+        >>> parse_logits(answer).reported(0, vocabulary=1000)
+        <Reported: 1 of 1,000 tokens, 0.632 not reported, at T = 1>
+        """
+        if self.tokens is None:
+            raise ArgumentError("data", "must be what a server answered, token by token")
+        tokens = self.tokens[row]
+        values = self.row(row).values
+        is_whole = len(values) == len(tokens)
+        return Reported(
+            values[: len(tokens)] / self.applied_temperature,
+            vocabulary=len(tokens) if is_whole else vocabulary,
+            applied_temperature=self.applied_temperature,
+            drawn=self.drawn[row],
+            tokens=tokens,
+        )
+
     def only(self, row: int | None = None) -> Dataset:
         """Read the only row, or the one chosen of several.
 
@@ -235,8 +274,11 @@ class Dataset:
             if len(self.shape) == 1 and row is not None:
                 raise ValueError(f"row must be left out for a 1-D array, got {row}")
             if row is None and self.rows > 1:
+                which = f"choose one with --row, 0 to {self.rows - 1}"
+                if self.tokens is None:
+                    raise ValueError(f"the array has {self.rows} rows: {which}")
                 raise ValueError(
-                    f"the array has {self.rows} rows: choose one with --row, 0 to {self.rows - 1}"
+                    f"the answer has {self.rows} tokens: {which} (thermoscope tokens shows them)"
                 )
         return self.row(row or 0)
 
