@@ -21,10 +21,12 @@ async function ask(query: Query): Promise<unknown> {
 const place = document.querySelector("main")!;
 try {
   const written = document.querySelector('script[type="application/json"]')!.textContent;
-  const { rows, hide, lock, ...parts } = JSON.parse(written!);
+  const { rows, hide, lock, reliability, ...parts } = JSON.parse(written!);
   const frame = { ...(hide && { hide }), ...(lock && { lock }) };
   const state = readState(parts);
-  const host = rows ? memoryHost(state, { ...rows, ask }, htmlOf) : linkedHost(state, frame);
+  const host = rows
+    ? memoryHost(state, { ...rows, ask }, htmlOf)
+    : { ...linkedHost(state, frame), reliability };
   mount(place, host, true);
   tellParent(
     place,

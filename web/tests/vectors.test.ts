@@ -109,7 +109,7 @@ describe("rows", () => {
   }
   const rows: Rows = {
     count: protocol.about.count,
-    orders: protocol.about.orders as Order[],
+    orders: protocol.about.orders as Rows["orders"],
     async ask(query: Query) {
       const answer = answers.get(key(query));
       if (answer === undefined) throw new Error(`not in the protocol: ${key(query)}`);

@@ -45,8 +45,8 @@ def slider_stops() -> NDArray[np.float64]:
     Examples
     --------
     >>> stops = slider_stops()
-    >>> len(stops), stops[:3], stops[-2:]
-    (276, array([0.    , 0.0001, 0.0001259]), array([10000.,    inf]))
+    >>> len(stops), stops[:2], stops[-2:]
+    (280, array([0.    , 0.0001]), array([10000.,    inf]))
     """
     full = [float(f"{10 ** (tenth / 10):.4g}") for tenth in range(-40, 41)]
     return np.unique([0.0, *full, math.inf, *(hundredth / 100 for hundredth in range(201))])
@@ -108,7 +108,7 @@ class LiveReliability:
     >>> from thermoscope.explorer.browse import RowSource
     >>> logits, targets, _ = samples.digits()
     >>> live = RowSource(logits, targets=targets).reliability
-    >>> live.stops().fit.temperature.__round__(4), live.at(1.0).table.ece.round(4)
+    >>> round(live.stops().fit.temperature, 4), live.at(1.0).table.ece.round(4)
     (2.0976, array([0.0456]))
     """
 

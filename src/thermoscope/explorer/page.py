@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from thermoscope.explorer.browse import RowSource
+    from thermoscope.explorer.live import Measured
     from thermoscope.state import State
 
 __all__ = ["content_security_policy", "page_html", "write_page"]
@@ -36,11 +37,13 @@ def page_html(
     *,
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
+    reliability: Measured | None = None,
 ) -> str:
     """Return an interactive HTML page that shows `state`.
 
     Everything is inline, and the page's content security policy forbids all requests. If `state`
     is one of several `rows`, the page requests the others from the server that it came from.
+    A page without a server has the `reliability` of rows in itself.
 
     Examples
     --------
@@ -55,10 +58,12 @@ def page_html(
         **({} if rows is None else {"rows": rows.about()}),
         **({"hide": list(hide)} if hide else {}),
         **({"lock": list(lock)} if lock else {}),
+        **({} if reliability is None else {"reliability": reliability.to_json()}),
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    policy = content_security_policy(rows=rows is not None)
+    script = _script(rows=rows is not None or reliability is not None)
+    policy = content_security_policy(script, rows=rows is not None)
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
@@ -76,26 +81,28 @@ def page_html(
 <main></main>
 <noscript>This page needs JavaScript. All of its code is in the page.</noscript>
 <script type="application/json">{written}</script>
-<script>{_script(rows=rows is not None)}</script>
+<script>{script}</script>
 </body>
 </html>
 """
 
 
-def content_security_policy(*, rows: bool = False) -> str:
+def content_security_policy(script: str | None = None, *, rows: bool = False) -> str:
     """Return the content security policy: the page may use its own script and style only.
 
-    With `rows` it may also send requests to the server that it came from.
+    With `rows` it may also send requests to the server that it came from. The script is by default
+    the one of such a page.
 
     Examples
     --------
     >>> content_security_policy().split("; ")[0]
     "default-src 'none'"
     """
+    script = _script(rows=rows) if script is None else script
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_source_hash(_script(rows=rows))}",
+            f"script-src {_source_hash(script)}",
             f"style-src {_source_hash(_style())}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
@@ -112,6 +119,7 @@ def write_page(
     *,
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
+    reliability: Measured | None = None,
 ) -> None:
     """Write the page of `state` to `path`, whole or not at all.
 
@@ -120,11 +128,11 @@ def write_page(
     OSError
         If the file can't be written.
     """
-    write_whole(path, page_html(state, hide=hide, lock=lock).encode())
+    write_whole(path, page_html(state, hide=hide, lock=lock, reliability=reliability).encode())
 
 
 def _script(*, rows: bool) -> str:
-    # A page of one distribution needs no program for rows.
+    """Return the script of a page; that of a page without rows is smaller."""
     return _static("page-rows.js" if rows else "page.js")
 
 

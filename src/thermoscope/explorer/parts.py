@@ -24,6 +24,7 @@ PARTS: Final = (
     "edit",
     "softmax",
     "curves",
+    "reliability",
     "readings",
     "sampler",
     "why",

@@ -1,7 +1,7 @@
-import { batch, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { count } from "../text/format";
 import { strings } from "../text/strings";
-import type { Order, Progress, Rows, Wanted, WrittenRow } from "./rows";
+import { later, type Order, type Progress, type Rows, type Wanted, type WrittenRow } from "./rows";
 import { type Items, readState, type State, type WrittenState } from "./state";
 
 /** The part of the instrument that the cursor uses. */
@@ -12,7 +12,6 @@ interface Shown {
 
 /** How many answers are kept: the row that is shown, its neighbours, and some shown before. */
 const KEPT = 6;
-const POLL_MS = 200;
 
 /**
  * The place of the instrument in the rows. One request is under way at a time; of the steps made
@@ -28,7 +27,13 @@ export class RowCursor {
   /** The fraction of the rows that were read for the chosen order; null once it is sorted. */
   readonly progress = signal<number | null>(null);
   readonly error = signal("");
+  /** How many rows the order has. */
+  readonly size = computed(() => this.sizes.get(this.order.value) ?? this.rows.count);
 
+  /** The names of orders that are chosen elsewhere. */
+  readonly names = new Map<Order, string>();
+  /** The sizes of orders that do not have all rows. */
+  private readonly sizes = new Map<Order, number>();
   /** The place that the steps so far lead to; its row may still be on the way. */
   private aim = 0;
   private wanted: Wanted | null = null;
@@ -77,7 +82,7 @@ export class RowCursor {
 
   /** Moves on by a number of places, up to the first or the last row. */
   step(by: number): void {
-    const place = Math.max(0, Math.min(this.rows.count - 1, this.aim + by));
+    const place = Math.max(0, Math.min(this.size.peek() - 1, this.aim + by));
     if (place === this.aim && this.instrument.items.peek().row !== null) return;
     this.aim = place;
     this.want({ order: this.order.peek(), place });
@@ -97,14 +102,21 @@ export class RowCursor {
 
   /** Goes to a row by its number. */
   to(row: number): void {
-    const order = this.order.peek();
+    let order = this.order.peek();
+    // A row of any other bin.
+    if (order.startsWith("bin")) this.chosen.value = order = "given";
     if (order === "given") this.aim = row;
     this.want(order === "given" ? { order, place: row } : { order, row });
   }
 
-  /** Goes to the first row of an order, once that is sorted. The given order keeps the row. */
-  choose(order: Order): void {
+  /**
+   * Goes to the first row of an order, once that is sorted. The given order keeps the row.
+   *
+   * @param name - of an order that is not one of the rows
+   */
+  choose(order: Order, name = ""): void {
     const turn = ++this.turn;
+    if (name !== "") this.names.set(order, name);
     batch(() => {
       this.chosen.value = order;
       this.error.value = "";
@@ -119,7 +131,10 @@ export class RowCursor {
     const { value: progress } = this.progress;
     if (progress !== null) return strings.rows.sorting(`${Math.floor(100 * progress)} %`);
     if (this.order.value === "given") return "";
-    return strings.rows.place(count(this.place.value + 1));
+    const [place, size] = [count(this.place.value + 1), this.size.value];
+    return size === this.rows.count
+      ? strings.rows.place(place)
+      : strings.rows.placeOf(place, count(size));
   }
 
   private settle(order: Order, place: number): void {
@@ -134,10 +149,12 @@ export class RowCursor {
   private async sort(order: Order, turn: number): Promise<void> {
     try {
       for (let done = 0; done < this.rows.count; ) {
-        ({ done } = (await this.rows.ask({ order })) as Progress);
+        const progress = (await this.rows.ask({ order })) as Progress;
         if (turn !== this.turn) return;
+        ({ done } = progress);
+        if (progress.size !== undefined) this.sizes.set(order, progress.size);
         this.progress.value = done / this.rows.count;
-        if (done < this.rows.count) await new Promise((over) => setTimeout(over, POLL_MS));
+        if (done < this.rows.count) await later();
         if (turn !== this.turn) return;
       }
       this.progress.value = null;
@@ -181,7 +198,7 @@ export class RowCursor {
     if (this.error.peek() !== "") return;
     const [order, place] = [this.order.peek(), this.place.peek()];
     for (const beside of [place + 1, place - 1]) {
-      if (beside < 0 || beside >= this.rows.count) continue;
+      if (beside < 0 || beside >= this.size.peek()) continue;
       // An error is shown when the user goes to that row.
       this.get({ order, place: beside }).catch(() => undefined);
     }

@@ -16,6 +16,7 @@ export const PARTS = [
   "edit",
   "softmax",
   "curves",
+  "reliability",
   "readings",
   "sampler",
   "why",

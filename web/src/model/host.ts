@@ -1,6 +1,6 @@
 import type { ReadonlySignal } from "@preact/signals";
 import type { Frame } from "./frame";
-import type { Rows } from "./rows";
+import type { Rows, WrittenReliability } from "./rows";
 import type { Items, State } from "./state";
 
 /**
@@ -18,6 +18,8 @@ export interface Host {
   subscribe(listener: (change: Partial<State>) => void): () => void;
   /** The rows that the state is one of, if there are several. */
   readonly rows?: Rows | undefined;
+  /** The reliability of rows that are not here: that of a file. */
+  readonly reliability?: WrittenReliability | undefined;
   /** The items of the page itself, where a link may show others. */
   readonly own?: Items | undefined;
   /** Which parts are hidden or locked; nothing is if there is no frame. */
@@ -27,8 +29,10 @@ export interface Host {
    * that could be opened.
    */
   readonly address?: ((state: State) => string | null) | undefined;
-  /** The page of a state as one HTML file, where the host has it. */
-  readonly html?: ((state: State) => string | Promise<string>) | undefined;
+  /** The page of a state, and of the reliability of rows, as one HTML file, where the host has it. */
+  readonly html?:
+    | ((state: State, reliability?: WrittenReliability) => string | Promise<string>)
+    | undefined;
   /** What the host has to tell the user; empty if there is nothing. */
   readonly alert?: ReadonlySignal<string> | undefined;
 }

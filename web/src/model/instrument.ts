@@ -14,6 +14,7 @@ import { type Draws, draw } from "./draws";
 import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { History } from "./history";
 import type { Host } from "./host";
+import { Reliability } from "./reliability";
 import { afterText, Sampler } from "./sampler";
 import { Sequence } from "./sequence";
 import { type Items, itemsOf, labelOf, type State } from "./state";
@@ -75,6 +76,8 @@ export class Instrument {
   readonly cursor: RowCursor | null;
   /** The text whose positions the rows are, if they are. */
   readonly sequence: Sequence | null;
+  /** Of all rows, if they have targets. */
+  readonly reliability: Reliability | null;
   /** The last items that were not drawn at random, so that the user can return to them. */
   readonly given;
   /** What the host has to tell the user. */
@@ -308,6 +311,10 @@ export class Instrument {
     this.selected.value = this.start();
     this.rested = signal<Frame>(this.frame.peek());
     this.restedItems = signal(items);
+    this.reliability =
+      ROWS && (host.rows?.reliability || host.reliability)
+        ? new Reliability(this, host.rows, host.reliability)
+        : null;
     const isDragged = computed(() => this.held.value !== null);
     this.curves = curvesOf(this.distribution, this.scale, isDragged);
     this.nucleus = nucleusOf(this.restedTruncated, this.truncation, this.scale);
@@ -332,6 +339,7 @@ export class Instrument {
       unsubscribe();
       this.cursor?.close();
       this.sequence?.close();
+      this.reliability?.close();
     };
   }
 

@@ -4,8 +4,12 @@
  */
 import type { WrittenState } from "./state";
 
-/** "uncertain": the highest entropy at T = 1 first; "wrong": mistakes first, the surest at the top. */
-export type Order = "given" | "uncertain" | "wrong";
+/**
+ * "uncertain": the highest entropy at T = 1 first; "wrong": mistakes first, the surest at the top;
+ * "bin:7:0.5": of all rows those whose confidence at T = 0.5 is in bin 7, as they are given.
+ */
+export type Order = Sorted | `bin:${number}:${string}`;
+type Sorted = "given" | "uncertain" | "wrong";
 
 /** What a passage of the text is: the prompt, or what a model made of it. */
 export type Kind = "prompt" | "reasoning" | "answer" | "refusal";
@@ -39,9 +43,11 @@ export interface WrittenChunk {
 /** What is known about the rows before the first request. */
 export interface About {
   readonly count: number;
-  readonly orders: readonly Order[];
+  readonly orders: readonly Sorted[];
   /** There if the rows are positions of a text. */
   readonly sequence?: AboutSequence;
+  /** Whether there are targets, and so a reliability. */
+  readonly reliability?: boolean;
 }
 
 /** A row, by its place in an order that is complete, or by its number. */
@@ -50,19 +56,47 @@ export type Wanted =
   | { readonly order: Order; readonly row: number };
 
 /**
- * A request for a row, or for the progress of an order. With `labels`, the answer has the labels
- * that all rows have in common.
+ * A request for a row, for the progress of an order, or for the reliability at all stops of the sliders
+ * or at a temperature. With `labels`, the answer has the labels that all rows have in common.
  */
 export type Query =
   | (Wanted & { readonly labels?: "all" })
   | { readonly order: Order }
   /** A chunk of the text from a position on, or all of its rows. */
   | { readonly sequence: number }
-  | { readonly rows: number };
+  | { readonly rows: number }
+  | { readonly reliability: string };
 
 /** How many rows have been read for an order: all of them once it is complete. */
 export interface Progress {
   readonly done: number;
+  /** How many rows a complete order has, if not all. */
+  readonly size?: number;
+}
+
+/** Reliability at some temperatures, in ascending order; arrays are in base64. */
+export interface WrittenReliability {
+  /** How many rows count. */
+  readonly n: number;
+  readonly temperatures: string;
+  /**
+   * For each temperature NLL, ECE, and of the ECE that right probabilities would show the mean and the
+   * 95 % value; then of all bins the rows, the confidences, the accuracies, and the lower and upper ends
+   * of where the accuracy would be.
+   */
+  readonly values: string;
+  /** The fitted temperature and its interval. */
+  readonly fit?: string;
+  /** Why there is no fit, or what it lacks. */
+  readonly reason?: string;
+}
+
+/** The answer to a request for the reliability. */
+export type Found = Progress | { readonly found: WrittenReliability };
+
+/** Waits until it is time to ask for the progress again. */
+export function later(): Promise<void> {
+  return new Promise((over) => setTimeout(over, 200));
 }
 
 /** A row in its written form; labels that all rows have in common are left out. */

@@ -135,6 +135,11 @@ export function writeState(state: State): WrittenState {
   };
 }
 
+/** The numbers of a base64 of little-endian float64 bytes. */
+export function readNumbers(written: string): Float64Array {
+  return logitsFromBytes(bytesOf(written));
+}
+
 export function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   // Of browsers from 2025 on; it takes a tenth of the time.
   const { fromBase64 } = Uint8Array as { fromBase64?(text: string): Uint8Array<ArrayBuffer> };
@@ -150,7 +155,7 @@ export function readState(written: WrittenState): State {
   if (written.version !== STATE_VERSION) {
     throw new RangeError(strings.errors.version(STATE_VERSION, written.version));
   }
-  const logits = logitsFromBytes(bytesOf(written.logits));
+  const logits = readNumbers(written.logits);
   if (written.labels !== null && written.labels.length !== logits.length) {
     throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }

@@ -294,6 +294,7 @@ export const en = {
     orders: { given: "As given", uncertain: "Most uncertain first", wrong: "Wrong first" },
     sorting: (done: string) => `sorting … ${done}`,
     place: (place: string) => `${ordinal(place)} in this order`,
+    placeOf: (place: string, size: string) => `${ordinal(place)} of ${size} rows`,
   },
 
   search: {
@@ -370,6 +371,29 @@ export const en = {
     others: (count: string) => `other ${count}`,
     entropy: (most: string) => `entropy (up to ${most} nats)`,
     nucleus: (p: string, most: string) => `kept by top-p ${p} (log, up to ${most})`,
+  },
+
+  reliability: {
+    name: "Reliability",
+    rows: (count: string) => `${count} rows`,
+    at: (temperature: string) => `at ${temperatureIs(temperature)}, the nearest that is known`,
+    measuring: (done: string) => `measuring … ${done}`,
+    bin: (name: string, count: string) => `${name}: ${count} rows`,
+    /** The order of the rows of a bin. */
+    order: (bin: string, temperature: string) =>
+      `Confidence ${bin} at ${temperatureIs(temperature)}`,
+    bins: "Bins of confidence",
+    scores: (nll: string, ece: string) => `NLL ${nll} nats, ECE ${ece}`,
+    ifCalibrated: (mean: string, upper: string) => ` (if calibrated ${mean}, up to ${upper})`,
+    columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
+    range: (low: string, high: string) => `${low} to ${high} %`,
+    accuracy: "accuracy; red outside of the box",
+    confidence: "mean confidence",
+    band: "box: accuracy if calibrated, 95 %",
+    nll: (most: string) => `NLL (up to ${most})`,
+    ece: (most: string) => `ECE (up to ${most})`,
+    fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
+    interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
   },
 
   sampler: {
@@ -655,6 +679,16 @@ export const en = {
           [["PageDown"], "a window of lines down"],
           [["Home"], "the first token"],
           [["End"], "the last token"],
+        ],
+      ],
+      [
+        "Reliability",
+        [
+          [["ArrowLeft"], "the bin before"],
+          [["ArrowRight"], "the bin after"],
+          [["Home"], "the first bin"],
+          [["End"], "the last bin"],
+          [["Enter"], "the rows of the bin"],
         ],
       ],
       [

@@ -6,6 +6,7 @@ import { useDrag } from "./drag";
 import { FieldError, NumberField, toTemperature, useDraft } from "./field";
 import { Marks } from "./marks";
 import type { Part } from "./part";
+import { FitMark } from "./reliability";
 import { Sentence } from "./sentence";
 
 const COUNTS = [2, 3, 4, 5, 6, 7, 8, 9, 10, 20, 50, 100, 1000, 50_257, 262_144];
@@ -140,6 +141,9 @@ export function TemperatureControls({ instrument }: Part) {
             onChange={(event) => settle(scale.temperatureAt(event.currentTarget.valueAsNumber))}
           />
           <Marks scale={scale} />
+          {ROWS && instrument.reliability !== null && (
+            <FitMark scale={scale} reliability={instrument.reliability} />
+          )}
         </div>
         <span class="flat">{flat}</span>
         <button

@@ -18,6 +18,8 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
 
   const text = useComputed(() => draft.value ?? String(instrument.items.value.row ?? ""));
   const last = rows.count - 1;
+  /** The order of a bin, which is chosen in the figure "Reliability". */
+  const bin = useComputed(() => (cursor.names.has(chosen.value) ? chosen.value : null)).value;
   const { rows: texts } = strings;
   return (
     <div class="stepper" role="group" aria-label={texts.name} ref={bar}>
@@ -62,7 +64,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
         aria-label={texts.next}
         aria-keyshortcuts="]"
         title={strings.withKey(texts.next, "]")}
-        disabled={useComputed(() => place.value === last)}
+        disabled={useComputed(() => place.value === cursor.size.value - 1)}
         onClick={() => cursor.step(1)}
       >
         →
@@ -78,6 +80,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
               {texts.orders[order]}
             </option>
           ))}
+          {bin !== null && <option value={bin}>{cursor.names.get(bin)}</option>}
         </select>
       </label>
       <output aria-live="polite">{useComputed(() => cursor.note())}</output>

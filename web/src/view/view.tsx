@@ -17,6 +17,7 @@ import { useOpening } from "./opening";
 import { Overflow } from "./overflow";
 import type { Part } from "./part";
 import { Readings } from "./readings";
+import { ReliabilityFigure } from "./reliability";
 import { RowBar } from "./rowbar";
 import { SamplerRow } from "./sampler";
 import { Search } from "./search";
@@ -94,6 +95,9 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           </div>
         )}
         {shows.curves && <EveryTemperature instrument={instrument} />}
+        {ROWS && shows.reliability && instrument.reliability !== null && (
+          <ReliabilityFigure instrument={instrument} reliability={instrument.reliability} />
+        )}
       </div>
       {shows.readings && <Readings instrument={instrument} />}
       {shows.sampler && <SamplerRow instrument={instrument} />}

@@ -1,2 +1,0 @@
-/** The tests see every part of the page. */
-export default { define: { ROWS: "true" } };
