@@ -33,3 +33,27 @@ def test_an_export_of_a_link(tmp_path: Path) -> None:
     assert cli.main(["export", str(out), "--state", "logits=2,1&labels=cat,dog&T=0.5"]) == 0
     state = State.of([2, 1], ["cat", "dog"], temperature=0.5, source="given")
     assert out.read_text(encoding="utf-8") == page_html(state)
+
+
+def test_an_export_of_rows_with_targets_has_their_reliability(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope.explorer.browse import RowSource
+    from thermoscope.explorer.page import page_html
+
+    logits, targets = np.random.default_rng(0).normal(0, 2, (50, 3)), np.arange(50) % 3
+    np.save(tmp_path / "logits.npy", logits)
+    np.save(tmp_path / "targets.npy", targets)
+    out = tmp_path / "page.html"
+    command = ["export", str(out), str(tmp_path / "logits.npy"), "--targets"]
+    assert cli.main([*command, str(tmp_path / "targets.npy"), "--row", "3", "-T", "2"]) == 0
+    rows = RowSource(logits, targets=targets, source="logits.npy")
+    assert out.read_text(encoding="utf-8") == page_html(
+        rows.state(3, 2.0), reliability=rows.measured()
+    )
+    assert capfd.readouterr() == (f"Wrote {out}\n", "")
+    np.save(tmp_path / "none.npy", np.full(50, -100))
+    assert cli.main([*command, str(tmp_path / "none.npy")]) == 2
+    assert "none.npy: targets must have a class for some row, got none" in capfd.readouterr().err
+    assert cli.main(["export", str(out), "--targets", str(tmp_path / "targets.npy")]) == 2
+    assert "--targets must come with a file" in capfd.readouterr().err

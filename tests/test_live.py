@@ -186,3 +186,9 @@ def test_only_the_last_jobs_are_kept() -> None:
     assert live is not None
     assert "stops" in live._jobs
     assert len(live._jobs) <= module.KEPT + 1
+
+
+def test_the_stops_are_those_of_the_sliders() -> None:
+    path = Path(__file__).parent / "vectors" / "stops.json"
+    stops = [float(stop) for stop in json.loads(path.read_text(encoding="utf-8"))]
+    assert slider_stops().tolist() == stops

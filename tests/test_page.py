@@ -148,3 +148,25 @@ def test_a_page_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="missing"):
         write_page(tmp_path / "missing" / "page.html", state)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_only_a_page_of_rows_has_their_script_and_their_reliability() -> None:
+    logits, targets = np.random.default_rng(0).normal(0, 2, (50, 3)), np.arange(50) % 3
+    rows = RowSource(logits, targets=targets)
+    state, measured = rows.state(3), rows.measured()
+    assert measured is not None
+    page = Page(page_html(state, reliability=measured))
+    assert json.loads(page.text("script"))["reliability"] == measured.to_json()
+    rows_script = (STATIC / "rows.js").read_text(encoding="utf-8")
+    assert page.text("script", 1) == rows_script
+    (policy,) = [
+        attributes["content"]
+        for _, attributes in page.elements
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    # It has no server.
+    assert policy == content_security_policy(rows_script)
+    assert "connect-src" not in str(policy)
+    plain = Page(page_html(state))
+    assert "reliability" not in json.loads(plain.text("script"))
+    assert len(plain.text("script", 1)) < len(rows_script)

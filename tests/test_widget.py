@@ -664,7 +664,9 @@ class TestRows:
         explorer.row = 1
         explorer.to_html(tmp_path / "row.html")
         state = State.of(ROWS[1], source="given", row=1, target=1)
-        assert (tmp_path / "row.html").read_text(encoding="utf-8") == page_html(state)
+        assert explorer.rows is not None
+        written = (tmp_path / "row.html").read_text(encoding="utf-8")
+        assert written == page_html(state, reliability=explorer.rows.measured())
         data, metadata = explorer._repr_mimebundle_()
         assert png_of(data).startswith(b"\x89PNG")
         assert "row 1 of 3" in metadata["image/png"]["alt"]
@@ -774,6 +776,25 @@ class TestOutput:
         data, _ = explore([0.3, 0.9])._repr_mimebundle_()
         assert (VIEW in data) == (attended or voila)
         assert "image/png" in data
+
+    def test_a_page_of_rows_with_targets_has_their_reliability(self, tmp_path: Path) -> None:
+        logits, targets = np.random.default_rng(0).normal(0, 2, (50, 3)), np.arange(50) % 3
+        explorer = Explorer(logits, targets=targets, row=3)
+        assert explorer.rows is not None
+        explorer.to_html(tmp_path / "page.html")
+        measured = explorer.rows.measured()
+        written = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert written == page_html(explorer.rows.state(3), reliability=measured)
+        explorer.hide = "reliability"
+        explorer.to_html(tmp_path / "page.html")
+        written = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert written == page_html(explorer.rows.state(3), hide=["reliability"])
+        # Rows that can't be measured are shown all the same.
+        broken = Explorer([[math.nan, 1.0], [2.0, 1.0]], targets=[0, 1], row=1)
+        broken.to_html(tmp_path / "page.html")
+        assert broken.rows is not None
+        written = (tmp_path / "page.html").read_text(encoding="utf-8")
+        assert written == page_html(broken.rows.state(1))
 
     def test_to_html_writes_the_page_of_the_present_state(self, tmp_path: Path) -> None:
         explorer = explore([0.3, 0.9], ["a", "b"])

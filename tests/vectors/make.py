@@ -5,7 +5,7 @@
 masked entries, which only Python has), texts.json (numbers and labels as text), joined.json
 (tokens as whole characters), shown.json (which entries are shown, in which order), states.json
 (the written form of a state), rows.json (what a page asks of its rows, and the answers),
-truncation.json (which entries a sampler keeps),
+stops.json (the temperatures of its sliders), truncation.json (which entries a sampler keeps),
 random.json (random logits by their seed), solve.json (the temperature that gives a wanted
 value) and links.json (states as links). A test runs it again and compares.
 
@@ -693,6 +693,12 @@ def row_protocol() -> Case:
     }
 
 
+def slider_stops() -> list[float | str]:
+    """The temperatures that the two sliders set: log T by tenths to four digits, and hundredths."""
+    full = {0.0, INF} | {float(mp.nstr(mpf(10) ** (mpf(k) / 10), 4)) for k in range(-40, 41)}
+    return [number(t) for t in sorted(full | {k / 100 for k in range(201)})]
+
+
 def uniform(seed: int, count: int) -> Row:
     """Draw from [0, 1) with SplitMix64, as its paper states it, in Python's integers."""
     state, whole, drawn = seed, 2**64, []
@@ -1042,6 +1048,7 @@ def files() -> dict[str, str]:
         "truncation.json": render(truncations()),
         "solve.json": render(solve()),
         "links.json": links(),
+        "stops.json": json.dumps(slider_stops()) + "\n",
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }
 

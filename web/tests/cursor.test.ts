@@ -22,6 +22,8 @@ class Server implements Rows {
   readonly asked: Query[] = [];
   private readonly waiting: (() => void)[] = [];
   done = COUNT;
+  /** How many rows a bin has: the last ones. */
+  readonly size = 2;
   broken = false;
 
   ask(query: Query): Promise<unknown> {
@@ -29,7 +31,9 @@ class Server implements Rows {
     return new Promise((resolve, reject) => {
       this.waiting.push(() => {
         if (!("place" in query || "row" in query)) {
-          return this.broken ? reject(new Error("many.npy: gone")) : resolve({ done: this.done });
+          if (this.broken) return reject(new Error("many.npy: gone"));
+          const isBin = "order" in query && query.order.startsWith("bin:");
+          return resolve({ done: this.done, ...(isBin && { size: this.size }) });
         }
         const backwards = (n: number) => (query.order === "given" ? n : COUNT - 1 - n);
         const row = "row" in query ? query.row : backwards(query.place);
@@ -202,6 +206,33 @@ describe("an order", () => {
     await server.answer(3);
     expect([cursor().order.value, cursor().chosen.value, shown()]).toEqual(["given", "given", 4]);
     expect(cursor().note()).toBe("");
+  });
+});
+
+describe("a bin", () => {
+  beforeEach(async () => {
+    cursor().choose("bin:2:0.5", "Confidence 20 to 30 %");
+    await server.answer(2);
+  });
+
+  test("is an order of some rows, where steps end at the last", async () => {
+    expect(cursor().names.get(cursor().chosen.value)).toBe("Confidence 20 to 30 %");
+    expect([shown(), cursor().size.value, cursor().note()]).toEqual([9, 2, "1st of 2 rows"]);
+    await server.answer();
+    for (let i = 0; i < 5; i++) cursor().step(1);
+    await server.answer(3);
+    expect([shown(), cursor().note()]).toEqual([8, "2nd of 2 rows"]);
+  });
+
+  test("is left for a row that is typed, and for another order", async () => {
+    cursor().go("3");
+    await server.answer(2);
+    const { order, chosen, size } = cursor();
+    expect([shown(), order.value, chosen.value]).toEqual([3, "given", "given"]);
+    expect([size.value, cursor().note()]).toEqual([10, ""]);
+    cursor().choose("wrong");
+    await server.answer(3);
+    expect([shown(), size.value, cursor().note()]).toEqual([9, 10, "1st in this order"]);
   });
 });
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, linked, read_one, state_of
+from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
@@ -21,6 +21,7 @@ from thermoscope.cli.options import (
     Temperature,
 )
 from thermoscope.data.errors import FileError
+from thermoscope.explorer.browse import RowSource
 from thermoscope.present import printable
 
 __all__ = ["export"]
@@ -36,6 +37,15 @@ def export(
     temperature: Temperature = "1",
     row: Row = None,
     columns: Columns = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The true class of each row, as a number or a label: the page has the reliability "
+            "of all rows, and one row, by default the first.",
+            show_default=False,
+        ),
+    ] = None,
     target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
     probabilities: Probabilities = False,
@@ -48,17 +58,29 @@ def export(
     $ thermoscope export lesson.html
     $ thermoscope export lesson.html --state "n=5&seed=7&T=0.5"
     $ thermoscope export next-token.html logits.npy --labels tokens.json -T 0.7
+    $ thermoscope export classifier.html logits.npy --targets targets.npy
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
     number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    reliability = None
     if link is not None:
-        state = linked(link, temperature, row, reading, **{"a file": file})
+        state = linked(link, temperature, row, reading, **{"a file": file, "--targets": targets})
+    elif targets is not None:
+        if file is None:
+            raise ValueError(f"--targets must come with a file, got {targets}")
+        rows = RowsWithTargets.open(file, targets, reading=reading)
+        with rows.blamed():
+            source = RowSource(rows.data, targets=rows.targets)
+        state = source.state(row or 0, number)
+        if source.reliability is None:
+            raise FileError(f"{targets}: targets must have a class for some row, got none")
+        reliability = source.reliability.stops()
     else:
         state = state_of(read_one(file, row, reading), labels, number)
     from thermoscope.explorer.page import write_page
 
-    write_page(out, state)
+    write_page(out, state, reliability=reliability)
     typer.echo(f"Wrote {printable(str(out))}")

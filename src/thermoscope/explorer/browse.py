@@ -23,7 +23,7 @@ from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
 from thermoscope.explorer import sequence
 from thermoscope.explorer.job import Job, Progress
-from thermoscope.explorer.live import LiveReliability
+from thermoscope.explorer.live import LiveReliability, Measured
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
 from thermoscope.state import State, checked_settings
@@ -235,6 +235,19 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             except OSError as error:
                 written.append({"error": str(error)})
         return written
+
+    def measured(self) -> Measured | None:
+        """Wait for the reliability that a page without a server has in itself.
+
+        Returns
+        -------
+        Measured or None
+            None where there are no targets, or where the rows have no reliability: a NaN, say.
+        """
+        try:
+            return None if self.reliability is None else self.reliability.stops()
+        except (OSError, ValueError):
+            return None
 
     def answer(self, query: Mapping[str, object]) -> dict[str, object]:
         """Answer a query of the front end; ``web/src/model/rows.ts`` is its side of the protocol.

@@ -387,12 +387,15 @@ class Explorer(anywidget.AnyWidget):
     def to_html(self, path: str | os.PathLike[str]) -> None:
         """Write the explorer as one HTML file, which works without a network.
 
+        Of several rows it has the one that is shown, and the reliability of all of them where they
+        have targets.
+
         Raises
         ------
         OSError
             If the file cannot be written; then nothing is written.
         """
-        write_page(path, self._state(), hide=self.hide, lock=self.lock)
+        write_page(path, self._state(), **self._frame())
 
     def to_link(self) -> str:
         """Return a link to what is shown: for `explore`, or after "#" in the address of a page.
@@ -422,7 +425,14 @@ class Explorer(anywidget.AnyWidget):
         return State(**{name: getattr(self, name) for name in STATE})
 
     def _page(self) -> str:
-        return page_html(self._state(), hide=self.hide, lock=self.lock)
+        return page_html(self._state(), **self._frame())
+
+    def _frame(self) -> dict[str, Any]:
+        """Return what a page has besides the state."""
+        reliability = None
+        if self.rows is not None and "reliability" not in self.hide:
+            reliability = self.rows.measured()
+        return {"hide": self.hide, "lock": self.lock, "reliability": reliability}
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         """Answer a view: the page of what is shown, a row, or the progress of an order."""

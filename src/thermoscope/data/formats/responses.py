@@ -34,6 +34,7 @@ from thermoscope.data.formats.servers import (
     is_whole,
     name_of,
 )
+from thermoscope.reported import Token
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -80,24 +81,6 @@ FIELD: Final = re.compile(r"(data|event|id|retry|):")
 NEXT: Final = re.compile(r"[\r\n]+(?=[{\[]|(?:data|event|id|retry|):)")
 LINE: Final = re.compile(r"[^\r\n]*")
 JSON: Final = json.JSONDecoder()
-
-
-class Token(NamedTuple):
-    """A token as the server names it.
-
-    Attributes
-    ----------
-    text : str
-        "token 123" where the server told the number alone.
-    id : int or None
-        Its number in the vocabulary.
-    bytes : bytes or None
-        Tokens that are a part of a character have the same text, and other bytes.
-    """
-
-    text: str
-    id: int | None
-    bytes: bytes | None
 
 
 class Position(NamedTuple):
