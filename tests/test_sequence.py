@@ -63,7 +63,19 @@ def test_what_the_server_reported_comes_sorted_with_the_rest() -> None:
         np.testing.assert_allclose(floats(chunk["rest"])[position], np.log(left), rtol=1e-6)
         labels = rows.state(position).labels
         assert labels is not None
-        assert labels[chunk["drawn"][position]] == entry["token"] == chunk["texts"][position]
+        assert labels[chunk["drawn"][position]] == entry["token"]
+
+
+def test_parts_of_a_character_have_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = opened("chat")
+    chunk: Any = rows.answer({"sequence": 0})
+    assert chunk["texts"][13:] == [" ", "☕", "☕", "\ufe0f", "<|im_end|>"]
+    assert chunk["parts"] == [*[0] * 15, 1, 0, 0]
+    # A chunk may end within it.
+    monkeypatch.setattr(sequence, "CHUNK", 15)
+    first, second = rows.answer({"sequence": 0}), rows.answer({"sequence": 15})
+    assert (first["texts"], second["texts"]) == (chunk["texts"][:15], chunk["texts"][15:])
+    assert (first["parts"], second["parts"]) == (chunk["parts"][:15], chunk["parts"][15:])
 
 
 def test_a_temperature_that_was_applied_changes_no_log_probability() -> None:
@@ -85,7 +97,7 @@ def test_chunks_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     whole: Any = sequence.chunk(data, 0)
     monkeypatch.setattr(sequence, "CHUNK", 4)
     parts: list[Any] = [sequence.chunk(data, start) for start in (0, 4, 8)]
-    for name in ("sizes", "drawn", "places", "texts"):
+    for name in ("sizes", "drawn", "places", "texts", "parts"):
         assert [each for part in parts for each in part[name]] == whole[name]
     for name in ("logprobs", "rest"):
         np.testing.assert_array_equal(

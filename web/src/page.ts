@@ -2,7 +2,8 @@ import { computed } from "@preact/signals";
 import { htmlOf } from "./hosts/html";
 import { linkedHost } from "./hosts/linked";
 import { memoryHost } from "./hosts/memory";
-import type { Query } from "./model/rows";
+import { offlineRows } from "./hosts/offline";
+import type { Query, Rows } from "./model/rows";
 import { readState } from "./model/state";
 import { strings } from "./text/strings";
 import { tellParent } from "./view/embedded";
@@ -24,9 +25,11 @@ try {
   const { rows, hide, lock, reliability, ...parts } = JSON.parse(written!);
   const frame = { ...(hide && { hide }), ...(lock && { lock }) };
   const state = readState(parts);
-  const host = rows
-    ? memoryHost(state, { ...rows, ask }, htmlOf)
-    : { ...linkedHost(state, frame), reliability };
+  const source: Rows | undefined = rows?.rows ? offlineRows(rows) : rows && { ...rows, ask };
+  const isServed = rows && !rows.rows;
+  const host = isServed
+    ? memoryHost(state, source, (state, reliability) => htmlOf(state, reliability, source))
+    : { ...linkedHost(state, frame, source), reliability };
   mount(place, host, true);
   tellParent(
     place,

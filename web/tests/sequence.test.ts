@@ -18,6 +18,7 @@ interface Given {
   readonly probabilities: readonly number[];
   readonly place: number;
   readonly text?: string;
+  readonly part?: number;
 }
 
 function chunk(given: readonly Given[], start = 0): WrittenChunk {
@@ -34,6 +35,7 @@ function chunk(given: readonly Given[], start = 0): WrittenChunk {
     sizes: given.map(({ probabilities }) => probabilities.length),
     drawn: given.map(({ place }) => place),
     places: given.map(({ place }) => place),
+    parts: given.map(({ part = 0 }) => part),
     texts: given.map(({ text = "x" }) => text),
     logprobs: floats(rows.flat()),
     rest: floats(rest),
@@ -102,6 +104,7 @@ describe("a token in words", () => {
     [WHOLE, "“x”, rank 1, 1 bits, entropy 0.69 nats"],
     [UNREADABLE, "“?”, not reported"],
     [UNKNOWN, "“(empty)”, entropy at least 1 nats"],
+    [{ ...WHOLE, text: "☕", part: 1 }, "the rest of “☕”, rank 1, 1 bits, entropy 0.69 nats"],
     [{ ...WHOLE, text: "\n" }, "“\\n”, rank 1, 1 bits, entropy 0.69 nats"],
   ])("%o", async (given, words) => {
     const { sequence } = await shown([given]);

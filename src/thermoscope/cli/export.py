@@ -20,6 +20,7 @@ from thermoscope.cli.options import (
     TargetColumn,
     Temperature,
 )
+from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.explorer.browse import RowSource
 from thermoscope.present import printable
@@ -59,12 +60,14 @@ def export(
     $ thermoscope export lesson.html --state "n=5&seed=7&T=0.5"
     $ thermoscope export next-token.html logits.npy --labels tokens.json -T 0.7
     $ thermoscope export classifier.html logits.npy --targets targets.npy
+    $ thermoscope export text.html response.json
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
     number = temperature_of_text(temperature)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    rows: RowSource | None = None
     reliability = None
     if link is not None:
         state = linked(link, temperature, row, reading, **{"a file": file, "--targets": targets})
@@ -79,8 +82,17 @@ def export(
             raise FileError(f"{targets}: targets must have a class for some row, got none")
         reliability = source.reliability.stops()
     else:
-        state = state_of(read_one(file, row, reading), labels, number)
+        rows = None if file is None else _text_of(reading.open(file))
+        if rows is None:
+            state = state_of(read_one(file, row, reading), labels, number)
+        else:
+            state = rows.state(row or 0, number)
     from thermoscope.explorer.page import write_page
 
-    write_page(out, state, reliability=reliability)
+    write_page(out, state, rows, reliability=reliability)
     typer.echo(f"Wrote {printable(str(out))}")
+
+
+def _text_of(data: Dataset) -> RowSource | None:
+    """Return the positions of a text that a server reported, None where there is but one."""
+    return None if data.tokens is None or data.rows == 1 else RowSource(data)

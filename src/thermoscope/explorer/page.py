@@ -38,12 +38,14 @@ def page_html(
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
     reliability: Measured | None = None,
+    offline: bool = False,
 ) -> str:
     """Return an interactive HTML page that shows `state`.
 
     Everything is inline, and the page's content security policy forbids all requests. If `state`
-    is one of several `rows`, the page requests the others from the server that it came from.
-    A page without a server has the `reliability` of rows in itself.
+    is one of several `rows`, the page requests the others from the server that it came from. With
+    `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
+    `reliability` of rows in itself.
 
     Examples
     --------
@@ -53,17 +55,21 @@ def page_html(
     (True, 2)
     """
     # In a script element, only "<" could end the element or open a comment.
+    served = rows is not None and not offline
+    known: dict[str, object] | None = None
+    if rows is not None and (served or rows.is_sequence):
+        known = rows.about() if served else rows.embedded()
     content = {
         **state.to_json(),
-        **({} if rows is None else {"rows": rows.about()}),
+        **({} if known is None else {"rows": known}),
         **({"hide": list(hide)} if hide else {}),
         **({"lock": list(lock)} if lock else {}),
         **({} if reliability is None else {"reliability": reliability.to_json()}),
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    script = _script(rows=rows is not None or reliability is not None)
-    policy = content_security_policy(script, rows=rows is not None)
+    script = _script(rows=known is not None or reliability is not None)
+    policy = content_security_policy(script, rows=served)
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
@@ -116,19 +122,21 @@ def content_security_policy(script: str | None = None, *, rows: bool = False) ->
 def write_page(
     path: str | os.PathLike[str],
     state: State,
+    rows: RowSource | None = None,
     *,
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
     reliability: Measured | None = None,
 ) -> None:
-    """Write the page of `state` to `path`, whole or not at all.
+    """Write the page of `state` to `path`, whole or not at all; with `rows`, also of their text.
 
     Raises
     ------
     OSError
         If the file can't be written.
     """
-    write_whole(path, page_html(state, hide=hide, lock=lock, reliability=reliability).encode())
+    page = page_html(state, rows, hide=hide, lock=lock, reliability=reliability, offline=True)
+    write_whole(path, page.encode())
 
 
 def _script(*, rows: bool) -> str:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from thermoscope.present import joined
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ __all__ = ["CHUNK", "about", "chunk", "has_sequence"]
 
 CHUNK: Final = 1024
 """Positions per chunk."""
+LONGEST: Final = 8
+"""More tokens than a character is cut into, of 4 bytes."""
 MOST: Final = 256
 """Log-probabilities of a position that are sent; the page's arithmetic takes time for each."""
 
@@ -50,9 +54,10 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
     dict
         Lists of `CHUNK` positions, fewer at the end: "sizes", how many log-probabilities each has;
         "drawn", which entry of its row was drawn, and "places", which one that is of the
-        log-probabilities, -1 where it is not known; "texts" of the drawn tokens. As the base64 of
-        little-endian float32: "logprobs", "width" for each position, the likeliest first; "rest",
-        the logarithm of the probability of all other tokens.
+        log-probabilities, -1 where it is not known; "texts" of the drawn tokens, and "parts", which
+        part of its text each is: tokens that only together are a character all have its text.
+        As the base64 of little-endian float32: "logprobs", "width" for each position, the likeliest
+        first; "rest", the logarithm of the probability of all other tokens.
     """
     tokens: Any = data.tokens
     stop = min(start + CHUNK, data.rows)
@@ -83,10 +88,7 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         "sizes": np.minimum(sizes, MOST).tolist(),
         "drawn": drawn.tolist(),
         "places": places.tolist(),
-        "texts": [
-            tokens[row][at].text if at >= 0 else ""
-            for row, at in zip(range(start, stop), drawn.tolist(), strict=True)
-        ],
+        **_texts(data, start, stop),
         "logprobs": _base64(logprobs),
         "rest": _base64(rest),
     }
@@ -102,6 +104,20 @@ def _values(data: Dataset, start: int, stop: int) -> NDArray[np.float64]:
             values[at - start : at - start + len(block)] = block
             at += len(block)
     return values / data.applied_temperature
+
+
+def _texts(data: Dataset, start: int, stop: int) -> dict[str, object]:
+    """Return the texts of the drawn tokens, and which part of its text each token is."""
+    tokens: Any = data.tokens
+    # A character may begin before the chunk, and end after it.
+    first, last = max(0, start - LONGEST), min(data.rows, stop + LONGEST)
+    drawn = [
+        tokens[row][at][::2] if at >= 0 else ("", None)
+        for row, at in zip(range(first, last), data.drawn[first:last].tolist(), strict=True)
+    ]
+    parts = [(text, part) for count, text in joined(drawn) for part in range(count)]
+    texts, places = zip(*parts[start - first : stop - first], strict=True)
+    return {"texts": list(texts), "parts": list(places)}
 
 
 def _base64(values: NDArray[Any]) -> str:

@@ -388,14 +388,14 @@ class Explorer(anywidget.AnyWidget):
         """Write the explorer as one HTML file, which works without a network.
 
         Of several rows it has the one that is shown, and the reliability of all of them where they
-        have targets.
+        have targets; of a text that a server reported it has all.
 
         Raises
         ------
         OSError
             If the file cannot be written; then nothing is written.
         """
-        write_page(path, self._state(), **self._frame())
+        write_page(path, self._state(), self.rows, **self._frame())
 
     def to_link(self) -> str:
         """Return a link to what is shown: for `explore`, or after "#" in the address of a page.
@@ -425,7 +425,7 @@ class Explorer(anywidget.AnyWidget):
         return State(**{name: getattr(self, name) for name in STATE})
 
     def _page(self) -> str:
-        return page_html(self._state(), **self._frame())
+        return page_html(self._state(), self.rows, offline=True, **self._frame())
 
     def _frame(self) -> dict[str, Any]:
         """Return what a page has besides the state."""

@@ -1,18 +1,24 @@
-import type { WrittenReliability } from "../model/rows";
+import type { Rows, WrittenReliability } from "../model/rows";
 import { type State, writeState } from "../model/state";
 import { strings } from "../text/strings";
+import { wholeText } from "./offline";
 
 /**
- * The HTML of this page as an exported file, with a state and a reliability as its own. It requests
- * nothing.
+ * The HTML of this page as an exported file, with a state and a reliability as its own, and with the
+ * whole text if the rows are positions of one. It requests nothing.
  */
-export function htmlOf(state: State, reliability?: WrittenReliability): string {
+export async function htmlOf(
+  state: State,
+  reliability?: WrittenReliability,
+  rows?: Rows,
+): Promise<string> {
+  const text = rows?.sequence && (await wholeText(rows));
   const page = document.documentElement.cloneNode(true) as HTMLElement;
   page.querySelector("main")!.replaceChildren();
   page.querySelector("title")!.textContent = strings.pageTitle(state.source);
   const content = page.querySelector('script[type="application/json"]')!;
   const { hide, lock } = JSON.parse(content.textContent!);
-  const written = JSON.stringify({ ...writeState(state), hide, lock, reliability });
+  const written = JSON.stringify({ ...writeState(state), rows: text, hide, lock, reliability });
   // In a script element, only "<" could end the element or open a comment.
   content.textContent = written.replaceAll("<", "\\u003c");
   const policy = page.querySelector("meta[http-equiv]")!;

@@ -2,7 +2,8 @@ import { computed, signal } from "@preact/signals";
 import type { Frame } from "../model/frame";
 import type { Host } from "../model/host";
 import { parseLink, writeLink } from "../model/link";
-import type { State } from "../model/state";
+import type { Rows } from "../model/rows";
+import { itemsOf, type State } from "../model/state";
 import { strings } from "../text/strings";
 import { htmlOf } from "./html";
 
@@ -14,8 +15,9 @@ const WRITE_AFTER_MS = 400;
  *
  * @param own - the state of the page itself, which a link changes
  * @param ownFrame - the frame of the page itself; a link that hides or locks anything replaces it
+ * @param rows - what the state is one of; a link is about the settings, and not about which one
  */
-export function linkedHost(own: State, ownFrame: Frame = {}): Host {
+export function linkedHost(own: State, ownFrame: Frame = {}, rows?: Rows): Host {
   const alert = signal("");
   let state = own;
   const frame = signal<Frame>({});
@@ -34,13 +36,18 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     return `${location.href.split("#")[0]}#${link}`;
   }
 
+  function linkOf(state: State): string | null {
+    const items = rows !== undefined && state.row !== null ? itemsOf(own) : {};
+    return writeLink({ ...state, ...items }, frame.value, own);
+  }
+
   function write(): void {
     alert.value = "";
-    history.replaceState(null, "", addressOf(writeLink(state, frame.value, own) ?? ""));
+    history.replaceState(null, "", addressOf(linkOf(state) ?? ""));
   }
 
   function address(state: State): string | null {
-    const link = writeLink(state, frame.value, own);
+    const link = linkOf(state);
     return link === null ? null : addressOf(link);
   }
 
@@ -51,7 +58,8 @@ export function linkedHost(own: State, ownFrame: Frame = {}): Host {
     frame: computed(() => ({ ...ownFrame, ...frame.value })),
     // A frame that was given its text has no address: "about:srcdoc".
     address: location.protocol === "about:" ? undefined : address,
-    html: htmlOf,
+    rows,
+    html: (state, reliability) => htmlOf(state, reliability, rows),
     read: () => state,
     write(change, settled) {
       state = { ...state, ...change };

@@ -33,8 +33,10 @@ export interface WrittenChunk {
   readonly drawn: readonly number[];
   /** Which of the log-probabilities that is. */
   readonly places: readonly number[];
-  /** The texts of the drawn tokens. */
+  /** The texts of the drawn tokens; tokens that only together are a character have its text. */
   readonly texts: readonly string[];
+  /** Which part of its text each token is, from 0. */
+  readonly parts: readonly number[];
   readonly logprobs: string;
   /** The logarithm of the probability of all other tokens. */
   readonly rest: string;

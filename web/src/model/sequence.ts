@@ -13,6 +13,8 @@ import { bytesOf } from "./state";
 /** A token of the text, with what was reported for its position. */
 export interface Position {
   readonly text: string;
+  /** Which part of the text it is, from 0, where several tokens are one character. */
+  readonly part: number;
   /** Which entry of the row was drawn; -1 if that is not known. */
   readonly item: number;
   /** Null where nothing can be said. */
@@ -121,7 +123,7 @@ export class Sequence {
   }
 
   private add(chunk: WrittenChunk): void {
-    const { width, sizes, drawn, places, texts } = chunk;
+    const { width, sizes, drawn, parts, places, texts } = chunk;
     const logits = Float64Array.from(
       floatsFromBase64(chunk.logprobs),
       (logprob) => logprob * this.temperature,
@@ -144,6 +146,7 @@ export class Sequence {
       const more = Math.floor(Math.exp(rest - each) * (1 + ROUNDING));
       this.positions.push({
         text,
+        part: parts[k]!,
         item,
         reported: size === 0 ? null : new Reported(logits, tail, from, from + size),
         place,

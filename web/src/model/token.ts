@@ -24,11 +24,12 @@ export function tokenText(sequence: Sequence, position: number, isSampled: boole
   }
   if (fate !== null) known.push(texts.fate[fate]);
   // Not `spoken`: here a space belongs to its token.
-  const label = pieces(clip(token.text, 40));
+  const label = pieces(clip(token.text, 40)).map(({ text }) => text);
+  const quote = token.part > 0 ? texts.part : texts.text;
   return texts.token(
     count(position + 1),
     count(sequence.count),
-    label.map(({ text }) => text).join("") || strings.label.empty,
+    quote(label.join("") || strings.label.empty),
     known,
   );
 }

@@ -332,9 +332,11 @@ export const en = {
     fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
     passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
     /** Read for a token. */
-    token(place: string, count: string, label: string, known: readonly string[]) {
-      return [`token ${place} of ${count}`, quoted(label), ...known].join(", ");
-    },
+    token: (place: string, count: string, label: string, known: readonly string[]) =>
+      [`token ${place} of ${count}`, label, ...known].join(", "),
+    text: quoted,
+    /** Of a token that is a character only together with the one before it. */
+    part: (label: string) => `the rest of ${quoted(label)}`,
     rank: (rank: string) => `rank ${rank}`,
     bits: (surprisal: string) => `${surprisal} bits`,
     entropy: (entropy: string) => `entropy ${entropy} nats`,
@@ -350,7 +352,7 @@ export const en = {
     verdict: (dropped: string, known: string, undecided: string | null) =>
       `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
     counting: "counting …",
-    line: (most: string) => `up to ${most} nats`,
+    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} nats`,
   },
 
   figures: {

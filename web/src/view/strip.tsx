@@ -356,7 +356,13 @@ function showTokens(
       sequence.loaded.value;
       add();
     }),
-    effect(() => paint(present())),
+    effect(() => {
+      // Also where no token is present yet.
+      instrument.temperature.value;
+      instrument.truncation.value;
+      sequence.colour.value;
+      paint(present());
+    }),
     effect(() => {
       // Once a drag rests.
       instrument.rested.value;
@@ -383,7 +389,12 @@ function showTokens(
 
 function tokenElement(sequence: Sequence, position: number): HTMLElement {
   const token = document.createElement("span");
-  const { text } = sequence.at(position);
+  const { text, part } = sequence.at(position);
+  // A character stands in the first of its tokens.
+  const shown =
+    part > 0
+      ? ([{ kind: "mark", text: "◂" }] as const)
+      : pieces(text === "" ? strings.label.empty : text);
   token.className = "token";
   token.tabIndex = -1;
   token.role = "option";
@@ -391,7 +402,7 @@ function tokenElement(sequence: Sequence, position: number): HTMLElement {
   token.ariaPosInSet = String(position + 1);
   token.ariaSetSize = String(sequence.count);
   token.append(
-    ...pieces(text === "" ? strings.label.empty : text).map(({ kind, text: piece }) => {
+    ...shown.map(({ kind, text: piece }) => {
       if (kind === "text") return piece;
       const mark = document.createElement("span");
       mark.className = kind;

@@ -1,0 +1,284 @@
+"""A server's answer as text, in a page that asks its server and in one file with all of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.explorer_page import field, slider
+from tests.browser.test_everyone import found_by_axe, view
+from thermoscope import cli
+from tools.explorer import WATCH, explorer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Literal
+
+    from tools.explorer import Served
+
+pytestmark = pytest.mark.browser
+
+DATA = Path(__file__).parents[1] / "data" / "sequences"
+
+
+@pytest.fixture(scope="module")
+def chat() -> Iterator[Served]:
+    with explorer(DATA / "chat.json") as served:
+        yield served
+
+
+@pytest.fixture(params=["page", "file"])
+def opened(request: pytest.FixtureRequest, page: Page, chat: Served, tmp_path: Path) -> Page:
+    """Open the answer as the page of a server, and as a file with the network off."""
+    page.add_init_script(WATCH)
+    if request.param == "page":
+        page.goto(chat.url)
+    else:
+        out = tmp_path / "chat.html"
+        assert cli.main(["export", str(out), str(DATA / "chat.json")]) == 0
+        page.context.set_offline(True)
+        page.goto(out.as_uri())
+    expect(tokens(page)).to_have_count(18)
+    return page
+
+
+def tokens(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Tokens").get_by_role("option")
+
+
+def token(page: Page, name: str) -> Locator:
+    return page.get_by_role("option", name=re.compile(f"“{re.escape(name)}”"))
+
+
+def row(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Row", exact=True)
+
+
+def colour(page: Page, name: str) -> None:
+    page.get_by_role("combobox", name="Colour").select_option(label=name)
+
+
+def classes(page: Page) -> list[str]:
+    """Return the level of each token."""
+    found: list[str] = tokens(page).evaluate_all("all => all.map(one => one.classList[1] ?? '')")
+    return found
+
+
+def told(page: Page) -> Locator:
+    return page.get_by_role("region", name="Text", exact=True).locator(".told")
+
+
+def test_the_text_is_shown_as_tokens(opened: Page) -> None:
+    texts = tokens(opened).all_inner_texts()
+    assert (
+        "".join(texts) == "The capital of France is Paris, not Lyon Nantes\\n\nCafé ☕◂️<|im_end|>"
+    )
+    names = tokens(opened).evaluate_all("all => all.map(one => one.ariaLabel)")
+    assert names[5] == "token 6 of 18, “ Paris”, rank 3, 12 bits, entropy at least 0.072 nats"
+    assert names[9].startswith("token 10 of 18, “ Nantes”, rank 6 to 1,573, 14 bits, ")
+    assert names[15].startswith("token 16 of 18, the rest of “☕”, rank 1, ")
+    assert opened.evaluate("violations") == []
+
+
+def test_a_click_goes_to_a_position_whose_drawn_token_is_marked(opened: Page) -> None:
+    token(opened, " Paris").click()
+    expect(row(opened)).to_have_value("5")
+    expect(token(opened, " Paris")).to_have_attribute("aria-selected", "true")
+    expect(opened.locator('[aria-selected="true"]')).to_have_count(1)
+    for figure in ("Logits", "Softmax"):
+        marked = opened.get_by_role("figure", name=figure).locator(".row.drawn")
+        expect(marked).to_have_count(1)
+        expect(marked.locator(".label")).to_have_text(re.compile(r"Paris$"))
+    # The steps from row to row take the text along.
+    opened.keyboard.press("]")
+    expect(row(opened)).to_have_value("6")
+    expect(token(opened, ",")).to_have_attribute("aria-selected", "true")
+
+
+def test_the_drawn_token_is_read_as_drawn(opened: Page) -> None:
+    token(opened, " Paris").click()
+    expect(row(opened)).to_have_value("5")
+    figure = opened.get_by_role("figure", name="Softmax")
+    expect(figure).to_match_aria_snapshot(
+        """
+        - figure "Softmax":
+          - list:
+            - listitem: /drawn. .*Paris/
+        """
+    )
+
+
+KEYS = {
+    "ArrowRight": "4",
+    "ArrowLeft": "2",
+    "Home": "0",
+    "End": "17",
+    "ArrowDown": "14",
+    "PageDown": "14",
+}
+
+
+def test_every_key_of_the_text(opened: Page) -> None:
+    for key, to in KEYS.items():
+        tokens(opened).nth(3).click()
+        expect(row(opened)).to_have_value("3")
+        opened.keyboard.press(key)
+        if key in {"ArrowDown", "PageDown"}:
+            # The line below, at the token under this one.
+            expect(row(opened)).to_have_value(re.compile("^1[1-7]$"))
+        else:
+            expect(row(opened)).to_have_value(to)
+        focused = opened.locator(":focus")
+        expect(focused).to_have_attribute("aria-selected", "true")
+    for key in ("ArrowUp", "PageUp"):
+        tokens(opened).nth(12).click()
+        expect(row(opened)).to_have_value("12")
+        opened.keyboard.press(key)
+        expect(row(opened)).to_have_value(re.compile("^[0-9]$"))
+    # One stop for Tab, at the token that is shown.
+    expect(opened.locator('[role=option][tabindex="0"]')).to_have_count(1)
+    expect(opened.locator('[role=option][tabindex="0"]')).to_be_focused()
+
+
+def test_the_temperature_colours_all_tokens(opened: Page) -> None:
+    before = classes(opened)
+    assert set(before) >= {"level0", "level3", "level4", "level5"}
+    field(opened).fill("0.2")
+    expect(token(opened, " Paris")).to_have_attribute(
+        "aria-label", re.compile("rank 3, 5[0-9] bits, entropy")
+    )
+    after = classes(opened)
+    assert after != before
+    # What is likeliest is likelier now, and the others are less likely.
+    assert (after[0], after[8]) == ("level0", "level0")
+    assert after[7] == "level5"
+    field(opened).fill("1")
+    slider(opened).focus()
+    assert classes(opened) == before
+
+
+def test_each_choice_of_colour_has_a_legend(opened: Page) -> None:
+    legend = opened.locator(".levels li")
+    expect(legend).to_have_text(["< 0.5", "0.5 … 2", "2 … 4", "4 … 7", "7 … 11", "≥ 11"])
+    colour(opened, "rank")
+    expect(legend).to_have_text(["1", "2 … 3", "4 … 10", "11 … 100", "101 … 1,000", "≥ 1,001"])
+    assert classes(opened)[5:10] == ["level1", "level1", "level2", "level0", "level4"]
+    colour(opened, "entropy, nats")
+    assert classes(opened)[:2] == ["level3", "level1"]
+    colour(opened, "could the sampler write it")
+    expect(legend).to_have_text(["yes", "can't be told", "no"])
+    assert set(classes(opened)) == {"fate0"}
+
+
+def test_a_step_of_the_sampler_says_which_tokens_it_would_not_have_written(opened: Page) -> None:
+    colour(opened, "could the sampler write it")
+    expect(told(opened)).to_have_text(
+        "At these settings all of these 18 tokens could have been written."
+    )
+    opened.get_by_role("button", name="Add top-k").click()
+    opened.get_by_role("textbox", name="top-k").fill("2")
+    # Of rank 3, 4 and from 6 on.
+    expect(told(opened)).to_have_text(
+        "At these settings 3 of these 18 tokens could not have been written."
+    )
+    assert [k for k, name in enumerate(classes(opened)) if name == "fate2"] == [5, 7, 9]
+    expect(token(opened, " Paris")).to_have_attribute(
+        "aria-label", re.compile("the sampler could not write it$")
+    )
+    opened.get_by_role("textbox", name="top-k").fill("100")
+    expect(told(opened)).to_have_text(
+        "At these settings all of these 18 tokens could have been written; "
+        "of 1 it can't be told from what was reported."
+    )
+    assert classes(opened)[9] == "fate1"
+    opened.get_by_role("button", name="Add min-p").click()
+    opened.get_by_role("textbox", name="min-p").fill("0.05")
+    expect(told(opened)).to_contain_text(re.compile(r"settings \d of these 18 tokens could not"))
+
+
+def test_the_line_along_the_text_goes_to_a_position(opened: Page) -> None:
+    along = opened.locator(".along")
+    box = along.bounding_box()
+    assert box is not None
+    along.click(position={"x": box["width"] * 9.5 / 18, "y": 5})
+    expect(row(opened)).to_have_value("9")
+    paths = along.locator("path").evaluate_all("all => all.map(one => one.getAttribute('d'))")
+    assert all(path.count("L") == 17 for path in paths)
+    field(opened).fill("0.2")
+    expect(along.locator("path").first).not_to_have_attribute("d", paths[0])
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_in_the_text(
+    page: Page, chat: Served, width: int, colours: Literal["light", "dark", "forced"]
+) -> None:
+    view(page, width, colours)
+    page.goto(chat.url)
+    expect(tokens(page)).to_have_count(18)
+    assert found_by_axe(page) == []
+    page.get_by_role("button", name="Add top-k").click()
+    page.get_by_role("textbox", name="top-k").fill("2")
+    colour(page, "could the sampler write it")
+    assert found_by_axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_prompt_is_told_apart(page: Page) -> None:
+    with explorer(DATA / "vllm_prompt.json") as served:
+        page.goto(served.url)
+        groups = page.get_by_role("listbox", name="Tokens").get_by_role("group")
+        expect(groups).to_have_count(2)
+        prompt = page.get_by_role("group", name="Prompt")
+        assert "".join(prompt.get_by_role("option").all_inner_texts()) == (
+            " Roses are red,\\n\nViolets"
+        )
+        answer = page.get_by_role("group", name="Answer")
+        expect(answer.get_by_role("option")).to_have_count(3)
+
+
+def test_a_page_of_a_server_saves_the_whole_text(page: Page, chat: Served, tmp_path: Path) -> None:
+    page.goto(chat.url)
+    token(page, " Paris").click()
+    expect(row(page)).to_have_value("5")
+    field(page).fill("0.5")
+    expect(page.locator("p[role=status]")).to_contain_text("T = 0.5:")
+    shown = page.locator(".softmax .label").all_inner_texts()
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as saving:
+        page.get_by_role("menuitem", name="Download HTML").click()
+    path = tmp_path / "saved.html"
+    saving.value.save_as(path)
+    page.context.set_offline(True)
+    page.goto(path.as_uri())
+    expect(row(page)).to_have_value("5")
+    expect(field(page)).to_have_value("0.5")
+    expect(tokens(page)).to_have_count(18)
+    assert page.locator(".softmax .label").all_inner_texts() == shown
+    expect(page.get_by_role("combobox", name="Order").locator("option")).to_have_count(1)
+    # What it saves again is whole, too.
+    token(page, " Lyon").click()
+    expect(row(page)).to_have_value("8")
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as again:
+        page.get_by_role("menuitem", name="Download HTML").click()
+    again.value.save_as(tmp_path / "again.html")
+    page.goto((tmp_path / "again.html").as_uri())
+    expect(row(page)).to_have_value("8")
+    expect(tokens(page)).to_have_count(18)
+
+
+def test_a_link_of_a_saved_text_is_about_the_settings(page: Page, tmp_path: Path) -> None:
+    out = tmp_path / "chat.html"
+    assert cli.main(["export", str(out), str(DATA / "chat.json"), "--row", "3"]) == 0
+    page.goto(f"{out.as_uri()}#T=0.5")
+    expect(row(page)).to_have_value("3")
+    expect(field(page)).to_have_value("0.5")
+    token(page, " Lyon").click()
+    field(page).fill("0.25")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{out.as_uri()}#T=0.25")
