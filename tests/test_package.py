@@ -232,7 +232,7 @@ def test_a_named_machine_or_registry_is_found() -> None:
 ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures", "calibration", "sklearn"),
-    ("data", "state", "link", "present"),
+    ("data", "drawn", "state", "link", "present"),
     ("passes", "truncation", "sampling", "solve", "measures"),
     ("definition",),
     ("reported",),

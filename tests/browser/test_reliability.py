@@ -157,7 +157,9 @@ def test_a_bin_leads_to_its_rows(opened: Page) -> None:
     order = opened.get_by_role("combobox", name="Order")
     group = figure(opened).get_by_role("group", name="Bins of confidence")
     for number, by_key in ((12, False), (13, True)):
-        rows = np.flatnonzero((confidence > bins.edges[number]) & (confidence <= bins.edges[number + 1]))
+        rows = np.flatnonzero(
+            (confidence > bins.edges[number]) & (confidence <= bins.edges[number + 1])
+        )
         button = group.get_by_role("button").nth(number)
         expect(button).to_have_accessible_name(re.compile(rf": {len(rows)} rows$"))
         if by_key:
@@ -288,5 +290,7 @@ def test_it_fits_a_phone_and_is_seen_in_forced_colours(browser: Browser, digits:
             """(figure) => [...figure.querySelectorAll("path.right, path.odd, path.sure, path.band")]
                 .map((path) => getComputedStyle(path).stroke)"""
         )
-        surface = page.evaluate("getComputedStyle(document.querySelector('.thermoscope')).backgroundColor")
+        surface = page.evaluate(
+            "getComputedStyle(document.querySelector('.thermoscope')).backgroundColor"
+        )
         assert surface not in colours

@@ -74,9 +74,9 @@ def export(
     elif targets is not None:
         if file is None:
             raise ValueError(f"--targets must come with a file, got {targets}")
-        rows = RowsWithTargets.open(file, targets, reading=reading)
-        with rows.blamed():
-            source = RowSource(rows.data, targets=rows.targets)
+        labelled = RowsWithTargets.open(file, targets, reading=reading)
+        with labelled.blamed():
+            source = RowSource(labelled.data, targets=labelled.targets)
         state = source.state(row or 0, number)
         if source.reliability is None:
             raise FileError(f"{targets}: targets must have a class for some row, got none")
