@@ -20,8 +20,6 @@ __all__ = ["log_softmax", "softmax"]
 
 
 @overload
-def softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
-@overload
 def softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -30,6 +28,8 @@ def softmax(
     where: ArrayLike | None = None,
     out: Result | None = None,
 ) -> Result: ...
+@overload
+def softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
 def softmax(
     logits: ArrayLike | Reported,
     temperature: ArrayLike = 1.0,
@@ -141,8 +141,6 @@ def softmax(
 
 
 @overload
-def log_softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
-@overload
 def log_softmax(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -151,6 +149,8 @@ def log_softmax(
     where: ArrayLike | None = None,
     out: Result | None = None,
 ) -> Result: ...
+@overload
+def log_softmax(logits: Reported, temperature: float = 1.0) -> Interval: ...
 def log_softmax(
     logits: ArrayLike | Reported,
     temperature: ArrayLike = 1.0,

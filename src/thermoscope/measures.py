@@ -40,10 +40,6 @@ __all__ = [
 
 @overload
 def entropy(
-    logits: Reported, temperature: float = 1.0, *, base: float | None = None
-) -> Interval: ...
-@overload
-def entropy(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
@@ -51,6 +47,10 @@ def entropy(
     where: ArrayLike | None = None,
     base: float | None = None,
 ) -> Result: ...
+@overload
+def entropy(
+    logits: Reported, temperature: float = 1.0, *, base: float | None = None
+) -> Interval: ...
 def entropy(
     logits: ArrayLike | Reported,
     temperature: ArrayLike = 1.0,
@@ -104,8 +104,6 @@ def entropy(
 
 
 @overload
-def perplexity(logits: Reported, temperature: float = 1.0) -> Interval: ...
-@overload
 def perplexity(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -113,6 +111,8 @@ def perplexity(
     axis: Axis = -1,
     where: ArrayLike | None = None,
 ) -> Result: ...
+@overload
+def perplexity(logits: Reported, temperature: float = 1.0) -> Interval: ...
 def perplexity(
     logits: ArrayLike | Reported,
     temperature: ArrayLike = 1.0,

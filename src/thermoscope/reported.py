@@ -62,6 +62,24 @@ class Interval(NamedTuple):
     high: Any
 
 
+class Weights(NamedTuple):
+    """Weights of tokens at a temperature, in logarithms relative to the likeliest.
+
+    Attributes
+    ----------
+    low, high : ndarray of float64
+    tail : Interval
+        The sum of the weights of the tail.
+    cap : float
+        The most that one token of the tail may have.
+    """
+
+    low: Array
+    high: Array
+    tail: Interval
+    cap: float
+
+
 class Token(NamedTuple):
     """A token as the server names it.
 
@@ -212,6 +230,25 @@ class Reported(Incomplete):
 
     def __len__(self) -> int:
         return self.logprobs.size
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether no number is rounded."""
+        return not self.delta.any()
+
+    @property
+    def tail_size(self) -> float:
+        """How many tokens the tail has; inf where it is not known."""
+        return self._known.size_of_tail
+
+    @property
+    def told(self) -> Interval:
+        """The log-probabilities above -inf, as an interval."""
+        return Interval(self._known.low, self._known.high)
+
+    def weights(self, temperature: ArrayLike) -> Weights:
+        """Return the weights of all tokens above -inf, and of the tail."""
+        return self._at(temperature).weights()
 
     def log_softmax(self, temperature: ArrayLike = 1.0) -> Interval:
         """Return the log-probability of each reported token at a temperature, as an interval."""
@@ -432,6 +469,15 @@ class _Scaled:
         low = -math.log(count + ties) if is_sure else -math.inf
         high = -math.log(count) if is_sure else 0.0
         return np.where(leads, low, -math.inf), np.where(leads, high, -math.inf)
+
+    def weights(self) -> Weights:
+        """Return all weights."""
+        if not self.at_zero:
+            return Weights(self.low, self.high, self._tail_sums(), self.a * self.cap)
+        leads, ties, is_sure = self._leaders()
+        high = np.where(leads, 0.0, -math.inf)
+        low = high if is_sure else np.full(high.size, -math.inf)
+        return Weights(low, high, Interval(-math.inf, _log(ties)), 0.0 if ties else -math.inf)
 
     def _leaders(self) -> tuple[NDArray[np.bool_], float, bool]:
         """Return the tokens that may lead, how many of the tail may, and whether all of them tie.

@@ -46,15 +46,6 @@ OF_EQUAL: Final[dict[str, Callable[[float, float], float]]] = {
 
 @overload
 def temperature_for(
-    logits: Reported,
-    *,
-    entropy: float | None = None,
-    perplexity: float | None = None,
-    top_probability: float | None = None,
-    base: float | None = None,
-) -> Interval: ...
-@overload
-def temperature_for(
     logits: ArrayLike,
     *,
     entropy: ArrayLike | None = None,
@@ -64,6 +55,15 @@ def temperature_for(
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
 ) -> Array: ...
+@overload
+def temperature_for(
+    logits: Reported,
+    *,
+    entropy: float | None = None,
+    perplexity: float | None = None,
+    top_probability: float | None = None,
+    base: float | None = None,
+) -> Interval: ...
 def temperature_for(
     logits: ArrayLike | Reported,
     *,

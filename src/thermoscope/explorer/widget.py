@@ -353,12 +353,14 @@ class Explorer(anywidget.AnyWidget):
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """The probabilities that a draw follows, in float64: the softmax, after truncation."""
-        return truncate(self.logits, self.temperature, **self.truncation)
+        result: NDArray[np.float64] = truncate(self.logits, self.temperature, **self.truncation)
+        return result
 
     @property
     def kept(self) -> NDArray[np.bool]:
         """Which entries the sampler keeps."""
-        return keep(self.logits, self.temperature, **self.truncation)
+        mask: NDArray[np.bool_] = keep(self.logits, self.temperature, **self.truncation)
+        return mask
 
     def summary(self) -> Summary:
         """Return what the page says of the state: it prints with the page's digits.

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, SupportsIndex
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from thermoscope.arguments import refuse_for_reported
 from thermoscope.definition import softmax
+from thermoscope.reported import Interval, Reported
 from thermoscope.truncation.engines import Ties, engines
+from thermoscope.truncation.intervals import Decision, decided, truncated
 from thermoscope.truncation.penalties import Penalties
 from thermoscope.truncation.steps import remaining
 
 __all__ = ["Penalties", "engines", "keep", "truncate"]
 
 
+@overload
 def keep(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -38,7 +42,46 @@ def keep(
     ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
-) -> NDArray[np.bool_]:
+) -> NDArray[np.bool_]: ...
+@overload
+def keep(
+    logits: Reported,
+    temperature: float = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    typical_p: float | None = None,
+    epsilon: float | None = None,
+    eta: float | None = None,
+    top_n_sigma: float | None = None,
+    engine: str | None = None,
+    order: Sequence[str] | None = None,
+    ties: Ties | None = None,
+) -> Decision: ...
+def keep(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    typical_p: float | None = None,
+    epsilon: float | None = None,
+    eta: float | None = None,
+    top_n_sigma: float | None = None,
+    xtc_probability: float | None = None,
+    xtc_threshold: float | None = None,
+    min_keep: int | None = None,
+    dynatemp_range: float | None = None,
+    dynatemp_exponent: float | None = None,
+    penalties: Penalties | None = None,
+    engine: str | None = None,
+    order: Sequence[str] | None = None,
+    ties: Ties | None = None,
+    axis: SupportsIndex = -1,
+    where: ArrayLike | None = None,
+) -> NDArray[np.bool_] | Decision:
     """Tell which entries a sampler keeps, as a mask that `softmax` takes as `where`.
 
     Each rule and each penalty that is given is a step. A step sees the entries that the steps
@@ -110,6 +153,10 @@ def keep(
     ndarray of bool
         The kept entries, of the shape to which the arguments broadcast. Entries at -inf are not
         kept. In a row whose softmax is NaN all unmasked entries are kept, so that it stays NaN.
+        Of a `Reported` distribution, a `Decision`: what is kept, dropped and undecided. While
+        tokens that are not reported are left, only the steps temperature, top_k, top_p, min_p and
+        epsilon decide anything; a top_k of at most the reported tokens takes the others away. The
+        reported tokens are the likeliest then: one that ties with the last of them is left out.
 
     Raises
     ------
@@ -211,10 +258,14 @@ def keep(
         "order": order,
         "ties": ties,
     }
+    if isinstance(logits, Reported):
+        refuse_for_reported(axis=axis, where=where)
+        return decided(logits, temperature, settings)
     left = remaining(logits, temperature, axis, where, settings)
     return np.moveaxis(left.kept, -1, left.axis)
 
 
+@overload
 def truncate(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
@@ -237,7 +288,46 @@ def truncate(
     ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
-) -> NDArray[Any]:
+) -> NDArray[Any]: ...
+@overload
+def truncate(
+    logits: Reported,
+    temperature: float = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    typical_p: float | None = None,
+    epsilon: float | None = None,
+    eta: float | None = None,
+    top_n_sigma: float | None = None,
+    engine: str | None = None,
+    order: Sequence[str] | None = None,
+    ties: Ties | None = None,
+) -> Interval: ...
+def truncate(
+    logits: ArrayLike | Reported,
+    temperature: ArrayLike = 1.0,
+    *,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    typical_p: float | None = None,
+    epsilon: float | None = None,
+    eta: float | None = None,
+    top_n_sigma: float | None = None,
+    xtc_probability: float | None = None,
+    xtc_threshold: float | None = None,
+    min_keep: int | None = None,
+    dynatemp_range: float | None = None,
+    dynatemp_exponent: float | None = None,
+    penalties: Penalties | None = None,
+    engine: str | None = None,
+    order: Sequence[str] | None = None,
+    ties: Ties | None = None,
+    axis: SupportsIndex = -1,
+    where: ArrayLike | None = None,
+) -> NDArray[Any] | Interval:
     """Compute the probabilities from which a sampler draws after truncation.
 
     They are the softmax of the entries that `keep` keeps, with the logits that the penalties make
@@ -249,7 +339,8 @@ def truncate(
     -------
     ndarray
         Probabilities, of the dtype of `logits`; exactly 0 in the entries that are not kept. Rows
-        without a distribution are what `softmax` makes of them.
+        without a distribution are what `softmax` makes of them. Of a `Reported` distribution, an
+        `Interval`.
 
     Raises
     ------
@@ -299,6 +390,9 @@ def truncate(
         "order": order,
         "ties": ties,
     }
+    if isinstance(logits, Reported):
+        refuse_for_reported(axis=axis, where=where)
+        return truncated(logits, temperature, settings)
     left = remaining(logits, temperature, axis, where, settings)
     probabilities = softmax(left.logits, left.temperature, where=left.kept)
     return np.moveaxis(probabilities, -1, left.axis).astype(left.dtype, copy=False)

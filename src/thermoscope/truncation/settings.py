@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, number_in, whole
 from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
 from thermoscope.truncation.penalties import CHECKS, Penalties
 from thermoscope.truncation.rules import RULES
 
-__all__ = ["Chain", "chain_of", "settings_of", "steps_of", "value_of"]
+__all__ = ["Chain", "chain_of", "check_temperature", "settings_of", "steps_of", "value_of"]
 
 
 class Chain(NamedTuple):
@@ -95,6 +98,13 @@ def _checked(keyword: str, value: Any, engine: Engine, name: str | None) -> Any:
         return value_of(keyword, value, engine)
     except ArgumentError as error:
         raise type(error)(keyword, f"{error.problem}{_in(name)}") from None
+
+
+def check_temperature(chain: Chain, temperature: NDArray[np.float64]) -> None:
+    """Raise an error for a temperature that no step applies."""
+    if "temperature" not in chain.steps and (temperature != 1).any():
+        problem = "is not 1, but order lacks it: add 'temperature' to order"
+        raise ArgumentError("temperature", problem)
 
 
 def _ordered(order: Sequence[str], engine: Engine, values: Mapping[str, float]) -> tuple[str, ...]:

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope import kernels
-from thermoscope.arguments import ArgumentError, check
+from thermoscope.arguments import check
 from thermoscope.definition import softmax
 from thermoscope.truncation.engines import PAPERS
 from thermoscope.truncation.penalties import CHANGES, change_of
 from thermoscope.truncation.rules import RULES, dynamic_temperature, first, xtc
-from thermoscope.truncation.settings import Chain, chain_of
+from thermoscope.truncation.settings import Chain, chain_of, check_temperature
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -46,9 +46,7 @@ def remaining(
 ) -> Remaining:
     """Apply the steps that keywords of `keep` and `truncate` ask for."""
     rows, chain = _rows(logits, temperature, axis, where), chain_of(settings)
-    if "temperature" not in chain.steps and (rows.temperature != 1).any():
-        problem = "is not 1, but order lacks it: add 'temperature' to order"
-        raise ArgumentError("temperature", problem)
+    check_temperature(chain, rows.temperature)
     chance = chain.values.get("xtc_probability", 0)
     if "xtc_probability" not in chain.steps or chance == 1:
         return _applied(rows, chain, chain.steps)
