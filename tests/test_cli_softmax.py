@@ -288,11 +288,11 @@ def test_a_response_of_a_server_from_a_pipe(many: Path) -> None:
         "softmax", "--row", "1", "--json", "--applied-temperature", "0.5", text=json.dumps(response)
     )
     document = json.loads(done.stdout)
-    assert document["labels"] == ["a", "b", "not reported"]
-    assert document["logits"][:2] == [-0.25, -1.0]
+    assert document["labels"] == ["a", "b"]
+    assert document["logits"] == [-0.25, -1.0]
     done = run("softmax", text=json.dumps(response))
-    words = "standard input: the array has 2 rows: choose one with --row, 0 to 1"
-    assert done.stderr == f"thermoscope: error: {words}\n"
+    words = "standard input: the answer has 2 tokens: choose one with --row, 0 to 1"
+    assert done.stderr == f"thermoscope: error: {words} (thermoscope tokens shows them)\n"
     assert many.exists()
 
 

@@ -38,7 +38,7 @@ def test_a_terminal_gets_a_table(answer: str) -> None:
         [
             "4",
             "tokens:",
-            "11.1",
+            "11.06",
             "bits",
             "at",
             "T",
@@ -80,7 +80,7 @@ def test_a_pipe_gets_csv_and_the_sum_beside_it(answer: str) -> None:
     done = run("tokens", answer, "--top-k", "2", "--nats")
     assert done.returncode == 0
     assert done.stderr == (
-        "4 tokens: 7.67 nats at T = 1; at these settings 2 of these 4 tokens could not have been "
+        "4 tokens: 7.665 nats at T = 1; at these settings 2 of these 4 tokens could not have been "
         "written\n"
     )
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
@@ -114,7 +114,19 @@ def test_a_file_gets_what_is_printed(tmp_path: Path, answer: str, ending: str) -
     done = run("tokens", answer, "-o", str(out))
     assert (done.returncode, done.stdout) == (0, "")
     assert out.read_text(encoding="utf-8") == printed
-    assert done.stderr == "4 tokens: 11.1 bits at T = 1\n"
+    assert done.stderr == "4 tokens: 11.06 bits at T = 1\n"
+
+
+def test_passages_have_headings(tmp_path: Path) -> None:
+    path = tmp_path / "vllm.json"
+    prompt = [None, {"1": {"logprob": -0.5, "rank": 1, "decoded_token": "2"}}]
+    choice = {"message": {}, "logprobs": {"content": [position(entry("4", 0.5))]}}
+    answer = {"prompt_logprobs": prompt, "prompt_token_ids": [7, 1], "choices": [choice]}
+    path.write_text(json.dumps(answer), encoding="utf-8")
+    lines = in_terminal("tokens", str(path)).splitlines()
+    assert [line.split()[0] for line in lines] == ["row", "prompt", "0", "answer", "1", "2"]
+    rows = list(csv.DictReader(io.StringIO(run("tokens", str(path)).stdout)))
+    assert [row["kind"] for row in rows] == ["prompt", "answer"]
 
 
 def test_standard_input_and_logs_are_read() -> None:

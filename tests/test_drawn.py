@@ -45,7 +45,7 @@ def test_each_token_has_what_was_reported() -> None:
     assert rome.entropy is not None
     assert rome.entropy.low == pytest.approx(1.75, abs=1e-4)
     assert rome.entropy.high == math.inf
-    assert rome.kept is None
+    assert rome.fate is None
 
 
 def test_a_vocabulary_bounds_the_entropy() -> None:
@@ -95,6 +95,16 @@ def test_half_characters_are_joined() -> None:
     assert found == [(" 🙂", 1, 2), (" 🙂", 2, 2), ("!", 1, 1)]
 
 
+def test_a_half_character_ends_with_its_passage() -> None:
+    def choice(data: bytes) -> dict[str, Any]:
+        return {"message": {}, "logprobs": {"content": [position(entry("\ufffd", 0.5, data))]}}
+
+    data = parse_logits(json.dumps({"choices": [choice(b"\xc3"), choice(b"\xa9")]}))
+    tokens = list(drawn_tokens(data))
+    assert [(token.passage, token.kind) for token in tokens] == [(0, "answer"), (1, "answer")]
+    assert [token.text for token in tokens] == ["\\xc3", "\\xa9"]
+
+
 def test_an_odd_position_costs_itself() -> None:
     odd = {"token": "b", "logprob": 3.0}
     one, two, three = drawn_tokens(
@@ -112,21 +122,21 @@ def test_an_odd_position_costs_itself() -> None:
 @pytest.mark.parametrize(
     ("truncation", "expected"),
     [
-        ({"top_k": 1}, [(True, True), (False, False)]),
-        ({"top_k": 2}, [(True, True), (True, True)]),
-        ({"min_p": 0.3}, [(True, True), (False, False)]),
+        ({"top_k": 1}, ["kept", "dropped"]),
+        ({"top_k": 2}, ["kept", "kept"]),
+        ({"min_p": 0.3}, ["kept", "dropped"]),
     ],
 )
 def test_a_sampler_could_have_drawn_it_or_not(
-    truncation: dict[str, Any], expected: list[tuple[bool, bool]]
+    truncation: dict[str, Any], expected: list[str]
 ) -> None:
     likely = position(entry("a", 0.75), entry("b", 0.125))
     unlikely = position(entry("b", 0.125), entry("a", 0.75))
     tokens = list(drawn_tokens(read(likely, unlikely), **truncation))
-    assert [token.kept for token in tokens] == expected
+    assert [token.fate for token in tokens] == expected
     total = total_of(tokens)
     assert (total.positions, total.drawn) == (2, 2)
-    assert total.dropped == sum(not high for _, high in expected)
+    assert total.dropped == expected.count("dropped")
     assert total.undecided == 0
 
 
@@ -134,7 +144,7 @@ def test_what_the_tail_decides_is_undecided() -> None:
     # The drawn token is not among the likeliest: others of the tail may stand before it.
     data = read({**entry("c", 0.01), "top_logprobs": [entry("a", 0.5), entry("b", 0.25)]})
     (token,) = drawn_tokens(data, top_k=3)
-    assert token.kept == (False, True)
+    assert token.fate == "undecided"
     assert token.rank == (3, 26)
     assert total_of([token]).undecided == 1
 
@@ -174,4 +184,4 @@ def test_rows_without_tokens_are_refused() -> None:
 
 
 def test_a_text_of_no_known_token_has_a_sum_of_0() -> None:
-    assert total_of([DrawnToken(0, None, "", 1, 1)]) == (1, 0, Interval(0, 0), 0, 0)
+    assert total_of([DrawnToken(0, 0, "answer", None, "", 1, 1)]) == (1, 0, Interval(0, 0), 0, 0)

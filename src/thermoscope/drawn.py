@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.errors import FileError
+from thermoscope.data.formats.responses import Passage
 from thermoscope.present import joined
 from thermoscope.reported import Interval, Reported
 from thermoscope.truncation import keep
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DrawnToken", "Total", "drawn_tokens", "rank_of", "total_of"]
 
+Fate = Literal["kept", "dropped", "undecided"]
+FATES: Final[tuple[Fate, ...]] = ("kept", "dropped", "undecided")
 ROUNDING: Final = 1e-12
 """What float64 may add to a quotient of two probabilities."""
 
@@ -32,6 +35,10 @@ class DrawnToken(NamedTuple):
     ----------
     position : int
         Counted from 0.
+    passage : int
+        Of the text, counted from 0: the prompt, or what a model made of it.
+    kind : str
+        Of the passage: "prompt", "reasoning", "answer" or "refusal".
     token : Token or None
         None where it is not known which token was drawn.
     text : str
@@ -43,14 +50,15 @@ class DrawnToken(NamedTuple):
     rank : Interval or None
         Its place among all tokens, by probability, from 1.
     entropy : Interval or None
-    kept : Interval or None
-        Whether the sampler could have drawn it: (True, True), (False, False), or (False, True)
-        where that can't be told.
+    fate : {"kept", "dropped", "undecided"} or None
+        Whether a sampler could have drawn it; undecided where what was reported can't tell.
     error : str or None
         Why the position can't be read.
     """
 
     position: int
+    passage: int
+    kind: str
     token: Token | None
     text: str
     part: int
@@ -58,7 +66,7 @@ class DrawnToken(NamedTuple):
     surprisal: Interval | None = None
     rank: Interval | None = None
     entropy: Interval | None = None
-    kept: Interval | None = None
+    fate: Fate | None = None
     error: str | None = None
 
 
@@ -103,7 +111,7 @@ def drawn_tokens(
     base : float, optional
         Of the logarithm in surprisal and entropy; e if left out.
     **truncation
-        As for `thermoscope.keep`; without any, `DrawnToken.kept` is None.
+        As for `thermoscope.keep`; without any, `DrawnToken.fate` is None.
 
     Yields
     ------
@@ -116,12 +124,14 @@ def drawn_tokens(
 
     Examples
     --------
+    >>> import json
     >>> from thermoscope.data.reading import parse_logits
-    >>> top = [{"token": " Paris", "logprob": -0.5}, {"token": " Lyon", "logprob": -2.5}]
+    >>> logprobs = {" Paris": -0.5, " Lyon": -2.5, " Nice": -3.5}
+    >>> top = [{"token": text, "logprob": logprob} for text, logprob in logprobs.items()]
     >>> data = parse_logits(json.dumps({"logprobs": [{**top[1], "top_logprobs": top}]}))
     >>> (token,) = drawn_tokens(data)
-    >>> token.text, token.surprisal, token.rank
-    (' Lyon', Interval(low=2.5, high=2.5), Interval(low=2, high=2))
+    >>> token.text, [round(end, 9) for end in token.surprisal], token.rank
+    (' Lyon', [2.5, 2.5], Interval(low=2, high=2))
     """
     if data.tokens is None:
         raise ArgumentError("data", "must be what a server answered, token by token")
@@ -129,18 +139,26 @@ def drawn_tokens(
         None if at < 0 else tokens[at]
         for tokens, at in zip(data.tokens, data.drawn.tolist(), strict=True)
     ]
-    texts = joined(("", None) if token is None else (token.text, token.bytes) for token in drawn)
-    position = 0
-    for parts, text in texts:
-        for part in range(1, parts + 1):
-            known = DrawnToken(position, drawn[position], text, part, parts)
-            try:
-                row = data.reported(position, vocabulary=vocabulary)
-            except (ArgumentError, FileError) as error:
-                yield known._replace(error=str(error))
-            else:
-                yield _measured(known, row, temperature, base, truncation)
-            position += 1
+    passages = data.passages or (Passage(0, "answer"),)
+    ends = [passage.start for passage in passages[1:]] + [len(drawn)]
+    for number, (passage, end) in enumerate(zip(passages, ends, strict=True)):
+        position = passage.start
+        texts = (
+            ("", None) if token is None else (token.text, token.bytes)
+            for token in drawn[position:end]
+        )
+        for parts, text in joined(texts):
+            for part in range(1, parts + 1):
+                known = DrawnToken(
+                    position, number, passage.kind, drawn[position], text, part, parts
+                )
+                try:
+                    row = data.reported(position, vocabulary=vocabulary)
+                except (ArgumentError, FileError) as error:
+                    yield known._replace(error=str(error))
+                else:
+                    yield _measured(known, row, temperature, base, truncation)
+                position += 1
 
 
 def _measured(
@@ -155,12 +173,12 @@ def _measured(
         return known
     unit = 1.0 if base is None else math.log(base)
     low, high = (float(ends[row.drawn]) for ends in row.log_softmax(temperature))
-    kept = None
+    fate = None
     if truncation:
-        ends = keep(row, temperature, **truncation)
-        kept = Interval(*(bool(end[row.drawn]) for end in ends))
-    surprisal = Interval(-high / unit, -low / unit)
-    return known._replace(surprisal=surprisal, rank=rank_of(row), kept=kept)
+        decision = keep(row, temperature, **truncation)
+        fate = next(name for name in FATES if getattr(decision, name)[row.drawn])
+    surprisal = Interval(0.0 - high / unit, 0.0 - low / unit)
+    return known._replace(surprisal=surprisal, rank=rank_of(row), fate=fate)
 
 
 def rank_of(row: Reported) -> Interval:
@@ -203,18 +221,19 @@ def total_of(tokens: Iterable[DrawnToken]) -> Total:
 
     Examples
     --------
-    >>> certain = DrawnToken(0, None, "a", 1, 1, Interval(0.5, 0.5), kept=Interval(False, True))
-    >>> total_of([certain, certain])
+    >>> half = Interval(0.5, 0.5)
+    >>> unsure = DrawnToken(0, 0, "answer", None, "a", 1, 1, half, fate="undecided")
+    >>> total_of([unsure, unsure])
     Total(positions=2, drawn=2, surprisal=Interval(low=1.0, high=1.0), dropped=0, undecided=2)
     """
     all_tokens = list(tokens)
     surprisals = [token.surprisal for token in all_tokens if token.surprisal is not None]
     low, high = (math.fsum(each[end] for each in surprisals) for end in range(2))
-    kept = [token.kept for token in all_tokens if token.kept is not None]
+    fates = [token.fate for token in all_tokens]
     return Total(
         positions=len(all_tokens),
         drawn=len(surprisals),
         surprisal=Interval(low, high),
-        dropped=sum(not high for _, high in kept),
-        undecided=sum(low != high for low, high in kept),
+        dropped=fates.count("dropped"),
+        undecided=fates.count("undecided"),
     )

@@ -35,6 +35,7 @@ __all__ = [
     "TopNSigma",
     "TopP",
     "TypicalP",
+    "Vocabulary",
     "Weights",
 ]
 
@@ -149,6 +150,18 @@ AppliedTemperature = Annotated[
         metavar="T0",
         help="Undo a temperature by which the logits, or what the logprobs come from, were "
         "divided.",
+        show_default=False,
+    ),
+]
+
+
+Vocabulary = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="How many tokens the model has whose server answered: it narrows the ranges. Without "
+        "it, those that are not reported may be any number.",
         show_default=False,
     ),
 ]

@@ -37,8 +37,10 @@ from thermoscope.cli.options import (
     TopNSigma,
     TopP,
     TypicalP,
+    Vocabulary,
 )
 from thermoscope.cli.output import ending, label_of, print_bars, progress, strict
+from thermoscope.cli.reported import check_output, give
 from thermoscope.cli.truncation import Kept, Truncation
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
@@ -81,6 +83,7 @@ def compute(
     columns: Columns = None,
     target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
+    vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     as_json: Annotated[
         bool,
@@ -115,7 +118,9 @@ def compute(
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
-    What truncation drops has probability 0, and the rest sums to 1.
+    What truncation drops has probability 0, and the rest sums to 1. Of a
+    server's answer each probability is a range: the tokens that it does not
+    report may have what is left in any way.
 
     For example:
 
@@ -127,6 +132,7 @@ def compute(
     $ thermoscope softmax logits.zarr -T 1.7 -o out.zarr --scheduler tcp://10.0.0.1:8786
     $ thermoscope softmax logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope softmax logits.npy --top-p 0.9 --order top-p,temperature -T 2 --top 20
+    $ thermoscope softmax response.json --row 1 -T 0.5 --vocabulary 151936
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
     truncation = Truncation(
@@ -141,6 +147,17 @@ def compute(
         raise FileError(f"{output}: probabilities must go to a {', '.join(most)} or {last} file")
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
     found = read_words(logits, row, reading)
+    if found.is_reported:
+        check_output(output)
+        if scheduler is not None:
+            raise ValueError("--scheduler must come without a server's answer")
+        if row is None:
+            found.only()  # or an error that says how many tokens there are
+        position = found.reported(row or 0, vocabulary=vocabulary)
+        give(position, number, truncation.given, output=output, top=top, as_json=as_json)
+        return
+    if vocabulary is not None:
+        raise ValueError(f"--vocabulary must come with a server's answer, got {vocabulary}")
     # A single row is one of float64, as typed numbers are.
     many = found.rows > 1 or scheduler is not None
     if row is None and many and output is not None and not as_json:

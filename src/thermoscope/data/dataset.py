@@ -214,6 +214,19 @@ class Dataset:
             notes=self.notes,
         )
 
+    @property
+    def is_reported(self) -> bool:
+        """Whether a server reported some tokens of a row alone, so that probabilities are ranges.
+
+        Examples
+        --------
+        >>> Dataset.of([[0.0]]).is_reported
+        False
+        """
+        return self.tokens is not None and any(
+            len(self.labels_of(row) or ()) > len(tokens) for row, tokens in enumerate(self.tokens)
+        )
+
     def reported(self, row: int, *, vocabulary: int | None = None) -> Reported:
         """Return what a server reported for one row: some tokens, and what the others have.
 
@@ -241,8 +254,8 @@ class Dataset:
         """
         if self.tokens is None:
             raise ArgumentError("data", "must be what a server answered, token by token")
-        tokens = self.tokens[row]
         values = self.row(row).values
+        tokens = self.tokens[row]
         is_whole = len(values) == len(tokens)
         return Reported(
             values[: len(tokens)] / self.applied_temperature,
