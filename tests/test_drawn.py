@@ -130,8 +130,8 @@ def test_an_odd_position_costs_itself() -> None:
 def test_a_sampler_could_have_drawn_it_or_not(
     truncation: dict[str, Any], expected: list[str]
 ) -> None:
-    likely = position(entry("a", 0.75), entry("b", 0.125))
-    unlikely = position(entry("b", 0.125), entry("a", 0.75))
+    likely = position(entry("a", 0.75), entry("b", 0.125), entry("c", 0.0625))
+    unlikely = position(entry("b", 0.125), entry("a", 0.75), entry("c", 0.0625))
     tokens = list(drawn_tokens(read(likely, unlikely), **truncation))
     assert [token.fate for token in tokens] == expected
     total = total_of(tokens)
@@ -143,8 +143,9 @@ def test_a_sampler_could_have_drawn_it_or_not(
 def test_what_the_tail_decides_is_undecided() -> None:
     # The drawn token is not among the likeliest: others of the tail may stand before it.
     data = read({**entry("c", 0.01), "top_logprobs": [entry("a", 0.5), entry("b", 0.25)]})
-    (token,) = drawn_tokens(data, top_k=3)
-    assert token.fate == "undecided"
+    for truncation in ({"top_k": 3}, {"top_p": 0.8}):
+        (token,) = drawn_tokens(data, **truncation)
+        assert token.fate == "undecided"
     assert token.rank == (3, 26)
     assert total_of([token]).undecided == 1
 
@@ -176,6 +177,12 @@ def test_a_rank_is_known_as_far_as_the_tail_allows(
 def test_rounding_widens_a_rank() -> None:
     row = Reported(np.log([0.25, 0.25, 0.1]), drawn=1, delta=1e-4)
     assert rank_of(row) == (1, 2)
+
+
+def test_a_tail_that_has_less_than_the_token_is_behind_it() -> None:
+    data = read({**entry("c", 0.2), "top_logprobs": [entry("a", 0.5), entry("b", 0.25)]})
+    (token,) = drawn_tokens(data, top_k=3)
+    assert token.fate == "kept"
 
 
 def test_rows_without_tokens_are_refused() -> None:

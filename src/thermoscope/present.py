@@ -212,6 +212,8 @@ def interval(low: float, high: float, significant: int = 3) -> str:
     --------
     >>> interval(2.0, 2.0), interval(1.2345, 2.0001), interval(0.5, float("inf"))
     ('2', '1.23 … 2.01', '≥ 0.5')
+    >>> interval(1.4999999999999996, 1.5100000000000005)
+    '1.5 … 1.51'
     """
     if high == math.inf and low < math.inf:
         return f"≥ {_typographic(_outwards(low, significant, ROUND_FLOOR))}"
@@ -323,10 +325,14 @@ def _precision(value: float, significant: int) -> str:
 
 
 def _outwards(value: float, significant: int, rounding: str) -> str:
-    """Return a number with at most `significant` digits, rounded down or up."""
+    """Return a number with at most `significant` digits, rounded down or up.
+
+    What float64 added to a number with fewer than 12 digits does not count.
+    """
     if not math.isfinite(value):
         return _shortest(value)
-    return _shortest(float(Context(significant, rounding).create_decimal(Decimal(value))))
+    exact = Context(12).create_decimal(Decimal(float(value)))
+    return _shortest(float(Context(significant, rounding).create_decimal(exact)))
 
 
 def _rounded(value: float, form: str) -> str:

@@ -298,7 +298,7 @@ def _print_table(text: _Text) -> None:
     console = Console(highlight=False)
     with console.capture() as printed:
         console.print(table)
-        console.print(text.summary())
+        console.print(text.summary(), soft_wrap=True)
     page = printed.get()
     if page.count("\n") < console.height:
         typer.echo(page, nl=False)

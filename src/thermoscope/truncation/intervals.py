@@ -163,7 +163,10 @@ class _Row:
 
     def below_cap(self) -> Mask:
         """Whether tokens of the tail may be ahead of each token."""
-        mask: Mask = self.reported.told[1] < self.reported.cap
+        cap = self.reported.cap
+        if self.reported.is_exact:  # no token of the tail has more than all of them
+            cap = min(cap, self.reported.tail + CLOSE)
+        mask: Mask = self.reported.told[1] < cap
         return mask
 
 
@@ -191,7 +194,9 @@ def _top_p(row: _Row, p: float, *, few: bool = False, beyond: bool = False) -> _
     may_be = _sums(row.high, high, low)
     may_be = np.where(behind, np.logaddexp(may_be, row.tail_high), may_be)
     surely = _sums(row.low, low, high)
-    rest_low = np.logaddexp(_sums(row.low, -low, -low, inclusive=True), row.tail_low)
+    rest_low = _sums(row.low, -low, -low, inclusive=True)
+    # A tail that is ahead is not behind too.
+    rest_low = np.where(behind, rest_low, np.logaddexp(rest_low, row.tail_low))
     rest_high = np.logaddexp(_sums(row.high, -high, -high, inclusive=True), row.tail_high)
     most = _portion(may_be, rest_low) * (1 + CLOSE)
     least = _portion(surely, rest_high) * (1 - CLOSE)
