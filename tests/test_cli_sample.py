@@ -11,6 +11,7 @@ import pytest
 
 from tests.command_line import LOGITS, in_terminal, run, write_answer
 from thermoscope import cli, keep, sample, samples, sampling, softmax, truncate
+from thermoscope.truncation.steps import Remaining, remaining
 
 TYPED = ["2", "1", "0.1", "-1"]
 ROW = [2.0, 1.0, 0.1, -1.0]
@@ -95,11 +96,11 @@ def test_a_single_row_is_truncated_once(
 ) -> None:
     truncated: list[list[float]] = []
 
-    def counted(logits: Any, *rest: Any, **steps: Any) -> np.ndarray:
+    def counted(logits: Any, *rest: Any, **steps: Any) -> Remaining:
         truncated.extend(row for row in np.atleast_2d(logits).tolist() if row == ROW)
-        return keep(logits, *rest, **steps)
+        return remaining(logits, *rest, **steps)
 
-    monkeypatch.setattr("thermoscope.cli.truncation.keep", counted)
+    monkeypatch.setattr("thermoscope.cli.truncation.remaining", counted)
     assert cli.main(["sample", *TYPED, *SEEDED, "--top-k", "2"]) == 0
     assert truncated == [ROW]
     assert capfd.readouterr().err.startswith("kept 2 of 4, ")
@@ -259,7 +260,7 @@ def test_an_error_is_one_line(
 
 def test_the_engines_are_listed(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["sample", "--engine", "list"]) == 0
-    assert capfd.readouterr().out.startswith("engine        order\n")
+    assert capfd.readouterr().out.startswith("engine        changes of logits, first\n")
 
 
 def test_a_classifier_s_sample_data_are_drawn_as_their_probabilities(

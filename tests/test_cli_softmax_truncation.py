@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tests.command_line import in_terminal, run
-from thermoscope import cli, engines, entropy, softmax, truncate
+from thermoscope import Penalties, cli, engines, entropy, softmax, truncate
 
 TYPED = "2 1 0.1 -1"
 LOGITS = [2.0, 1.0, 0.1, -1.0]
@@ -175,7 +175,7 @@ def test_what_was_dropped_is_not_on_top(capfd: pytest.CaptureFixture[str]) -> No
             "--top-k is given, but --order lacks it: add 'top-k'",
         ),
         ("--order top-k --top-k 2 -T 2", "--temperature is not 1, but --order lacks it: "),
-        ("--order top-q,temperature", "--order must be of 'temperature', 'top-k', 'top-p', "),
+        ("--order top-q,temperature", "--order must be of 'logit-bias', 'repetition-penalty', "),
         ("--order temperature,temperature", "--order must name each step once, got 'temperature' "),
         ("--top 0", "Invalid value for '--top': "),
         ("--top 2 -o p.npy", "--top must come without -o, which writes all probabilities"),
@@ -199,3 +199,145 @@ def test_a_shell_completes_the_options() -> None:
     words = {"COMP_WORDS": "thermoscope softmax --to", "COMP_CWORD": "2"}
     done = run(environment={"_THERMOSCOPE_COMPLETE": "complete_bash", **words})
     assert done.stdout.split() == ["--top", "--top-k", "--top-p", "--top-n-sigma"]
+
+
+TEXT = ["--history", "0,2,2", "--prompt-tokens", "1"]
+DRY = """--dry-multiplier 0.5 --dry-base 2 --dry-allowed-length 1 --dry-last-n 3
+--dry-breakers 1,3"""
+OTHERS = """--presence-penalty 1 --xtc-probability 0.25 --xtc-threshold 0.2 --min-keep 2
+--dynatemp-range 0.5 --dynatemp-exponent 2"""
+
+
+@pytest.mark.parametrize(
+    ("options", "penalties", "settings"),
+    [
+        ("--repetition-penalty 1.3", {"repetition_penalty": 1.3}, {}),
+        (
+            "--presence-penalty 0.5 --frequency-penalty=-0.25 --engine vllm",
+            {"presence_penalty": 0.5, "frequency_penalty": -0.25},
+            {"engine": "vllm"},
+        ),
+        (
+            "--frequency-penalty 1 --penalty-last-n 1 --logit-bias 0=-inf --logit-bias 1=0.5",
+            {"frequency_penalty": 1, "penalty_last_n": 1, "logit_bias": {0: -np.inf, 1: 0.5}},
+            {},
+        ),
+        (
+            DRY,
+            {
+                "dry_multiplier": 0.5,
+                "dry_base": 2,
+                "dry_allowed_length": 1,
+                "dry_last_n": 3,
+                "dry_breakers": [1, 3],
+            },
+            {},
+        ),
+        (
+            OTHERS,
+            {"presence_penalty": 1},
+            {
+                "xtc_probability": 0.25,
+                "xtc_threshold": 0.2,
+                "min_keep": 2,
+                "dynatemp_range": 0.5,
+                "dynatemp_exponent": 2,
+            },
+        ),
+        (
+            "--presence-penalty 1 --order temperature,presence-penalty",
+            {"presence_penalty": 1},
+            {"order": ["temperature", "presence_penalty"]},
+        ),
+    ],
+)
+def test_penalties_are_those_of_python(
+    capfd: pytest.CaptureFixture[str],
+    options: str,
+    penalties: dict[str, Any],
+    settings: dict[str, Any],
+) -> None:
+    given = [*TYPED.split(), "-T", "0.7", *TEXT, *options.split()]
+    text = Penalties(history=[0, 2, 2], prompt_tokens=1, **penalties)
+    expected = truncate(LOGITS, 0.7, **settings, penalties=text)
+    assert cli.main(["softmax", *given]) == 0
+    np.testing.assert_allclose(numbers(capfd.readouterr().out), expected, rtol=1e-14)
+    assert cli.main(["softmax", *given, "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    with np.errstate(divide="ignore"):
+        assert document["entropy"] == pytest.approx(float(entropy(np.log(expected))))
+    assert document["logits"] == LOGITS
+    assert cli.main(["sample", *given, "-n", "100", "--counts", "--seed", "3"]) == 0
+    lines = [line.split("\t") for line in capfd.readouterr().out.splitlines()]
+    may = np.flatnonzero(expected)
+    assert [int(line[0]) for line in lines] == may.tolist()
+    np.testing.assert_allclose([float(line[2]) for line in lines], 100 * expected[may], rtol=1e-14)
+
+
+def test_all_rows_of_a_file_follow_one_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = np.random.default_rng(0).normal(size=(7, 5)).astype(np.float32)
+    np.save("z.npy", rows)
+    options = ["--repetition-penalty", "1.5", "--history", "1,4", "--xtc-probability", "0.5"]
+    assert cli.main(["softmax", "z.npy", *options, "-o", "p.npy"]) == 0
+    text = Penalties(history=[1, 4], repetition_penalty=1.5)
+    np.testing.assert_array_equal(
+        np.load("p.npy"), truncate(rows, penalties=text, xtc_probability=0.5)
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            ["--xtc-probability", "0.25"],
+            "kept 4 of 4, 100 %; XTC drops 1 of them with probability ",
+        ),
+        (["--xtc-probability", "1"], "kept 3 of 4, 36."),
+        (["--dynatemp-range", "0.5"], "kept 4 of 4, 100 %; the entropy makes T = 1.1"),
+        # What is kept is a part of what the penalties make of the logits.
+        (["--logit-bias", "0=-inf", "--top-k", "3"], "kept 3 of 4, 100 %"),
+    ],
+)
+def test_what_is_left_is_told(
+    capfd: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert cli.main(["softmax", *TYPED.split(), *options]) == 0
+    assert capfd.readouterr().err.startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--repetition-penalty", "2"], "--repetition-penalty must come with --history"),
+        (["--history", "1,b"], "--history must be ids with commas between them, got '1,b'"),
+        (
+            ["--history", "9", "--presence-penalty", "1"],
+            "--history must be ids of entries, in [0, 3], got 9",
+        ),
+        (["--logit-bias", "5"], "--logit-bias must be like 3=-100, got '5'"),
+        (["--logit-bias", "5=1"], "--logit-bias must have ids in [0, 3], got 5"),
+        (["--dry-base", "2"], "--dry-base must come with --dry-multiplier"),
+        (["--xtc-threshold", "0.2"], "--xtc-threshold must come with --xtc-probability"),
+        (
+            ["--engine", "vllm", "--min-keep", "2"],
+            "--min-keep is not known to --engine 'vllm'; of these keywords it has none",
+        ),
+    ],
+)
+def test_errors_of_penalties_name_the_options(
+    capfd: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    for command in ("softmax", "sample"):
+        assert cli.main([command, *TYPED.split(), *options]) != 0
+        assert capfd.readouterr().err.splitlines()[-1].startswith(f"thermoscope: error: {words}")
+
+
+def test_explore_has_the_steps_of_the_page_alone(capfd: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["explore", "--help"]) == 0
+    text = capfd.readouterr().out
+    assert "--top-n-sigma" in text
+    assert "--repetition-penalty" not in text
+    assert cli.main(["explore", "--repetition-penalty", "2"]) != 0

@@ -11,27 +11,18 @@ import typer
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
 from thermoscope.cli.options import (
+    RULES,
     AppliedTemperature,
     Columns,
-    EngineName,
-    Epsilon,
-    Eta,
     LabelsFile,
-    MinP,
     OptionalFile,
-    Order,
     Probabilities,
     Row,
     StateLink,
     TargetColumn,
     Temperature,
-    TieRule,
-    TopK,
-    TopNSigma,
-    TopP,
-    TypicalP,
 )
-from thermoscope.cli.truncation import Truncation
+from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource
@@ -45,6 +36,7 @@ class Sample(StrEnum):
     digits = "digits"
 
 
+@with_options(RULES)
 def explore(
     file: OptionalFile = None,
     *,
@@ -81,16 +73,7 @@ def explore(
     probabilities: Probabilities = False,
     link: StateLink = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    min_p: MinP = None,
-    typical_p: TypicalP = None,
-    epsilon: Epsilon = None,
-    eta: Eta = None,
-    top_n_sigma: TopNSigma = None,
-    engine: EngineName = None,
-    order: Order = None,
-    ties: TieRule = None,
+    truncation: Truncation,
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
 
@@ -107,9 +90,6 @@ def explore(
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
-    truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
-    )
     number = temperature_of_text(temperature)
     truncation.check(number)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)

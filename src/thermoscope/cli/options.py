@@ -10,18 +10,16 @@ import typer
 from thermoscope.truncation import engines
 
 __all__ = [
+    "CHAIN",
+    "PENALTIES",
+    "RULES",
     "AppliedTemperature",
     "AsJson",
     "Columns",
-    "EngineName",
-    "Epsilon",
-    "Eta",
     "LabelsFile",
     "LogitsArgument",
-    "MinP",
     "NumbersOrFile",
     "OptionalFile",
-    "Order",
     "Plot",
     "Probabilities",
     "Row",
@@ -30,11 +28,6 @@ __all__ = [
     "TargetColumn",
     "TargetsArgument",
     "Temperature",
-    "TieRule",
-    "TopK",
-    "TopNSigma",
-    "TopP",
-    "TypicalP",
     "Vocabulary",
     "Weights",
 ]
@@ -218,6 +211,12 @@ def _truncation(metavar: str, words: str, **known: Any) -> Any:
     )
 
 
+def _penalty(metavar: str, words: str) -> Any:
+    return typer.Option(
+        metavar=metavar, help=words, rich_help_panel="Penalties", show_default=False
+    )
+
+
 def _list_engines(name: str | None) -> str | None:
     """Print the engines and end the command where they are asked for."""
     if name == "list":
@@ -226,34 +225,100 @@ def _list_engines(name: str | None) -> str | None:
     return name
 
 
-TopK = Annotated[int | None, _truncation("K", "Keep the K likeliest.")]
-TopP = Annotated[float | None, _truncation("P", "Keep the likeliest that hold P together.")]
-MinP = Annotated[float | None, _truncation("P", "Keep at least P times the top probability.")]
-TypicalP = Annotated[float | None, _truncation("P", "Keep those nearest the entropy that hold P.")]
-Epsilon = Annotated[float | None, _truncation("P", "Keep at least P.")]
-Eta = Annotated[float | None, _truncation("E", "Keep at least E, or less where all is unlikely.")]
-TopNSigma = Annotated[float | None, _truncation("N", "Keep within N sigma of the top logit.")]
-EngineName = Annotated[
-    str | None,
-    _truncation(
-        "NAME",
-        'Truncate in the order and by the edge rules of an engine; "list" shows them.',
-        is_eager=True,
-        callback=_list_engines,
-    ),
-]
-TieRule = Annotated[
-    str | None,
-    _truncation(
-        "all|k",
-        "Of those that tie for the last place of --top-k, keep all, or as many as make K.",
-    ),
-]
-Order = Annotated[
-    str | None,
-    _truncation(
-        "STEPS",
-        "Truncate in this order: the steps that are given, and temperature, with commas between "
-        "them. Those before temperature see T = 1.",
-    ),
-]
+RULES = {
+    "top_k": Annotated[int | None, _truncation("K", "Keep the K likeliest.")],
+    "top_p": Annotated[float | None, _truncation("P", "Keep the likeliest that hold P together.")],
+    "min_p": Annotated[
+        float | None, _truncation("P", "Keep at least P times the top probability.")
+    ],
+    "typical_p": Annotated[
+        float | None, _truncation("P", "Keep those nearest the entropy that hold P.")
+    ],
+    "epsilon": Annotated[float | None, _truncation("P", "Keep at least P.")],
+    "eta": Annotated[
+        float | None, _truncation("E", "Keep at least E, or less where all is unlikely.")
+    ],
+    "top_n_sigma": Annotated[
+        float | None, _truncation("N", "Keep within N sigma of the top logit.")
+    ],
+    "engine": Annotated[
+        str | None,
+        _truncation(
+            "NAME",
+            'Truncate in the order and by the edge rules of an engine; "list" shows them.',
+            is_eager=True,
+            callback=_list_engines,
+        ),
+    ],
+    "order": Annotated[
+        str | None,
+        _truncation(
+            "STEPS",
+            "Truncate in this order: the steps that are given, and temperature, with commas "
+            "between them. Those before temperature see T = 1.",
+        ),
+    ],
+    "ties": Annotated[
+        str | None,
+        _truncation(
+            "all|k",
+            "Of those that tie for the last place of --top-k, keep all, or as many as make K.",
+        ),
+    ],
+}
+"""The steps of the page's sampler, which `explore` takes too."""
+
+CHAIN = {
+    "min_keep": Annotated[int | None, _truncation("N", "A rule leaves at least N.")],
+    "xtc_probability": Annotated[
+        float | None,
+        _truncation("P", "With this chance drop all above --xtc-threshold but the least likely."),
+    ],
+    "xtc_threshold": Annotated[float | None, _truncation("P", "A probability, 0.1 by default.")],
+    "dynatemp_range": Annotated[
+        float | None,
+        _truncation("R", "Take a temperature in [T - R, T + R], by the entropy."),
+    ],
+    "dynatemp_exponent": Annotated[
+        float | None, _truncation("E", "The entropy's power; 1 by default.")
+    ],
+}
+PENALTIES = {
+    "history": Annotated[
+        str | None,
+        _penalty("IDS", "The text so far, prompt and output: ids with commas between them."),
+    ],
+    "prompt_tokens": Annotated[
+        int | None,
+        _penalty("N", "How many of them are the prompt, which not all engines count."),
+    ],
+    "logit_bias": Annotated[
+        list[str] | None,
+        _penalty(
+            "ID=B", "Add B to the logit of an id, -inf for a ban; may be given several times."
+        ),
+    ],
+    "repetition_penalty": Annotated[
+        float | None,
+        _penalty("F", "Divide the positive logits of the text by F, multiply the others by it."),
+    ],
+    "presence_penalty": Annotated[
+        float | None, _penalty("B", "Subtract B from the logits of the text.")
+    ],
+    "frequency_penalty": Annotated[
+        float | None, _penalty("B", "Subtract B as often as the text has a token.")
+    ],
+    "penalty_last_n": Annotated[
+        int | None, _penalty("N", "They count the last N tokens; -1 for all.")
+    ],
+    "dry_multiplier": Annotated[
+        float | None,
+        _penalty("M", "Subtract M * --dry-base ** (length of a repeat - --dry-allowed-length)."),
+    ],
+    "dry_base": Annotated[float | None, _penalty("B", "1.75 by default.")],
+    "dry_allowed_length": Annotated[
+        int | None, _penalty("N", "The shortest repeat that counts; 2 by default.")
+    ],
+    "dry_last_n": Annotated[int | None, _penalty("N", "DRY sees the last N tokens; -1 for all.")],
+    "dry_breakers": Annotated[str | None, _penalty("IDS", "Ids that a repeat does not go across.")],
+}

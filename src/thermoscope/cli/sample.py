@@ -12,27 +12,20 @@ from thermoscope import present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading, block_by_block, chosen_rows, only_row, read_words
 from thermoscope.cli.options import (
+    CHAIN,
+    PENALTIES,
+    RULES,
     AppliedTemperature,
     Columns,
-    EngineName,
-    Epsilon,
-    Eta,
     LabelsFile,
-    MinP,
     NumbersOrFile,
-    Order,
     Probabilities,
     Row,
     TargetColumn,
     Temperature,
-    TieRule,
-    TopK,
-    TopNSigma,
-    TopP,
-    TypicalP,
 )
 from thermoscope.cli.output import label_of, print_bars, print_json
-from thermoscope.cli.truncation import Truncation
+from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.definition import softmax
 from thermoscope.sampling import fresh_seed, rows_at_once
 from thermoscope.sampling import sample as draw
@@ -45,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["sample"]
 
 
+@with_options(RULES, CHAIN, PENALTIES)
 def sample(
     logits: NumbersOrFile = None,
     *,
@@ -85,16 +79,7 @@ def sample(
             help="Print indices, labels and counts as JSON, one document a line for each row.",
         ),
     ] = False,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    min_p: MinP = None,
-    typical_p: TypicalP = None,
-    epsilon: Epsilon = None,
-    eta: Eta = None,
-    top_n_sigma: TopNSigma = None,
-    engine: EngineName = None,
-    order: Order = None,
-    ties: TieRule = None,
+    truncation: Truncation,
 ) -> None:
     """Draw entries from the softmax of logits, with replacement, and print their labels.
 
@@ -107,12 +92,11 @@ def sample(
     $ thermoscope sample 2.0 1.0 0.1 -n 10 --seed 7
     $ thermoscope sample logits.npy --labels tokens.json -n 10 -T 0.7 --top-p 0.9
     $ thermoscope sample logits.npy -n 1000 --counts --top-k 40 --engine llama.cpp
+    $ thermoscope sample logits.npy -n 1000 --counts --xtc-probability 0.5 --min-p 0.02
+    $ thermoscope sample logits.npy --presence-penalty 0.5 --history 5,7,7 --engine vllm
     $ thermoscope sample batch.npy --seed 7 > drawn.txt
     $ echo "2, 1, 0.1" | thermoscope sample -n 5 --json
     """
-    truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
-    )
     number = temperature_of_text(temperature)
     truncation.check(number)
     reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
@@ -126,11 +110,12 @@ def sample(
 
     def drawn(rows: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return the draws from each row, and the probabilities that they have."""
-        kept = truncation.kept(rows, number)
+        left = truncation.left(rows, number)
         if is_one:
-            truncation.tell(rows, number, kept)
-        entries = draw(rows, kept.temperature, size=draws, rng=rng, where=kept.mask)
-        return np.moveaxis(entries, 0, -1), softmax(rows, kept.temperature, where=kept.mask)
+            truncation.tell(rows, number, left)
+        logits, t, mask, _ = left
+        entries = draw(logits, t, size=draws, rng=rng, where=mask)
+        return np.moveaxis(entries, 0, -1), softmax(logits, t, where=mask)
 
     blocks = block_by_block(data, drawn, size=rows_at_once(data.entries))
     rows = (each for block in blocks for each in zip(*block, strict=True))

@@ -18,30 +18,23 @@ from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.cluster import cluster
 from thermoscope.cli.input import Reading, only_row, read_words, state_of
 from thermoscope.cli.options import (
+    CHAIN,
+    PENALTIES,
+    RULES,
     AppliedTemperature,
     Columns,
-    EngineName,
-    Epsilon,
-    Eta,
     LabelsFile,
-    MinP,
     NumbersOrFile,
-    Order,
     Probabilities,
     Row,
     Scheduler,
     TargetColumn,
     Temperature,
-    TieRule,
-    TopK,
-    TopNSigma,
-    TopP,
-    TypicalP,
     Vocabulary,
 )
 from thermoscope.cli.output import ending, label_of, print_bars, progress, strict
 from thermoscope.cli.reported import check_output, give
-from thermoscope.cli.truncation import Kept, Truncation
+from thermoscope.cli.truncation import Left, Truncation, with_options
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
@@ -62,6 +55,7 @@ BLOCK: Final = 1 << 16
 """Numbers that are formatted per write: text is much larger than the array."""
 
 
+@with_options(RULES, CHAIN, PENALTIES)
 def compute(
     logits: NumbersOrFile = None,
     *,
@@ -105,22 +99,14 @@ def compute(
         ),
     ] = None,
     scheduler: Scheduler = None,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    min_p: MinP = None,
-    typical_p: TypicalP = None,
-    epsilon: Epsilon = None,
-    eta: Eta = None,
-    top_n_sigma: TopNSigma = None,
-    engine: EngineName = None,
-    order: Order = None,
-    ties: TieRule = None,
+    truncation: Truncation,
 ) -> None:
     """Print the softmax of logits: a table on a terminal, plain numbers into a pipe.
 
-    What truncation drops has probability 0, and the rest sums to 1. Of a
-    server's answer each probability is a range: the tokens that it does not
-    report may have what is left in any way.
+    What truncation drops has probability 0, and the rest sums to 1. Ids are
+    places of logits, counted from 0. Of a server's answer each probability is
+    a range: the tokens that it does not report may have what is left in any
+    way.
 
     For example:
 
@@ -133,11 +119,11 @@ def compute(
     $ thermoscope softmax logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope softmax logits.npy --top-p 0.9 --order top-p,temperature -T 2 --top 20
     $ thermoscope softmax response.json --row 1 -T 0.5 --vocabulary 151936
+    $ thermoscope softmax logits.npy --repetition-penalty 1.1 --history 5,7,7 --top 20
+    $ thermoscope softmax 2.0 1.0 0.1 --logit-bias 0=-100 --logit-bias 2=1.5
+    $ thermoscope softmax logits.npy --dry-multiplier 0.8 --history 5,7,9,5,7
     $ echo "2, 1, 0.1" | thermoscope softmax --json
     """
-    truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
-    )
     number = temperature_of_text(temperature)
     truncation.check(number)
     if top is not None and output is not None:
@@ -167,9 +153,9 @@ def compute(
     if scheduler is not None:
         raise ValueError("--scheduler must come with a file, all of its rows, and -o OUT.zarr")
     state = state_of(found, labels, number)
-    kept = truncation.kept(state.logits, number)
-    answer = _Answer(state, kept, softmax(state.logits, kept.temperature, where=kept.mask))
-    truncation.tell(state.logits, number, kept)
+    left = truncation.left(state.logits, number)
+    answer = _Answer(state, left, softmax(left.logits, left.temperature, where=left.mask))
+    truncation.tell(state.logits, number, left)
     _give(answer, output, top, as_json=as_json)
 
 
@@ -177,23 +163,25 @@ class _Answer(NamedTuple):
     """One row of probabilities."""
 
     state: State
-    kept: Kept
+    left: Left
     probabilities: NDArray[np.float64]
 
     def entropy(self) -> float:
         """Return the entropy in nats."""
-        return float(entropy(self.state.logits, self.kept.temperature, where=self.kept.mask))
+        left = self.left
+        return float(entropy(left.logits, left.temperature, where=left.mask))
 
     def perplexity(self) -> float:
         """Return how many equal choices are as uncertain."""
-        return float(perplexity(self.state.logits, self.kept.temperature, where=self.kept.mask))
+        left = self.left
+        return float(perplexity(left.logits, left.temperature, where=left.mask))
 
     def shown(self, top: int | None) -> present.Shown:
         """Return which entries are shown, the dropped ones after the others."""
-        logits, kept = self.state.logits, self.kept
-        if kept.mask is not None:
-            logits = np.where(kept.mask, logits, -np.inf)
-        return present.shown(logits, kept.temperature, self.probabilities, top=top)
+        logits, t, mask, _ = self.left
+        if mask is not None:
+            logits = np.where(mask, logits, -np.inf)
+        return present.shown(logits, t.item(), self.probabilities, top=top)
 
 
 def _write_all(

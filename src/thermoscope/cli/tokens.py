@@ -15,23 +15,9 @@ import typer
 from thermoscope import present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading
-from thermoscope.cli.options import (
-    AppliedTemperature,
-    EngineName,
-    Epsilon,
-    Eta,
-    MinP,
-    Order,
-    Temperature,
-    TieRule,
-    TopK,
-    TopNSigma,
-    TopP,
-    TypicalP,
-    Vocabulary,
-)
+from thermoscope.cli.options import RULES, AppliedTemperature, Temperature, Vocabulary
 from thermoscope.cli.output import ending, progress, strict
-from thermoscope.cli.truncation import Truncation
+from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError
 from thermoscope.drawn import DrawnToken, Total, drawn_tokens, total_of
@@ -50,6 +36,7 @@ STEP: Final = 100
 STYLES: Final = {"kept": None, "dropped": "red", "undecided": "yellow"}
 
 
+@with_options(RULES)
 def tokens(
     file: Annotated[
         Path,
@@ -84,16 +71,7 @@ def tokens(
             help='Print JSON instead; ranges are lists of two numbers, with "inf" as a string.',
         ),
     ] = False,
-    top_k: TopK = None,
-    top_p: TopP = None,
-    min_p: MinP = None,
-    typical_p: TypicalP = None,
-    epsilon: Epsilon = None,
-    eta: Eta = None,
-    top_n_sigma: TopNSigma = None,
-    engine: EngineName = None,
-    order: Order = None,
-    ties: TieRule = None,
+    truncation: Truncation,
 ) -> None:
     """Print a text token by token: a table on a terminal, CSV into a pipe.
 
@@ -117,9 +95,6 @@ def tokens(
 
     $ thermoscope softmax response.json --row 1 -T 0.7
     """
-    truncation = Truncation(
-        top_k, top_p, min_p, typical_p, epsilon, eta, top_n_sigma, engine, order, ties
-    )
     number = temperature_of_text(temperature)
     truncation.check(number)
     if as_csv and as_json:

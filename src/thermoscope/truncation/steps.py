@@ -32,6 +32,8 @@ class Remaining(NamedTuple):
     logits: NDArray[np.generic]
     temperature: Array
     kept: Mask
+    # The temperature that was made of the given one; XTC's mixture is at T = 1, whatever it was.
+    used: Array
     # Where the entries of a row were, and the type of their probabilities.
     axis: int
     dtype: np.dtype[Any]
@@ -100,7 +102,7 @@ def _applied(rows: _Rows, chain: Chain, steps: Sequence[str]) -> Remaining:
     """Do the steps, with XTC as one that always drops."""
     engine, n = chain.engine, rows.logits.shape[-1]
     t = engine.effective_temperature(rows.temperature)
-    seen = np.ones(1)
+    seen, used = np.ones(1), t
     z, left = rows.logits, rows.entries
     full, changed = z, False
     places = np.broadcast_to(np.arange(n), z.shape)
@@ -115,7 +117,7 @@ def _applied(rows: _Rows, chain: Chain, steps: Sequence[str]) -> Remaining:
                     t = dynamic_temperature(
                         z, t, left, count=count, spread=spread, exponent=exponent
                     )
-                seen = t
+                seen = used = t
                 if not any(later in CHANGES for later in steps[at:]):
                     continue
                 # They change the quotients: from here on, the temperature is 1.
@@ -161,7 +163,7 @@ def _applied(rows: _Rows, chain: Chain, steps: Sequence[str]) -> Remaining:
     logits = np.where(rows.regular, full, rows.given) if changed else rows.given
     native = rows.given.dtype.newbyteorder("=")
     dtype = np.dtype(np.float64) if native.kind in "iub" else native
-    return Remaining(logits, t, kept, rows.axis, dtype)
+    return Remaining(logits, t, kept, used, rows.axis, dtype)
 
 
 def _count(mask: Mask) -> Counts:
