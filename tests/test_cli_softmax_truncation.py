@@ -274,6 +274,18 @@ def test_penalties_are_those_of_python(
     np.testing.assert_allclose([float(line[2]) for line in lines], 100 * expected[may], rtol=1e-14)
 
 
+@pytest.mark.parametrize("text", ["[0, 2, 2]", "0 2\n2\n", "0,2,2"])
+def test_the_text_may_be_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], text: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("ids.json").write_text(text, encoding="utf-8")
+    options = ["--frequency-penalty", "0.5", "--history", "ids.json"]
+    assert cli.main(["softmax", *TYPED.split(), *options]) == 0
+    penalties = Penalties(history=[0, 2, 2], frequency_penalty=0.5)
+    assert numbers(capfd.readouterr().out) == truncate(LOGITS, penalties=penalties).tolist()
+
+
 def test_all_rows_of_a_file_follow_one_text(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -312,7 +324,7 @@ def test_what_is_left_is_told(
     ("options", "words"),
     [
         (["--repetition-penalty", "2"], "--repetition-penalty must come with --history"),
-        (["--history", "1,b"], "--history must be ids with commas between them, got '1,b'"),
+        (["--history", "1,b"], "--history must be ids with commas between them, or a file"),
         (
             ["--history", "9", "--presence-penalty", "1"],
             "--history must be ids of entries, in [0, 3], got 9",

@@ -286,7 +286,7 @@ CHAIN = {
 PENALTIES = {
     "history": Annotated[
         str | None,
-        _penalty("IDS", "The text so far, prompt and output: ids with commas between them."),
+        _penalty("IDS", "The text so far, prompt and output: ids with commas, or a file of ids."),
     ],
     "prompt_tokens": Annotated[
         int | None,

@@ -6,6 +6,7 @@ import functools
 import inspect
 import re
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -142,11 +143,13 @@ def with_options(
 
 
 def _ids(name: str, text: str) -> list[int]:
-    """Read ids with commas between them."""
+    """Read ids with commas or spaces between them, from a file where the text is its name."""
     try:
-        return [int(word) for word in text.split(",") if word.strip()]
-    except ValueError:
-        problem = f"must be ids with commas between them, got {text!r}"
+        is_file = re.search(r"[^\d\s,]", text)
+        ids = Path(text).read_text(encoding="utf-8").strip().strip("[]") if is_file else text
+        return [int(word) for word in re.split(r"[\s,]+", ids) if word]
+    except (OSError, ValueError):
+        problem = f"must be ids with commas between them, or a file of ids, got {text!r}"
         raise ArgumentError(name, problem) from None
 
 

@@ -194,6 +194,10 @@ def keep(
     drops: the entropy is NaN in llama.cpp, and its sort decides what is kept. Here typical_p sees
     the entries that are left.
 
+    In llama.cpp the entries that top_n_sigma drops, and those at -inf, count as entries that are
+    left until another rule takes them away: for a dynamic temperature, and for min_keep of XTC.
+    So they do here with that engine.
+
     The server of mlx-lm lets XTC drop neither a line feed nor the end of the text; here XTC knows
     no such entries.
 

@@ -254,7 +254,8 @@ ENGINES: dict[str, Engine] = {
             "temperature",
         ),
         version="0.32.0",
-        source="mlx_lm/sample_utils.py; the defaults of mlx_lm/server.py",
+        source="mlx_lm/sample_utils.py; BatchGenerator of mlx_lm/generate.py; the defaults of "
+        "mlx_lm/server.py",
         defaults={"temperature": 0.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0},
         ties=("k",),
         edges={"top_p": FEW, "xtc_probability": {"beyond": True}},

@@ -45,6 +45,7 @@ class Penalties:
     prompt_tokens : int, optional
         How many of them, from the first one, are the prompt. It matters to engines that count the
         output alone: vLLM for `presence_penalty` and `frequency_penalty`, SGLang for all three.
+        The server of mlx-lm counts both, its ``generate`` the output and the last token before it.
     logit_bias : mapping of int to float, optional
         What is added to the logits of these ids; -inf bans one.
     repetition_penalty : float, optional
