@@ -42,7 +42,7 @@ export function ReliabilityFigure({ instrument, reliability }: Part & OfRows) {
         <div class="marks" aria-hidden="true">
           {[0, 0.5, 1].map((at) => (
             <span key={at} style={{ "--at": at }}>
-              {brief(100 * at)} %
+              {brief(at)}
             </span>
           ))}
         </div>
@@ -129,7 +129,7 @@ function Bins({ instrument: { cursor }, reliability }: Part & OfRows) {
             key={at}
             type="button"
             aria-label={texts.bin(nameOf(bin), count(bin.count))}
-            title={cellsOf(bin).join("; ")}
+            title={bin.count > 0 ? cellsOf(bin).join("; ") : ""}
             aria-disabled={cursor === null || !bin.count}
             tabIndex={at === selected.value ? 0 : -1}
             onFocus={() => (selected.value = at)}
@@ -168,7 +168,13 @@ function Bins({ instrument: { cursor }, reliability }: Part & OfRows) {
 }
 
 function nameOf({ low, high }: Bin): string {
-  return texts.range(brief(100 * low), brief(100 * high));
+  return rangeOf(low, high);
+}
+
+/** In percent, to hundredths. */
+function rangeOf(...ends: readonly [number, number]): string {
+  const [low, high] = ends.map((end) => brief(Math.round(1e4 * end) / 100));
+  return texts.range(low!, high!);
 }
 
 function cellsOf({ count: rows, confidence, accuracy, range: [low, high] }: Bin): string[] {
@@ -176,7 +182,7 @@ function cellsOf({ count: rows, confidence, accuracy, range: [low, high] }: Bin)
     count(rows),
     percent(confidence, false),
     percent(accuracy),
-    Number.isNaN(low) ? "" : texts.range(brief(100 * low), brief(100 * high)),
+    Number.isNaN(low) ? "" : rangeOf(low, high),
   ];
 }
 
