@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -244,6 +245,29 @@ def test_the_row_changes_from_either_side(page: Page, lab: str) -> None:
     for row in rows:
         expect(row).to_have_value(first)
     assert becomes_true(page, f"explorer.row == {first}")
+
+
+def test_live_reliability_is_that_of_the_kernel(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("rows.ipynb"))
+    views = page.locator(".thermoscope")
+    expect(views).to_have_count(2, timeout=PATIENCE_MS)
+    figures = [view.get_by_role("figure", name="Reliability") for view in views.all()]
+    for figure in figures:
+        expect(figure).to_contain_text("100 rows", timeout=4 * PATIENCE_MS)
+    tell(page, "from thermoscope import reliability; targets = np.arange(100) % 4")
+    for temperature in ("1.259", "0.7345"):
+        # The second one lies between two stops: the kernel is asked for it.
+        tell(page, f"explorer.temperature = {temperature}")
+        ece = ask(page, f"reliability(file, targets, {temperature}).ece")
+        for figure in figures:
+            shown = figure.locator(".scores")
+            expect(shown).to_have_attribute("title", re.compile(f"ECE {re.escape(ece[:16])}"))
+    figures[1].get_by_role("button", name=re.compile(r"[1-9]\d* rows$")).last.focus()
+    page.keyboard.press("Enter")
+    expect(views.last.get_by_text(re.compile(r"^1st of \d+ rows$"))).to_be_visible()
+    bins = "np.minimum(np.ceil(softmax(file, 0.7345).max(axis=1) * 15), 15)"
+    tell(page, "from thermoscope import softmax")
+    assert becomes_true(page, f"explorer.row == np.flatnonzero({bins} == {bins}.max())[0]")
 
 
 def test_the_sampler_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
