@@ -1,9 +1,10 @@
 """Drag the temperature slider in a real Chromium and say how soon each change is on the screen.
 
 ``python -m benchmarks.frames`` drags the explorer's slider at four sizes, then at each once more
-with a sampler, a pinned A and draws on the page, and then, in the same run on the same machine,
-the slider of the notebook that this project comes from: ipywidgets' ``interact`` with matplotlib,
-in a JupyterLab of its own.
+with a sampler, a pinned A and draws on the page, then the page that `thermoscope explore` serves
+of 5,000 and 50,000 rows of 10 classes with their reliability, and then, in the same run on the
+same machine, the slider of the notebook that this project comes from: ipywidgets' ``interact``
+with matplotlib, in a JupyterLab of its own.
 
 How it measures
 ---------------
@@ -67,10 +68,11 @@ from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
 
-from thermoscope import random_logits
+from thermoscope import random_logits, sample
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import QUIET, find
+from tools.explorer import explorer
 from tools.jupyterlab import jupyterlab
 
 if TYPE_CHECKING:
@@ -80,6 +82,8 @@ if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
 SIZES = (10, 1_000, 50_257, 262_144)
+ROWS = (5_000, 50_000)
+CLASSES = 10
 ITEMS_OF_THE_ORIGINAL = (2, 10)
 SAMPLER = {"top_k": 40, "top_p": 0.95, "min_p": 0.05}
 
@@ -365,14 +369,14 @@ async def drag_bare(browser: Browser, items: int, events: int, folder: Path) -> 
     """Measure a page that shows nothing but the slider's value."""
     path = folder / "bare.html"
     path.write_text(BARE)
-    return await _drag_file(browser, path, "a bare slider", items, events)
+    return await _drag_page(browser, path.as_uri(), "a bare slider", items, events)
 
 
 async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the explorer's page with `items` logits drawn at random, opened as a file."""
     path = folder / f"{items}.html"
     write_page(path, State.of(random_logits(items, seed=1)))
-    return await _drag_file(browser, path, "thermoscope", items, events)
+    return await _drag_page(browser, path.as_uri(), "thermoscope", items, events)
 
 
 async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -> Drag:
@@ -387,20 +391,42 @@ async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -
         await page.locator("role=button[name='Pin as A']").click()
         await page.locator("role=button[name='Draw 100']").click()
 
-    return await _drag_file(browser, path, "thermoscope, all on", items, events, prepare=prepare)
+    return await _drag_page(
+        browser, path.as_uri(), "thermoscope, all on", items, events, prepare=prepare
+    )
 
 
-async def _drag_file(
+async def drag_reliability(browser: Browser, rows: int, events: int, folder: Path) -> Drag:
+    """Measure the page of rows with targets, whose reliability follows the slider."""
+    logits = np.random.default_rng(1).normal(0, 3, (rows, CLASSES))
+    files = {"logits": logits, "targets": sample(logits, 2.0, rng=1)}
+    for name, array in files.items():
+        np.save(folder / f"{name}-{rows}.npy", array)
+
+    async def prepare(page: Page) -> None:
+        await page.locator("role=button[name^='Fitted']").wait_for(timeout=120_000)
+
+    paths = [folder / f"{name}-{rows}.npy" for name in files]
+    what = f"reliability of {rows:,} rows"
+    with explorer(paths[0], "--targets", paths[1]) as served:
+        # On a screen as high as the page is: what is out of sight is not painted.
+        return await _drag_page(
+            browser, served.url, what, CLASSES, events, prepare=prepare, height=1400
+        )
+
+
+async def _drag_page(
     browser: Browser,
-    path: Path,
+    url: str,
     what: str,
     items: int,
     events: int,
     *,
     prepare: Callable[[Page], Awaitable[None]] | None = None,
+    height: int = 900,
 ) -> Drag:
-    page = await browser.new_page(viewport={"width": 1280, "height": 900})
-    await page.goto(path.as_uri())
+    page = await browser.new_page(viewport={"width": 1280, "height": height})
+    await page.goto(url)
     await page.locator(SLIDER).wait_for()
     if prepare is not None:
         await prepare(page)
@@ -542,6 +568,7 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
         with tempfile.TemporaryDirectory() as folder:
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             todo += [(drag_all_on, items) for items in options.sizes]
+            todo += [(drag_reliability, rows) for rows in options.rows]
             if options.original:
                 todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
             rounds = []
@@ -561,6 +588,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frames", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--rows", type=int, nargs="*", default=ROWS, metavar="N")
     parser.add_argument("--events", type=int, default=300, help="slider events for each size")
     parser.add_argument("--repeats", type=int, default=3, help="drags of each page")
     parser.add_argument("--no-original", dest="original", action="store_false")

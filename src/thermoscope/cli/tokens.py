@@ -15,7 +15,7 @@ import typer
 from thermoscope import present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading
-from thermoscope.cli.options import RULES, AppliedTemperature, Temperature
+from thermoscope.cli.options import RULES, AppliedTemperature, Temperature, Vocabulary
 from thermoscope.cli.output import ending, progress, strict
 from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data.atomic import write_whole
@@ -23,10 +23,14 @@ from thermoscope.data.errors import FileError
 from thermoscope.drawn import DrawnToken, Total, drawn_tokens, total_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from thermoscope.reported import Interval
 
 __all__ = ["tokens"]
 
+LONG: Final = 1000
+"""Tokens that take about a second."""
 STEP: Final = 100
 """Tokens after which the progress is told."""
 STYLES: Final = {"kept": None, "dropped": "red", "undecided": "yellow"}
@@ -44,16 +48,7 @@ def tokens(
     ],
     *,
     temperature: Temperature = "1",
-    vocabulary: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=1,
-            help="How many tokens the model has: it narrows the ranges. Without it, the tokens "
-            "that are not reported may be any number.",
-            show_default=False,
-        ),
-    ] = None,
+    vocabulary: Vocabulary = None,
     applied_temperature: AppliedTemperature = None,
     nats: Annotated[
         bool, typer.Option("--nats", help="Surprisal and entropy in nats, not in bits.")
@@ -115,13 +110,7 @@ def tokens(
     found = drawn_tokens(
         data, number, vocabulary=vocabulary, base=None if nats else 2.0, **truncation.given
     )
-    judged: list[DrawnToken] = []
-    with progress("tokens", data.rows) as tell:
-        for token in found:
-            judged.append(token)
-            if len(judged) % STEP == 0:
-                tell(len(judged), None, 1)
-    text = _Text(number, "nats" if nats else "bits", judged)
+    text = _Text(number, "nats" if nats else "bits", _told(found, data.rows))
     if all(token.error for token in text.tokens):
         raise FileError(f"{data.path}: {text.tokens[0].error}")
     if output is not None:
@@ -137,6 +126,19 @@ def tokens(
         typer.echo(text.summary(), err=True)
 
 
+def _told(found: Iterator[DrawnToken], rows: int) -> list[DrawnToken]:
+    """Return all tokens, and show how far that is where it takes long."""
+    if rows < LONG:
+        return list(found)
+    judged: list[DrawnToken] = []
+    with progress("tokens", rows) as tell:
+        for token in found:
+            judged.append(token)
+            if len(judged) % STEP == 0:
+                tell(len(judged), None, 1)
+    return judged
+
+
 class _Text(NamedTuple):
     """The tokens of a text, as they are judged."""
 
@@ -146,7 +148,7 @@ class _Text(NamedTuple):
 
     @property
     def has_sampler(self) -> bool:
-        return any(token.kept is not None for token in self.tokens)
+        return any(token.fate is not None for token in self.tokens)
 
     def summary(self) -> str:
         """Return one line about all tokens together."""
@@ -211,7 +213,7 @@ def _json(text: _Text) -> str:
 
 _RANGES: Final = ("surprisal", "rank", "entropy")
 _NAMES: Final = (
-    *("position", "text", "part", "parts", "id"),
+    *("position", "passage", "kind", "text", "part", "parts", "id"),
     *(f"{name}_{end}" for name in _RANGES for end in ("low", "high")),
     *("sampler", "error"),
 )
@@ -223,6 +225,8 @@ def _record(token: DrawnToken) -> dict[str, Any]:
     named = token.token
     return {
         "position": token.position,
+        "passage": token.passage,
+        "kind": token.kind,
         "text": None if named is None else token.text,
         "part": token.part,
         "parts": token.parts,
@@ -231,16 +235,9 @@ def _record(token: DrawnToken) -> dict[str, Any]:
         "surprisal": None if token.surprisal is None else list(token.surprisal),
         "rank": None if token.rank is None else list(token.rank),
         "entropy": None if token.entropy is None else list(token.entropy),
-        "sampler": _fate(token),
+        "sampler": token.fate,
         "error": token.error,
     }
-
-
-def _fate(token: DrawnToken) -> str | None:
-    if token.kept is None:
-        return None
-    low, high = token.kept
-    return "undecided" if low != high else "kept" if high else "dropped"
 
 
 def _print_table(text: _Text) -> None:
@@ -257,8 +254,12 @@ def _print_table(text: _Text) -> None:
         table.add_column(name, justify="right", no_wrap=True)
     if text.has_sampler:
         table.add_column("sampler", no_wrap=True)
+    passage = None
+    has_passages = {token.passage for token in text.tokens} != {0}
     for token in text.tokens:
-        fate = _fate(token)
+        if has_passages and token.passage != passage:
+            passage = token.passage
+            table.add_row("", Text(token.kind), style="bold", end_section=False)
         measures = [_range(token.surprisal), _ranks(token.rank), _range(token.entropy)]
         if token.error is not None:
             measures = ["can't be read", "", ""]
@@ -266,13 +267,13 @@ def _print_table(text: _Text) -> None:
             f"{token.position:,}",
             Text(_shown(token)),
             *measures,
-            *([fate or ""] if text.has_sampler else []),
-            style=STYLES[fate] if fate else None,
+            *([token.fate or ""] if text.has_sampler else []),
+            style=STYLES[token.fate] if token.fate else None,
         )
     console = Console(highlight=False)
     with console.capture() as printed:
         console.print(table)
-        console.print(text.summary())
+        console.print(text.summary(), soft_wrap=True)
     page = printed.get()
     if page.count("\n") < console.height:
         typer.echo(page, nl=False)

@@ -577,7 +577,8 @@ def explore(
         One for each logit, taken as plain text; by default the index, counted from 0.
     targets : array_like, shape (N,) or (N, n), optional
         The true class of each row, counted from 0, or soft targets, where the class with the
-        highest probability counts as the true one. It is marked, and mistakes can be shown first.
+        highest probability counts as the true one. It is marked, mistakes can be shown first, and
+        the reliability of all rows follows the temperature.
     row : int, optional
         The row to show first, counted from 0.
     temperature : float, default 1.0
