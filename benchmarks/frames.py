@@ -566,6 +566,7 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
         with tempfile.TemporaryDirectory() as folder:
+            todo: list[tuple[Callable[[Browser, int, int, Path], Awaitable[Drag]], int]]
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             todo += [(drag_all_on, items) for items in options.sizes]
             todo += [(drag_reliability, rows) for rows in options.rows]

@@ -83,6 +83,7 @@ def test_the_public_names() -> None:
         "Dataset",
         "Explorer",
         "Interval",
+        "Penalties",
         "Reported",
         "TemperatureScaler",
         "calibration_curve",
