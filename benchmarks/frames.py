@@ -396,18 +396,18 @@ async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -
     )
 
 
-async def drag_reliability(browser: Browser, rows: int, events: int, folder: Path) -> Drag:
+async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of rows with targets, whose reliability follows the slider."""
-    logits = np.random.default_rng(1).normal(0, 3, (rows, CLASSES))
+    logits = np.random.default_rng(1).normal(0, 3, (items, CLASSES))
     files = {"logits": logits, "targets": sample(logits, 2.0, rng=1)}
     for name, array in files.items():
-        np.save(folder / f"{name}-{rows}.npy", array)
+        np.save(folder / f"{name}-{items}.npy", array)
 
     async def prepare(page: Page) -> None:
         await page.locator("role=button[name^='Fitted']").wait_for(timeout=120_000)
 
-    paths = [folder / f"{name}-{rows}.npy" for name in files]
-    what = f"reliability of {rows:,} rows"
+    paths = [folder / f"{name}-{items}.npy" for name in files]
+    what = f"reliability of {items:,} rows"
     with explorer(paths[0], "--targets", paths[1]) as served:
         # On a screen as high as the page is: what is out of sight is not painted.
         return await _drag_page(
