@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_delimited import floats, texts
+from thermoscope.data.errors import FileError
 from thermoscope.data.reading import open_logits, parse_logits, read_logits
 
 
@@ -53,3 +54,9 @@ def test_jsonl_of_objects_has_labels(tmp_path: Path) -> None:
     file = open_logits(tmp_path / "a.jsonl")
     assert (file.shape, file.labels) == ((2, 2), ("cat", "dog"))
     assert file.row(0).values.tolist() == [1, -np.inf]
+
+
+@pytest.mark.parametrize("text", ["[{}]", "{}\n{}\n"])
+def test_objects_without_keys_have_no_numbers(text: str) -> None:
+    with pytest.raises(FileError, match="there are no numbers in it"):
+        parse_logits(text)

@@ -9,14 +9,19 @@ from __future__ import annotations
 
 import json
 import math
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from tests.test_responses import JUNK, replaced
 from thermoscope import cli
 from thermoscope.data.errors import FileError
 from thermoscope.data.reading import open_logits, parse_logits
+from thermoscope.drawn import drawn_tokens
 
 LOGS = Path(__file__).parent / "data" / "logs"
 REST = "not reported"
@@ -131,3 +136,30 @@ def test_the_epochs_of_a_sample_follow_each_other() -> None:
     data = parse_logits(json.dumps({"eval": {}, "samples": samples}))
     assert np.exp(data.values[:, 0]) == pytest.approx([0.5, 0.25, 0.125])
     assert data.notes == ("sample 2, epoch 2: the server answered with an error: time limit",)
+
+
+DOCUMENTS = {
+    "Inspect": json.loads((LOGS / "inspect.json").read_text()),
+    "promptfoo": json.loads((LOGS / "promptfoo.json").read_text()),
+    "lm-eval": [
+        json.loads(line) for line in (LOGS / "lm_eval_mutual.jsonl").read_text().splitlines()
+    ],
+}
+
+
+@settings(max_examples=300)
+@given(st.sampled_from(list(DOCUMENTS.values())), JUNK, st.integers(0, 10**6))
+def test_replaced_values_give_rows_or_one_line(log: object, junk: object, place: int) -> None:
+    message, data = "", None
+    try:
+        data = parse_logits(json.dumps(replaced(log, junk, place)))
+    except FileError as error:
+        message = str(error)
+    assert "\n" not in message
+    if data is None:
+        return
+    for row in range(data.rows):
+        with suppress(FileError):
+            data.row(row)
+    if data.tokens is not None:
+        assert sum(1 for _ in drawn_tokens(data, 0.7, top_p=0.9)) == data.rows

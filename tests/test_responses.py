@@ -413,6 +413,14 @@ def test_cut_flipped_and_spliced_text_gives_rows_or_one_line(
 @given(st.sampled_from(list(BOTH.values())), JUNK, st.integers(0, 10**6))
 @example(BOTH["llm"], "\ud800", 0)
 def test_replaced_values_give_rows_or_one_line(answer: object, junk: object, place: int) -> None:
+    value = replaced(answer, junk, place)
+    check(json.dumps(value))
+    documents = value if isinstance(value, list) else [value]
+    check("\n".join(map(json.dumps, documents)))
+
+
+def replaced(document: object, junk: object, place: int) -> object:
+    """Return a document with another value in one of its places."""
     count = 0
 
     def changed(value: object) -> object:
@@ -424,8 +432,5 @@ def test_replaced_values_give_rows_or_one_line(answer: object, junk: object, pla
             return {key: changed(each) for key, each in value.items()}
         return list(map(changed, value)) if isinstance(value, list) else value
 
-    size = len(json.dumps(answer).split()) * 2
-    value = changed(answer)
-    check(json.dumps(value))
-    documents = value if isinstance(value, list) else [value]
-    check("\n".join(map(json.dumps, documents)))
+    size = len(json.dumps(document).split()) * 2
+    return changed(document)

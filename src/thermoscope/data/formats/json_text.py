@@ -262,6 +262,8 @@ def _of_records(records: list[tuple[str, Any]]) -> Table | Samples:
     first = records[0][1]
     if is_sample(first):
         return samples_of(records)
+    if not first:
+        raise ValueError("there are no numbers in it")
     names = [name for name, _ in first]
     cells: list[list[Any]] = [[] for _ in names]
     for where, record in records:

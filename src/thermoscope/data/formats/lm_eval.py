@@ -91,8 +91,8 @@ def samples_of(records: Sequence[tuple[str, object]]) -> Samples:
             raise ValueError(f"{where}: must be a sample of lm-eval, as the first is")
     objects = [_plain(record) for _, record in records]
     # A task may filter its answers in several ways, and logs each sample once for each.
-    filters = list(dict.fromkeys(each.get("filter") for each in objects))
-    samples = [_sample(each) for each in objects if each.get("filter") == filters[0]]
+    filters = list(dict.fromkeys(str(each.get("filter")) for each in objects))
+    samples = [_sample(each) for each in objects if str(each.get("filter")) == filters[0]]
     if not any(len(sample.logits) > 1 for sample in samples):
         raise ValueError(ASK)
     width = max(len(sample.logits) for sample in samples)

@@ -72,10 +72,16 @@ def _inspect(document: dict[str, Any]) -> Iterator[Answer] | None:
 
 def _of_samples(samples: list[Any]) -> Iterator[Answer]:
     for sample in map(as_dict, samples):
-        epoch = sample.get("epoch")
-        place = f"sample {sample.get('id')}" + ("" if epoch in {None, 1} else f", epoch {epoch}")
+        place, epoch = f"sample {_name(sample.get('id'))}", sample.get("epoch")
+        if isinstance(epoch, int) and epoch > 1:
+            place += f", epoch {epoch}"
         error = as_dict(sample.get("error")).get("message")
         yield place, {**as_dict(sample.get("output")), **({"error": error} if error else {})}
+
+
+def _name(value: object) -> str:
+    """Return what a log calls a sample, on one line."""
+    return " ".join(str(value).split()) if isinstance(value, (str, int)) else "?"
 
 
 def _promptfoo(document: dict[str, Any]) -> Iterator[Answer] | None:
@@ -94,7 +100,8 @@ def _is_result(value: object) -> bool:
 
 def _of_results(results: list[Any]) -> Iterator[Answer]:
     for at, result in enumerate(map(as_dict, results)):
-        place = f"test {result.get('testIdx', at)}, prompt {result.get('promptIdx', 0)}"
+        test, prompt = _name(result.get("testIdx", at)), _name(result.get("promptIdx", 0))
+        place = f"test {test}, prompt {prompt}"
         response = as_dict(result.get("response"))
         raw = response.get("raw")
         if isinstance(raw, str):
