@@ -1,9 +1,10 @@
 """Drag the temperature slider in a real Chromium and say how soon each change is on the screen.
 
 ``python -m benchmarks.frames`` drags the explorer's slider at four sizes, then at each once more
-with a sampler, a pinned A and draws on the page, then the page that `thermoscope explore` serves
-of 5,000 and 50,000 rows of 10 classes with their reliability, and then, in the same run on the
-same machine, the slider of the notebook that this project comes from: ipywidgets' ``interact``
+with a sampler, a pinned A and draws on the page, then beside a text of 10,000 tokens with 20
+log-probabilities and a sampler, all of which it colours, then the page that `thermoscope explore`
+serves of 5,000 and 50,000 rows of 10 classes with their reliability; and then, in the same run on
+the same machine, the slider of the notebook that this project comes from: ipywidgets' ``interact``
 with matplotlib, in a JupyterLab of its own.
 
 How it measures
@@ -68,7 +69,9 @@ from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
 
-from thermoscope import random_logits, sample
+from thermoscope import Dataset, log_softmax, random_logits, sample
+from thermoscope.data.formats.responses import Token
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import QUIET, find
@@ -85,6 +88,8 @@ SIZES = (10, 1_000, 50_257, 262_144)
 ROWS = (5_000, 50_000)
 CLASSES = 10
 ITEMS_OF_THE_ORIGINAL = (2, 10)
+TOKENS = (10_000,)
+REPORTED = 20
 SAMPLER = {"top_k": 40, "top_p": 0.95, "min_p": 0.05}
 
 MOVES_PER_SECOND = 125
@@ -396,6 +401,41 @@ async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -
     )
 
 
+async def drag_text(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+    """Measure the page of a server's answer with this number of tokens, and with a sampler."""
+    path = folder / f"text-{items}.html"
+    if not path.exists():
+        rows = RowSource(text_of(items))
+        write_page(path, rows.state(0, truncation=SAMPLER), rows)
+
+    async def prepare(page: Page) -> None:
+        await page.locator("role=combobox[name='Colour']").select_option("sampler")
+        await page.locator(".tokens [role=option]").first.wait_for()
+
+    return await _drag_page(
+        browser, path.as_uri(), "thermoscope, a text", items, events, prepare=prepare
+    )
+
+
+def text_of(count: int) -> Dataset:
+    """Return a made-up answer of a server: for each token the 20 likeliest of 1,000."""
+    draw = np.random.default_rng(1)
+    # As confident as a language model: most often one token has most of the probability.
+    logits = draw.normal(0, 2, (count, 1000))
+    logits[:, 0] += draw.exponential(8, count)
+    logprobs = -np.sort(-log_softmax(logits))[:, :REPORTED]
+    rest = np.log(np.maximum(1 - np.exp(logprobs).sum(axis=1), 1e-12))
+    words = [" the", " temperature", " of", " a", " softmax", ",", ".", " is", "ing", "\n"]
+    tokens = [
+        tuple(Token(words[word], place, None) for place, word in enumerate(row))
+        for row in draw.integers(0, len(words), (count, REPORTED)).tolist()
+    ]
+    labels = [(*(token.text for token in row), "not reported") for row in tokens]
+    drawn = np.minimum(draw.geometric(0.6, count) - 1, REPORTED - 1)
+    values = np.column_stack([logprobs, rest])
+    return Dataset.of(values, tokens=tokens, row_labels=labels, drawn=drawn, source="text")
+
+
 async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of rows with targets, whose reliability follows the slider."""
     logits = np.random.default_rng(1).normal(0, 3, (items, CLASSES))
@@ -570,6 +610,7 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             todo += [(drag_all_on, items) for items in options.sizes]
             todo += [(drag_reliability, rows) for rows in options.rows]
+            todo += [(drag_text, items) for items in options.tokens]
             if options.original:
                 todo += [(drag_original, items) for items in ITEMS_OF_THE_ORIGINAL]
             rounds = []
@@ -590,6 +631,7 @@ def main() -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
     parser.add_argument("--rows", type=int, nargs="*", default=ROWS, metavar="N")
+    parser.add_argument("--tokens", type=int, nargs="*", default=TOKENS, metavar="N")
     parser.add_argument("--events", type=int, default=300, help="slider events for each size")
     parser.add_argument("--repeats", type=int, default=3, help="drags of each page")
     parser.add_argument("--no-original", dest="original", action="store_false")

@@ -21,12 +21,12 @@ def run(*arguments: str) -> str:
 @pytest.mark.browser
 def test_a_drag_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "frames.json"
-    few = "--sizes 10 --rows 300 --events 40 --repeats 2 --no-original --json"
+    few = "--sizes 10 --tokens 300 --rows 300 --events 40 --repeats 2 --no-original --json"
     table = run("benchmarks.frames", *few.split(), str(out))
     assert "thermoscope" in table
     drags = json.loads(out.read_text())["drags"]
-    items = [[drag["items"] for drag in rounds] for rounds in drags]
-    assert items == [[0, 0], [10, 10], [10, 10], [10, 10]]
+    sizes = [[drag["items"] for drag in rounds] for rounds in drags]
+    assert sizes == [[0, 0], [10, 10], [10, 10], [10, 10], [300, 300]]
     for drag in (drag for rounds in drags for drag in rounds):
         assert drag["events"] > 10
         for name in ("work", "on_core", "to_paint", "frames"):

@@ -234,6 +234,7 @@ def test_the_prompt_is_told_apart(page: Page) -> None:
         groups = page.get_by_role("listbox", name="Tokens").get_by_role("group")
         expect(groups).to_have_count(2)
         prompt = page.get_by_role("group", name="Prompt")
+        expect(prompt.get_by_role("option")).to_have_count(8)
         assert "".join(prompt.get_by_role("option").all_inner_texts()) == (
             " Roses are red,\\n\nViolets"
         )

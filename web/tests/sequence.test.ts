@@ -157,34 +157,42 @@ test.each<[Colour, number, number[]]>([
   expect(levels.map((_, k) => sequence.level(sequence.at(k)))).toEqual(levels);
 });
 
-describe("the survey", () => {
-  test("counts what the sampler could not have written", async () => {
-    const { instrument, sequence } = await shown([HALF, EXTRA, WHOLE, UNREADABLE, UNKNOWN]);
-    expect(sequence.survey.value).toMatchObject({ known: 3, dropped: 0, undecided: 0 });
-    instrument.change({ truncation: { top_k: 1 } });
-    expect(sequence.survey.value).toMatchObject({ known: 3, dropped: 2, undecided: 0 });
-    instrument.change({ truncation: { top_k: 100 } });
-    expect(sequence.survey.value).toMatchObject({ known: 3, dropped: 0, undecided: 1 });
-    const { surprisal, entropy } = sequence.survey.value!;
-    expect(surprisal[0]).toBeCloseTo(2 * Math.LN2, 6);
-    expect(entropy[2]).toBeCloseTo(Math.LN2, 6);
-    expect([surprisal[3], surprisal[4], entropy[3]]).toEqual([NaN, NaN, NaN]);
-  });
+test("what the sampler could not have written is counted", async () => {
+  const { instrument, sequence } = await shown([HALF, EXTRA, WHOLE, UNREADABLE, UNKNOWN]);
+  expect(sequence.verdict.value).toEqual({ known: 3, dropped: 0, undecided: 0 });
+  instrument.change({ truncation: { top_k: 1 } });
+  expect(sequence.verdict.value).toEqual({ known: 3, dropped: 2, undecided: 0 });
+  instrument.change({ truncation: { top_k: 100 } });
+  expect(sequence.verdict.value).toEqual({ known: 3, dropped: 0, undecided: 1 });
+});
 
-  test("is made in slices while the page is idle", async () => {
-    const { instrument, sequence } = await shown(Array.from({ length: 300 }, () => HALF));
-    vi.spyOn(performance, "now").mockImplementation(
-      (
-        (time) => () =>
-          (time += 5)
-      )(0),
-    );
-    instrument.change({ temperature: 0.5 });
-    expect(sequence.survey.value).toBeNull();
-    // Another change begins again.
-    instrument.change({ temperature: 0, truncation: { top_k: 1 } });
-    await vi.waitUntil(() => sequence.survey.value !== null);
-    expect(sequence.survey.value).toMatchObject({ known: 300, dropped: 300 });
-    vi.restoreAllMocks();
+test("lines along the text follow the temperature at rest", async () => {
+  const { instrument, sequence } = await shown([HALF, EXTRA, WHOLE, UNREADABLE, UNKNOWN]);
+  await vi.waitUntil(() => sequence.along.value?.surprisal.length === 5);
+  const { surprisal, entropy } = sequence.along.value!;
+  expect(surprisal[0]).toBeCloseTo(2 * Math.LN2, 6);
+  expect(entropy[2]).toBeCloseTo(Math.LN2, 6);
+  expect([surprisal[3], surprisal[4], entropy[3]]).toEqual([NaN, NaN, NaN]);
+  instrument.change({ temperature: 0.5 }, false);
+  expect(sequence.along.value!.temperature).toBe(1);
+  await vi.waitUntil(() => sequence.along.value!.temperature === 0.5);
+  // All have 5.25 times its weight, or 5.5 times with a tail of one token.
+  const middle = (Math.log(5.25) + Math.log(5.5)) / 2;
+  expect(sequence.along.value!.surprisal[0]).toBeCloseTo(middle, 6);
+});
+
+test("of a long text, the count goes on while the page is idle", async () => {
+  const { instrument, sequence } = await shown(Array.from({ length: 300 }, () => HALF));
+  let time = 0;
+  vi.spyOn(performance, "now").mockImplementation(() => {
+    time += 5;
+    return time;
   });
+  instrument.change({ temperature: 0.5 });
+  expect(sequence.verdict.value).toBeNull();
+  // Another change begins again.
+  instrument.change({ temperature: 0, truncation: { top_k: 1 } });
+  await vi.waitUntil(() => sequence.verdict.value !== null);
+  expect(sequence.verdict.value).toEqual({ known: 300, dropped: 300, undecided: 0 });
+  vi.restoreAllMocks();
 });

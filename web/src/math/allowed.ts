@@ -12,138 +12,145 @@ export type Fate = "kept" | "dropped" | "undecided";
 /** Between what a number lies. */
 export type Range = readonly [low: number, high: number];
 
-/** Which tokens are left: as many of the likeliest as lie between two numbers; Infinity for all. */
-interface Left {
-  readonly least: number;
-  readonly most: number;
+/** A token of a position, among those that a server reported, the likeliest first. */
+export interface Drawn {
+  readonly reported: Reported;
+  /** Its place among them. */
+  readonly place: number;
+  /** Between which ranks, from 1, it lies in the whole vocabulary. */
+  readonly rank: Range;
 }
 
 const bounds = new Bounds();
 
-/**
- * @param reported - the tokens of a position, the likeliest first
- * @param place - the place of the token among them
- * @param rank - between which ranks, from 1, it lies in the whole vocabulary
- */
-export function fateOf(
-  reported: Reported,
-  place: number,
-  rank: Range,
-  temperature: number,
-  settings: Settings,
-): Fate {
+/** The function that says whether a sampler may draw a token. */
+export function sampler(temperature: number, settings: Settings): (drawn: Drawn) => Fate {
   const { engine, steps, edges, joint } = chain(settings);
   const t = takenBy(engine, temperature);
-  const { logits, from, to } = reported;
-  const size = to - from;
-  const at = from + place;
-  /** A token may have been added to the likeliest: its rank is then not known. */
-  const leading = rank[0] === rank[1] ? size : size - 1;
-  const whole: Left = { least: Infinity, most: Infinity };
-  let left = whole;
-  let isSure = true;
-
   const turn = steps.includes("temperature") ? steps.indexOf("temperature") : steps.length;
-  for (const [k, step] of steps.entries()) {
-    if (step === "temperature") continue;
-    const seen = k < turn ? 1 : t;
-    const fate = apply(step, seen, settings[step]!, edges[step] ?? {}, joint ? whole : left);
-    if (fate === "dropped") return fate;
-    if (fate === "undecided") isSure = false;
+  const rules = steps.flatMap((step, k) =>
+    step === "temperature"
+      ? []
+      : [{ rule: step, seen: k < turn ? 1 : t, value: settings[step]!, edge: edges[step] ?? {} }],
+  );
+  const keepsFirst = rules.every(({ rule }) => rule !== "typical_p");
+  return (drawn) => {
+    if (drawn.place === 0 && keepsFirst) return "kept";
+    const row = new Row(drawn);
+    let isSure = true;
+    for (const { rule, seen, value, edge } of rules) {
+      const fate = row.apply(rule, seen, value, edge, joint);
+      if (fate === "dropped") return fate;
+      if (fate === "undecided") isSure = false;
+    }
+    // At T = 0 nothing but the highest is drawn, and an engine takes the first of them.
+    const { reported, place } = drawn;
+    const { logits, from } = reported;
+    if (t === 0 && (engine === PAPERS ? logits[from + place]! < logits[from]! : place > 0)) {
+      return "dropped";
+    }
+    return isSure ? "kept" : "undecided";
+  };
+}
+
+/** The weights of the tokens that are reported, and their sum up to each of them. */
+let weights = new Float64Array(0);
+let sums = new Float64Array(1);
+
+/** The tokens of a position that are left. */
+class Row {
+  private least = Infinity;
+  private most = Infinity;
+  /** The temperature that the weights are at. */
+  private seen = NaN;
+  private readonly logits: Float64Array;
+  /** How many of the reported tokens are the likeliest of all: the drawn one may be added to them. */
+  private readonly leading: number;
+
+  constructor(private readonly drawn: Drawn) {
+    const { reported, rank } = drawn;
+    this.logits = reported.logits.subarray(reported.from, reported.to);
+    this.leading = this.logits.length - (rank[0] === rank[1] ? 0 : 1);
   }
-  // At T = 0 nothing but the highest is drawn, and an engine takes the first of them.
-  if (t === 0 && (engine === PAPERS ? logits[at]! < logits[from]! : place > 0)) return "dropped";
-  return isSure ? "kept" : "undecided";
 
-  function apply(rule: Step, seen: number, value: number, edge: Edges, among: Left): Fate {
-    bounds.fill(reported, seen);
-    const weight = (place: number) => bounds.weight(logits[from + place]!);
-    const own = weight(place);
-    /** The sum of the weights of the first places. */
-    const sum = (count: number) => {
-      let total = 0;
-      for (let k = 0; k < count; k++) total += weight(k);
-      return total;
-    };
-    const [allLow, allHigh] = [1 / bounds.high(1), 1 / bounds.low(1)];
-    const reportedSum = sum(leading);
-    const end = (count: number, all: number) =>
-      count === Infinity ? all : count > leading ? reportedSum : sum(count);
-    const low = end(among.least, allLow);
-    const high = among.most > leading ? allHigh : sum(among.most);
-    /** How many leading places pass a test; Infinity if tokens that are not reported may pass too. */
-    const passing = (passes: (place: number, above: number) => boolean) => {
-      let above = 0;
-      for (let k = 0; k < leading; k++) {
-        if (!passes(k, above)) return k;
-        above += weight(k);
-      }
-      return Infinity;
-    };
-    const keep = (least: number, most: number) => {
-      left = {
-        least: Math.min(left.least, least, leading),
-        most: Math.min(left.most, most),
-      };
-    };
+  private fill(seen: number): void {
+    if (this.seen === seen) return;
+    this.seen = seen;
+    const { leading, logits } = this;
+    if (weights.length < logits.length) {
+      weights = new Float64Array(logits.length);
+      sums = new Float64Array(logits.length + 1);
+    }
+    bounds.fill(this.drawn.reported, seen);
+    for (let k = 0; k < logits.length; k++) weights[k] = bounds.weight(logits[k]!);
+    for (let k = 0; k < leading; k++) sums[k + 1] = sums[k]! + weights[k]!;
+  }
 
+  /** At most so many of the likeliest are left. */
+  private keep(least: number, most: number): void {
+    this.least = Math.min(this.least, least, this.leading);
+    this.most = Math.min(this.most, most);
+  }
+
+  /** How many leading places pass a test; Infinity if tokens that are not reported may pass too. */
+  private passing(passes: (place: number) => boolean): number {
+    for (let k = 0; k < this.leading; k++) if (!passes(k)) return k;
+    return Infinity;
+  }
+
+  /** `count`, and those that tie with the last of them, where all of these stay. */
+  private withTies(count: number, { few }: Edges): number {
+    let found = count;
+    if (!few) while (found < this.leading && weights[found] === weights[found - 1]) found++;
+    return found;
+  }
+
+  apply(rule: Step, seen: number, value: number, edge: Edges, joint: boolean): Fate {
+    this.fill(seen);
+    const { leading, logits } = this;
+    const { place, rank, reported } = this.drawn;
+    const own = weights[place]!;
     /** The first place that ties with this one, where all that tie stay. */
-    const first = () => {
-      let found = place;
-      if (!edge.few) while (found > 0 && logits[from + found - 1] === logits[at]) found--;
-      return found;
-    };
-    const withTies = (count: number) => {
-      let found = count;
-      if (!edge.few) while (found < leading && weight(found) === weight(found - 1)) found++;
-      return found;
-    };
+    let first = place;
+    if (!edge.few) while (first > 0 && logits[first - 1] === logits[place]) first--;
+    /** What all that are left have together: at least and at most. */
+    const isWhole = joint || this.least === Infinity;
+    const low = isWhole ? 1 / bounds.high(1) : sums[this.least]!;
+    const high = joint || this.most > leading ? 1 / bounds.low(1) : sums[this.most]!;
 
     if (rule === "top_k") {
-      keep(Math.min(value, leading), value > leading ? Infinity : withTies(value));
-      if (place < leading) return first() < value ? "kept" : "dropped";
+      this.keep(value, value > leading ? Infinity : this.withTies(value, edge));
+      if (place < leading) return first < value ? "kept" : "dropped";
       return rank[1] <= value ? "kept" : rank[0] > value ? "dropped" : "undecided";
     }
     if (rule === "top_p") {
       if (value === 1) return "kept";
       const goesOn = (above: number, all: number) =>
         edge.beyond ? above / all <= value : above / all < value;
-      const count = (all: number) =>
-        Math.max(
-          1,
-          passing((_, above) => goesOn(above, all)),
-        );
-      keep(count(low), withTies(count(high)));
-      const known = place < leading;
-      const [aboveLow, aboveHigh] = known
-        ? [sum(first()), sum(first())]
-        : [reportedSum, high - own];
+      const count = (all: number) => this.passing((k) => k === 0 || goesOn(sums[k]!, all));
+      this.keep(count(low), this.withTies(count(high), edge));
+      const isKnown = place < leading;
+      const [aboveLow, aboveHigh] = isKnown
+        ? [sums[first]!, sums[first]!]
+        : [sums[leading]!, high - own];
       if (place === 0 || goesOn(aboveHigh, low)) return "kept";
       return goesOn(aboveLow, high) ? "undecided" : "dropped";
     }
     if (rule === "min_p") {
-      const count = passing((place) => weight(place) >= value);
       const { cap, temperature } = reported.tail;
+      const count = this.passing((k) => weights[k]! >= value);
       const goesOn = count === Infinity && bounds.weight(cap * temperature) >= value;
-      keep(count, goesOn ? Infinity : Math.min(count, leading));
+      this.keep(count, goesOn ? Infinity : Math.min(count, leading));
       return own >= value ? "kept" : "dropped";
     }
     if (rule === "epsilon") {
-      keep(
-        Math.max(
-          1,
-          passing((place) => weight(place) / high >= value),
-        ),
-        Math.max(
-          1,
-          passing((place) => weight(place) / low >= value),
-        ),
-      );
+      const count = (all: number) => this.passing((k) => k === 0 || weights[k]! / all >= value);
+      this.keep(count(high), count(low));
       if (own === 1 || own / high >= value) return "kept";
       return own / low >= value ? "undecided" : "dropped";
     }
-    // Of all tokens, these need the entropy or the deviation.
-    keep(rule === "typical_p" ? 0 : 1, Infinity);
+    // These need the entropy or the deviation of all tokens.
+    this.keep(rule === "typical_p" ? 0 : 1, Infinity);
     return own === 1 && rule !== "typical_p" ? "kept" : "undecided";
   }
 }

@@ -38,7 +38,7 @@ const BLOCK = 1024;
 const NEAR = -40;
 
 /** How many of the places before `size` pass a test that only leading places pass. */
-function countLeading(size: number, passes: (place: number) => boolean): number {
+export function countLeading(size: number, passes: (place: number) => boolean): number {
   let low = 0;
   let high = size;
   while (low < high) {

@@ -2,8 +2,8 @@
  * A text as its tokens: what a server reported for each position, and what follows from it at any
  * temperature. `thermoscope/explorer/sequence.py` sends it in chunks.
  */
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
-import { type Fate, fateOf, type Range } from "../math/allowed";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { type Drawn, type Fate, type Range, sampler } from "../math/allowed";
 import type { Settings } from "../math/engines";
 import { Bounds, Reported } from "../math/reported";
 import { whenIdle } from "./idle";
@@ -49,21 +49,26 @@ const FATES: readonly Fate[] = ["kept", "undecided", "dropped"];
 export const UNKNOWN = -1;
 
 /** How long a part of a pass over all positions may keep the page from anything else. */
-const SLICE_MS = 3;
+const SLICE_MS = 4;
 /** The same in a frame of a drag. */
 const FIRST_MS = 1;
+/** A drag has ended when it pauses for this long. */
+const REST_MS = 100;
 /** More than what rounding to float32 does to a number of tokens. */
 const ROUNDING = 1e-5;
 /** Positions between two looks at the clock. */
 const STEP = 32;
 
-/** What all positions have at the settings. */
-export interface Survey {
-  /** How many drawn tokens could not have been, and of how many that can't be told. */
+/** Of how many tokens it is known what the sampler makes of them, and what that is. */
+export interface Verdict {
+  readonly known: number;
   readonly dropped: number;
   readonly undecided: number;
-  readonly known: number;
-  /** In nats, the middle of what they lie between; NaN where nothing is known. */
+}
+
+/** What all positions have, in nats: the middle of what it lies between; NaN where nothing is known. */
+export interface Along {
+  readonly temperature: number;
   readonly surprisal: Float64Array;
   readonly entropy: Float64Array;
 }
@@ -72,6 +77,8 @@ export interface Survey {
 interface Shown {
   readonly temperature: ReadonlySignal<number>;
   readonly truncation: ReadonlySignal<Settings>;
+  /** The frame at rest. */
+  readonly rested: ReadonlySignal<{ readonly temperature: number }>;
 }
 
 const NOTHING: Range = [NaN, NaN];
@@ -86,8 +93,10 @@ export class Sequence {
   readonly loaded = signal(0);
   readonly error = signal("");
   readonly colour = signal<Colour>("surprisal");
-  /** Null while it is computed. */
-  readonly survey = signal<Survey | null>(null);
+  /** Null while it is counted. */
+  readonly verdict = signal<Verdict | null>(null);
+  /** At rest: a line through all positions costs more than a frame. */
+  readonly along = signal<Along | null>(null);
   private readonly positions: Position[] = [];
   private readonly closers: (() => void)[];
   private isClosed = false;
@@ -101,7 +110,7 @@ export class Sequence {
     this.temperature = temperature;
     this.passages = passages;
     this.count = rows.count;
-    this.closers = [effect(() => this.pass())];
+    this.closers = [effect(() => this.countFates()), effect(() => this.follow())];
     void this.load();
   }
 
@@ -166,9 +175,12 @@ export class Sequence {
   }
 
   /** What the drawn token and its position have at the settings; null where nothing is known. */
-  measures({ reported, place }: Position): Measures | null {
+  measures(
+    { reported, place }: Position,
+    temperature = this.instrument.temperature.value,
+  ): Measures | null {
     if (reported === null) return null;
-    reported.at(this.instrument.temperature.value, bounds);
+    reported.at(temperature, bounds);
     const entropy: Range = [bounds.entropyLow, bounds.entropyHigh];
     if (place < 0) return { entropy, surprisal: NOTHING };
     const weight = bounds.weight(reported.logits[reported.from + place]!);
@@ -180,11 +192,14 @@ export class Sequence {
     return { entropy, surprisal };
   }
 
+  private readonly judge = computed(() =>
+    sampler(this.instrument.temperature.value, this.instrument.truncation.value),
+  );
+
   /** Whether the sampler could have drawn the token; null if it is not known. */
-  fate({ reported, place, rank }: Position): Fate | null {
-    if (reported === null || place < 0) return null;
-    const { temperature, truncation } = this.instrument;
-    return fateOf(reported, place, rank, temperature.value, truncation.value);
+  fate(position: Position): Fate | null {
+    const { reported, place } = position;
+    return reported === null || place < 0 ? null : this.judge.value(position as Drawn);
   }
 
   /** The level of colour of a position, from 0; `UNKNOWN` where nothing is known. */
@@ -199,39 +214,73 @@ export class Sequence {
     return levelOf(colour, middle(range) / (colour === "surprisal" ? Math.LN2 : 1));
   }
 
-  /** Computes the survey, at first for as long as a frame has room, then while the page is idle. */
-  private pass(): () => void {
-    const { temperature, truncation } = this.instrument;
+  /** Counts the fates: as many as a frame has room for at once, the others after a drag. */
+  private countFates(): () => void {
+    const found = { known: 0, dropped: 0, undecided: 0 };
     const size = this.loaded.value;
-    temperature.value;
-    truncation.value;
-    const found = { dropped: 0, undecided: 0, known: 0 };
+    // Read here: the others are counted when this function has ended.
+    this.judge.value;
+    this.verdict.value = null;
+    return inSlices(
+      size,
+      FIRST_MS,
+      (k) => {
+        const fate = this.fate(this.at(k));
+        if (fate !== null) found.known++;
+        if (fate === "dropped" || fate === "undecided") found[fate]++;
+      },
+      () => (this.verdict.value = found),
+    );
+  }
+
+  private follow(): () => void {
+    const size = this.loaded.value;
+    const { temperature } = this.instrument.rested.value;
     const surprisal = new Float64Array(size);
     const entropy = new Float64Array(size);
-    let done = 0;
-    let cancel = () => {};
-    const work = (milliseconds: number) => {
-      const end = performance.now() + milliseconds;
-      while (done < size) {
-        const position = this.at(done);
-        const measures = this.measures(position);
-        surprisal[done] = middle(measures?.surprisal ?? NOTHING);
-        entropy[done] = middle(measures?.entropy ?? NOTHING);
-        const fate = this.fate(position);
-        if (fate === "dropped" || fate === "undecided") found[fate]++;
-        if (fate !== null) found.known++;
-        done++;
-        if (done < size && done % STEP === 0 && performance.now() > end) {
-          cancel = whenIdle(() => work(SLICE_MS));
-          return;
-        }
-      }
-      this.survey.value = { ...found, surprisal, entropy };
-    };
-    this.survey.value = null;
-    work(FIRST_MS);
-    return () => cancel();
+    return inSlices(
+      size,
+      0,
+      (k) => {
+        const measures = this.measures(this.at(k), temperature);
+        surprisal[k] = middle(measures?.surprisal ?? NOTHING);
+        entropy[k] = middle(measures?.entropy ?? NOTHING);
+      },
+      () => (this.along.value = { temperature, surprisal, entropy }),
+    );
   }
+}
+
+/**
+ * Does a work in parts, at first for as long as a frame has room, then while the page is idle and no
+ * drag goes on; returns what cancels it.
+ */
+function inSlices(
+  size: number,
+  first: number,
+  each: (k: number) => void,
+  done: () => void,
+): () => void {
+  let k = 0;
+  let cancel = () => {};
+  function work(milliseconds: number): boolean {
+    const end = performance.now() + milliseconds;
+    while (k < size) {
+      each(k++);
+      if (k % STEP === 0 && performance.now() > end) return k === size;
+    }
+    return true;
+  }
+  function goOn(): void {
+    if (work(SLICE_MS)) done();
+    else cancel = whenIdle(goOn);
+  }
+  if (first > 0 && work(first)) done();
+  else {
+    const timer = setTimeout(goOn, REST_MS);
+    cancel = () => clearTimeout(timer);
+  }
+  return () => cancel();
 }
 
 /** The middle of what a number lies between; its least value where there is no highest. */

@@ -1,5 +1,6 @@
 import { effect, useComputed } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
+import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
 import type { Instrument } from "../model/instrument";
 import {
@@ -7,8 +8,8 @@ import {
   type Colour,
   LEVELS,
   type Sequence,
-  type Survey,
   UNKNOWN,
+  type Verdict,
 } from "../model/sequence";
 import { tokenText } from "../model/token";
 import { brief, count, pieces } from "../text/format";
@@ -59,7 +60,7 @@ export function Strip({ instrument, sequence, cursor }: StripProps) {
       </div>
       <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
       <Line sequence={sequence} instrument={instrument} cursor={cursor} />
-      <p class="told">{useComputed(() => verdict(sequence.survey.value))}</p>
+      <p class="told">{useComputed(() => verdict(sequence.verdict.value))}</p>
       <p class="error" role="alert">
         {error}
       </p>
@@ -98,23 +99,20 @@ function classOf(colour: Colour, level: number): string {
   return level === UNKNOWN ? "token" : `token ${colour === "sampler" ? "fate" : "level"}${level}`;
 }
 
-function verdict(survey: Survey | null): string {
-  if (survey === null) return texts.counting;
-  const { dropped, known, undecided } = survey;
+function verdict(found: Verdict | null): string {
+  if (found === null) return texts.counting;
+  const { dropped, known, undecided } = found;
   return texts.verdict(count(dropped), count(known), undecided === 0 ? null : count(undecided));
 }
 
 /** Surprisal and entropy along the text: of many positions, the highest of each group. */
 function Line({ sequence, instrument, cursor }: StripProps) {
-  const { survey } = sequence;
+  const { along } = sequence;
   const drawn = useComputed(() => {
-    if (survey.value === null) return null;
-    const [surprisal, entropy] = [grouped(survey.value.surprisal), grouped(survey.value.entropy)];
-    const most = Math.max(1, ...surprisal, ...entropy);
-    return { most, surprisal: path(surprisal, most), entropy: path(entropy, most) };
+    const [surprisal, entropy] = [along.value?.surprisal, along.value?.entropy].map(grouped);
+    const most = Math.max(1, ...surprisal!, ...entropy!);
+    return { most, surprisal: path(surprisal!, most), entropy: path(entropy!, most) };
   });
-  const last = useRef(drawn.value);
-  const shown = useComputed(() => (last.current = drawn.value ?? last.current));
   const at = useComputed(() => {
     const { row } = instrument.items.value;
     return row === null
@@ -123,7 +121,9 @@ function Line({ sequence, instrument, cursor }: StripProps) {
   });
   return (
     <div
-      class={useComputed(() => (drawn.value === null ? "along stale" : "along"))}
+      class={useComputed(() =>
+        along.value?.temperature === instrument.temperature.value ? "along" : "along stale",
+      )}
       aria-hidden="true"
       onClick={(event) => {
         const { left, width } = event.currentTarget.getBoundingClientRect();
@@ -132,19 +132,20 @@ function Line({ sequence, instrument, cursor }: StripProps) {
       }}
     >
       <svg viewBox="0 0 1 1" preserveAspectRatio="none">
-        <path class="entropy" d={useComputed(() => shown.value?.entropy ?? "")} />
-        <path class="surprisal" d={useComputed(() => shown.value?.surprisal ?? "")} />
+        <path class="entropy" d={useComputed(() => drawn.value.entropy)} />
+        <path class="surprisal" d={useComputed(() => drawn.value.surprisal)} />
       </svg>
       <div class="cursor" style={at}>
         <span />
       </div>
-      <small>{useComputed(() => texts.line(brief(shown.value?.most ?? 1)))}</small>
+      <small>{useComputed(() => texts.line(brief(drawn.value.most)))}</small>
     </div>
   );
 }
 
 /** The highest value of each group of positions; NaN where nothing is known. */
-function grouped(values: Float64Array): number[] {
+function grouped(values: Float64Array | undefined): number[] {
+  if (values === undefined) return [];
   const groups = Math.min(POINTS, values.length);
   return Array.from({ length: groups }, (_, k) => {
     const [from, to] = [k, k + 1].map((end) => Math.floor((end * values.length) / groups));
@@ -169,6 +170,8 @@ interface Block {
   readonly end: number;
   /** The level of each token as it is shown; null while the tokens are not there. */
   levels: Int8Array | null;
+  /** Which of the tokens are in view, counted from the first. */
+  view: readonly [from: number, to: number];
 }
 
 /** Shows the tokens in a list; returns what ends that. */
@@ -201,9 +204,10 @@ function showTokens(
     block.element.style.height = "";
     const tokens = Array.from(block.levels, (_, k) => tokenElement(sequence, block.start + k));
     block.element.replaceChildren(...tokens);
-    paint([block]);
+    paint(block);
     name(block);
     mark();
+    look();
   }
 
   function empty(block: Block, height: number): void {
@@ -230,7 +234,7 @@ function showTokens(
       element.className = `block ${passages[begun - 1]?.[1] ?? ""}`;
       if (isBegin) element.setAttribute("data-passage", name);
       element.style.height = `${(1.9 * (stop - start)) / PER_LINE}rem`;
-      const block = { element, start, end: stop, levels: null };
+      const block: Block = { element, start, end: stop, levels: null, view: [0, 0] };
       byElement.set(element, block);
       blocks.push(block);
       list.append(element);
@@ -248,17 +252,29 @@ function showTokens(
     return start + BLOCK;
   }
 
-  /** Colours the tokens that have another level now. */
-  function paint(some: readonly Block[]): void {
+  /** Colours the tokens that have another level now, in a frame of a drag those in view. */
+  function paint({ element, levels, start }: Block, from = 0, to = levels!.length): void {
     const { value: colour } = sequence.colour;
-    for (const { element, levels, start } of some) {
-      for (let k = 0; k < levels!.length; k++) {
-        const level = sequence.level(sequence.at(start + k));
-        const shown = colour === "sampler" ? level + 10 : level;
-        if (levels![k] === shown) continue;
-        levels![k] = shown;
-        element.children[k]!.className = classOf(colour, level);
-      }
+    for (let k = from; k < to; k++) {
+      const level = sequence.level(sequence.at(start + k));
+      const shown = colour === "sampler" ? level + 10 : level;
+      if (levels![k] === shown) continue;
+      levels![k] = shown;
+      element.children[k]!.className = classOf(colour, level);
+    }
+  }
+
+  /** Finds which tokens are in view. */
+  function look(): void {
+    const { top, bottom } = list.getBoundingClientRect();
+    for (const block of present()) {
+      const boxOf = (k: number) => block.element.children[k]!.getBoundingClientRect();
+      const { length } = block.levels!;
+      block.view = [
+        countLeading(length, (k) => boxOf(k).bottom < top),
+        countLeading(length, (k) => boxOf(k).top < bottom),
+      ];
+      paint(block, ...block.view);
     }
   }
 
@@ -351,6 +367,9 @@ function showTokens(
 
   list.addEventListener("keydown", pressed);
   list.addEventListener("click", clicked);
+  list.addEventListener("scroll", look);
+  const resized = new ResizeObserver(look);
+  resized.observe(list);
   const stops = [
     effect(() => {
       sequence.loaded.value;
@@ -361,13 +380,16 @@ function showTokens(
       instrument.temperature.value;
       instrument.truncation.value;
       sequence.colour.value;
-      paint(present());
+      for (const block of present()) paint(block, ...block.view);
     }),
     effect(() => {
       // Once a drag rests.
       instrument.rested.value;
       instrument.truncation.value;
-      present().forEach(name);
+      for (const block of present()) {
+        paint(block);
+        name(block);
+      }
     }),
     effect(() => {
       const { row } = instrument.items.value;
@@ -380,9 +402,11 @@ function showTokens(
   ];
   return () => {
     observer.disconnect();
+    resized.disconnect();
     for (const stop of stops) stop();
     list.removeEventListener("keydown", pressed);
     list.removeEventListener("click", clicked);
+    list.removeEventListener("scroll", look);
     list.replaceChildren();
   };
 }
