@@ -161,6 +161,10 @@ SAMPLER = {"ArrowRight": 1, "ArrowLeft": 0, "ArrowDown": 1, "ArrowUp": 0, "End":
 TESTED_ELSEWHERE = {
     "outside of text fields": ["[", "]"],
     "within another page": ["Escape"],
+    "Text": [
+        *("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"),
+        *("PageUp", "PageDown", "Home", "End"),
+    ],
     "Logits": [
         *("ArrowLeft", "ArrowRight", "PageDown", "Shift+ArrowLeft", "PageUp", "Shift+ArrowRight"),
         *("ArrowUp", "ArrowDown", "Home", "End", "Enter", "F2", "Delete"),

@@ -1,4 +1,4 @@
-import { effect, useComputed } from "@preact/signals";
+import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
@@ -22,6 +22,8 @@ const { strip: texts } = strings;
 const BLOCK = 256;
 /** How high a block is that has not been in view, in lines of this many tokens. */
 const PER_LINE = 16;
+/** After the status line, which has told what the gesture did. */
+const PAUSE_MS = 600;
 /** Points of a line along the text. */
 const POINTS = 400;
 
@@ -60,11 +62,34 @@ export function Strip({ instrument, sequence, cursor }: StripProps) {
       </div>
       <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
       <Line sequence={sequence} instrument={instrument} cursor={cursor} />
-      <p class="told">{useComputed(() => verdict(sequence.verdict.value))}</p>
+      <Told sequence={sequence} />
       <p class="error" role="alert">
         {error}
       </p>
     </section>
+  );
+}
+
+/** What the sampler makes of the text: for the eye at once, for a screen reader when it has come to rest. */
+function Told({ sequence }: Pick<StripProps, "sequence">) {
+  const text = useComputed(() => verdict(sequence.verdict.value));
+  const announced = useSignal("");
+  useEffect(
+    () =>
+      effect(() => {
+        const { value } = text;
+        const timer = setTimeout(() => (announced.value = value), PAUSE_MS);
+        return () => clearTimeout(timer);
+      }),
+    [text, announced],
+  );
+  return (
+    <>
+      <p class="told" aria-hidden="true">
+        {text}
+      </p>
+      <output class="unseen">{announced}</output>
+    </>
   );
 }
 
