@@ -20,6 +20,7 @@ from thermoscope.arguments import ArgumentError
 from thermoscope.data.errors import FileError
 from thermoscope.explorer import browse as module
 from thermoscope.explorer.browse import RowError, RowSource, has_rows
+from thermoscope.state import State, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -179,12 +180,42 @@ def test_each_token_of_a_response_has_its_labels_and_tail(tmp_path: Path) -> Non
     path.write_text(f'{{"completion_probabilities": [{", ".join(probs)}]}}', encoding="utf-8")
     rows = RowSource(open_logits(path))
     answers = [rows.answer({"order": "given", "place": str(place)}) for place in range(2)]
-    assert [answer["labels"] for answer in answers] == [
-        ["B", "C", "not reported"],
-        ["D", "not reported"],
-    ]
-    for answer in answers:
-        assert softmax(logits_of(answer))[-1] == pytest.approx(0.25)
+    assert [answer["labels"] for answer in answers] == [["B", "C"], ["D"]]
+    assert np.exp(logits_of(answers[0])) == pytest.approx([0.5, 0.25])
+    for answer, cap in zip(answers, [0.25, 0.75], strict=True):
+        tail = answer["tail"]
+        assert isinstance(tail, dict)
+        assert tail.pop("delta") < 1e-6
+        assert tail == {
+            "mass": pytest.approx(0.25),
+            "cap": pytest.approx(np.log(cap)),
+            "count": None,
+            "temperature": 1.0,
+        }
+
+
+def test_a_tail_knows_the_temperature_of_the_server_and_the_drawn_token(tmp_path: Path) -> None:
+    path = tmp_path / "response.json"
+    logprobs = {"a": -0.5, "b": -2.0, "unlikely": -9.0, "never": -9999.0}
+    top = [{"token": token, "logprob": value} for token, value in logprobs.items()]
+    position = {"token": "unlikely", "logprob": -9.0, "top_logprobs": [*top[:2], top[3]]}
+    answer = {"choices": [{"logprobs": {"content": [position]}}]}
+    path.write_text(json.dumps(answer), encoding="utf-8")
+    dataset = open_logits(path, applied_temperature=0.5)
+    state = RowSource(dataset).state(0)
+    assert state.labels == ("a", "b", "unlikely")
+    assert state.logits.tolist() == [-0.25, -1.0, -4.5]
+    assert state.tail is not None
+    # The drawn token is reported though it is none of the likeliest.
+    assert state.tail.cap == -2.0
+    assert state.tail.temperature == 0.5
+    assert state.tail.mass == pytest.approx(1 - np.exp([-0.5, -2.0, -9.0]).sum())
+
+
+def test_a_state_checks_its_tail() -> None:
+    for part, value in [("mass", 1.5), ("cap", -np.inf), ("temperature", 0.0), ("delta", np.nan)]:
+        with pytest.raises(ArgumentError, match=f"tail.{part} must be"):
+            State.of([-1.0], tail=Tail(**{"mass": 0.6, "cap": -1.0, part: value}))
 
 
 def test_a_row_has_its_place_in_each_order() -> None:

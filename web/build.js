@@ -11,6 +11,17 @@ import * as esbuild from "esbuild";
 const web = dirname(fileURLToPath(import.meta.url));
 const out = join(web, "../src/thermoscope/explorer/static");
 
+/**
+ * The rules of a style sheet, which all lie under one class, nested in one rule of that class: 4 KB less.
+ * It comes last, because esbuild would put the declarations of "&" after all others.
+ */
+function nested(rules) {
+  const inner = rules.replace(/[^{};@]+(?=\{)/g, (selectors) =>
+    selectors.replace(/\.thermoscope( (?!,))?/g, (_, space) => (space ? "" : "&")),
+  );
+  return `.thermoscope{${inner}}`;
+}
+
 async function minifiedCss(path) {
   const source = await readFile(path, "utf8");
   const { code } = await esbuild.transform(source, {
@@ -20,7 +31,7 @@ async function minifiedCss(path) {
     // Older browsers get no colours spelt out twice: light-dark() is needed anyway.
     target: ["chrome123", "firefox120", "safari17.5"],
   });
-  return code.trim();
+  return nested(code.trim());
 }
 
 /** A style sheet is imported as its minified text, byte for byte that of style.css. */

@@ -238,11 +238,15 @@ class _Reader:
 def write_link(state: State, frame: Mapping[str, str] | None = None) -> str | None:
     """Write a link without its "#", or None if it would have more than 2,000 characters.
 
+    There is none either of a state with a tail.
+
     Examples
     --------
     >>> write_link(State.of([2.0, 1.0, 0.1], ["cat", "dog", "eel"], truncation={"top_p": 0.9}))
     'logits=2,1,0.1&labels=cat,dog,eel&T=1&top_p=0.9'
     """
+    if state.tail is not None:
+        return None
     # Each item takes at least a comma, and there may be very many.
     if (state.seed is None or state.labels is not None) and state.logits.size > LONGEST:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, SupportsIndex
 
 import numpy as np
@@ -22,10 +22,36 @@ from thermoscope.arguments import (
 from thermoscope.sampling import fresh_seed, random_logits
 from thermoscope.truncation.settings import settings_of
 
-__all__ = ["SCALES", "STATE_VERSION", "State", "checked_settings", "scale_of"]
+__all__ = ["SCALES", "STATE_VERSION", "State", "Tail", "checked_settings", "scale_of", "tail_of"]
 
 STATE_VERSION: Final = 1
 SCALES: Final = ("full", "0-2")
+
+
+@dataclass(frozen=True)
+class Tail:
+    """What is known of the tokens of a position that a server did not report.
+
+    Attributes
+    ----------
+    mass : float
+        Their probability together, at the server's temperature.
+    cap : float
+        The logarithm of the most that one of them can have: what the last of the likeliest tokens
+        has that were reported.
+    count : int or None
+        How many they are; None where the vocabulary is unknown.
+    temperature : float
+        The temperature that the server applied.
+    delta : float
+        How far a reported log-probability may be from the true one, because it is rounded.
+    """
+
+    mass: float
+    cap: float
+    count: int | None = None
+    temperature: float = 1.0
+    delta: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -47,6 +73,10 @@ class State:
         The true class, counted from 0, if it is known.
     seed : int or None
         The seed with which `random_logits` draws the logits; None for other logits.
+    tail : Tail or None
+        What is known of the entries that are missing, where a server reported some; None where the
+        logits are all there are. With a tail, the logits are the logarithms of the reported
+        probabilities, times the server's temperature.
     truncation : dict
         The keywords of `truncate` that the sampler on the page has; empty if nothing is truncated.
     scale : {"full", "0-2"}
@@ -60,6 +90,7 @@ class State:
     row: int | None = None
     target: int | None = None
     seed: int | None = None
+    tail: Tail | None = None
     truncation: Mapping[str, Any] = field(default_factory=dict)
     scale: str = "full"
 
@@ -73,6 +104,7 @@ class State:
         row: int | None = None,
         target: int | None = None,
         seed: SupportsIndex | None = None,
+        tail: Tail | None = None,
         **settings: Any,
     ) -> State:
         """Check each part and return the state.
@@ -92,6 +124,7 @@ class State:
             row=row,
             target=target,
             seed=number,
+            tail=tail_of(tail),
             **checked_settings(**settings),
         )
 
@@ -117,6 +150,7 @@ class State:
             "row": self.row,
             "target": self.target,
             "seed": self.seed,
+            "tail": None if self.tail is None else asdict(self.tail),
             "truncation": dict(self.truncation) or None,
             "scale": None if self.scale == "full" else self.scale,
         }
@@ -128,6 +162,30 @@ class State:
             "source": self.source,
             **{name: part for name, part in optional.items() if part is not None},
         }
+
+
+def tail_of(tail: Any) -> Tail | None:
+    """Check what is known of the entries that are missing.
+
+    Examples
+    --------
+    >>> tail_of({"mass": 0.25, "cap": -2.5, "count": 50237})
+    Tail(mass=0.25, cap=-2.5, count=50237, temperature=1.0, delta=0.0)
+    """
+    if tail is None:
+        return None
+    made = tail if isinstance(tail, Tail) else Tail(**tail)
+    rules = [
+        ("mass", "0 to 1", 0 <= made.mass <= 1),
+        ("cap", "a logarithm <= 0", -math.inf < made.cap <= 0),
+        ("count", "None or a number >= 0", made.count is None or made.count >= 0),
+        ("temperature", "a finite number > 0", 0 < made.temperature < math.inf),
+        ("delta", "a finite number >= 0", 0 <= made.delta < math.inf),
+    ]
+    for name, right, is_right in rules:
+        if not is_right:
+            raise ArgumentError(f"tail.{name}", f"must be {right}, got {getattr(made, name)}")
+    return made
 
 
 def checked_settings(

@@ -405,6 +405,24 @@ def states() -> Iterator[Case]:
         ("any label", [1.0, 2.0], {"labels": ["</script>", "\u202e\u0000\U0001f600 "]}),
         ("a row", [1.0, 2.0], {"source": "many.npy", "row": 7, "target": 1}),
         ("the logits of a seed", uniform(2**53 - 1, 3), {"seed": 2**53 - 1}),
+        (
+            "a tail",
+            [-0.5, -1.5],
+            {
+                "tail": {
+                    "mass": 0.17,
+                    "cap": -1.5,
+                    "count": 50255,
+                    "temperature": 0.7,
+                    "delta": 1e-6,
+                }
+            },
+        ),
+        (
+            "a tail of an unknown vocabulary",
+            [-0.5],
+            {"tail": {"mass": 0.39, "cap": -0.5, "count": None, "temperature": 1.0, "delta": 0.0}},
+        ),
         ("a sampler", [1.0], {"truncation": {"top_k": 40, "min_p": 0.05, "engine": "vllm"}}),
         ("an order", [1.0], {"truncation": {"top_p": 0.9, "order": ["top_p", "temperature"]}}),
         ("the other scale", [1.0], {"scale": "0-2"}),
@@ -412,7 +430,7 @@ def states() -> Iterator[Case]:
     for name, logits, parts in cases:
         sent = {part: number(v) if isinstance(v, float) else v for part, v in parts.items()}
         state = {"labels": None, "temperature": 1.0, "source": None}
-        state |= dict.fromkeys(("row", "target", "seed"))
+        state |= dict.fromkeys(("row", "target", "seed", "tail"))
         state |= {"truncation": {}, "scale": "full"}
         yield {
             "name": name,

@@ -11,7 +11,7 @@ afterEach(() => void vi.useRealTimers());
 
 function curves(logits: number[], name: ScaleName = "full") {
   const distribution = signal(new Distribution(Float64Array.from(logits)));
-  return { distribution, found: curvesOf(distribution, signal(name), signal(false)) };
+  return { distribution, found: curvesOf(distribution, signal(null), signal(name), signal(false)) };
 }
 
 test.each(["full", "0-2"] as const)("the lines are softmax at the temperatures of %s", (name) => {

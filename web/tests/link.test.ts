@@ -18,6 +18,8 @@ function partsOf({ logits, temperature, ...parts }: Record<string, unknown>): Pa
     ...parts,
     ...(logits !== undefined && {
       logits: Float64Array.from(logits as (number | string)[], floatOf),
+      // No link has one.
+      tail: null,
     }),
     ...(temperature !== undefined && { temperature: floatOf(temperature as number | string) }),
   } as Partial<State>;
@@ -240,6 +242,7 @@ function anyState(decide: Decisions): State {
     row: null,
     target: decide.one(null, decide.below(count)),
     seed,
+    tail: null,
     truncation: anyTruncation(decide),
     scale: decide.one("full", "0-2"),
   };

@@ -9,6 +9,7 @@ const PLAIN = {
   row: null,
   target: null,
   seed: null,
+  tail: null,
   truncation: {},
   scale: "full",
 } as const;

@@ -76,12 +76,13 @@ describe("what is shown", () => {
 
 describe("a written state", () => {
   test.each(states)("$name", ({ state, written }) => {
-    const { logits, temperature, ...parts } = state;
+    const { logits, temperature, tail, ...parts } = state;
     const read = readState(written as WrittenState);
     expect(read).toEqual({
       ...parts,
       logits: Float64Array.from(logits, number),
       temperature: number(temperature),
+      tail: tail && { ...tail, count: tail.count ?? Infinity },
     });
     expect(logitsFromBytes(logitsToBytes(read.logits))).toEqual(read.logits);
     expect(writeState(read)).toEqual(written);

@@ -27,6 +27,7 @@ from thermoscope.data.reading import (
     read_labels,
     read_targets,
 )
+from thermoscope.explorer.browse import reported_parts
 from thermoscope.link import state_of_link
 from thermoscope.present import printable
 from thermoscope.state import State
@@ -200,7 +201,8 @@ def state_of(
     if logits is None:
         names = None if labels is None else read_labels(labels)
         return State.random(5 if names is None else len(names), names, **settings)
-    return State.of(logits.values, logits.labels, source=logits.source, **settings)
+    values, known, tail = reported_parts(logits, logits.values, logits.labels)
+    return State.of(values, known, source=logits.source, tail=tail, **settings)
 
 
 def linked(link: str, temperature: str, row: int | None, reading: Reading, **others: Any) -> State:

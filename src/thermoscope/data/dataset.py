@@ -40,6 +40,8 @@ class Dataset:
         was opened with `target_column`; -100 is no target.
     tokens : sequence of tuple of Token, or None
         Of each row, where a server reported tokens: text, id and bytes.
+    applied_temperature : float
+        The temperature by which the numbers of the file were divided; 1 where it was not named.
     drawn : ndarray of int64, shape (N,)
         Which entry of each row was drawn; -1 where it is unknown.
     passages : tuple of Passage
@@ -98,6 +100,7 @@ class Dataset:
         self._unreadable = unreadable
         self._probabilities = probabilities
         self._factor = applied_temperature
+        self.applied_temperature = 1.0 if applied_temperature is None else applied_temperature
         self._reopened = reopened
         as_it_is = not probabilities and applied_temperature is None
         kept: Any = array.dtype
@@ -204,7 +207,7 @@ class Dataset:
         # A copy: a change of it must not reach the array, and a view would keep the whole block.
         values = np.array(row[: len(labels)] if self._row_labels and labels else row, subok=False)
         targets = self.targets
-        return Dataset(
+        found = Dataset(
             held(values, labels),
             source=self.source,
             path=self.path,
@@ -213,6 +216,8 @@ class Dataset:
             drawn=self.drawn[index : index + 1],
             notes=self.notes,
         )
+        found.applied_temperature = self.applied_temperature
+        return found
 
     @property
     def is_reported(self) -> bool:

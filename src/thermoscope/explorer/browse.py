@@ -26,14 +26,14 @@ from thermoscope.explorer.job import Job, Progress
 from thermoscope.explorer.live import LiveReliability, Measured
 from thermoscope.kernels import array_api
 from thermoscope.measures import entropy
-from thermoscope.state import State, checked_settings
+from thermoscope.state import State, Tail, checked_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["RowError", "RowSource", "has_rows"]
+__all__ = ["RowError", "RowSource", "has_rows", "reported_parts"]
 
 BATCH: Final = 1 << 20
 """Logits per batch: few enough for memory, and for other threads to get their turn in between."""
@@ -57,6 +57,37 @@ def has_rows(logits: Any) -> bool:
         return np.ndim(logits) == 2
     except (TypeError, ValueError):  # ragged lists: refused where one row is checked
         return False
+
+
+def reported_parts(
+    row: Dataset, logits: NDArray[np.float64], labels: tuple[str, ...] | None
+) -> tuple[NDArray[np.float64], tuple[str, ...] | None, Tail | None]:
+    """Return the logits of one row, its labels and what is known of the tokens it leaves out.
+
+    A row that a server reported ends with all that it did not report: that is no entry of the row.
+
+    Examples
+    --------
+    >>> from thermoscope.data.reading import parse_logits
+    >>> row = parse_logits('{"logprobs": [{"token": " Paris", "logprob": -0.5}]}').row(0)
+    >>> logits, labels, tail = reported_parts(row, row.values, row.labels)
+    >>> labels, round(tail.mass, 3)
+    ((' Paris',), 0.393)
+    """
+    if row.tokens is None or len(logits) == len(row.tokens[0]):
+        return logits, labels, None
+    reported = row.reported(0)
+    # A log-probability of -inf is one that the server does not give: it is in the tail.
+    told = np.flatnonzero(reported.logprobs > -np.inf)
+    tail = Tail(
+        mass=float(np.exp(reported.tail)),
+        cap=reported.cap,
+        temperature=reported.applied_temperature,
+        # Servers round to float32, and so does their softmax.
+        delta=float(max(reported.delta.max(), (4 - reported.logprobs[told].min()) * 2.0**-24)),
+    )
+    names = None if labels is None else tuple(labels[at] for at in told)
+    return logits[told], names, tail
 
 
 class RowError(OSError):
@@ -110,7 +141,7 @@ class RowSource:
     >>> rows = RowSource(np.array([[2.0, 1.0], [0.5, 3.0]]), ["cat", "dog"], targets=[0, 0])
     >>> rows.state(1)
     State(logits=array([0.5, 3. ]), labels=('cat', 'dog'), temperature=1.0, source='given', \
-row=1, target=0, seed=None, truncation={}, scale='full')
+row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
     >>> rows.order("wrong").result().tolist()
     [1, 0]
     """
@@ -168,12 +199,13 @@ row=1, target=0, seed=None, truncation={}, scale='full')
             If there is no such row, or a setting is wrong.
         """
         labels, checked = self._labels, checked_settings(temperature, **settings)
+        tail = None
         if isinstance(self._data, Dataset):
             with self._naming(f"row {row}"):
                 found = self._data.row(row)
                 if labels is None or len(labels) != found.entries:
                     labels = labels_of(found.labels if labels is None else labels, found.entries)
-                logits = one_row("logits", found)
+                logits, labels, tail = reported_parts(found, one_row("logits", found), labels)
         elif 0 <= row < self.count:
             with self._naming(f"row {row}"):
                 logits = one_row("logits", self._data[row])
@@ -184,7 +216,9 @@ row=1, target=0, seed=None, truncation={}, scale='full')
         target = None if self._targets is None else int(self._targets[row])
         target = None if target == NO_TARGET else target
         # Not `State.of`: it would check all of the shared labels again for each row.
-        return State(logits, labels, source=self.source, row=row, target=target, **checked)
+        return State(
+            logits, labels, source=self.source, row=row, target=target, tail=tail, **checked
+        )
 
     def order(self, kind: str) -> Job[NDArray[Any]]:
         """Return one of the orders; the first call starts a thread that reads all rows for it.

@@ -68,7 +68,7 @@ def page_html(
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    script = _script(rows=known is not None or reliability is not None)
+    script = _script(rows=known is not None or reliability is not None or state.tail is not None)
     policy = content_security_policy(script, rows=served)
     title = "Softmax with temperature"
     if state.source is not None:
@@ -140,7 +140,7 @@ def write_page(
 
 
 def _script(*, rows: bool) -> str:
-    """Return the script of a page; that of a page without rows is smaller."""
+    """Return the script of a page; that of one whole distribution is smaller."""
     return _static("page-rows.js" if rows else "page.js")
 
 

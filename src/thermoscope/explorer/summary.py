@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.definition import softmax
 from thermoscope.measures import entropy, perplexity
 from thermoscope.present import brief, kept, measure, shown
@@ -13,7 +15,27 @@ from thermoscope.state import State
 from thermoscope.truncation import engines, keep
 from thermoscope.truncation.settings import steps_of
 
-__all__ = ["Summary"]
+if TYPE_CHECKING:
+    from thermoscope.state import Tail
+
+__all__ = ["Summary", "whole_only"]
+
+
+def whole_only(tail: Tail | None, what: str) -> None:
+    """Raise an error for what needs the logits of all tokens, where a server reported some.
+
+    Examples
+    --------
+    >>> from thermoscope.state import Tail
+    >>> whole_only(Tail(0.25, -1.5), "kept")
+    Traceback (most recent call last):
+        ...
+    thermoscope.arguments.ArgumentError: logits must be of all tokens for kept, got a server's, \
+which leaves some out
+    """
+    if tail is not None:
+        problem = f"must be of all tokens for {what}, got a server's, which leaves some out"
+        raise ArgumentError("logits", problem)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +89,7 @@ class Summary:
         effective choices 1.5741 of 3
         top probability 86.38 %
         """
+        whole_only(state.tail, "a summary")
         logits, temperature, settings = state.logits, state.temperature, state.truncation
         probabilities = softmax(logits, temperature)
         mask = keep(logits, temperature, **settings)

@@ -10,7 +10,7 @@ import operator
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -28,12 +28,12 @@ from thermoscope.arguments import (
     writable,
 )
 from thermoscope.data.dataset import Dataset
-from thermoscope.explorer.browse import RowSource, has_rows
+from thermoscope.explorer.browse import RowSource, has_rows, reported_parts
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
-from thermoscope.explorer.summary import Summary
+from thermoscope.explorer.summary import Summary, whole_only
 from thermoscope.link import parse_link, state_of_link, write_link
-from thermoscope.state import State, scale_of
+from thermoscope.state import State, Tail, scale_of, tail_of
 from thermoscope.truncation import keep, truncate
 from thermoscope.truncation.settings import settings_of
 
@@ -91,7 +91,7 @@ class _Logits(TraitType):  # type: ignore[type-arg]
                 obj.labels = labels
             if obj.logits is not before:
                 obj.source = _source_of(value)
-                for name in ("row", "target", "seed"):
+                for name in ("row", "target", "seed", "tail"):
                     obj.set_trait(name, None)
 
 
@@ -208,6 +208,10 @@ def _temperature_from_json(value: object, _widget: Explorer) -> Any:
     return math.inf if value == "inf" else value
 
 
+def _tail_to_json(tail: Tail | None, _widget: Explorer) -> dict[str, Any] | None:
+    return None if tail is None else asdict(tail)
+
+
 class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook: a widget that shows what temperature does to a softmax.
 
@@ -241,6 +245,8 @@ class Explorer(anywidget.AnyWidget):
     seed : int or None
         The seed of random logits; None for other logits. Assign a number to draw as many logits
         with it.
+    tail : Tail or None
+        What is known of the tokens that a server did not report; None for any other logits.
     truncation : dict
         The steps of the sampler besides the temperature, as keywords of `truncate`.
     scale : {"full", "0-2"}
@@ -280,6 +286,7 @@ class Explorer(anywidget.AnyWidget):
     row = _Row().tag(sync=True)
     target = Int(None, allow_none=True).tag(sync=True)
     seed = _Seed().tag(sync=True)
+    tail = _Checked(tail_of, "what is known of a tail", None).tag(sync=True, to_json=_tail_to_json)
     truncation = _Checked(settings_of, "keywords of truncate", {}).tag(sync=True)
     scale = _Checked(scale_of, "the name of a scale", "full").tag(sync=True)
     hide = _Checked(partial(names_of, "hide", known=PARTS), "names of parts", ()).tag(sync=True)
@@ -327,15 +334,13 @@ class Explorer(anywidget.AnyWidget):
             self.rows = RowSource(logits, labels, targets=targets)
             state = self.rows.state(row or 0, **settings)
             traits["_rows"] = self.rows.about()
-            self._esm = (STATIC / "widget-rows.js").read_text(encoding="utf-8")
         elif targets is not None or row is not None:
             name = "row" if targets is None else "targets"
             raise ArgumentError(name, "must come with rows of logits, which these are not")
-        elif logits is None:
-            state = State.random(LESSON_ITEMS, labels, **settings)
         else:
-            labels = _own_labels(logits) if labels is None else labels
-            state = State.of(logits, labels, source=_source_of(logits), **settings)
+            state = _state_of(logits, labels, settings)
+        if self.rows is not None or state.tail is not None:
+            self._esm = (STATIC / "widget-rows.js").read_text(encoding="utf-8")
         self.embed = embed
         super().__init__(
             logits=state.logits,
@@ -346,19 +351,21 @@ class Explorer(anywidget.AnyWidget):
             **{name: getattr(state, name) for name in SETTINGS},
             **traits,
         )
-        for name in ("row", "target", "seed"):
+        for name in ("row", "target", "seed", "tail"):
             self.set_trait(name, getattr(state, name))
         self.on_msg(self._answer)
 
     @property
     def probabilities(self) -> NDArray[np.float64]:
         """The probabilities that a draw follows, in float64: the softmax, after truncation."""
+        whole_only(self.tail, "probabilities")
         result: NDArray[np.float64] = truncate(self.logits, self.temperature, **self.truncation)
         return result
 
     @property
     def kept(self) -> NDArray[np.bool]:
         """Which entries the sampler keeps."""
+        whole_only(self.tail, "kept")
         mask: NDArray[np.bool_] = keep(self.logits, self.temperature, **self.truncation)
         return mask
 
@@ -417,6 +424,7 @@ class Explorer(anywidget.AnyWidget):
         >>> Explorer([2.0, 1.0, 0.1], ["cat", "dog", "eel"], temperature=0.5).to_link()
         'logits=2,1,0.1&labels=cat,dog,eel&T=0.5'
         """
+        whole_only(self.tail, "a link")
         frame = {"hide": ",".join(self.hide), "lock": ",".join(self.lock)}
         link = write_link(self._state(), {name: names for name, names in frame.items() if names})
         if link is None:
@@ -498,7 +506,7 @@ class Explorer(anywidget.AnyWidget):
                 raise ArgumentTypeError("source", "must be a string or None")
             checked = {
                 name: self.traits()[name].validate(self, sync_data[name])
-                for name in ("row", "seed", "truncation", "scale", "hide", "lock")
+                for name in ("row", "seed", "tail", "truncation", "scale", "hide", "lock")
                 if name in sync_data
             }
             target = sync_data.get("target")
@@ -644,6 +652,18 @@ def explore(
     )
 
 
+def _state_of(logits: Any, labels: Sequence[str] | None, settings: dict[str, Any]) -> State:
+    """Return the state of one row of logits, or of the random ones of the lesson."""
+    if logits is None:
+        return State.random(LESSON_ITEMS, labels, **settings)
+    source = _source_of(logits)
+    labels = _own_labels(logits) if labels is None else labels
+    tail = None
+    if isinstance(logits, Dataset):
+        logits, labels, tail = reported_parts(logits, logits.values, labels_of(labels))
+    return State.of(logits, labels, source=source, tail=tail, **settings)
+
+
 def _labels_fit(explorer: Explorer) -> bool:
     return explorer.labels is None or len(explorer.labels) == explorer.logits.size
 
@@ -678,7 +698,9 @@ def _widgets_can_run() -> bool:
 
 
 def _picture(state: State) -> str | None:
-    """Return a small PNG of the state in base64; None if matplotlib is missing."""
+    """Return a small PNG of the state in base64; None if matplotlib is missing, or with a tail."""
+    if state.tail is not None:
+        return None
     try:
         from PIL import Image  # noqa: PLC0415 - slow, and optional
 

@@ -7,7 +7,10 @@ import {
   logitsFromBytes,
   logitsToBytes,
   readScale,
+  readTail,
   readTemperature,
+  type WrittenTail,
+  writeTail,
   writeTemperature,
 } from "../model/state";
 import { strings } from "../text/strings";
@@ -35,6 +38,10 @@ const PARTS: {
   source: { read: (source) => source as State["source"], write: (source) => source },
   row: { read: (row) => row as State["row"], write: (row) => row },
   target: { read: (target) => target as State["target"], write: (target) => target },
+  tail: {
+    read: (tail) => readTail(tail as WrittenTail | null),
+    write: writeTail,
+  },
   seed: { read: (seed) => seed as State["seed"], write: (seed) => seed },
   truncation: {
     read: (settings) => settings as State["truncation"],

@@ -40,12 +40,15 @@ export class Reported {
   /** The place of the likeliest token, and its logit. */
   readonly top: number;
   readonly maximum: number;
-  /** How many reported tokens may be the likeliest: more than one where they tie within rounding. */
-  readonly leading: number;
   /** The logarithms of the least and of the most mass that the tail may have, and of its cap. */
   readonly least: number;
   readonly most: number;
   readonly cap: number;
+  /**
+   * Whether a token of the tail may be likelier than all reported ones, as where only the drawn one is
+   * reported. Then nothing is known of the entropy.
+   */
+  readonly isOpen: boolean;
 
   /**
    * @param logits - the logarithms of the reported probabilities, times the server's temperature
@@ -67,15 +70,13 @@ export class Reported {
     }
     this.top = top;
     this.maximum = logits[top]!;
-    let leading = 0;
-    for (let k = from; k < to; k++) if (logits[k]! >= this.leastLeading) leading++;
-    this.leading = leading;
     // What rounding has added to the reported tokens is missing in the tail, and the other way round.
     const most = Math.log(mass - sum * Math.expm1(-delta));
     this.most = Math.min(most, Math.log(count) + cap + delta);
     this.least = Math.min(Math.log(Math.max(0, mass - sum * Math.expm1(delta))), this.most);
     // No token has more than all of them.
     this.cap = Math.min(cap + delta, this.most);
+    this.isOpen = Math.min(cap, this.most) * temperature > this.maximum;
   }
 
   /** The lowest logit that a token which may be the likeliest has. */
@@ -92,291 +93,275 @@ export class Reported {
 
 /** The bounds of one position at one temperature. */
 export class Bounds {
-  private reported!: Reported;
-  private temperature = 1;
-  /** Weights that are rounded differ by up to this factor, in proportion to each other. */
-  private stretch = 1;
-  /** The sum of the weights of the reported tokens but the likeliest, and of weight times its logarithm. */
-  private rest = 0;
-  private moment = 0;
+  #reported!: Reported;
+  #temperature = 1;
+  /** T₀ / T. */
+  #power = 1;
+  /** Weights that are rounded differ by up to this factor, in proportion to each other, and its root. */
+  #stretch = 1;
+  #root = 1;
+  /** The sum of the weights of the reported tokens but the likeliest, and of weight times logarithm. */
+  #rest = 0;
+  #moment = 0;
   /** Those of the tokens below the cap. */
-  private restBelow = 0;
-  private momentBelow = 0;
+  #below = 0;
+  #momentBelow = 0;
   /** The sum of the weights of the tail: the least and the most. */
-  private least = 0;
-  private most = 0;
+  #least = 0;
+  #most = 0;
 
   fill(reported: Reported, temperature: number): void {
-    const { logits, tail, from, to, maximum, top } = reported;
-    this.reported = reported;
+    const { logits, tail, from, to, maximum, top, leastLeading } = reported;
+    const { delta, count, temperature: server } = tail;
     const isZero = temperature < NEXT_TO_ZERO;
-    this.temperature = isZero ? 0 : temperature;
-    const power = tail.temperature / temperature;
-    this.rest = this.moment = this.restBelow = this.momentBelow = 0;
-    if (isZero) {
-      this.rest = reported.leading - 1;
-      this.stretch = this.rest > 0 && tail.delta > 0 ? Infinity : 1;
-      // Tokens at the cap tie where that is the highest.
-      const ties = tail.temperature * reported.cap >= reported.leastLeading;
-      const full = Math.min(
-        tail.count,
-        Math.floor(Math.exp(reported.most - tail.cap + tail.delta) * (1 + ROUNDING)),
-      );
-      this.most = ties ? full : 0;
-      this.least = ties && tail.delta === 0 && full === tail.count ? full : 0;
-      return;
-    }
-    this.stretch = Math.exp(2 * power * tail.delta);
-    const floor = tail.cap * tail.temperature;
+    let [rest, moment, below, momentBelow] = [0, 0, 0, 0];
+    this.#reported = reported;
+    this.#temperature = isZero ? 0 : temperature;
+    this.#power = server / temperature;
+    const floor = tail.cap * server;
     for (let k = from; k < to; k++) {
       const logit = logits[k]!;
       const log = (logit - maximum) / temperature;
-      const weight = Math.exp(log);
+      const weight = isZero ? (logit < leastLeading ? 0 : 1) : Math.exp(log);
       // The weight of the likeliest is 1, and is kept apart. That of -inf may be NaN at T = inf.
       if (k === top || !(weight > 0)) continue;
-      this.rest += weight;
-      this.moment += weight * log;
-      if (logit < floor) {
-        this.restBelow += weight;
-        this.momentBelow += weight * log;
-      }
+      rest += weight;
+      if (isZero) continue;
+      moment += weight * log;
+      if (logit >= floor) continue;
+      below += weight;
+      momentBelow += weight * log;
     }
-    const isSpreadLeast = power > 1;
-    this.least = isSpreadLeast ? this.spread(reported.least) : this.heaped(reported.least);
-    this.most = isSpreadLeast ? this.heaped(reported.most) : this.spread(reported.most);
+    this.#rest = rest;
+    this.#moment = moment;
+    this.#below = below;
+    this.#momentBelow = momentBelow;
+    if (isZero) {
+      this.#stretch = this.#root = rest > 0 && delta > 0 ? Infinity : 1;
+      // Tokens at the cap tie where that is the highest.
+      const full = Math.floor(Math.exp(reported.most - tail.cap + delta) * (1 + ROUNDING));
+      this.#most = server * reported.cap >= leastLeading ? Math.min(count, full) : 0;
+      if (reported.isOpen) this.#most = Infinity;
+      this.#least = delta === 0 && this.#most === count ? count : 0;
+      return;
+    }
+    this.#root = Math.exp(this.#power * delta);
+    this.#stretch = this.#root ** 2;
+    const { least, most } = reported;
+    this.#least = this.#power > 1 ? this.#spread(least) : this.#heaped(least);
+    this.#most = this.#power > 1 ? this.#heaped(most) : this.#spread(most);
   }
 
   /** The logarithm of the weight of a token, from that of its probability. */
-  private log(probability: number): number {
-    const { tail, maximum } = this.reported;
-    const difference = tail.temperature * probability - maximum;
-    return difference === 0 ? 0 : difference / this.temperature;
-  }
-
-  private get isKnown(): boolean {
-    return this.reported.tail.count < Infinity;
+  #log(probability: number): number {
+    const { tail, maximum } = this.#reported;
+    return (tail.temperature * probability - maximum || 0) / this.#temperature;
   }
 
   /** The sum of the weights of a tail of this mass that is spread evenly. */
-  private spread(mass: number): number {
+  #spread(mass: number): number {
+    const { count } = this.#reported.tail;
     if (mass === -Infinity) return 0;
-    const { temperature, count } = this.reported.tail;
-    if (this.isKnown) return count * Math.exp(this.log(mass - Math.log(count)));
-    if (this.temperature === temperature) return Math.exp(this.log(mass));
-    return this.temperature < temperature ? 0 : Infinity;
+    if (count < Infinity) return count * Math.exp(this.#log(mass - Math.log(count)));
+    if (this.#power === 1) return Math.exp(this.#log(mass));
+    return this.#power > 1 ? 0 : Infinity;
   }
 
-  /** The sum of the weights of a tail of this mass that is heaped up to the cap. */
-  private heaped(mass: number, hasMoment = false): number {
+  /** The sum of the weights of a tail of this mass that is heaped up to the cap, or of weight times logarithm. */
+  #heaped(mass: number, term = (weight: number, _log: number) => weight): number {
     if (mass === -Infinity) return 0;
-    const cap = Math.min(this.reported.cap, mass);
+    const cap = Math.min(this.#reported.cap, mass);
     const quotient = Math.exp(mass - cap);
     const full = Math.floor(quotient * (1 + ROUNDING));
     // At a high temperature, a rounding error of the mass would weigh as much as a token.
-    const error = ROUNDING * quotient + (full === 0 ? 0 : EPSILON * Math.exp(-cap));
-    const left = cap + Math.log(Math.max(0, quotient - full - error));
-    const [atCap, atLeft] = [this.log(cap), left === -Infinity ? -Infinity : this.log(left)];
-    const [first, second] = [full * Math.exp(atCap), Math.exp(atLeft)];
-    return hasMoment ? timesLog(first, atCap) + timesLog(second, atLeft) : first + second;
+    const left = quotient - full - ROUNDING * quotient - (full && EPSILON * Math.exp(-cap));
+    const [high, low] = [this.#log(cap), this.#log(cap + Math.log(left))];
+    return term(full * Math.exp(high), high) + (left > 0 ? term(Math.exp(low), low) : 0);
   }
 
   /** The weight of a reported token: what sets of tokens are summed up by. */
   weight(logit: number): number {
-    if (logit === -Infinity) return 0;
-    if (this.temperature === 0) return logit >= this.reported.leastLeading ? 1 : 0;
-    return Math.exp((logit - this.reported.maximum) / this.temperature);
+    const { leastLeading, maximum } = this.#reported;
+    if (this.#temperature === 0) return logit < leastLeading ? 0 : 1;
+    return logit === -Infinity ? 0 : Math.exp((logit - maximum) / this.#temperature);
+  }
+
+  /** The sum of the weights of all reported tokens. */
+  get all(): number {
+    return 1 + this.#rest;
   }
 
   /** The least probability of reported tokens whose weights have this sum. */
   low(weight: number): number {
-    if (weight === 0) return 0;
-    const others = Math.max(0, 1 + this.rest - weight);
-    const sum = weight + times(others, this.stretch) + times(this.most, Math.sqrt(this.stretch));
-    return (weight / sum) * (1 - ROUNDING);
+    const others = times(Math.max(0, this.all - weight), this.#stretch);
+    return part(weight, others + times(this.#most, this.#root)) * (1 - ROUNDING);
   }
 
   /** The highest probability of reported tokens whose weights have this sum. */
   high(weight: number): number {
-    if (weight === 0) return 0;
-    const others = Math.max(0, 1 + this.rest - weight);
-    const sum = weight + others / this.stretch + this.least / Math.sqrt(this.stretch);
-    return Math.min(1, (weight / sum) * (1 + ROUNDING));
+    const others = Math.max(0, this.all - weight) / this.#stretch;
+    return Math.min(1, part(weight, others + this.#least / this.#root) * (1 + ROUNDING));
   }
 
   /** The least and the highest probability of the tail. */
   get tailLow(): number {
-    const weight = (1 + this.rest) * Math.sqrt(this.stretch);
-    return (this.least / (this.least + weight)) * (1 - ROUNDING);
+    return part(this.#least, this.all * this.#root) * (1 - ROUNDING);
   }
   get tailHigh(): number {
-    if (this.most === Infinity) return 1;
-    const weight = (1 + this.rest) / Math.sqrt(this.stretch);
-    return Math.min(1, (this.most / (this.most + weight)) * (1 + ROUNDING)) || 0;
+    return Math.min(1, part(this.#most, this.all / this.#root) * (1 + ROUNDING));
   }
 
   /** −log of the highest and of the least probability that the likeliest token has. */
   get topSurprisalLow(): number {
-    return Math.log1p(this.rest / this.stretch + this.least / Math.sqrt(this.stretch));
+    return this.#reported.isOpen
+      ? 0
+      : Math.log1p(this.#rest / this.#stretch + this.#least / this.#root);
   }
   get topSurprisalHigh(): number {
-    return Math.log1p(times(this.rest, this.stretch) + times(this.most, Math.sqrt(this.stretch)));
+    return Math.log1p(times(this.#rest, this.#stretch) + times(this.#most, this.#root));
   }
 
   /** The entropy in nats with a tail of this sum of weights, and of weight times logarithm. */
-  private entropyWith(sum: number, moment: number): number {
-    const rest = this.rest + sum;
-    return Math.log1p(rest) - (this.moment + moment) / (1 + rest);
+  #entropy(sum: number, moment: number): number {
+    const rest = this.#rest + sum;
+    return Math.log1p(rest) - (this.#moment + moment) / (1 + rest);
   }
 
   /** The least entropy in nats. */
   get entropyLow(): number {
-    return (this.leastEntropy() / this.stretch) * (1 - ROUNDING);
+    return (this.#leastEntropy() / this.#stretch) * (1 - ROUNDING);
   }
 
   /** The highest entropy in nats; infinite where no vocabulary bounds it. */
   get entropyHigh(): number {
-    const { from, to, tail, most } = this.reported;
+    const { from, to, tail, most } = this.#reported;
     const count = to - from + (most === -Infinity ? 0 : tail.count);
-    const entropy = times(this.highestEntropy(), this.stretch) * (1 + ROUNDING);
+    const entropy = times(this.#highestEntropy(), this.#stretch) * (1 + ROUNDING);
     return Math.min(Math.log(count), entropy);
   }
 
-  private leastEntropy(): number {
-    const { tail, least } = this.reported;
-    if (this.temperature === 0) return this.entropyWith(this.least, 0);
-    if (least === -Infinity) return this.entropyWith(0, 0);
-    if (this.temperature < tail.temperature) {
-      return this.isKnown ? this.leastOfFixed(least) : this.entropyWith(0, 0);
-    }
-    const [sum, moment] = [this.heaped(least), this.heaped(least, true)];
-    const mean = this.moment / (1 + this.rest);
+  #leastEntropy(): number {
+    const { isOpen, tail, least } = this.#reported;
+    if (isOpen) return 0;
+    const isShort = least === -Infinity || (this.#power > 1 && tail.count === Infinity);
+    if (this.#temperature === 0 || isShort) return this.#entropy(this.#least, 0);
+    if (this.#power > 1) return this.#leastOfFixed(least);
+    const [sum, moment] = [this.#heaped(least), this.#heaped(least, times)];
+    const mean = this.#moment / this.all;
     // The heaped tail has the least entropy, unless a token below the cap outweighs the others …
-    if (this.temperature === tail.temperature || mean >= this.log(tail.cap)) {
-      return this.entropyWith(sum, moment);
-    }
+    if (this.#power === 1 || mean >= this.#log(tail.cap)) return this.#entropy(sum, moment);
     // … then that of all others is the least, and the token has any weight that it may have.
-    const rest = this.rest - this.restBelow + sum;
-    const others = Math.log1p(rest) - (this.moment - this.momentBelow + moment) / (1 + rest);
-    const mixed = (below: number) => binary(below) + (1 - below) * others;
-    const below = (tail: number) => this.restBelow / (1 + this.rest + tail);
-    return Math.min(mixed(below(this.least)), mixed(below(this.most)));
+    const rest = this.#rest - this.#below + sum;
+    const others = Math.log1p(rest) - (this.#moment - this.#momentBelow + moment) / (1 + rest);
+    const mixed = (tail: number) => {
+      const below = part(this.#below, this.all - this.#below + tail);
+      return (1 - below) * (others - Math.log1p(-below)) - times(below, Math.log(below));
+    };
+    return Math.min(mixed(this.#least), mixed(this.#most));
   }
 
   /**
    * The least entropy below the server's temperature: some tokens are at the cap, a real number of
    * them, and the mass that is left is spread evenly over the others.
    */
-  private leastOfFixed(mass: number): number {
-    const { tail } = this.reported;
-    const cap = Math.min(this.reported.cap, mass);
-    const atCap = this.log(cap);
-    const weightAtCap = Math.exp(atCap);
+  #leastOfFixed(mass: number): number {
+    const { count } = this.#reported.tail;
+    const power = this.#power;
+    const cap = Math.min(this.#reported.cap, mass);
+    const high = this.#log(cap);
     const quotient = Math.exp(mass - cap);
-    const power = tail.temperature / this.temperature;
-    /** Where each of the others has the probability exp(q): the entropy, and whether fewer at the cap lower it. */
-    const at = (q: number) => {
-      const part = Math.exp(q - cap);
-      const full = Math.max(
-        0,
-        Math.min(quotient, (quotient - tail.count * part) / (1 - part) || 0),
-      );
-      const log = this.log(q);
-      const sum = (tail.count - full) * Math.exp(log);
-      const [all, allMoment] = [
-        full * weightAtCap + sum,
-        timesLog(full * weightAtCap, atCap) + timesLog(sum, log),
-      ];
-      const mean = (this.moment + allMoment) / (1 + this.rest + all);
-      const relative = Math.exp(log - atCap);
-      const slope =
+    /** The entropy where the others have the probability exp(q). */
+    let entropy = 0;
+    /** Below 0 if one more token at the cap would lower it. */
+    const slopeAt = (q: number) => {
+      const ratio = Math.exp(q - cap);
+      const full = Math.max(0, Math.min(quotient, (quotient - count * ratio) / (1 - ratio) || 0));
+      const log = this.#log(q);
+      const [capped, spread] = [full * Math.exp(high), (count - full) * Math.exp(log)];
+      const moment = times(capped, high) + times(spread, log);
+      const mean = (this.#moment + moment) / (this.all + capped + spread);
+      entropy = this.#entropy(capped + spread, moment);
+      return (
         mean +
         1 -
-        atCap -
-        relative * (mean + 1 - log) -
-        timesLog(power * Math.exp((power - 1) * (q - cap)) * (1 - part), mean - log);
-      return { entropy: this.entropyWith(all, allMoment), slope };
+        high -
+        times(Math.exp(log - high), mean + 1 - log) -
+        times(power * Math.exp((power - 1) * (q - cap)) * (1 - ratio), mean - log)
+      );
     };
-    const even = mass - Math.log(tail.count);
-    const first = at(even);
-    if (!(first.slope < 0)) return first.entropy;
-    // A root of the slope lies below `even`: at -inf it is positive.
-    let [low, high] = [even, even];
-    let [slopeLow, slopeHigh] = [first.slope, first.slope];
+    let [low, above] = [mass - Math.log(count), mass - Math.log(count)];
+    let slopeLow = slopeAt(low);
+    let slopeAbove = slopeLow;
+    // Evenly spread, unless a root of the slope lies below: at -inf it is positive.
     for (let step = 1; slopeLow < 0 && step < 2 ** 60; step *= 2) {
-      [high, slopeHigh] = [low, slopeLow];
+      [above, slopeAbove] = [low, slopeLow];
       low -= step;
-      slopeLow = at(low).slope;
+      slopeLow = slopeAt(low);
     }
     // Regula falsi, with the Illinois rule where an end stays.
-    let found = first;
-    let side = 0;
-    while (high - low > PLACE * (1 + Math.abs(low))) {
-      const next = low + (slopeLow / (slopeLow - slopeHigh)) * (high - low);
-      found = at(next);
-      const isHigh = found.slope < 0;
-      if (isHigh) [high, slopeHigh] = [next, found.slope];
-      else [low, slopeLow] = [next, found.slope];
-      if (side === (isHigh ? 1 : -1)) {
-        if (isHigh) slopeLow /= 2;
-        else slopeHigh /= 2;
+    for (
+      let steps = 0, side = 0;
+      steps < 100 && above - low > PLACE * (1 + Math.abs(low));
+      steps++
+    ) {
+      const next = low + (slopeLow / (slopeLow - slopeAbove)) * (above - low);
+      const slope = slopeAt(next);
+      if (Math.abs(slope) < PLACE) break;
+      if (slope < 0) {
+        [above, slopeAbove] = [next, slope];
+        if (side < 0) slopeLow /= 2;
+      } else {
+        [low, slopeLow] = [next, slope];
+        if (side > 0) slopeAbove /= 2;
       }
-      side = isHigh ? 1 : -1;
-      if (Math.abs(found.slope) < PLACE) break;
+      side = slope;
     }
-    return Math.min(found.entropy, first.entropy);
+    return entropy;
   }
 
-  private highestEntropy(): number {
-    const { tail, most, cap } = this.reported;
-    if (this.temperature === 0) return this.entropyWith(this.most, 0);
-    if (most === -Infinity) return this.entropyWith(0, 0);
+  #highestEntropy(): number {
+    const { isOpen, tail, most, cap } = this.#reported;
+    if (isOpen) return Infinity;
+    if (this.#temperature === 0 || most === -Infinity) return this.#entropy(this.#most, 0);
     const logCount = Math.log(tail.count);
-    const power = tail.temperature / this.temperature;
-    const mean = this.moment / (1 + this.rest);
+    const power = this.#power;
+    const mean = this.#moment / this.all;
     if (power <= 1) {
-      if (!this.isKnown) return Infinity;
-      const log = this.log(most - logCount);
-      // The entropy of reported and others with any weights, where a token below the cap outweighs the others.
-      if (mean < log) return Math.log(Math.exp(this.entropyWith(0, 0)) + tail.count);
-      return this.entropyWith(this.most, timesLog(this.most, log));
+      const log = this.#log(most - logCount);
+      // The entropy with any weights of the tail, where a token below the cap outweighs the others.
+      if (mean < log) return Math.log(Math.exp(this.#entropy(0, 0)) + tail.count);
+      return logCount < Infinity ? this.#entropy(this.#most, times(this.#most, log)) : logCount;
     }
     /*
      * Some tokens, a real number exp(x), have all of it in equal parts. The entropy rises with x up to
      * where (power - 1) (1 - s) (mean - log of a weight) = 1, s being the probability of the tail.
      * The logarithm of that is concave: Newton's method comes to the root from below.
      */
-    const single = this.log(most);
+    const single = this.#log(most);
     let x = Math.max(most - cap, (1 / (power - 1) - mean + single) / power);
     for (let steps = 0; x < logCount && steps < 60; steps++) {
-      const s = 1 - 1 / (1 + Math.exp(single - (power - 1) * x) / (1 + this.rest));
+      const s = part(Math.exp(single - (power - 1) * x), this.all);
       const distance = mean - single + power * x;
-      const value = Math.log(power - 1) + Math.log1p(-s) + Math.log(distance);
-      if (!(value < 0)) break;
+      const value = Math.log((power - 1) * distance) + Math.log1p(-s);
       const step = -value / (s * (power - 1) + power / distance);
-      x += step;
       if (!(step > PLACE)) break;
+      x += step;
     }
     x = Math.min(x, logCount);
     const log = single - power * x;
     const sum = Math.exp(x + log);
-    return this.entropyWith(sum, timesLog(sum, log));
+    return this.#entropy(sum, times(sum, log));
   }
 }
 
-/** A weight times its logarithm; 0 for none. */
-function timesLog(weight: number, log: number): number {
-  return weight === 0 ? 0 : weight * log;
-}
-
-/** 0 times any factor is 0. */
+/** 0 times any factor or logarithm is 0. */
 function times(value: number, factor: number): number {
-  return value === 0 ? 0 : value * factor;
+  return value && value * factor;
 }
 
-/** The entropy of two choices. */
-function binary(probability: number): number {
-  const other = 1 - probability;
-  return -timesLog(probability, Math.log(probability)) - timesLog(other, Math.log(other));
+/** A part of two weights, of which either may be infinite, but not both. */
+function part(weight: number, others: number): number {
+  return weight === Infinity ? 1 : weight && weight / (weight + others);
 }
 
 /**
@@ -392,27 +377,18 @@ export function temperaturesFor(
   const isTop = measure === "top";
   const goal = isTop ? -Math.log(wanted) : measure === "perplexity" ? Math.log(wanted) : wanted;
   // Each rises with T.
-  const high = (temperature: number) => {
-    const { entropyHigh, topSurprisalHigh } = reported.at(temperature, bounds);
-    return isTop ? topSurprisalHigh : entropyHigh;
-  };
-  const low = (temperature: number) => {
-    const { entropyLow, topSurprisalLow } = reported.at(temperature, bounds);
-    return isTop ? topSurprisalLow : entropyLow;
-  };
+  const high = (temperature: number) =>
+    reported.at(temperature, bounds)[isTop ? "topSurprisalHigh" : "entropyHigh"];
+  const low = (temperature: number) =>
+    reported.at(temperature, bounds)[isTop ? "topSurprisalLow" : "entropyLow"];
+  /** Where a bound has the value: an end of the scale if it has it from there on, or up to there. */
+  function found(at: typeof high): number {
+    const [least, most] = [at(0), at(Infinity)];
+    const isLast = goal >= most - slack(most);
+    if (goal <= least + slack(least) && !(isLast && at === low)) return 0;
+    return isLast ? Infinity : root(at, goal, least, most);
+  }
   const [least, most] = [low(0), high(Infinity)];
   if (!(goal >= least - slack(least) && goal <= most + slack(most))) return null;
-  const [highAtZero, lowAtEnd] = [high(0), low(Infinity)];
-  return [
-    goal <= highAtZero + slack(highAtZero)
-      ? 0
-      : goal >= most - slack(most)
-        ? Infinity
-        : root(high, goal, highAtZero, most),
-    goal >= lowAtEnd - slack(lowAtEnd)
-      ? Infinity
-      : goal <= least + slack(least)
-        ? 0
-        : root(low, goal, least, lowAtEnd),
-  ];
+  return [found(high), found(low)];
 }

@@ -207,7 +207,7 @@ export class RowCursor {
   private show(found: WrittenRow, order: Order, last: boolean): void {
     const { labels = this.labels ?? null, row, place } = found;
     this.labels ??= labels;
-    const { logits, source, target } = readState({ ...found, labels });
+    const { logits, source, target, tail } = readState({ ...found, labels });
     const items = this.instrument.items.peek();
     this.shown = row;
     batch(() => {
@@ -222,6 +222,7 @@ export class RowCursor {
         row,
         target,
         seed: null,
+        tail,
       });
     });
   }

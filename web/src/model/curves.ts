@@ -1,6 +1,7 @@
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import type { Distribution } from "../math/definition";
 import { ordered, type Settings, stepsOf } from "../math/engines";
+import type { Reported } from "../math/reported";
 import { along, SCALES, type Scale, type ScaleName } from "../math/scales";
 import type { Truncation } from "../math/truncation";
 import { whenIdle } from "./idle";
@@ -22,6 +23,8 @@ export interface Curves {
   readonly others: readonly number[] | null;
   /** The entropy as a part of the highest possible, log n. */
   readonly entropy: readonly number[];
+  /** Where only intervals are known, the numbers above are the least, and these the highest. */
+  readonly highest: Omit<Curves, "places" | "highest"> | null;
 }
 
 interface Point {
@@ -90,38 +93,93 @@ const FOLLOWED = 50;
 /**
  * The curves of a distribution, computed once for its logits.
  *
+ * @param reported - what is known of it, if it is only a part of one
  * @param isDragged - whether a logit is dragged: then there are none of many items
  */
 export function curvesOf(
   distribution: ReadonlySignal<Distribution>,
+  reported: ReadonlySignal<Reported | null>,
   scale: ReadonlySignal<ScaleName>,
   isDragged: ReadonlySignal<boolean>,
 ): ReadonlySignal<Curves | null> {
-  const found = sliced(scale, () => {
+  const found = sliced<Interval>(scale, () => {
     const { value: source } = distribution;
     if (isDragged.value && source.logits.length > FOLLOWED) return null;
     const { logits, order } = source;
     const shown = Array.from(order.subarray(0, LEADING), (item) => logits[item]!);
+    const { value: part } = reported;
+    if (ROWS && part !== null) return boundsOf(part, shown);
     const largest = Math.log(logits.length) || 1;
     return (temperature) => {
       const { top, probability, outside, entropy } = source.at(temperature, 0, shown.length);
       // There is no softmax of a NaN, nor of nothing above -inf.
       if (Number.isNaN(top)) return null;
       const others = shown.length < logits.length ? outside : null;
-      return { leading: shown.map(probability), others, entropy: entropy / largest };
+      return {
+        low: { leading: shown.map(probability), others, entropy: entropy / largest },
+        high: null,
+      };
     };
   });
   return computed(() => {
     const { value: frames } = found;
     if (frames === null) return null;
-    const hasOthers = frames[0]!.others !== null;
     return {
       places: points(SCALES[scale.peek()]).map(({ place }) => place),
-      leading: frames[0]!.leading.map((_, rank) => frames.map(({ leading }) => leading[rank]!)),
-      others: hasOthers ? frames.map(({ others }) => others!) : null,
-      entropy: frames.map(({ entropy }) => entropy),
+      ...linesOf(frames.map(({ low }) => low)),
+      highest: frames[0]!.high === null ? null : linesOf(frames.map(({ high }) => high!)),
     };
   });
+}
+
+/** What the lines have at one temperature. */
+interface Values {
+  readonly leading: readonly number[];
+  readonly others: number | null;
+  readonly entropy: number;
+}
+
+/** Their least and their highest values; null where the first are exact. */
+interface Interval {
+  readonly low: Values;
+  readonly high: Values | null;
+}
+
+function linesOf(values: readonly Values[]): Omit<Curves, "places" | "highest"> {
+  const hasOthers = values[0]!.others !== null;
+  return {
+    leading: values[0]!.leading.map((_, rank) => values.map(({ leading }) => leading[rank]!)),
+    others: hasOthers ? values.map(({ others }) => others!) : null,
+    entropy: values.map(({ entropy }) => entropy),
+  };
+}
+
+/** The intervals of a distribution of which a part is known. */
+function boundsOf(reported: Reported, shown: readonly number[]) {
+  const largest = largestEntropy(reported);
+  return (temperature: number): Interval => {
+    const bounds = reported.at(temperature);
+    const weights = shown.map((logit) => bounds.weight(logit));
+    const all = weights.reduce((sum, weight) => sum + weight, 0);
+    return {
+      low: {
+        leading: weights.map((weight) => bounds.low(weight)),
+        others: 1 - bounds.high(all),
+        entropy: bounds.entropyLow / largest,
+      },
+      high: {
+        leading: weights.map((weight) => bounds.high(weight)),
+        others: 1 - bounds.low(all),
+        entropy: Math.min(1, bounds.entropyHigh / largest),
+      },
+    };
+  };
+}
+
+/** The entropy that the axis ends at: the highest there is or, without a vocabulary, that is known to be reached. */
+export function largestEntropy(reported: Reported): number {
+  const { entropyLow, entropyHigh } = reported.at(Infinity);
+  return (entropyHigh < Infinity ? entropyHigh : entropyLow) || 1;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { State } from "./state";
 
 /** The parts of the state that are changed and restored together. */
@@ -6,7 +6,7 @@ const GROUPS: readonly (readonly (keyof State)[])[] = [
   ["temperature"],
   ["truncation"],
   ["scale"],
-  ["logits", "labels", "source", "row", "target", "seed"],
+  ["logits", "labels", "source", "row", "target", "seed", "tail"],
 ];
 
 /** Gestures of one kind that follow within this time are one: a key that is held repeats. */
@@ -28,13 +28,13 @@ interface Step {
  * change can't be undone here, nor can the steps before it that changed the same parts.
  */
 export class History {
-  private readonly done = signal<readonly Step[]>([]);
-  private readonly undone = signal<readonly Step[]>([]);
+  readonly #done = signal<readonly Step[]>([]);
+  readonly #undone = signal<readonly Step[]>([]);
   /** The gesture that is under way. */
-  private open: Step | null = null;
+  #open: Step | null = null;
 
-  readonly canUndo: ReadonlySignal<boolean> = computed(() => this.done.value.length > 0);
-  readonly canRedo: ReadonlySignal<boolean> = computed(() => this.undone.value.length > 0);
+  readonly canUndo: ReadonlySignal<boolean> = computed(() => this.#done.value.length > 0);
+  readonly canRedo: ReadonlySignal<boolean> = computed(() => this.#undone.value.length > 0);
 
   constructor(private readonly state: () => State) {}
 
@@ -47,44 +47,44 @@ export class History {
   note(change: Partial<State>, settled: boolean, kind = ""): void {
     const names = affected(change);
     const state = this.state();
-    const last = this.done.peek().at(-1);
+    const last = this.#done.peek().at(-1);
     const joins = kind !== "" && last?.kind === kind && performance.now() - last.ended < JOIN_MS;
-    this.open ??= joins ? last : { before: {}, after: {}, kind, ended: 0 };
-    const { open } = this;
+    this.#open ??= joins ? last : { before: {}, after: {}, kind, ended: 0 };
+    const open = this.#open;
     // What an earlier event of the gesture changed is known as it was before the gesture.
     open.before = { ...part(state, names), ...open.before };
     open.after = { ...open.after, ...part({ ...state, ...change }, names) };
     open.ended = performance.now();
-    if (settled) this.close();
+    if (settled) this.#close();
   }
 
-  private close(): void {
-    const step = this.open!;
-    this.open = null;
+  #close(): void {
+    const step = this.#open!;
+    this.#open = null;
     const names = Object.keys(step.after) as (keyof State)[];
     const changed = names.some((name) => !Object.is(step.before[name], step.after[name]));
-    const others = this.done.peek().filter((other) => other !== step);
+    const others = this.#done.peek().filter((other) => other !== step);
     batch(() => {
-      this.done.value = changed ? limited([...others, step]) : others;
-      if (changed) this.undone.value = [];
+      this.#done.value = changed ? limited([...others, step]) : others;
+      if (changed) this.#undone.value = [];
     });
   }
 
   /** What to change so that the last gesture is undone; null if there is none. */
   undo(): Partial<State> | null {
-    return this.move(this.done, this.undone, "before");
+    return this.#move(this.#done, this.#undone, "before");
   }
 
   redo(): Partial<State> | null {
-    return this.move(this.undone, this.done, "after");
+    return this.#move(this.#undone, this.#done, "after");
   }
 
-  private move(
-    from: typeof this.done,
-    to: typeof this.done,
+  #move(
+    from: Signal<readonly Step[]>,
+    to: Signal<readonly Step[]>,
     side: "before" | "after",
   ): Partial<State> | null {
-    if (this.open !== null) this.close();
+    if (this.#open !== null) this.#close();
     const step = from.peek().at(-1);
     if (step === undefined) return null;
     batch(() => {
@@ -98,9 +98,9 @@ export class History {
   forget(change: Partial<State>): void {
     const names = affected(change);
     const kept = (step: Step) => !names.some((name) => name in step.after);
-    if (this.open !== null && !kept(this.open)) this.open = null;
+    if (this.#open !== null && !kept(this.#open)) this.#open = null;
     batch(() => {
-      for (const steps of [this.done, this.undone]) {
+      for (const steps of [this.#done, this.#undone]) {
         if (!steps.peek().every(kept)) steps.value = steps.peek().filter(kept);
       }
     });

@@ -2,9 +2,20 @@ import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/si
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame, soleDifference } from "../math/definition";
 import { freshSeed, randomLogits } from "../math/random";
+import { Reported } from "../math/reported";
 import { SCALES } from "../math/scales";
 import { type Kept, Truncation } from "../math/truncation";
-import { aligned, decimalsFor, digits, percent, plain } from "../text/format";
+import {
+  aligned,
+  brief,
+  count,
+  decimalsFor,
+  digits,
+  percent,
+  percentOf,
+  percentRange,
+  plain,
+} from "../text/format";
 import { strings } from "../text/strings";
 import { type Comparison, compare, matched, Pinned } from "./compare";
 import { RowCursor } from "./cursor";
@@ -98,22 +109,36 @@ export class Instrument {
   readonly selected = signal(0);
 
   readonly held = signal<Held | null>(null);
-  private readonly lastNotice = signal<Notice | null>(null);
+  readonly #lastNotice = signal<Notice | null>(null);
   /** What was read last, or why it was not; null once other items are shown. */
   readonly notice = computed(() => {
-    const { value: notice } = this.lastNotice;
+    const { value: notice } = this.#lastNotice;
     return notice?.items === this.items.value ? notice : null;
   });
 
+  /** Whether other items may take the place of these. */
+  readonly canReplace = computed(() => !this.locked.value.items && !this.locked.value.logits);
   /** Whether items may be added, removed, renamed and moved. */
-  readonly canArrange = computed(() => !this.locked.value.items && !this.locked.value.logits);
+  readonly canArrange = computed(() => this.canReplace.value && !this.isPartial.value);
+  /** Whether the logits may be changed: not those that are reported beside a tail. */
+  readonly canEdit = computed(() => !this.locked.value.logits && !this.isPartial.value);
 
-  private sorted: Distribution | null = null;
+  #sorted: Distribution | null = null;
   /** An edit of one logit costs no sort. */
   readonly distribution = computed(() => {
-    this.sorted = Distribution.of(this.items.value.logits, this.sorted);
-    return this.sorted;
+    this.#sorted = Distribution.of(this.items.value.logits, this.#sorted);
+    return this.#sorted;
   });
+  /** Whether the items are those that a server reported, beside a tail. */
+  readonly isPartial = computed(() => ROWS && this.items.value.tail !== null);
+  /** What a server reported; null where the logits are all there are. */
+  readonly reported = computed(() => reportedOf(this.items.value));
+  /** What is known of the reported tokens at this temperature. */
+  readonly bounds = computed(() => this.reported.value?.at(this.temperature.value) ?? null);
+  /** The same once a drag rests. */
+  readonly restedBounds = computed(
+    () => reportedOf(this.#restedItems.value)?.at(this.rested.value.temperature) ?? null,
+  );
   /** The items by the rank that they are shown at. */
   readonly order = computed(() => this.held.value?.order ?? this.distribution.value.order);
   /** Where the temperature stands on the scale, as a stop. */
@@ -144,12 +169,12 @@ export class Instrument {
     if (rank <= first) return { first: first + 1, last, apart: rank };
     return rank < end ? { first, last, apart: -1 } : { first, last: end, apart: rank };
   });
-  private frameAt(temperature: number): Frame {
+  #frameAt(temperature: number): Frame {
     const { first, last, apart } = this.ranks.value;
     return this.distribution.value.at(temperature, first, last, apart);
   }
   /** The one pass over the logits that a new temperature costs. */
-  readonly frame = computed(() => this.frameAt(this.temperature.value));
+  readonly frame = computed(() => this.#frameAt(this.temperature.value));
   /**
    * The frame of the ten digits, of the formula's numbers and of the numbers for screen readers.
    * It follows `frame` when a drag rests: these can't be read earlier, and writing and painting
@@ -157,10 +182,10 @@ export class Instrument {
    */
   readonly rested;
   /** The items that it is of. */
-  private readonly restedItems;
-  private moving = false;
+  readonly #restedItems;
+  #moving = false;
   /** The frame at T = 1. */
-  private readonly frameAtOne = computed(() => this.frameAt(1));
+  readonly #frameAtOne = computed(() => this.#frameAt(1));
 
   /** What was pinned as A, to be compared with what is shown. */
   readonly pinned = signal<Pinned | null>(null);
@@ -175,8 +200,21 @@ export class Instrument {
   /** The probabilities that the outlines show: at T = 1, or those of A. */
   readonly outline: ReadonlySignal<Outline> = computed(() => {
     const { value: pinned } = this.pinned;
+    if (ROWS && pinned === null && this.items.value.tail !== null) {
+      // As reported: known at the server's temperature alone.
+      const { tail } = this.items.value;
+      const { probability, top, outside } = this.#frameAt(tail.temperature);
+      const { logits } = this.distribution.value;
+      const part = 1 - tail.mass;
+      return {
+        top: top * part,
+        sum: part,
+        outside: outside * part,
+        probability: (item) => probability(logits[item]!) * part,
+      };
+    }
     if (pinned === null) {
-      const { value: atOne } = this.frameAtOne;
+      const { value: atOne } = this.#frameAtOne;
       const { logits } = atOne.distribution;
       return { ...atOne, probability: (item) => atOne.probability(logits[item]!) };
     }
@@ -192,6 +230,14 @@ export class Instrument {
       return sum;
     };
     return { top, sum, outside: this.rest.value > 0 ? outside() : 0, probability };
+  });
+
+  /** What the outlines are, in words. */
+  readonly outlineText = computed(() => {
+    const [{ value: pinned }, { tail }] = [this.pinned, this.items.value];
+    if (pinned !== null) return strings.figures.outlineOfA(brief(pinned.state.temperature));
+    if (tail !== null) return strings.reported.outline(brief(tail.temperature));
+    return strings.figures.outline(brief(1));
   });
 
   readonly truncated = computed(() => new Truncation(this.distribution.value));
@@ -212,15 +258,12 @@ export class Instrument {
   readonly restedKept: ReadonlySignal<Kept> = computed(() =>
     this.restedTruncated.value.at(this.rested.value.temperature, this.truncation.value),
   );
-  readonly drawn = computed(() => new Drawn(this.restedItems.value, this.restedKept.value));
+  readonly drawn = computed(() => new Drawn(this.#restedItems.value, this.restedKept.value));
   /** A beside what is shown; null if nothing is pinned or they can't be compared. */
   readonly comparison: ReadonlySignal<Comparison | null> = computed(() => {
     const [{ value: pinned }, { value: itemsOfA }] = [this.pinned, this.itemsOfA];
-    return (
-      pinned &&
-      itemsOfA &&
-      compare(pinned.drawn.probabilities, this.drawn.value.probabilities, itemsOfA)
-    );
+    if (pinned === null || itemsOfA === null || this.isPartial.value) return null;
+    return compare(pinned.drawn.probabilities, this.drawn.value.probabilities, itemsOfA);
   });
 
   /** How many draws are shown, and the seed of their random numbers. */
@@ -228,7 +271,9 @@ export class Instrument {
   /** The draws once a drag rests. */
   readonly draws: ReadonlySignal<Draws | null> = computed(() => {
     const { value: drawing } = this.drawing;
-    return drawing && draw(this.drawn.value.probabilities, drawing.count, drawing.seed);
+    return drawing && !this.isPartial.value
+      ? draw(this.drawn.value.probabilities, drawing.count, drawing.seed)
+      : null;
   });
 
   /** Of all finite logits. */
@@ -255,23 +300,38 @@ export class Instrument {
     if (this.count.value <= WHOLE_AXIS) return 1;
     const { value: kept } = this.kept;
     const top = Math.max(
-      this.frame.value.top,
+      this.bounds.value?.high(1) ?? this.frame.value.top,
       this.outline.value.top,
       kept === null ? 0 : kept.probability(kept.start),
     );
     return Math.min(1, roundUp(top) || 1);
   });
 
-  /** The probabilities of the rows. */
+  /** The probabilities of the rows: the least that they may be. */
   readonly probabilities = computed(() => {
-    const { probability } = this.frame.value;
-    return this.rows.value.map((row) => probability(row.logit.value));
+    const [{ value: bounds }, { probability }] = [this.bounds, this.frame.value];
+    return this.rows.value.map(({ logit: { value: logit } }) =>
+      bounds === null ? probability(logit) : bounds.low(bounds.weight(logit)),
+    );
   });
+  /** The most that they may be; empty where they are known. */
+  readonly highest = computed(() => {
+    const { value: bounds } = this.bounds;
+    if (bounds === null) return [];
+    return this.rows.value.map((row) => bounds.high(bounds.weight(row.logit.value)));
+  });
+  /** How long their bars may be besides `lengths`, where that is seen. */
+  readonly highestLengths = computed(() =>
+    this.highest.value.map((probability) => this.length(probability)),
+  );
   /** The same as text. */
   readonly percents = computed(() =>
-    this.probabilities.value.map((probability, slot) =>
-      this.percent(this.rows.value[slot]!.logit.value, probability),
-    ),
+    this.probabilities.value.map((probability, slot) => {
+      const high = this.highest.value[slot];
+      return high === undefined
+        ? this.percent(this.rows.value[slot]!.logit.value, probability)
+        : percentRange(probability, high);
+    }),
   );
   /** The lengths of their bars, up to 1. */
   readonly lengths = computed(() =>
@@ -306,22 +366,26 @@ export class Instrument {
       return byName(LOCKS, (lock) => locked?.includes(lock) === true);
     });
     this.cursor = ROWS && host.rows !== undefined ? new RowCursor(this, host.rows) : null;
-    this.selected.value = this.start();
-    this.rested = signal<Frame>(this.frame.peek());
-    this.restedItems = signal(items);
     this.sequence =
       ROWS && host.rows?.sequence !== undefined ? new Sequence(this, host.rows) : null;
+    this.selected.value = this.#start();
+    this.rested = signal<Frame>(this.frame.peek());
+    this.#restedItems = signal(items);
     this.reliability =
       ROWS && (host.rows?.reliability || host.reliability)
         ? new Reliability(this, host.rows, host.reliability)
         : null;
     const isDragged = computed(() => this.held.value !== null);
-    this.curves = curvesOf(this.distribution, this.scale, isDragged);
-    this.nucleus = nucleusOf(this.restedTruncated, this.truncation, this.scale);
+    this.curves = curvesOf(this.distribution, this.reported, this.scale, isDragged);
+    this.nucleus = nucleusOf(
+      this.restedTruncated,
+      computed(() => (this.isPartial.value ? {} : this.truncation.value)),
+      this.scale,
+    );
     effect(() => {
       const [frame, items] = [this.frame.value, this.items.value];
-      const rest = () => this.comeToRest(frame, items);
-      if (!this.moving) return rest();
+      const rest = () => this.#comeToRest(frame, items);
+      if (!this.#moving) return rest();
       const timer = setTimeout(rest, REST_MS);
       return () => clearTimeout(timer);
     });
@@ -331,9 +395,10 @@ export class Instrument {
   follow(): () => void {
     const unsubscribe = this.host.subscribe((change) => {
       // Another view may be dragging.
-      this.moving = true;
-      this.history.forget(change);
-      this.take(change);
+      this.#moving = true;
+      const whole = withTail(change);
+      this.history.forget(whole);
+      this.#take(whole);
     });
     return () => {
       unsubscribe();
@@ -361,14 +426,14 @@ export class Instrument {
    * within a second
    */
   change(change: Partial<State>, settled = true, kind = ""): void {
-    const allowed = this.unlocked(change);
+    const allowed = this.#unlocked(withTail(change));
     if (Object.keys(allowed).length === 0) return;
     this.history.note(allowed, settled, kind);
-    this.apply(allowed, settled);
+    this.#apply(allowed, settled);
   }
 
   /** The parts of a change that no lock forbids. */
-  private unlocked(change: Partial<State>): Partial<State> {
+  #unlocked(change: Partial<State>): Partial<State> {
     const { value: locked } = this.locked;
     const { temperature, truncation, scale, ...items } = change;
     const now = this.items.peek();
@@ -391,6 +456,7 @@ export class Instrument {
    */
   edit(items: Items, item: number, settled = true, kind = ""): void {
     const before = this.items.peek();
+    if (items.logits !== before.logits && !this.canEdit.peek()) return;
     const names = Object.keys(itemsOf(items)) as (keyof Items)[];
     const changed = names.filter((name) => !Object.is(items[name], before[name]));
     batch(() => {
@@ -409,7 +475,7 @@ export class Instrument {
 
   /** Shows what was read, or why it was not, until other items are shown. */
   note(text: string, isError = false): void {
-    this.lastNotice.value = { text, isError, items: this.items.peek() };
+    this.#lastNotice.value = { text, isError, items: this.items.peek() };
     // An error is an alert.
     if (!isError) this.tell(text);
   }
@@ -417,32 +483,32 @@ export class Instrument {
   /** A change by going elsewhere, to another row: it is not undone. */
   go(change: Partial<State>): void {
     this.history.forget(change);
-    this.apply(change);
+    this.#apply(change);
   }
 
   undo(): void {
-    this.apply(this.unlocked(this.history.undo() ?? {}));
+    this.#apply(this.#unlocked(this.history.undo() ?? {}));
   }
 
   redo(): void {
-    this.apply(this.unlocked(this.history.redo() ?? {}));
+    this.#apply(this.#unlocked(this.history.redo() ?? {}));
   }
 
-  private apply(change: Partial<State>, settled = true): void {
-    this.moving = !settled;
-    this.take(change);
-    if (settled) this.comeToRest(this.frame.value, this.items.value);
+  #apply(change: Partial<State>, settled = true): void {
+    this.#moving = !settled;
+    this.#take(change);
+    if (settled) this.#comeToRest(this.frame.value, this.items.value);
     this.host.write(change, settled);
   }
 
-  private comeToRest(frame: Frame, items: Items): void {
+  #comeToRest(frame: Frame, items: Items): void {
     batch(() => {
       this.rested.value = frame;
-      this.restedItems.value = items;
+      this.#restedItems.value = items;
     });
   }
 
-  private take(change: Partial<State>): void {
+  #take(change: Partial<State>): void {
     batch(() => {
       const { temperature, truncation, scale, ...parts } = change;
       if (temperature !== undefined) this.temperature.value = temperature;
@@ -461,14 +527,14 @@ export class Instrument {
       const edited = isRow ? null : soleDifference(before.logits, items.logits);
       if (edited === -1) return;
       this.held.value = null;
-      this.moving = false;
+      this.#moving = false;
       if (edited !== null) {
         this.select(this.positionOf(edited));
         return;
       }
       this.first.value = 0;
       this.hovered.value = null;
-      this.selected.value = this.start();
+      this.selected.value = this.#start();
     });
   }
 
@@ -493,7 +559,7 @@ export class Instrument {
    * The position of the second highest item, which the formula is about at first: the power of the
    * highest is always e^0.
    */
-  private start(): number {
+  #start(): number {
     const second = Math.min(1, this.count.value - 1);
     return this.many.value ? second : this.distribution.value.order[second]!;
   }
@@ -544,32 +610,55 @@ export class Instrument {
 
   /** The probability of an item as text. */
   percent(logit: number, probability: number): string {
-    if (probability === 0) return percent(0, this.isExactlyZero(logit));
+    if (probability === 0) return percent(0, this.#isExactlyZero(logit));
     if (probability !== 1) return percent(probability);
     const second = this.distribution.value.order[1];
-    return percent(1, second === undefined || this.isExactlyZero(this.logitOf(second)));
+    return percent(1, second === undefined || this.#isExactlyZero(this.#logitOf(second)));
   }
 
   /** The probability of all items outside of the window, as text. */
   readonly restText = computed(() => {
-    const { outside } = this.frame.value;
+    const [{ outside }, { value: bounds }] = [this.frame.value, this.bounds];
+    if (ROWS && bounds !== null) {
+      return percentOf(bounds, outside * bounds.all);
+    }
     const { order } = this.distribution.value;
     if (outside !== 0 && outside !== 1) return percent(outside);
     // The highest item of the part whose probability is 0: outside, or inside if `outside` is 1.
     const highest = order[outside === 0 ? this.rowCount.value : this.first.value];
-    return percent(outside, highest === undefined || this.isExactlyZero(this.logitOf(highest)));
+    return percent(outside, highest === undefined || this.#isExactlyZero(this.#logitOf(highest)));
   });
 
   /** The highest probability, as text. */
-  readonly topText = computed(() =>
-    this.percent(this.logitOf(this.distribution.value.order[0]!), this.frame.value.top),
-  );
+  readonly topText = computed(() => {
+    const { value: bounds } = this.bounds;
+    if (ROWS && bounds !== null) {
+      // A token of the tail may be likelier than the drawn one.
+      return this.reported.value!.isOpen ? percentRange(bounds.low(1), 1) : percentOf(bounds, 1);
+    }
+    return this.percent(this.#logitOf(this.distribution.value.order[0]!), this.frame.value.top);
+  });
 
-  private logitOf(item: number): number {
+  /** What a server did not report, in words; empty where there is nothing of it. */
+  readonly unreportedText = computed(() => {
+    const { tail } = this.items.value;
+    if (!ROWS || tail === null) return "";
+    return strings.reported.tail(
+      this.tailText.value,
+      tail.count < Infinity ? count(tail.count) : null,
+    );
+  });
+  /** The probability of all that a server did not report, as text; empty where there is nothing of it. */
+  readonly tailText = computed(() => {
+    const { value: bounds } = this.bounds;
+    return !ROWS || bounds === null ? "" : percentRange(bounds.tailLow, bounds.tailHigh);
+  });
+
+  #logitOf(item: number): number {
     return this.items.value.logits[item]!;
   }
 
-  private isExactlyZero(logit: number): boolean {
+  #isExactlyZero(logit: number): boolean {
     return this.distribution.value.isExactlyZero(logit, this.temperature.value);
   }
 }
@@ -591,6 +680,8 @@ export class Row {
   readonly fate;
   readonly afterDigits;
   readonly probabilityDigits;
+  /** The most that the probability may be. */
+  readonly highestDigits;
   readonly outlineDigits;
   readonly outlineBar;
   readonly className;
@@ -618,9 +709,18 @@ export class Row {
     /** The logit that the probability at rest is of. */
     const rested = computed(() => instrument.rested.value.distribution.logits[item.value] ?? NaN);
     this.logitDigits = computed(() => plain(rested.value));
-    const probability = computed(() => instrument.rested.value.probability(rested.value));
-    this.percent = computed(() => instrument.percent(rested.value, probability.value));
+    const bounds = instrument.restedBounds;
+    const weight = computed(() => bounds.value?.weight(rested.value) ?? 0);
+    const probability = computed(
+      () => bounds.value?.low(weight.value) ?? instrument.rested.value.probability(rested.value),
+    );
+    this.percent = computed(() =>
+      bounds.value === null
+        ? instrument.percent(rested.value, probability.value)
+        : percentOf(bounds.value, weight.value),
+    );
     this.probabilityDigits = computed(() => digits(probability.value));
+    this.highestDigits = computed(() => digits(bounds.value?.high(weight.value) ?? NaN));
     const rank = computed(() => {
       const { order } = instrument.rested.value.distribution;
       const { value: position } = this.position;
@@ -648,6 +748,15 @@ export class Row {
       return slot === (inWindow ? place : 0) ? 0 : -1;
     });
   }
+}
+
+function reportedOf({ logits, tail }: Items): Reported | null {
+  return ROWS && tail ? new Reported(logits, tail) : null;
+}
+
+/** A change with all that belongs to it: logits that come without a tail have none. */
+function withTail(change: Partial<State>): Partial<State> {
+  return "logits" in change && !("tail" in change) ? { ...change, tail: null } : change;
 }
 
 /** The lowest and the highest finite logit. */

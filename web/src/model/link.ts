@@ -101,6 +101,7 @@ export function parseLink(hash: string): Link {
       row: null,
       target: whole("target", 0, logits.length - 1),
       seed,
+      tail: null,
     };
   }
 
@@ -185,7 +186,8 @@ export function parseLink(hash: string): Link {
 }
 
 /**
- * Writes a link without its "#", or null if it would have more than 2,000 characters.
+ * Writes a link without its "#", or null if it would have more than 2,000 characters, or would leave
+ * out what a server did not report.
  *
  * @param own - the state of the page that the link opens; its logits are not written again
  */
@@ -202,6 +204,7 @@ export function writeLink(
   }
 
   if (logits !== own?.logits || labels !== own.labels) {
+    if (state.tail !== null) return null;
     // Each item takes at least a comma, and there may be very many.
     if ((labels ?? (seed === null ? logits : [])).length > LONGEST) return null;
     add("n", seed === null ? null : logits.length);

@@ -39,7 +39,8 @@ export function picture(instrument: Instrument): Picture {
   const title = texts.title(temperature, stepsText(state.truncation));
   const others = instrument.rest.peek();
   const bottom = TOP + rows.length * ROW;
-  const height = bottom + (others > 0 ? ROW : 0) + MARGIN;
+  const tailAt = bottom + (others > 0 ? ROW : 0);
+  const height = tailAt + (instrument.isPartial.peek() ? ROW : 0) + MARGIN;
 
   const plot = (WIDTH - 2 * MARGIN - LABEL.width - 2 * NUMBER - 4 * GAP) / 2;
   const logitsAt = MARGIN + LABEL.width + GAP;
@@ -47,11 +48,13 @@ export function picture(instrument: Instrument): Picture {
   const softmaxAt = logitNumberAt + GAP;
   const numberAt = WIDTH - MARGIN;
 
+  const bounds = instrument.restedBounds.peek();
   const percents = rows.map((row) =>
     isTruncated ? drawn.percent(row.item.peek()) : row.percent.peek(),
   );
   const probabilities = rows.map((row) => {
     const item = row.item.peek();
+    if (bounds !== null) return bounds.low(bounds.weight(row.logit.peek()));
     return isTruncated
       ? drawn.probabilities[item]!
       : instrument.rested.peek().probability(row.logit.peek());
@@ -77,7 +80,15 @@ export function picture(instrument: Instrument): Picture {
       text(numberAt, middle, percents[slot]!, { anchor: "end", fill: ink }),
       bar(softmaxAt, top, plot * (before / end), "none", EDGE),
       bar(softmaxAt, top, plot * (probability / end), GREEN, GREEN),
+      ...(!ROWS || bounds === null
+        ? []
+        : [unknown(probability, bounds.high(bounds.weight(logit)))]),
     ];
+    /** The part of the bar that is not known, hatched. */
+    function unknown(low: number, high: number): string {
+      const d = `M${softmaxAt + plot * (low / end)} ${middle}H${softmaxAt + plot * (high / end)}`;
+      return element("path", { d, stroke: GREEN, "stroke-width": BAR, "stroke-dasharray": "2 3" });
+    }
     if (Number.isFinite(logit)) {
       const [from, to] = [fraction(axis, axis.base), fraction(axis, logit)].sort((a, b) => a - b);
       const left = logitsAt + plot * from!;
@@ -86,6 +97,7 @@ export function picture(instrument: Instrument): Picture {
     return parts.join("");
   }
 
+  const unreported = instrument.unreportedText.peek();
   const zero = fraction(axis, 0);
   const crossing = logitsAt + plot * zero;
   const body = [
@@ -95,7 +107,7 @@ export function picture(instrument: Instrument): Picture {
       fill: GREEN,
       weight: 600,
     }),
-    text(numberAt, 68, isTruncated ? texts.before : outlineText(instrument), {
+    text(numberAt, 68, isTruncated ? texts.before : instrument.outlineText.peek(), {
       anchor: "end",
       size: 12,
       fill: MUTED,
@@ -119,10 +131,12 @@ export function picture(instrument: Instrument): Picture {
           text(numberAt, bottom + ROW / 2, restText, { anchor: "end", fill: MUTED }),
         ]
       : []),
+    text(MARGIN, tailAt + ROW / 2, unreported, { fill: MUTED }),
   ];
   const told = [
     ...rows.map((row, slot) => `${labelText(row.label.peek())} ${percents[slot]}`),
     ...(others > 0 ? [`${strings.items.others(count(others))} ${restText}`] : []),
+    ...(unreported === "" ? [] : [unreported]),
   ];
   const svg = element(
     "svg",
@@ -158,13 +172,6 @@ function outsideText(instrument: Instrument): string {
   // Exactly 0 where the highest of them is.
   if (sum === 0) return drawn.percent(instrument.itemAt(first === 0 ? count : 0));
   return percent(Math.min(sum, 1), false);
-}
-
-function outlineText(instrument: Instrument): string {
-  const pinned = instrument.pinned.peek();
-  return pinned === null
-    ? strings.figures.outline("1")
-    : strings.figures.outlineOfA(brief(pinned.state.temperature));
 }
 
 /** A label with its invisible characters as escapes, which XML may not hold. */

@@ -8,6 +8,7 @@ import { underEngine } from "./steps";
 /** The part of the instrument that the sampler uses. */
 interface Shown {
   readonly truncation: ReadonlySignal<Settings>;
+  readonly isPartial: ReadonlySignal<boolean>;
   readonly restedTruncated: ReadonlySignal<Truncation>;
   readonly kept: ReadonlySignal<Kept | null>;
   readonly rested: ReadonlySignal<Frame>;
@@ -27,42 +28,44 @@ export class Sampler {
   /** Whether there is any step, or an engine. */
   readonly on: ReadonlySignal<boolean>;
   /** The ranks of the rows. */
-  private readonly ranks: ReadonlySignal<readonly number[]>;
+  readonly #ranks: ReadonlySignal<readonly number[]>;
   /** Which rows are kept; empty without a sampler. */
-  private readonly keeps: ReadonlySignal<readonly boolean[]>;
+  readonly #keeps: ReadonlySignal<readonly boolean[]>;
 
   constructor(private readonly instrument: Shown) {
-    this.on = computed(() => Object.keys(instrument.truncation.value).length > 0);
-    this.ranks = computed(() =>
+    this.on = computed(
+      () => Object.keys(instrument.truncation.value).length > 0 && !instrument.isPartial.value,
+    );
+    this.#ranks = computed(() =>
       instrument.rows.value.map(({ position }) => instrument.rankAt(position.value)),
     );
-    this.keeps = computed(() => {
+    this.#keeps = computed(() => {
       const { value: kept } = instrument.kept;
-      return kept === null ? [] : this.ranks.value.map((rank) => kept.keeps(rank));
+      return kept === null ? [] : this.#ranks.value.map((rank) => kept.keeps(rank));
     });
   }
 
   /** Whether the row of a slot is kept: without a sampler, all are. */
   isKept(slot: number): boolean {
-    return this.keeps.value[slot] !== false;
+    return this.#keeps.value[slot] !== false;
   }
 
   /** The probabilities of the rows after truncation. */
   readonly after = computed(() => {
     const { value: kept } = this.instrument.kept;
-    return kept === null ? [] : this.ranks.value.map((rank) => kept.probability(rank));
+    return kept === null ? [] : this.#ranks.value.map((rank) => kept.probability(rank));
   });
 
   /** The same as text, empty where an item is dropped. */
   readonly texts = computed(() => {
     const { value: kept } = this.instrument.kept;
     if (kept === null) return [];
-    return this.ranks.value.map((rank) => (kept.keeps(rank) ? afterText(kept, rank) : ""));
+    return this.#ranks.value.map((rank) => (kept.keeps(rank) ? afterText(kept, rank) : ""));
   });
 
   /** The slots with another fate than the one above them, where rows are sorted. */
   readonly cuts = computed(() => {
-    const { value: keeps } = this.keeps;
+    const { value: keeps } = this.#keeps;
     const slots = this.instrument.many.value ? keeps.map((_, slot) => slot).slice(1) : [];
     return slots.filter((slot) => keeps[slot] !== keeps[slot - 1]);
   });

@@ -7,6 +7,7 @@
  */
 
 import { check, type Settings, stepsOf } from "../math/engines";
+import type { Tail } from "../math/reported";
 import { SCALES, type ScaleName } from "../math/scales";
 import { strings } from "../text/strings";
 
@@ -27,6 +28,11 @@ export interface Items {
   readonly target: number | null;
   /** The seed with which `randomLogits` draws the logits, or null for other logits. */
   readonly seed: number | null;
+  /**
+   * What is known of the tokens that a server did not report; null where the logits are all there are.
+   * With a tail, the logits are the logarithms of the reported probabilities, times the server's temperature.
+   */
+  readonly tail: Tail | null;
 }
 
 export interface State extends Items {
@@ -39,8 +45,8 @@ export interface State extends Items {
 }
 
 /** The part of a state that is about its logits. */
-export function itemsOf({ logits, labels, source, row, target, seed }: Items): Items {
-  return { logits, labels, source, row, target, seed };
+export function itemsOf({ logits, labels, source, row, target, seed, tail }: Items): Items {
+  return { logits, labels, source, row, target, seed, tail };
 }
 
 /** The source of logits that the user made, or that a link gives. */
@@ -54,6 +60,9 @@ export function labelOf({ labels, logits }: Items, item: number): string {
   return logits.length <= LETTERS.length ? LETTERS[item]! : String(item);
 }
 
+/** JSON has no infinity: null is the count of an unknown vocabulary. */
+export type WrittenTail = Omit<Tail, "count"> & { readonly count: number | null };
+
 export interface WrittenState {
   readonly version: number;
   readonly logits: string;
@@ -63,6 +72,7 @@ export interface WrittenState {
   readonly row?: number;
   readonly target?: number;
   readonly seed?: number;
+  readonly tail?: WrittenTail;
   readonly truncation?: Settings;
   readonly scale?: ScaleName;
 }
@@ -93,6 +103,14 @@ export function readTruncation(written: unknown): Settings {
   return settings;
 }
 
+export function writeTail(tail: Tail | null): WrittenTail | null {
+  return tail && { ...tail, count: Number.isFinite(tail.count) ? tail.count : null };
+}
+
+export function readTail(written: WrittenTail | null): Tail | null {
+  return written && { ...written, count: written.count ?? Infinity };
+}
+
 /** The logits in little-endian float64 bytes, copied so that they are aligned. */
 export function logitsFromBytes(bytes: ArrayBufferView): Float64Array {
   if (bytes.byteLength === 0 || bytes.byteLength % 8 !== 0) {
@@ -113,7 +131,7 @@ export function logitsToBytes(logits: Float64Array): DataView<ArrayBuffer> {
 
 /** The written form, in which parts that say nothing are left out, as `State.to_json` does it. */
 export function writeState(state: State): WrittenState {
-  const { labels, temperature, source, row, target, seed, truncation, scale } = state;
+  const { labels, temperature, source, row, target, seed, tail, truncation, scale } = state;
   const { buffer } = logitsToBytes(state.logits);
   const texts: string[] = [];
   // A call takes a limited number of arguments.
@@ -130,6 +148,7 @@ export function writeState(state: State): WrittenState {
     ...(row !== null && { row }),
     ...(target !== null && { target }),
     ...(seed !== null && { seed }),
+    ...(tail !== null && { tail: writeTail(tail)! }),
     ...(Object.keys(truncation).length > 0 && { truncation }),
     ...(scale !== "full" && { scale }),
   };
@@ -159,7 +178,8 @@ export function readState(written: WrittenState): State {
   if (written.labels !== null && written.labels.length !== logits.length) {
     throw new RangeError(strings.errors.labels(logits.length, written.labels.length));
   }
-  const { row = null, target = null, seed = null, truncation = {}, scale = "full" } = written;
+  const { row = null, target = null, seed = null, tail = null } = written;
+  const { truncation = {}, scale = "full" } = written;
   if (target !== null && !(target >= 0 && target < logits.length)) {
     throw new RangeError(strings.errors.target(logits.length - 1, target));
   }
@@ -172,6 +192,7 @@ export function readState(written: WrittenState): State {
     row,
     target,
     seed,
+    tail: readTail(tail),
     temperature: readTemperature(written.temperature),
     truncation: readTruncation(truncation),
     scale: readScale(scale),

@@ -97,6 +97,34 @@ export const en = {
   /** The title of a button that has a key. */
   withKey: (button: string, key: string) => `${button}: ${key}`,
 
+  /** Of a number, the least and the highest value that it may have. */
+  interval: {
+    range: (low: string, high: string, unit: string) => `${low} to ${high}${unit}`,
+    upTo: (high: string, unit: string) => `up to ${high}${unit}`,
+    atLeast: (low: string, unit: string) => `at least ${low}${unit}`,
+  },
+
+  /** Where a server reported some tokens, and of the others only their sum. */
+  reported: {
+    /** Below the bars. */
+    tail: (probability: string, tokens: string | null) =>
+      `not reported: ${probability} among ${tokens ?? "an unknown number of"} tokens`,
+    outline: (temperature: string) => `outline: as reported, ${temperatureIs(temperature)}`,
+    hatched: "; hatched: unknown",
+    others: (count: string) => `other ${count} and not reported`,
+    notReported: "not reported",
+    logits: "The server reported these logits; they are fixed.",
+    needsAll: (part: string) =>
+      `${part} needs the probability of each token: some are not reported.`,
+    unwritten: "Not copied: some tokens are not reported. Download HTML instead.",
+    wanted: (name: string, low: string, high: string) =>
+      `${name} can have that value from T = ${low} to ${high}; T is between.`,
+    low: "At least",
+    high: "At most",
+    asReported: "As reported",
+    sum: "Reported",
+  },
+
   items: {
     total: "Total items",
     drawNew: "New random logits",
@@ -495,6 +523,11 @@ export const en = {
         choices === null ? "next to certain" : `as uncertain as ${choices} equal choices`;
       return `${plain}: ${lead} ${led}, ${uncertainty}`;
     },
+    /** Of one token, the drawn one, nothing is known of the others. */
+    alone: (label: string, probability: string, tail: string) =>
+      `${quoted(label)} has ${probability}; ${tail} is not reported, and may have a likelier token`,
+    /** Goes on after that. */
+    unreported: (probability: string) => `; ${probability} is not reported`,
     target: (label: string, rank: string, probability: string, right: boolean) =>
       `; target: ${quoted(label)}, ${ordinal(rank)}, ${probability}: ${right ? "right" : "wrong"}`,
     /** What a screen reader says when a gesture has ended. */

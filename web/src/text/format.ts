@@ -3,6 +3,7 @@
  * both to it. Only 0 is written as 0 %, and only 1 as 100 % or 1.
  */
 
+import type { Bounds } from "../math/reported";
 import { strings } from "./strings";
 
 // Made once: making one takes longer than all other texts of a frame.
@@ -23,6 +24,48 @@ export function percent(probability: number, exact = true): string {
   if (value >= 1) return `${value.toFixed(2)} %`;
   if (value >= 0.001) return `${value.toPrecision(3)} %`;
   return `${typographic(value.toExponential(1))} %`;
+}
+
+/** Two numbers count as one if they differ by less than this part of the larger. */
+const SAME = 1e-4;
+
+/** A number between two others, with a unit. */
+function between(low: number, high: number, unit: string): string {
+  const { atLeast, upTo, range } = strings.interval;
+  /** With two digits, or as many as tell the ends apart, rounded outwards. */
+  const end = (value: number, round: (value: number) => number) => {
+    const decimals = Math.max(
+      1 - Math.floor(Math.log10(value)),
+      -Math.floor(Math.log10(high - low)),
+    );
+    if (value === 0 || decimals <= 0) return count(round(value));
+    if (value < 0.001) return typographic(value.toExponential(1));
+    return (round(value * 10 ** decimals) / 10 ** decimals).toFixed(Math.min(decimals, 100));
+  };
+  if (high === Infinity) return atLeast(end(low, Math.floor), unit);
+  if (low < 0.01 * high) return upTo(end(high, Math.ceil), unit);
+  return range(end(low, Math.floor), end(high, Math.ceil), unit);
+}
+
+function isSame(low: number, high: number): boolean {
+  return high < Infinity && high - low <= SAME * high;
+}
+
+/** A probability in percent, of which only the least and the highest value are known. */
+export function percentRange(low: number, high: number): string {
+  return isSame(low, high)
+    ? percent((low + high) / 2, high === 0)
+    : between(100 * low, 100 * high, " %");
+}
+
+/** The same of reported tokens, from the sum of their weights. */
+export function percentOf(bounds: Bounds, weight: number): string {
+  return percentRange(bounds.low(weight), bounds.high(weight));
+}
+
+/** The same of a measure. */
+export function measureRange(low: number, high: number): string {
+  return isSame(low, high) ? measure((low + high) / 2) : between(low, high, "");
 }
 
 /** A float64 with `significant` digits, or with all digits if fewer would round it to 1. */

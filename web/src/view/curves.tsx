@@ -1,6 +1,7 @@
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { along, SCALES } from "../math/scales";
+import { largestEntropy } from "../model/curves";
 import { brief, count, percent } from "../text/format";
 import { strings } from "../text/strings";
 import { useDrag } from "./drag";
@@ -58,17 +59,36 @@ export function EveryTemperature({ instrument }: Part) {
             `${i === 0 ? "M" : "L"}${found.places[i]!.toFixed(4)} ${(1 - value).toFixed(4)}`,
         )
         .join("");
+    const { highest } = found;
+    /** Between the least and the highest values. */
+    const band = (low: readonly number[] | null, high: readonly number[] | null | undefined) =>
+      low && high
+        ? `${path(low)}${high.map((_, i) => `L${found.places.at(-1 - i)!.toFixed(4)} ${(1 - high.at(-1 - i)!).toFixed(4)}`).join("")}Z`
+        : "";
     return {
       leading: found.leading.map(path),
+      bands:
+        highest === null ? [] : found.leading.map((low, rank) => band(low, highest.leading[rank])),
       others: found.others && path(found.others),
+      othersBand: band(found.others, highest?.others),
       entropy: path(found.entropy),
+      entropyBand: band(found.entropy, highest?.entropy),
       nucleus: nucleus.value && path(nucleus.value),
     };
   });
   const pointedRank = useComputed(() => instrument.rankAt(pointed.value));
-  const none = { leading: [], others: null, entropy: null, nucleus: null };
-  const { leading, others, entropy, nucleus: size } = paths.value ?? none;
-  const { top_p: nucleusP } = truncation.value;
+  const drawn = paths.value;
+  const { leading, bands } = drawn ?? { leading: [], bands: [] };
+  const reported = instrument.reported.value;
+  const most = ROWS && reported ? largestEntropy(reported) : Math.log(instrument.count.value);
+  const beside = count(instrument.count.value - leading.length);
+  const { top_p: nucleusP } = instrument.isPartial.value ? {} : truncation.value;
+  const othersText =
+    reported === null
+      ? texts.others(beside)
+      : beside === "0"
+        ? strings.reported.notReported
+        : strings.reported.others(beside);
   return (
     <figure class="every" aria-label={texts.name}>
       <figcaption>
@@ -91,9 +111,18 @@ export function EveryTemperature({ instrument }: Part) {
       >
         <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
           <path class="grid" d="M0 0H1M0 .5H1M0 1H1" />
-          {entropy !== null && <path class="entropy" d={entropy} />}
-          {size !== null && <path class="nucleus" d={size} />}
-          {others !== null && <path class="others" d={others} />}
+          {bands.map((path, rank) => (
+            <path key={rank} class={`band line${rank}`} d={path} />
+          ))}
+          {drawn !== null && (
+            <>
+              <path class="band others" d={drawn.othersBand} />
+              <path class="band entropy" d={drawn.entropyBand} />
+              <path class="entropy" d={drawn.entropy} />
+              {drawn.nucleus !== null && <path class="nucleus" d={drawn.nucleus} />}
+              {drawn.others !== null && <path class="others" d={drawn.others} />}
+            </>
+          )}
           {leading.map((path, rank) => (
             <path
               key={rank}
@@ -124,13 +153,11 @@ export function EveryTemperature({ instrument }: Part) {
         {leading.map((_, rank) => (
           <Named key={rank} instrument={instrument} rank={rank} />
         ))}
-        {others !== null && (
-          <li class="others">{texts.others(count(instrument.count.value - leading.length))}</li>
-        )}
+        {drawn !== null && drawn.others !== null && <li class="others">{othersText}</li>}
         {nucleusP !== undefined && (
           <li class="nucleus">{texts.nucleus(brief(nucleusP), count(instrument.count.value))}</li>
         )}
-        <li class="entropy">{texts.entropy(brief(Math.log(instrument.count.value)))}</li>
+        <li class="entropy">{texts.entropy(brief(most))}</li>
       </ul>
     </figure>
   );

@@ -17,6 +17,15 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
   const { count, many, selected } = instrument;
   const locked = useComputed(() => !instrument.canArrange.value);
   const isOnly = useComputed(() => locked.value || count.value === 1);
+  if (ROWS && instrument.isPartial.value) {
+    return (
+      <div class="edit" role="group" aria-label={texts.name}>
+        <p class="note">{strings.reported.logits}</p>
+        <OpenButton instrument={instrument} />
+        <Notice instrument={instrument} />
+      </div>
+    );
+  }
   return (
     <div class="edit" role="group" aria-label={texts.name}>
       <Renamed instrument={instrument} labelField={labelField} />

@@ -12,13 +12,16 @@ const ROW_PX = 28;
 /** Less than the height at which any browser cuts off an element. */
 const HIGHEST_PX = 8e6;
 
+/** A part of the axis that is too short to be seen. */
+const LEAST_SEEN = 5e-4;
+
 /** Up to this many rows are high enough for the back of a room. */
 const TALL = 10;
 
 /** Both figures, in one window that scrolls by whole rows. */
 export function Figures({ instrument, labelField }: Part & LabelField) {
   const { count: size, first, held, hovered, items, labels, many } = instrument;
-  const { rest, rowCount, selected, shows } = instrument;
+  const { isPartial, rest, rowCount, selected, shows } = instrument;
   const scroller = useRef<HTMLDivElement>(null);
   const focusable = useRef<HTMLDivElement>(null);
 
@@ -77,12 +80,6 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
     return `${Math.max(2, Math.min(11, longest + (hasTarget.value ? 3 : 1))) * 0.6}rem`;
   });
 
-  const outlineNote = useComputed(() => {
-    const { value: pinned } = instrument.pinned;
-    return pinned === null
-      ? strings.figures.outline(brief(1))
-      : strings.figures.outlineOfA(brief(pinned.state.temperature));
-  });
   const othersKept = useComputed(() =>
     strings.figures.keptOutside(count(instrument.sampler.keptOutside.value)),
   );
@@ -90,7 +87,7 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
   const { on } = instrument.sampler;
   return (
     <div
-      class={`scroller${height}${on.value ? " sampled" : ""}`}
+      class={`scroller${height}${on.value ? " sampled" : ""}${isPartial.value ? " partial" : ""}`}
       ref={scroller}
       // A click or tap in the list lets it scroll on a touch screen.
       tabIndex={-1}
@@ -103,8 +100,9 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
           <figcaption>
             <strong>{strings.figures.softmax}</strong>
             <small>
-              {outlineNote}
+              {instrument.outlineText}
               {on.value && <span class="more">{strings.figures.grown}</span>}
+              {ROWS && isPartial.value && <span class="more">{strings.reported.hatched}</span>}
             </small>
             <div class="axis" aria-hidden="true">
               <span>0</span>
@@ -153,7 +151,18 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
  * invisible; it is updated when the drag rests.
  */
 function Probabilities({ instrument }: Part) {
-  const { rowCount, lengths, percents, sampler } = instrument;
+  const { highestLengths, rowCount, lengths, percents, sampler } = instrument;
+  /** From the least that each bar may be to the most. */
+  const unknown = useComputed(() =>
+    highestLengths.value
+      .map((end, slot) => {
+        const start = lengths.value[slot]!;
+        return end - start < LEAST_SEEN
+          ? ""
+          : `M${start.toFixed(5)} ${slot + 0.5}H${end.toFixed(5)}`;
+      })
+      .join(""),
+  );
   const bars = useComputed(() => barsOf(lengths.value, (slot) => sampler.isKept(slot)));
   const numbers = useComputed(() => linesOf(percents.value, (slot) => sampler.isKept(slot)));
   /** How often each item was drawn, where its bar should end. Hidden while a drag makes it untrue. */
@@ -182,6 +191,11 @@ function Probabilities({ instrument }: Part) {
         {layer()}
         {layer()}
       </svg>
+      {ROWS && instrument.isPartial.value && (
+        <svg class="unknown" viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
+          <path d={unknown} />
+        </svg>
+      )}
       {instrument.draws.value !== null && (
         <svg class="drawn" viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
           <path d={drawnMarks} />
@@ -240,6 +254,13 @@ function Numbers({ lines, kind = "" }: NumbersProps) {
       <span>{lines}</span>
     </div>
   );
+}
+
+/** What a server did not report: no item, because nothing is known of it but the sum. */
+export function Unreported({ instrument }: Part) {
+  return instrument.isPartial.value ? (
+    <p class="rest unreported">{instrument.unreportedText}</p>
+  ) : null;
 }
 
 /** Bars of these lengths, one in each row that has one. */

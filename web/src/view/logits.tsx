@@ -157,7 +157,7 @@ function LogitRow({ instrument, row, draft, grip, onPoint, pressed, go }: LogitR
         aria-valuemax={useComputed(() => logitAxis.value.high)}
         aria-valuenow={useComputed(() => nowOf(row.logit.value, logitAxis.value))}
         aria-valuetext={row.logitText}
-        aria-disabled={instrument.locked.value.logits}
+        aria-disabled={!instrument.canEdit.value}
         onPointerDown={(event) => grip.take(event, row)}
         onPointerMove={grip.drag}
         onPointerUp={grip.letGo}
@@ -233,7 +233,7 @@ function LogitField({ instrument, row, draft, name, go }: LogitFieldProps) {
       inputMode="decimal"
       autocomplete="off"
       spellcheck={false}
-      readOnly={instrument.locked.value.logits}
+      readOnly={!instrument.canEdit.value}
       value={useComputed(() => typed.value?.text ?? row.logitText.value)}
       aria-invalid={useComputed(() => (error.value === "" ? "false" : "true"))}
       aria-description={error}
@@ -273,7 +273,7 @@ function useGrip(instrument: Instrument) {
 
   return {
     take(event: PointerEvent, row: Row): void {
-      if (event.button !== 0 || !event.isPrimary || instrument.locked.peek().logits) return;
+      if (event.button !== 0 || !event.isPrimary || !instrument.canEdit.peek()) return;
       const plot = event.currentTarget as Element;
       plot.setPointerCapture(event.pointerId);
       const { left, width } = plot.getBoundingClientRect();

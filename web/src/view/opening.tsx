@@ -72,7 +72,7 @@ export function useOpening(instrument: Instrument, isWhole: boolean) {
     }
     function pasted(event: Event): void {
       const { clipboardData, target } = event as ClipboardEvent;
-      if (clipboardData === null || !instrument.canArrange.peek()) return;
+      if (clipboardData === null || !instrument.canReplace.peek()) return;
       if ((target as Element).closest?.('input:not([type="range"]), textarea')) return;
       take(event);
       if (clipboardData.files.length > 0) void open(instrument, [...clipboardData.files]);
@@ -89,7 +89,7 @@ export function useOpening(instrument: Instrument, isWhole: boolean) {
       const { dataTransfer } = event as DragEvent;
       if (!dataTransfer?.types.includes("Files")) return;
       take(event);
-      if (instrument.canArrange.peek()) void open(instrument, [...dataTransfer.files]);
+      if (instrument.canReplace.peek()) void open(instrument, [...dataTransfer.files]);
     }
     const listeners = { paste: pasted, dragenter: dragged, dragover: dragged, drop: dropped };
     for (const [name, listener] of Object.entries(listeners)) {
@@ -112,7 +112,7 @@ export function OpenButton({ instrument }: Part) {
       <button
         type="button"
         title={texts.hint}
-        disabled={useComputed(() => !instrument.canArrange.value)}
+        disabled={useComputed(() => !instrument.canReplace.value)}
         onClick={() => field.current!.click()}
       >
         {texts.open}

@@ -1,11 +1,13 @@
-import { type ReadonlySignal, type Signal, useComputed } from "@preact/signals";
+import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Distribution } from "../math/definition";
+import { type Reported, temperaturesFor } from "../math/reported";
 import { ends, type Measure, temperatureFor } from "../math/solve";
 import {
+  brief,
   clip,
   count,
-  measure,
+  measureRange,
   measureText,
   parsePercent,
   parseTyped,
@@ -29,20 +31,47 @@ const WRITTEN = {
 export function Readings({ instrument }: Part) {
   const { frame, topText } = instrument;
   const draft = useDraft(instrument);
-  const entropy = useComputed(() => measureText(frame.value.entropy));
-  const bits = useComputed(() => texts.inBits(measure(frame.value.entropy / Math.LN2)));
-  const choices = useComputed(() => measureText(frame.value.perplexity));
-  const shared = { instrument, draft };
+  const { bounds, temperature } = instrument;
+  /** The least and the highest entropy. */
+  const ends = useComputed(() => {
+    const { value: known } = bounds;
+    const { entropy } = frame.value;
+    return known === null
+      ? ([entropy, entropy] as const)
+      : ([known.entropyLow, known.entropyHigh] as const);
+  });
+  const range = (to: (entropy: number) => number) => {
+    const [low, high] = ends.value;
+    return measureRange(to(low), to(high));
+  };
+  const entropy = useComputed(() => range((nats) => nats).replaceAll(",", ""));
+  const bits = useComputed(() => texts.inBits(range((nats) => nats / Math.LN2)));
+  const choices = useComputed(() => range(Math.exp).replaceAll(",", ""));
+  /** What is told of the temperature that was found for a typed value. */
+  const found = useSignal<Found | null>(null);
+  const note = useComputed(() =>
+    found.value?.temperature === temperature.value && bounds.value !== null ? found.value.text : "",
+  );
+  const total = useComputed(() => {
+    const tokens = instrument.count.value + (instrument.items.value.tail?.count ?? 0);
+    return tokens < Infinity ? texts.count(count(tokens)) : "";
+  });
+  const shared = { instrument, draft, found };
   return (
-    <div class="readings">
+    <div class={instrument.isPartial.value ? "readings partial" : "readings"}>
       <Reading {...shared} of="entropy" shown={entropy}>
         <span class="bits">{bits}</span>
       </Reading>
       <Reading {...shared} of="perplexity" shown={choices}>
-        <span>{texts.count(count(instrument.count.value))}</span>
+        <span>{total}</span>
       </Reading>
       <Reading {...shared} of="top" shown={topText} />
       <FieldError draft={draft} />
+      {ROWS && instrument.isPartial.value && (
+        <p class="note" aria-live="polite">
+          {note}
+        </p>
+      )}
     </div>
   );
 }
@@ -51,21 +80,35 @@ interface ReadingProps extends Part {
   readonly of: Measure;
   readonly draft: Signal<Draft | null>;
   readonly shown: ReadonlySignal<string>;
+  readonly found: Signal<Found | null>;
   readonly children?: ComponentChildren;
 }
 
-function Reading({ of, children, ...field }: ReadingProps) {
+/** A temperature at which a measure can have a typed value, and the interval that it is from. */
+interface Found {
+  readonly temperature: number;
+  readonly text: string;
+}
+
+function Reading({ of, found, children, ...field }: ReadingProps) {
   const { name } = texts[of];
-  const { distribution } = field.instrument;
+  const { distribution, reported } = field.instrument;
+
+  function changeOf(typed: string) {
+    const { value: part } = reported;
+    if (ROWS && part !== null) {
+      const answer = askedOf(part, of, typed);
+      if ("error" in answer) return answer;
+      found.value = answer;
+      return toTemperature(answer.temperature);
+    }
+    return toTemperature(asked(distribution.peek(), of, typed));
+  }
   return (
     <div>
       <label>
         {name}
-        <NumberField
-          {...field}
-          name={name}
-          changeOf={(typed) => toTemperature(asked(distribution.peek(), of, typed))}
-        />
+        <NumberField {...field} name={name} changeOf={changeOf} />
       </label>
       {children}
     </div>
@@ -85,6 +128,31 @@ function asked(distribution: Distribution, of: Measure, typed: string): number |
   if (text(value) === text(infinite)) return Infinity;
   const [least, most] = [zero, infinite].sort((a, b) => a - b).map((value) => said(of, value));
   return { error: texts[of].refused(least!, most!, clip(typed.trim(), 20)) };
+}
+
+/** The same where intervals are known: a temperature at which the measure can have the value. */
+function askedOf(reported: Reported, of: Measure, typed: string): Found | Refused {
+  const { parse } = WRITTEN[of];
+  const interval = temperaturesFor(reported, of, parse(typed));
+  if (interval === null) {
+    const [zero, infinite] = [reported.at(0), reported.at(Infinity)];
+    const nats = [zero.entropyLow, infinite.entropyHigh] as const;
+    const [low, high] =
+      of === "top"
+        ? [infinite.low(1), zero.high(1)]
+        : of === "entropy"
+          ? nats
+          : [Math.exp(nats[0]), Math.exp(nats[1])];
+    return { error: texts[of].refused(said(of, low), said(of, high), clip(typed.trim(), 20)) };
+  }
+  const [low, high] = interval;
+  const { temperature: server } = reported.tail;
+  const middle = Math.sqrt(low) * Math.sqrt(high);
+  const isMiddle = middle > 0 && middle < Infinity;
+  // The middle of the scale's decades, or what of the interval is nearest to the server's temperature.
+  const temperature = isMiddle ? middle : Math.max(low, Math.min(high, server));
+  const text = strings.reported.wanted(texts[of].name, brief(low), brief(high));
+  return { temperature, text };
 }
 
 /** An end of the range in a sentence: a whole number has no decimals. */

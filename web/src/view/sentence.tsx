@@ -1,7 +1,7 @@
 import { effect, type ReadonlySignal, untracked, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
-import { brief, count, percent, spoken } from "../text/format";
+import { brief, count, measureRange, percent, percentOf, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
 import { keptText } from "./sampler";
@@ -86,10 +86,13 @@ function verdict(instrument: Instrument): string {
   const { top, probability } = instrument.frame.value;
   if (target === null || Number.isNaN(top)) return "";
   const rank = instrument.targetRank.value;
+  const { value: bounds } = instrument.bounds;
   return strings.status.target(
     spoken(instrument.label(target)),
     count(rank),
-    instrument.percent(logits[target]!, probability(logits[target]!)),
+    bounds !== null
+      ? percentOf(bounds, bounds.weight(logits[target]!))
+      : instrument.percent(logits[target]!, probability(logits[target]!)),
     rank === 1,
   );
 }
@@ -100,26 +103,36 @@ function describe(instrument: Instrument): string {
   const { temperature, top, perplexity } = instrument.frame.value;
   const label = spoken(instrument.label(order[0]!));
   const highest = logits[order[0]!]!;
+  const { value: bounds } = instrument.bounds;
 
   if (Number.isNaN(top)) return highest === -Infinity ? texts.allMinusInfinity : texts.nan;
-  if (highest === Infinity || temperature === 0) {
+  const isWhole = bounds === null;
+  if (isWhole && (highest === Infinity || temperature === 0)) {
     const infinite = highest === Infinity;
     return ties === 1
       ? texts.highest(infinite, label)
       : texts.tied(infinite, count(ties), percent(top));
   }
-  if (temperature === Infinity) {
+  if (isWhole && temperature === Infinity) {
     const open = Math.round(1 / top);
     if (open === 1) return texts.highest(false, label);
     return texts.uniform(count(open), open === instrument.count.value, percent(top));
   }
-  return texts.leads({
+  if (ROWS && instrument.reported.value?.isOpen) {
+    return texts.alone(label, instrument.topText.value, instrument.tailText.value);
+  }
+  const text = texts.leads({
     side: temperature === 1 ? "plain" : temperature < 1 ? "sharper" : "flatter",
     label,
     ties: ties === 1 ? null : count(ties),
     probability: instrument.topText.value,
-    choices: perplexity < 1.01 ? null : choices(perplexity),
+    choices: isWhole
+      ? perplexity < 1.01
+        ? null
+        : choices(perplexity)
+      : measureRange(Math.exp(bounds.entropyLow), Math.exp(bounds.entropyHigh)),
   });
+  return isWhole ? text : text + texts.unreported(instrument.tailText.value);
 }
 
 /** The number of effective choices, with few digits: it stands in a sentence. */

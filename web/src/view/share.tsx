@@ -51,7 +51,10 @@ function copyLink(instrument: Instrument): Told | Promise<Told> {
   const { host } = instrument;
   const state = instrument.state();
   const link = host.address === undefined ? writeLink(state) : host.address(state);
-  if (link === null) return { sentence: texts.tooLong(count(LONGEST)) };
+  if (link === null) {
+    const isPartial = state.tail !== null;
+    return { sentence: isPartial ? strings.reported.unwritten : texts.tooLong(count(LONGEST)) };
+  }
   return copied("link", link, host.address === undefined ? [texts.withoutAddress] : reach(link));
 }
 
@@ -66,8 +69,9 @@ function copyLine(
   what: "python" | "command",
   instrument: Instrument,
   write: (state: State, file: string) => Line,
-): Promise<Told> {
+): Told | Promise<Told> {
   const state = instrument.state();
+  if (state.tail !== null) return { sentence: strings.reported.unwritten };
   const file = fileName(state, "csv");
   const { text, readsFile } = write(state, file);
   return copied(what, text, readsFile ? [texts.readsFile(file)] : []);

@@ -10,6 +10,18 @@ export function Values({ instrument }: Part) {
   const { rested, outline, hovered, pinned, rest } = instrument;
   const { values: texts } = strings;
   const isTruncated = instrument.sampler.on.value;
+  const isPartial = instrument.isPartial.value;
+  const outlineName =
+    pinned.value !== null ? texts.ofA : isPartial ? strings.reported.asReported : texts.atOne;
+  /** The least and the highest probability of the reported tokens in a part of the list. */
+  const bounded = (part: () => number) => {
+    const known = () => instrument.restedBounds.value;
+    const weight = () => part() * (known()?.all ?? NaN);
+    return {
+      probability: isPartial ? () => known()?.low(weight()) ?? NaN : part,
+      highest: isPartial ? () => known()?.high(weight()) ?? NaN : null,
+    };
+  };
   const after = (from: number, to: number) => instrument.restedKept.value.sum(from, to);
   function outsideAfter(): number {
     const first = instrument.first.value;
@@ -24,9 +36,10 @@ export function Values({ instrument }: Part) {
             <tr>
               <th scope="col">{texts.item}</th>
               <th scope="col">{texts.logit}</th>
-              <th scope="col">{texts.probability}</th>
+              <th scope="col">{isPartial ? strings.reported.low : texts.probability}</th>
+              {isPartial && <th scope="col">{strings.reported.high}</th>}
               {isTruncated && <th scope="col">{texts.after}</th>}
-              <th scope="col">{pinned.value === null ? texts.atOne : texts.ofA}</th>
+              <th scope="col">{outlineName}</th>
             </tr>
           </thead>
           <tbody>
@@ -35,6 +48,7 @@ export function Values({ instrument }: Part) {
                 key={slot}
                 row={row}
                 isTruncated={isTruncated}
+                isPartial={isPartial}
                 onPoint={() => (hovered.value = slot)}
               />
             ))}
@@ -43,14 +57,23 @@ export function Values({ instrument }: Part) {
             {rest.value > 0 && (
               <Total
                 name={strings.items.others(count(rest.value))}
-                probability={() => rested.value.outside}
+                {...bounded(() => rested.value.outside)}
                 after={isTruncated ? outsideAfter : null}
                 outline={() => outline.value.outside}
               />
             )}
+            {isPartial && (
+              <Total
+                name={strings.reported.notReported}
+                probability={() => instrument.restedBounds.value?.tailLow ?? NaN}
+                highest={() => instrument.restedBounds.value?.tailHigh ?? NaN}
+                after={null}
+                outline={() => instrument.items.value.tail?.mass ?? NaN}
+              />
+            )}
             <Total
-              name={texts.sum}
-              probability={() => rested.value.sum}
+              name={isPartial ? strings.reported.sum : texts.sum}
+              {...bounded(() => rested.value.sum)}
               after={isTruncated ? () => after(0, Infinity) : null}
               outline={() => outline.value.sum}
             />
@@ -64,18 +87,21 @@ export function Values({ instrument }: Part) {
 interface TotalProps {
   readonly name: string;
   readonly probability: () => number;
+  /** Null where the probability is known. */
+  readonly highest: (() => number) | null;
   /** Null where nothing is truncated. */
   readonly after: (() => number) | null;
   readonly outline: () => number;
 }
 
-function Total({ name, probability, after, outline }: TotalProps) {
+function Total({ name, probability, highest, after, outline }: TotalProps) {
   return (
     <tr>
       <th scope="row" colSpan={2}>
         {name}
       </th>
       <Digits of={probability} />
+      {highest && <Digits of={highest} />}
       {after && <Digits of={after} />}
       <Digits of={outline} />
     </tr>
@@ -93,10 +119,11 @@ function Digits({ of }: { readonly of: () => number }) {
 interface RowProps {
   readonly row: Row;
   readonly isTruncated: boolean;
+  readonly isPartial: boolean;
   onPoint(): void;
 }
 
-function ValueRow({ row, isTruncated, onPoint }: RowProps) {
+function ValueRow({ row, isTruncated, isPartial, onPoint }: RowProps) {
   return (
     <tr class={row.className} onPointerEnter={onPoint}>
       <th scope="row">
@@ -108,6 +135,11 @@ function ValueRow({ row, isTruncated, onPoint }: RowProps) {
       <td>
         <span>{row.probabilityDigits}</span>
       </td>
+      {isPartial && (
+        <td>
+          <span>{row.highestDigits}</span>
+        </td>
+      )}
       {isTruncated && (
         <td>
           <span>{row.afterDigits}</span>

@@ -10,7 +10,7 @@ import { DrawsPanel } from "./draws";
 import { EditBar } from "./editbar";
 import { Engines } from "./engines";
 import { Explanation } from "./explanation";
-import { Figures } from "./figures";
+import { Figures, Unreported } from "./figures";
 import { Formula } from "./formula";
 import { Help } from "./help";
 import { useOpening } from "./opening";
@@ -37,7 +37,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   const part = useOpening(instrument, alone);
   const labelField = useRef<HTMLInputElement>(null);
   const Title = alone ? "h1" : "h2";
-  const { embedded } = instrument;
+  const { embedded, isPartial } = instrument;
   const shows = instrument.shows.value;
 
   function pressed(event: KeyboardEvent): void {
@@ -89,6 +89,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           <div class="bars">
             {shows.search && <Search instrument={instrument} />}
             <Figures instrument={instrument} labelField={labelField} />
+            {ROWS && shows.softmax && <Unreported instrument={instrument} />}
             {shows.logits && shows.edit && (
               <EditBar instrument={instrument} labelField={labelField} />
             )}
@@ -100,22 +101,27 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         )}
       </div>
       {shows.readings && <Readings instrument={instrument} />}
-      {shows.sampler && <SamplerRow instrument={instrument} />}
+      {shows.sampler &&
+        (ROWS && isPartial.value ? (
+          <NeedsAll part={strings.sampler.name} />
+        ) : (
+          <SamplerRow instrument={instrument} />
+        ))}
       <div class="panels">
-        <Panel instrument={instrument} part="why" open>
+        <Panel instrument={instrument} part="why" open whole>
           <Formula instrument={instrument} />
           <Overflow instrument={instrument} />
         </Panel>
-        <Panel instrument={instrument} part="draws">
+        <Panel instrument={instrument} part="draws" whole>
           <DrawsPanel instrument={instrument} />
         </Panel>
-        <Panel instrument={instrument} part="compare">
+        <Panel instrument={instrument} part="compare" whole>
           <Compare instrument={instrument} />
         </Panel>
         <Panel instrument={instrument} part="lesson" open>
           <Explanation />
         </Panel>
-        <Panel instrument={instrument} part="engines" lazy>
+        <Panel instrument={instrument} part="engines" lazy whole>
           <Engines instrument={instrument} />
         </Panel>
         <Panel instrument={instrument} part="values">
@@ -126,16 +132,24 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   );
 }
 
+/** Why a part is not there, where a server reported some tokens. */
+function NeedsAll({ part }: { readonly part: string }) {
+  return <p class="note">{strings.reported.needsAll(part)}</p>;
+}
+
 interface PanelProps extends Part {
   readonly part: PartName & keyof typeof strings.panels;
   readonly open?: boolean;
   /** Whether what is in it is only made while it is open. */
   readonly lazy?: boolean;
+  /** Whether it needs the probability of each item, and says so where some are missing. */
+  readonly whole?: boolean;
   readonly children: ComponentChildren;
 }
 
 /** A part of the page that is opened when it is wanted. */
-function Panel({ instrument, part, open = false, lazy = false, children }: PanelProps) {
+function Panel(props: PanelProps) {
+  const { instrument, part, open = false, lazy = false, whole = false, children } = props;
   const isOpen = useSignal(open);
   return !instrument.shows.value[part] ? null : (
     <details
@@ -144,7 +158,11 @@ function Panel({ instrument, part, open = false, lazy = false, children }: Panel
       onToggle={(event) => (isOpen.value = event.currentTarget.open)}
     >
       <summary>{strings.panels[part]}</summary>
-      {(!lazy || isOpen.value) && children}
+      {ROWS && whole && instrument.isPartial.value ? (
+        <NeedsAll part={strings.panels[part]} />
+      ) : (
+        (!lazy || isOpen.value) && children
+      )}
     </details>
   );
 }
