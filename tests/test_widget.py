@@ -355,6 +355,7 @@ class TestSync:
             "seed": None,
             "truncation": {},
             "scale": "full",
+            "tail": None,
         }
         assert bytes(message["buffers"][0]) == np.array([1.0, 2.0], "<f8").tobytes()
         assert "refused" in caplog.text

@@ -366,11 +366,11 @@ export class Instrument {
       return byName(LOCKS, (lock) => locked?.includes(lock) === true);
     });
     this.cursor = ROWS && host.rows !== undefined ? new RowCursor(this, host.rows) : null;
-    this.sequence =
-      ROWS && host.rows?.sequence !== undefined ? new Sequence(this, host.rows) : null;
     this.selected.value = this.#start();
     this.rested = signal<Frame>(this.frame.peek());
     this.#restedItems = signal(items);
+    this.sequence =
+      ROWS && host.rows?.sequence !== undefined ? new Sequence(this, host.rows) : null;
     this.reliability =
       ROWS && (host.rows?.reliability || host.reliability)
         ? new Reliability(this, host.rows, host.reliability)
