@@ -241,7 +241,7 @@ export class Bounds {
   }
 
   #leastEntropy(): number {
-    const { isOpen, tail, least } = this.#reported;
+    const { isOpen, tail, least, most } = this.#reported;
     if (isOpen) return 0;
     const isShort = least === -Infinity || (this.#power > 1 && tail.count === Infinity);
     if (this.#temperature === 0 || isShort) return this.#entropy(this.#least, 0);
@@ -249,7 +249,8 @@ export class Bounds {
     const [sum, moment] = [this.#heaped(least), this.#heaped(least, times)];
     const mean = this.#moment / this.all;
     // The heaped tail has the least entropy, unless a token below the cap outweighs the others …
-    if (this.#power === 1 || mean >= this.#log(tail.cap)) return this.#entropy(sum, moment);
+    if (this.#power === 1 || mean >= this.#log(Math.min(tail.cap, most)))
+      return this.#entropy(sum, moment);
     // … then that of all others is the least, and the token has any weight that it may have.
     const rest = this.#rest - this.#below + sum;
     const others = Math.log1p(rest) - (this.#moment - this.#momentBelow + moment) / (1 + rest);
