@@ -76,8 +76,8 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[ts.Reported,
     (folder / "program.mjs").write_text(PROGRAM, encoding="utf-8")
     source = ROOT / "web/tests/reported.node.ts"
     bundle = [ESBUILD, source, "--bundle", "--format=esm", f"--outfile={folder}/reported.mjs"]
-    subprocess.run([*bundle, "--define:ROWS=true", "--log-level=warning"], check=True)  # noqa: S603
-    subprocess.run(["node", "program.mjs"], cwd=folder, check=True)  # noqa: S607
+    subprocess.run([*bundle, "--define:ROWS=true", "--log-level=warning"], check=True)
+    subprocess.run(["node", "program.mjs"], cwd=folder, check=True)
     found = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
     pairs = [(one, temperature) for one in cases for temperature in TEMPERATURES]
     return [(*pair, np.array(answer)) for pair, answer in zip(pairs, found, strict=True)]
