@@ -2,6 +2,7 @@ import { effect, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
+import { whenIdle } from "../model/idle";
 import type { Instrument } from "../model/instrument";
 import {
   COLOURS,
@@ -411,10 +412,12 @@ function showTokens(
       // Once a drag rests.
       instrument.rested.value;
       instrument.truncation.value;
-      for (const block of present()) {
-        paint(block);
-        name(block);
-      }
+      return whenIdle(() => {
+        for (const block of present()) {
+          paint(block);
+          name(block);
+        }
+      });
     }),
     effect(() => {
       const { row } = instrument.items.value;
