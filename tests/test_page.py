@@ -158,7 +158,7 @@ def test_only_a_page_of_rows_has_their_script_and_their_reliability() -> None:
     assert measured is not None
     page = Page(page_html(state, reliability=measured))
     assert json.loads(page.text("script"))["reliability"] == measured.to_json()
-    rows_script = (STATIC / "rows.js").read_text(encoding="utf-8")
+    rows_script = (STATIC / "page-rows.js").read_text(encoding="utf-8")
     assert page.text("script", 1) == rows_script
     (policy,) = [
         attributes["content"]
