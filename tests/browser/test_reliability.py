@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 import thermoscope as ts
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe
+from tests.browser.test_everyone import found_by_axe, view
 from thermoscope.calibration import Reliability
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import write_page
@@ -271,9 +271,12 @@ def test_rows_that_have_none_are_told(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_role("textbox", name="Row", exact=True)).to_have_value("1")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing(opened: Page, scheme: Literal["light", "dark"]) -> None:
-    opened.emulate_media(color_scheme=scheme)
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing(
+    opened: Page, width: int, colours: Literal["light", "dark", "forced"]
+) -> None:
+    view(opened, width, colours)
     assert found_by_axe(opened) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 import re
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -123,6 +124,7 @@ class LiveReliability:
         self._naming = naming
         self._judge = Judge(BINS, "width", None, 0)
         self._jobs: dict[str, Job[Measured]] = {}
+        self._lock = threading.Lock()
 
     def stops(self) -> Measured:
         """Wait for the reliability at the stops of the sliders and at the fitted temperature."""
@@ -144,7 +146,7 @@ class LiveReliability:
         job = self._job(wanted)
         if job.wait(PATIENCE):
             if job.failed:
-                del self._jobs[wanted]  # the next query starts it again
+                self._jobs.pop(wanted, None)  # the next query starts it again
             return {"found": job.result().to_json()}
         return {"done": min(job.done, self._rows.shape[0] - 1)}
 
@@ -171,13 +173,16 @@ class LiveReliability:
         return find
 
     def _job(self, wanted: str) -> Job[Measured]:
-        if wanted not in self._jobs:
-            work = self._all_stops if wanted == "stops" else self._one(temperature_of_text(wanted))
-            others = [name for name in self._jobs if name != "stops"]
-            for name in others[: -KEPT + 1]:
-                del self._jobs[name]
-            self._jobs[wanted] = Job(work)
-        return self._jobs[wanted]
+        # A server answers in several threads.
+        with self._lock:
+            if wanted not in self._jobs:
+                temperature = None if wanted == "stops" else temperature_of_text(wanted)
+                work = self._all_stops if temperature is None else self._one(temperature)
+                others = [name for name in self._jobs if name != "stops"]
+                for name in others[: -KEPT + 1]:
+                    del self._jobs[name]
+                self._jobs[wanted] = Job(work)
+            return self._jobs[wanted]
 
     def _one(self, temperature: float) -> Callable[[Progress], Measured]:
         return lambda progress: Measured(self._table(np.array([temperature]), progress))

@@ -416,6 +416,7 @@ export const en = {
     scores: (nll: string, ece: string) => `NLL ${nll} nats, ECE ${ece}`,
     ifCalibrated: (mean: string, upper: string) => ` (if calibrated ${mean}, up to ${upper})`,
     columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
+    cell: (name: string, value: string) => `${name}: ${value}`,
     range: (low: string, high: string) => `${low} to ${high} %`,
     accuracy: "accuracy; red outside of the box",
     confidence: "mean confidence",

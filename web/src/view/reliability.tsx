@@ -129,7 +129,7 @@ function Bins({ instrument: { cursor }, reliability }: Part & OfRows) {
             key={at}
             type="button"
             aria-label={texts.bin(nameOf(bin), count(bin.count))}
-            title={bin.count > 0 ? cellsOf(bin).join("; ") : ""}
+            title={bin.count > 0 ? tooltipOf(bin) : ""}
             aria-disabled={cursor === null || !bin.count}
             tabIndex={at === selected.value ? 0 : -1}
             onFocus={() => (selected.value = at)}
@@ -184,6 +184,13 @@ function cellsOf({ count: rows, confidence, accuracy, range: [low, high] }: Bin)
     percent(accuracy),
     Number.isNaN(low) ? "" : rangeOf(low, high),
   ];
+}
+
+/** The cells with their names, in lines. */
+function tooltipOf(bin: Bin): string {
+  return [nameOf(bin), ...cellsOf(bin)]
+    .map((text, at) => texts.cell(texts.columns[at]!, text))
+    .join("\n");
 }
 
 /** NLL and ECE over all temperatures of the scale, and the temperature that fits best. */
