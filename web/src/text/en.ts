@@ -418,7 +418,7 @@ export const en = {
     columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
     cell: (name: string, value: string) => `${name}: ${value}`,
     range: (low: string, high: string) => `${low} to ${high} %`,
-    accuracy: "accuracy; red outside of the box",
+    accuracy: "accuracy (marked outside of the box)",
     confidence: "mean confidence",
     band: "box: accuracy if calibrated, 95 %",
     nll: (most: string) => `NLL (up to ${most})`,
