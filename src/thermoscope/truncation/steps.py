@@ -53,17 +53,15 @@ def remaining(
     if "xtc_probability" not in chain.steps or chance == 1:
         return _applied(rows, chain, chain.steps)
     # A draw after a throw of XTC's coin is a draw from the mixture of the two outcomes.
-    without = _applied(rows, chain, tuple(s for s in chain.steps if s != "xtc_probability"))
-    dropped = _applied(rows, chain, chain.steps)
-    first, second = (
-        softmax(np.asarray(left.logits, np.float64), left.temperature, where=left.kept)
-        for left in (without, dropped)
+    never = _applied(rows, chain, tuple(s for s in chain.steps if s != "xtc_probability"))
+    always = _applied(rows, chain, chain.steps)
+    p, q = (
+        softmax(left.logits.astype(np.float64), left.temperature, where=left.kept)
+        for left in (never, always)
     )
     with np.errstate(divide="ignore"):
-        mixture = np.log((1 - chance) * first + chance * second)
-    return without._replace(
-        logits=mixture, temperature=np.ones(1), kept=without.kept | dropped.kept
-    )
+        mixture = np.log((1 - chance) * p + chance * q)
+    return never._replace(logits=mixture, temperature=np.ones(1), kept=never.kept | always.kept)
 
 
 class _Rows(NamedTuple):
@@ -100,101 +98,142 @@ def _rows(
 
 def _applied(rows: _Rows, chain: Chain, steps: Sequence[str]) -> Remaining:
     """Do the steps, with XTC as one that always drops."""
-    engine, n = chain.engine, rows.logits.shape[-1]
-    t = engine.effective_temperature(rows.temperature)
-    seen, used = np.ones(1), t
-    z, left = rows.logits, rows.entries
-    full, changed = z, False
-    places = np.broadcast_to(np.arange(n), z.shape)
-    few = engine is not PAPERS
-    count = _count(rows.mask if engine.lists_dropped else left)
+    work = _Work(rows, chain)
     # Kernels may differ in the last bit of a probability, and the same entries must be kept.
     with kernels.use("reference"):
         for at, step in enumerate(steps):
             if step == "temperature":
-                if spread := chain.details.get("dynatemp_range", 0):
-                    exponent = chain.details["dynatemp_exponent"]
-                    t = dynamic_temperature(
-                        z, t, left, count=count, spread=spread, exponent=exponent
-                    )
-                seen = used = t
-                if not any(later in CHANGES for later in steps[at:]):
-                    continue
-                # They change the quotients: from here on, the temperature is 1.
-                z, left = _divided(z, t, left, few=few)
-                full, changed = _put(full, places, z), True
-                t = seen = np.ones(1)
+                work.temper(before_changes=any(later in CHANGES for later in steps[at:]))
             elif step in CHANGES:
-                change = change_of(
-                    step,
-                    chain.values[step],
-                    chain.penalties,
-                    n,
-                    chain.details,
-                    output_only=step in engine.output_only,
-                )
-                z = change.apply(z, places)
-                left = left & (z > -np.inf)
-                count = count if engine.lists_dropped else _count(left)
-                full, changed = _put(full, places, z), True
+                work.change(step)
             else:
-                among = rows.entries if chain.joint else left
-                before = _count(left)
-                kept = _kept(step, z, seen, among, chain=chain, count=count)
-                if step == "xtc_probability" and engine.greedy:
-                    kept = kept | (t == 0)
-                left = left & kept
-                count = _candidates(step, chain, count, before, _count(left))
-                most = np.count_nonzero(left, axis=-1).max(initial=1)
-                if most <= z.shape[-1] // 2 and not chain.joint:
-                    # The entries that are left move up, in their order: the next step reads fewer.
-                    order = np.argsort(~left, axis=-1, kind="stable")[..., :most]
-                    z = np.take_along_axis(z, order, axis=-1)
-                    left = np.take_along_axis(left, order, axis=-1)
-                    places = np.take_along_axis(places, order, axis=-1)
-    kept = np.zeros(rows.entries.shape, np.bool_)
-    np.put_along_axis(kept, places, left, axis=-1)
-    if few:
-        # With the temperature first, no step at T = 0 takes this entry away.
-        top = np.where(kept, full, -np.inf).argmax(axis=-1, keepdims=True)
-        kept = np.where(t == 0, np.arange(n) == top, kept)
-    regular = rows.regular & kept.any(axis=-1, keepdims=True)
-    kept = np.where(regular, kept, rows.mask)
-    logits = np.where(rows.regular, full, rows.given) if changed else rows.given
-    native = rows.given.dtype.newbyteorder("=")
-    dtype = np.dtype(np.float64) if native.kind in "iub" else native
-    return Remaining(logits, t, kept, used, rows.axis, dtype)
+                work.drop(step)
+    return work.result()
+
+
+class _Work:
+    """Rows on their way through the steps."""
+
+    def __init__(self, rows: _Rows, chain: Chain) -> None:
+        self.rows, self.chain, self.engine = rows, chain, chain.engine
+        # An engine takes one entry where several tie.
+        self.few = self.engine is not PAPERS
+        # Logits and masks of the entries that are looked at, and where these are in their rows.
+        self.z, self.left = rows.logits, rows.entries
+        self.places = np.broadcast_to(np.arange(self.z.shape[-1]), self.z.shape)
+        # The logits of all entries; None while they are the given ones.
+        self.changed: Array | None = None
+        # The temperature that rules see, the one of the softmax in the end, and what was used.
+        self.seen = np.ones(1)
+        self.t = self.used = self.engine.effective_temperature(rows.temperature)
+        self.count = _count(rows.mask if self.engine.lists_dropped else rows.entries)
+
+    def temper(self, *, before_changes: bool) -> None:
+        """Let the rules after this see the temperature."""
+        details = self.chain.details
+        if spread := details.get("dynatemp_range", 0):
+            self.t = self.used = dynamic_temperature(
+                self.z,
+                self.t,
+                self.left,
+                count=self.count,
+                spread=spread,
+                exponent=details["dynatemp_exponent"],
+            )
+        self.seen = self.t
+        if before_changes:
+            # They change the quotients: from here on, the temperature is 1.
+            self.z, self.left = _divided(self.z, self.t, self.left, few=self.few)
+            self.t = self.seen = np.ones(1)
+            self._put()
+
+    def change(self, step: str) -> None:
+        """Change logits."""
+        change = change_of(
+            step,
+            self.chain.values[step],
+            self.chain.penalties,
+            self.rows.logits.shape[-1],
+            self.chain.details,
+            output_only=step in self.engine.output_only,
+        )
+        self.z = change.apply(self.z, self.places)
+        self.left = self.left & (self.z > -np.inf)
+        if not self.engine.lists_dropped:
+            self.count = _count(self.left)
+        self._put()
+
+    def drop(self, step: str) -> None:
+        """Drop entries."""
+        joint = self.chain.joint
+        before = _count(self.left)
+        self.left = self.left & self._kept(step, self.rows.entries if joint else self.left)
+        self.count = self._candidates(step, before)
+        most = _count(self.left).max(initial=1)
+        if most <= self.z.shape[-1] // 2 and not joint:
+            # The entries that are left move up, in their order: the next step reads fewer.
+            order = np.argsort(~self.left, axis=-1, kind="stable")[..., :most]
+            self.z = np.take_along_axis(self.z, order, axis=-1)
+            self.left = np.take_along_axis(self.left, order, axis=-1)
+            self.places = np.take_along_axis(self.places, order, axis=-1)
+
+    def result(self) -> Remaining:
+        """Return what the steps have left."""
+        rows, t = self.rows, self.t
+        logits = rows.logits if self.changed is None else self.changed
+        kept: Mask = np.zeros(rows.entries.shape, np.bool_)
+        np.put_along_axis(kept, self.places, self.left, axis=-1)
+        if self.few:
+            # With the temperature first, no step at T = 0 takes this entry away.
+            top = np.where(kept, logits, -np.inf).argmax(axis=-1, keepdims=True)
+            kept = np.where(t == 0, np.arange(kept.shape[-1]) == top, kept)
+        regular = rows.regular & kept.any(axis=-1, keepdims=True)
+        given = rows.given
+        dtype = given.dtype.newbyteorder("=") if given.dtype.kind not in "iub" else np.float64
+        return Remaining(
+            given if self.changed is None else np.where(rows.regular, self.changed, given),
+            t,
+            np.where(regular, kept, rows.mask),
+            self.used,
+            rows.axis,
+            np.dtype(dtype),
+        )
+
+    def _put(self) -> None:
+        """Put changed logits back into their rows."""
+        self.changed = (self.rows.logits if self.changed is None else self.changed).copy()
+        np.put_along_axis(self.changed, self.places, self.z, axis=-1)
+
+    def _kept(self, step: str, left: Mask) -> Mask:
+        """Return which entries a rule keeps."""
+        z, t, details = self.z, self.seen, self.chain.details
+        edges = self.chain.edges.get(step, {})
+        least = details.get("min_keep", 0)
+        if step == "xtc_probability":
+            kept = xtc(z, t, left, details["xtc_threshold"], most=self.count - least, **edges)
+            return kept | (self.t == 0) if self.engine.greedy else kept
+        kept = RULES[step](z, t, left, self.chain.values[step], **edges)
+        if least > 1 and step in self.engine.min_keep:
+            few = self.few and step not in {"top_k", "epsilon", "eta"}
+            more = first(z, t, left, least, typical=step == "typical_p", few=few)
+            kept = np.where(_count(kept) < least, kept | more, kept)
+        return kept
+
+    def _candidates(self, step: str, before: Counts) -> Counts:
+        """Return how many entries the engine counts as left after a rule."""
+        after, value = _count(self.left), self.chain.values[step]
+        if not self.engine.lists_dropped:
+            return after
+        if step == "top_k":
+            return np.asarray(np.minimum(self.count, value))
+        if step == "xtc_probability":
+            return np.asarray(self.count - before + after)
+        idle = step == "top_n_sigma" or value == {"min_p": 0}.get(step, 1)
+        return self.count if idle else after
 
 
 def _count(mask: Mask) -> Counts:
     return np.asarray(np.count_nonzero(mask, axis=-1, keepdims=True))
-
-
-def _candidates(step: str, chain: Chain, count: Counts, before: Counts, after: Counts) -> Counts:
-    """Return how many entries an engine has for candidates after a rule."""
-    value = chain.values[step]
-    if not chain.engine.lists_dropped:
-        return after
-    if step == "top_k":
-        return np.asarray(np.minimum(count, value))
-    if step == "xtc_probability":
-        return np.asarray(count - before + after)
-    idle = step == "top_n_sigma" or value == {"min_p": 0}.get(step, 1)
-    return count if idle else after
-
-
-def _kept(step: str, z: Array, t: Array, left: Mask, *, chain: Chain, count: Counts) -> Mask:
-    """Apply a rule to the entries that are left."""
-    engine, value, edges = chain.engine, chain.values[step], chain.edges.get(step, {})
-    least = chain.details.get("min_keep", 0)
-    if step == "xtc_probability":
-        return xtc(z, t, left, chain.details["xtc_threshold"], most=count - least, **edges)
-    kept = RULES[step](z, t, left, value, **edges)
-    if least > 1 and step in engine.min_keep:
-        few = engine is not PAPERS and step not in {"top_k", "epsilon", "eta"}
-        more = first(z, t, left, least, typical=step == "typical_p", few=few)
-        kept = np.where(_count(kept) < least, kept | more, kept)
-    return kept
 
 
 def _divided(z: Array, t: Array, left: Mask, *, few: bool) -> tuple[Array, Mask]:
@@ -206,10 +245,3 @@ def _divided(z: Array, t: Array, left: Mask, *, few: bool) -> tuple[Array, Mask]
     if few:
         greatest &= np.cumsum(greatest, axis=-1) <= 1
     return quotients, np.where(t == 0, greatest, left)
-
-
-def _put(full: Array, places: NDArray[np.intp], z: Array) -> Array:
-    """Put the logits of some entries back into their rows."""
-    result = full.copy()
-    np.put_along_axis(result, places, z, axis=-1)
-    return result
