@@ -279,7 +279,7 @@ def random_texts(number: int) -> Iterator[Setting]:
             }
         if draw.random() < 0.4:
             chosen["min_keep"] = int(draw.choice([0, 1, 2, 5, 30]))
-        temperature = float(draw.choice([0.5, 0.8, 1, 1.5]))
+        temperature = float(draw.choice([0, 0.5, 0.8, 1, 1.5, 3]))
         yield Setting(int(draw.integers(4)), temperature, chosen, order, text, penalties)
 
 

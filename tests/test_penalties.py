@@ -6,6 +6,7 @@ What llama.cpp's own server makes of them is in test_llama_cpp.
 from __future__ import annotations
 
 import math
+import pickle
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 import thermoscope as ts
 from thermoscope.state import State
+from thermoscope.truncation.rules import RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -177,6 +179,50 @@ def test_the_processors_of_transformers_agree_in_float64() -> None:
         )
         np.testing.assert_array_equal(ours > 0, theirs > -INF)
         np.testing.assert_allclose(ours, ts.softmax(theirs), rtol=1e-11, atol=0)
+
+
+def test_the_processors_of_transformers_in_any_order() -> None:
+    """A caller of `generate` may pass them so: after the temperature, they change quotients."""
+    torch = pytest.importorskip("torch", reason="the processors of transformers need PyTorch")
+    process = pytest.importorskip("transformers.generation.logits_process")
+    draw = np.random.default_rng(11)
+    orders = set()
+    for _ in range(150):
+        logits = draw.normal(0, 3, (2, 60))
+        text = draw.integers(0, 60, draw.integers(1, 90)).tolist()
+        bias = {3: float(np.float32(draw.normal(0, 3))), 7: -1.5}
+        temperature = float(draw.choice([0.3, 0.7, 1.5]))
+        made: dict[str, tuple[Any, Any]] = {
+            "temperature": (temperature, process.TemperatureLogitsWarper),
+            "repetition_penalty": (draw.uniform(0.5, 2), process.RepetitionPenaltyLogitsProcessor),
+            "logit_bias": (bias, process.SequenceBiasLogitsProcessor),
+            "top_k": (int(draw.integers(2, 50)), process.TopKLogitsWarper),
+            "top_p": (draw.uniform(0.3, 1), process.TopPLogitsWarper),
+            "min_p": (draw.uniform(0, 0.1), process.MinPLogitsWarper),
+        }
+        order = draw.permutation([*made])[: draw.integers(1, 7)].tolist()
+        if "temperature" not in order:
+            order.insert(0, "temperature")
+        theirs = torch.from_numpy(logits.copy())
+        for step in order:
+            value, kind = made[step]
+            if step == "logit_bias":
+                value = {(token,): each for token, each in bias.items()}
+            theirs = kind(value)(torch.tensor([text] * 2), theirs)
+        values = {step: made[step][0] for step in order if step != "temperature"}
+        changes = {step: values.pop(step) for step in [*values] if step not in RULES}
+        ours = ts.truncate(
+            logits,
+            temperature,
+            penalties=ts.Penalties(history=text, **changes),
+            **values,
+            engine="transformers",
+            order=order,
+        )
+        np.testing.assert_array_equal(ours > 0, theirs.numpy() > -INF, str(order))
+        np.testing.assert_allclose(ours, ts.softmax(theirs.numpy()), rtol=1e-11, atol=0)
+        orders.add(tuple(order))
+    assert len(orders) > 100
 
 
 @pytest.mark.parametrize("ties", [False, True])
@@ -545,6 +591,14 @@ def test_the_page_refuses_what_it_does_not_have(name: str) -> None:
         with pytest.raises(ts.ArgumentError, match="which the page does not have") as caught:
             make([1.0, 2.0], truncation=settings)
         assert f"got {name!r}" in str(caught.value)
+
+
+def test_penalties_reach_other_processes() -> None:
+    again = pickle.loads(pickle.dumps(TEXT))  # noqa: S301 - our own
+    row = [1.0, 0.5, 0.0, 2.0]
+    np.testing.assert_array_equal(
+        ts.truncate(row, penalties=again), ts.truncate(row, penalties=TEXT)
+    )
 
 
 def test_steps_that_are_off_change_nothing() -> None:
