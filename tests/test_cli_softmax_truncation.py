@@ -347,6 +347,23 @@ def test_errors_of_penalties_name_the_options(
         assert capfd.readouterr().err.splitlines()[-1].startswith(f"thermoscope: error: {words}")
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["--xtc-probability", "0.5"], "--xtc-probability"),
+        (["--min-keep", "2"], "--min-keep"),
+        (["--logit-bias", "0=1"], "penalties"),
+    ],
+)
+def test_a_server_s_answer_has_too_few_logits_for_them(
+    capfd: pytest.CaptureFixture[str], options: list[str], name: str
+) -> None:
+    answer = str(Path(__file__).parent / "data/sequences/chat.json")
+    assert cli.main(["softmax", answer, "--row", "1", *options]) == 2
+    words = f"thermoscope: error: {name} must be left out: it needs all logits"
+    assert capfd.readouterr().err.startswith(words)
+
+
 def test_explore_has_the_steps_of_the_page_alone(capfd: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["explore", "--help"]) == 0
     text = capfd.readouterr().out

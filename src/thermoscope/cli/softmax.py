@@ -34,7 +34,7 @@ from thermoscope.cli.options import (
 )
 from thermoscope.cli.output import ending, label_of, print_bars, progress, strict
 from thermoscope.cli.reported import check_output, give
-from thermoscope.cli.truncation import Left, Truncation, with_options
+from thermoscope.cli.truncation import Left, Truncation, options_named, with_options
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
@@ -140,7 +140,8 @@ def compute(
         if row is None:
             found.only()  # or an error that says how many tokens there are
         position = found.reported(row or 0, vocabulary=vocabulary)
-        give(position, number, truncation.given, output=output, top=top, as_json=as_json)
+        with options_named():
+            give(position, number, truncation.given, output=output, top=top, as_json=as_json)
         return
     if vocabulary is not None:
         raise ValueError(f"--vocabulary must come with a server's answer, got {vocabulary}")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Left", "Truncation", "with_options"]
+__all__ = ["Left", "Truncation", "options_named", "with_options"]
 
 ALL = {**RULES, **CHAIN, **PENALTIES}
 
@@ -71,7 +71,7 @@ class Truncation:
 
     def check(self, temperature: float) -> None:
         """Raise an error that names the options, before any work is done, if they do not fit."""
-        with _options_named():
+        with options_named():
             penalties = self.given.get("penalties", Penalties())
             text = () if penalties.history is None else penalties.history
             # As many entries as the ids ask for: that the logits have fewer is found later.
@@ -108,7 +108,7 @@ class Truncation:
 
 
 def _remaining(logits: NDArray[np.float64], temperature: float, given: dict[str, Any]) -> Remaining:
-    with _options_named():
+    with options_named():
         return remaining(logits, temperature, -1, None, given)
 
 
@@ -166,7 +166,7 @@ _NAMES = "|".join(("temperature", *ALL))
 
 
 @contextmanager
-def _options_named() -> Iterator[None]:
+def options_named() -> Iterator[None]:
     """Raise errors that name arguments as options."""
     try:
         yield

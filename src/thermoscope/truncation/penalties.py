@@ -61,8 +61,9 @@ class Penalties:
         default is the engine's, and -1 without one.
     dry_multiplier : float, optional
         Subtract ``dry_multiplier * dry_base ** (n - dry_allowed_length)`` from the logit of a token
-        that would repeat a sequence [3]_, where n >= `dry_allowed_length` is the most tokens at the
-        end of the text that also stand somewhere before that token in it.
+        that would repeat a sequence [3]_: n is the length of the longest end of the text that also
+        stands earlier in it, right before that token. A shorter n than `dry_allowed_length` counts
+        as no repeat.
     dry_base : float, optional
         At least 1; the default is 1.75.
     dry_allowed_length : int, optional
