@@ -430,10 +430,11 @@ def text_of(count: int) -> Dataset:
         tuple(Token(words[word], place, None) for place, word in enumerate(row))
         for row in draw.integers(0, len(words), (count, REPORTED)).tolist()
     ]
-    labels = [(*(token.text for token in row), "not reported") for row in tokens]
+    labels = [tuple(token.text for token in row) for row in tokens]
     drawn = np.minimum(draw.geometric(0.6, count) - 1, REPORTED - 1)
-    values = np.column_stack([logprobs, rest])
-    return Dataset.of(values, tokens=tokens, row_labels=labels, drawn=drawn, source="text")
+    return Dataset.of(
+        logprobs, tails=rest, tokens=tokens, row_labels=labels, drawn=drawn, source="text"
+    )
 
 
 async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -205,9 +205,16 @@ ENDINGS = ("json", "jsonl", "ndjson", "sse", "txt")
 
 
 def reported(data: ts.Dataset, row: int) -> list[tuple[str, float]]:
-    found = data.row(row)
-    assert found.labels is not None
-    return list(zip(found.labels, ts.softmax(found).round(9).tolist(), strict=True))
+    found = data.reported(row)
+    assert found.tokens is not None
+    assert data.labels_of(row) == tuple(token.text for token in found.tokens)
+    # The interval at the server's temperature has the number that was reported.
+    low, high = ts.softmax(found)
+    assert ((low <= np.exp(found.logprobs)) & (np.exp(found.logprobs) <= high)).all()
+    tokens = [token.text for token in found.tokens]
+    probabilities = np.exp(found.logprobs).round(9).tolist()
+    tail = [] if found.tail == -np.inf else [(REST, round(float(np.exp(found.tail)), 9))]
+    return [*zip(tokens, probabilities, strict=True), *tail]
 
 
 @pytest.mark.parametrize("ending", [*ENDINGS, "standard input"])
@@ -235,8 +242,14 @@ def test_responses_on_the_command_line(
     row = len(rows) - 1
     assert cli.main(["softmax", str(CASES / name), "--row", str(row), "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
-    assert found["labels"] == list(rows[row])
-    assert np.allclose(found["probabilities"], list(rows[row].values()), atol=1e-9)
+    expected = dict(rows[row])
+    rest = expected.pop(REST, None)
+    assert found["labels"] == list(expected)
+    if rest is None:
+        assert np.allclose(found["probabilities"], list(expected.values()), atol=1e-9)
+        return
+    ends = np.array([*found["probabilities"], found["not_reported"]])
+    assert (np.abs(ends - np.array([*expected.values(), rest])[:, None]) < 1e-5).all()
 
 
 def test_tokens_of_one_text_are_told_apart() -> None:
@@ -244,12 +257,7 @@ def test_tokens_of_one_text_are_told_apart() -> None:
     assert sorted(reported(data, 0)) == sorted(
         [("yes", 0.7), ("no", 0.2), ("maybe", 0.05), ("yes", 0.02), (REST, 0.03)]
     )
-    labels = data.labels_of(0)
-    assert labels is not None
-    assert (labels[data.drawn[0]], round(float(ts.softmax(data.row(0))[data.drawn[0]]), 9)) == (
-        "yes",
-        0.7,
-    )
+    assert reported(data, 0)[data.drawn[0]] == ("yes", 0.7)
 
 
 def test_the_error_of_a_server_is_told(capfd: pytest.CaptureFixture[str]) -> None:
@@ -387,11 +395,6 @@ COMMANDS: list[tuple[str, list[str] | None, list[float]]] = [
     ("german_excel.csv --row 0", None, ts.softmax([0.5, 1.2, 3.3]).tolist()),
     ("two_classes.csv --row 1", ["negative", "positive"], ts.softmax([0.6, -0.6]).tolist()),
     (
-        "same_text_completions.json",
-        ["yes", "no", "maybe", "yes", REST],
-        [0.02, 0.2, 0.05, 0.7, 0.03],
-    ),
-    (
         "token_logits.npy --row 15",
         None,
         ts.softmax(np.load(CASES / "token_logits.npy"))[1, 7].tolist(),
@@ -416,6 +419,50 @@ def test_a_row_on_the_command_line(
     found = json.loads(capfd.readouterr().out)
     assert found["labels"] == labels or sorted(found["labels"]) == sorted(labels or [])
     assert sorted(found["probabilities"]) == pytest.approx(sorted(probabilities))
+
+
+def test_tokens_of_one_text_are_told_apart_on_the_command_line(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["softmax", *paths("same_text_completions.json"), "--json"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert found["labels"] == ["yes", "no", "maybe", "yes"]
+    expected = np.array([0.7, 0.2, 0.05, 0.02])
+    assert np.allclose(np.array(found["probabilities"]), expected[:, None], atol=1e-5)
+    assert np.allclose(found["not_reported"], 0.03, atol=1e-5)
+
+
+@pytest.mark.parametrize("function", [ts.softmax, ts.entropy, np.asarray, ts.sample, ts.plot])
+def test_what_takes_logits_refuses_a_row_with_a_tail(function: Any) -> None:
+    data = open_logits(CASES / "tgi.json")
+    words = r"row 0: 0.25 of the probability is of tokens that the server did not report"
+    with pytest.raises(ValueError, match=words):
+        function(data.row(0))
+    if function is not ts.plot:
+        with pytest.raises(ValueError, match=words):
+            function(data)
+
+
+@pytest.mark.parametrize("command", ["fit", "sweep", "reliability"])
+def test_commands_of_logits_refuse_a_row_with_a_tail(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], command: str
+) -> None:
+    targets = tmp_path / "targets.txt"
+    targets.write_text("0\n0\n")
+    assert cli.main([command, str(CASES / "tgi.json"), str(targets)]) == 2
+    assert "of tokens that the server did not report" in capfd.readouterr().err
+
+
+def test_a_vocabulary_is_that_of_a_server() -> None:
+    data = open_logits(CASES / "tgi.json", vocabulary=1000)
+    assert data.reported(0).vocabulary == 1000
+    assert data.reported(0, vocabulary=2000).vocabulary == 2000
+    assert data.row(1).reported().vocabulary == 1000
+    assert open_logits(CASES / "all_reported.json").reported(0).vocabulary == 7
+    with pytest.raises(ts.ArgumentError, match="vocabulary must be at least"):
+        data.reported(0, vocabulary=1)
+    with pytest.raises(ts.ArgumentError, match="vocabulary must be left out where no server"):
+        open_logits(CASES / "logits.npy", vocabulary=10)
 
 
 def test_a_whole_distribution_has_no_tail_on_the_command_line(

@@ -223,10 +223,22 @@ def test_rows_of_a_server_s_answer_have_their_own_labels(
 ) -> None:
     path = tmp_path / "answer.json"
     write_answer(path)
-    assert cli.main(["sample", str(path), "-n", "200", *SEEDED]) == 0
+    assert cli.main(["sample", str(path), "-n", "200", "--top-k", "2", *SEEDED]) == 0
     first, second = (set(line.split("\t")) for line in capfd.readouterr().out.splitlines())
-    assert {"a", "b", "c"} <= first <= {"a", "b", "c", "not reported"}
-    assert {"d", "e"} <= second <= {"d", "e", "not reported"}
+    assert (first, second) == ({"a", "b"}, {"d", "e"})
+
+
+@pytest.mark.parametrize("truncation", [[], ["--top-p", "0.999"], ["--top-k", "50"]])
+def test_a_token_that_is_not_reported_is_never_drawn(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], truncation: list[str]
+) -> None:
+    path = tmp_path / "answer.json"
+    write_answer(path)
+    assert cli.main(["sample", str(path), *truncation, *SEEDED]) == 2
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "row 0: what is drawn depends on tokens that the server did not report" in err
+    assert "--top-k of at most 3" in err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.command_line import LOGITS, in_terminal, run, write_answer
-from thermoscope import cli, entropy, perplexity, softmax, temperature_for
+from thermoscope import Reported, cli, entropy, perplexity, softmax, temperature_for
 from thermoscope.data import dataset
 
 TYPED = ["2", "1", "0.1"]
@@ -196,3 +196,19 @@ def test_rows_of_a_server_s_answer_have_their_own_entries(
         alone += capfd.readouterr().out.splitlines()
     assert len(both) == 2
     assert both == alone
+
+
+def test_a_server_s_answer_has_two_temperatures(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "answer.json"
+    tops = [{"token": "a", "logprob": -0.5}, {"token": "b", "logprob": -1.5}]
+    path.write_text(json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]}))
+    wanted = ["--entropy", "0.5", "--vocabulary", "100"]
+    assert cli.main(["temperature", str(path), *wanted]) == 0
+    low, high = map(float, capfd.readouterr().out.split("\t"))
+    reported = Reported([-0.5, -1.5], vocabulary=100)
+    assert [low, high] == pytest.approx(list(temperature_for(reported, entropy=0.5)))
+    assert 0 < low < high
+    assert cli.main(["temperature", str(path), *wanted, "--json"]) == 0
+    assert json.loads(capfd.readouterr().out) == {"temperature": [low, high]}

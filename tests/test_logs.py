@@ -51,9 +51,12 @@ def test_a_log_has_the_tokens_of_its_answers(
     data = open_logits(LOGS / name)
     assert data.tokens is not None
     for row, position in enumerate(expected):
-        found = data.row(row)
-        assert found.labels is not None
-        probabilities = dict(zip(found.labels, np.exp(found.values).tolist(), strict=True))
+        found = data.reported(row)
+        assert found.tokens is not None
+        texts = [token.text for token in found.tokens]
+        probabilities = dict(zip(texts, np.exp(found.logprobs).tolist(), strict=True))
+        if found.tail > -math.inf:
+            probabilities[REST] = math.exp(found.tail)
         assert probabilities == pytest.approx(position, abs=1e-5)
         assert data.tokens[row][data.drawn[row]].text == drawn[row]
     assert data.rows == len(expected)
@@ -134,7 +137,8 @@ def test_the_epochs_of_a_sample_follow_each_other() -> None:
     broken = {"id": 2, "epoch": 2, "input": "", "error": {"message": "time limit"}}
     samples = [sample(1, 1, 0.5), sample(2, 1, 0.25), sample(1, 2, 0.125), broken]
     data = parse_logits(json.dumps({"eval": {}, "samples": samples}))
-    assert np.exp(data.values[:, 0]) == pytest.approx([0.5, 0.25, 0.125])
+    likeliest = [np.exp(data.reported(row).logprobs[0]) for row in range(data.rows)]
+    assert likeliest == pytest.approx([0.5, 0.25, 0.125])
     assert data.notes == ("sample 2, epoch 2: the server answered with an error: time limit",)
 
 

@@ -21,7 +21,6 @@ from thermoscope.arguments import are_distributions
 from thermoscope.data import reading
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError
-from thermoscope.data.formats.responses import NOT_REPORTED
 from thermoscope.data.reading import (
     open_logits,
     parse_logits,
@@ -306,8 +305,8 @@ def token(text: str, probability: float, **more: object) -> dict[str, object]:
 
 
 ROWS: list[tuple[list[str], list[float]]] = [
-    (["Hello", "Hi", NOT_REPORTED], [0.5, 0.25, 0.25]),
-    ([".", ",", "!", NOT_REPORTED], [0.5, 0.25, 0.125, 0.125]),
+    (["Hello", "Hi"], [0.5, 0.25, 0.25]),
+    ([".", ",", "!"], [0.5, 0.25, 0.125, 0.125]),
 ]
 CHUNKS = [
     {"choices": [{"index": 0, "delta": {}, "logprobs": {"content": [entry]}}]}
@@ -330,14 +329,15 @@ def test_a_stream_is_one_response(tmp_path: Path, form: str, ending: str) -> Non
     path = tmp_path / f"stream.{ending}"
     path.write_text(text, encoding="utf-8")
     file = open_logits(path)
-    assert file.shape == (2, 4)
+    assert file.shape == (2, 3)
     for index, (labels, probabilities) in enumerate(ROWS):
-        row = file.row(index)
-        assert row.labels == tuple(labels)
-        assert np.exp(row) == pytest.approx(probabilities)
+        assert file.row(index).labels == tuple(labels)
+        row = file.reported(index)
+        assert [*np.exp(row.logprobs), math.exp(row.tail)] == pytest.approx(probabilities)
     # Rows of fewer tokens are filled up with -inf.
-    (batch,) = file.blocks()
-    assert definition.softmax(batch)[0] == pytest.approx([0.5, 0.25, 0.25, 0])
+    logprobs, tails = file.positions(0, 2)
+    assert np.exp(logprobs[0]) == pytest.approx([0.5, 0.25, 0])
+    assert np.exp(tails[0]) == pytest.approx(0.25)
 
 
 @pytest.mark.parametrize("temperature", [0.25, 2.0])
@@ -360,19 +360,19 @@ def test_an_applied_temperature_is_undone(tmp_path: Path, temperature: float) ->
 def test_the_tail_is_a_bound_at_other_temperatures(
     logits: list[float], applied: float, temperature: float
 ) -> None:
+    logits.sort(reverse=True)
     served = definition.log_softmax(logits, applied).tolist()
     tops = [{"token": str(at), "logprob": value} for at, value in enumerate(served[:2])]
     text = json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})
-    read = parse_logits(text, applied_temperature=applied).row(0)
-    assert read.labels is not None
-    # A smaller tail is lost in the rounding of the reported probabilities.
-    assume(read.labels[-1] == NOT_REPORTED and math.fsum(map(math.exp, served[2:])) > 1e-9)
-    probability = definition.softmax(read.values, temperature)[-1]
-    truth = definition.softmax(logits, temperature)[2:].sum()
-    if temperature <= applied:
-        assert probability >= truth - 1e-6
-    if temperature >= applied:
-        assert probability <= truth + 1e-6
+    read = parse_logits(text, applied_temperature=applied, vocabulary=len(logits))
+    assume(max(served[2:]) <= min(served[:2]))
+    reported = read.reported(0)
+    truth = definition.softmax(logits, temperature)
+    low, high = reported.not_reported(temperature)
+    assert low * (1 - 1e-9) <= truth[2:].sum() <= high * (1 + 1e-9)
+    low, high = definition.softmax(reported, temperature)
+    assert (low * (1 - 1e-9) <= truth[:2]).all()
+    assert (truth[:2] <= high * (1 + 1e-9)).all()
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from thermoscope import Dataset, open_logits
 from thermoscope.data.formats.responses import Passage, Token
@@ -89,7 +90,25 @@ def many(count: int, entries: int = 3) -> Dataset:
     draw = np.random.default_rng(0)
     logprobs = np.log(draw.dirichlet(np.ones(entries + 1), size=count))
     tokens = [tuple(Token(f"t{k}", k, None) for k in range(entries))] * count
-    return Dataset.of(logprobs, tokens=tokens, drawn=draw.integers(-1, entries, count), passages=[])
+    return answered(logprobs, tokens, draw.integers(-1, entries, count))
+
+
+def answered(
+    logprobs: NDArray[np.float64],
+    tokens: list[tuple[Token, ...]],
+    drawn: NDArray[np.int64],
+    **known: Any,
+) -> Dataset:
+    """Return what a server answered; the last of the log-probabilities are those of the tails."""
+    labels = [tuple(token.text for token in row) for row in tokens]
+    return Dataset.of(
+        logprobs[:, :-1],
+        tails=logprobs[:, -1],
+        tokens=tokens,
+        row_labels=labels,
+        drawn=drawn,
+        **known,
+    )
 
 
 def test_chunks_are_parts_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,13 +145,10 @@ def test_of_a_long_list_the_likeliest_and_the_drawn_one_are_sent(
 
 
 def test_a_position_that_can_t_be_read_has_a_text_and_no_numbers() -> None:
-    data = many(3)
-    data = Dataset.of(
-        data.values,
-        tokens=data.tokens,
-        drawn=np.array([0, 1, 2]),
-        unreadable=[None, "no token has a log-probability", None],
-    )
+    tokens = [tuple(Token(f"t{k}", k, None) for k in range(3))] * 3
+    reasons = [None, "no token has a log-probability", None]
+    logprobs = np.log(np.full((3, 4), 0.25))
+    data = answered(logprobs, tokens, np.array([0, 1, 2]), unreadable=reasons)
     rows = RowSource(data)
     chunk: Any = rows.answer({"sequence": 0})
     assert (chunk["sizes"], chunk["places"][1]) == ([3, 0, 3], -1)

@@ -215,6 +215,9 @@ def interval(low: float, high: float, significant: int = 3) -> str:
     >>> interval(1.4999999999999996, 1.5100000000000005)
     '1.5 … 1.51'
     """
+    # What float64 rounds off does not show.
+    low, high = low + 1e-12 * abs(low), high - (1e-12 * abs(high) if high < math.inf else 0.0)
+    low = min(low, high)
     if high == math.inf and low < math.inf:
         return f"≥ {_typographic(_outwards(low, significant, ROUND_FLOOR))}"
     if low == high or high - low <= 1e-9 * abs(high):

@@ -216,7 +216,10 @@ class Reported(Incomplete):
         if least is not None:
             highest = min(self.cap + float(self.delta[least]), 0.0)
         if cap is not None:
-            highest = self.cap = number_in("cap", cap, "[-inf, 0]")
+            self.cap = number_in("cap", cap, "[-inf, 0]")
+            # One of the tokens, rounded as that one.
+            same = self.delta[self.logprobs == self.cap]
+            highest = min(self.cap + float(same.max(initial=0.0)), 0.0)
         low, high = self.logprobs - self.delta, np.minimum(self.logprobs + self.delta, 0.0)
         self._known = _known(self.logprobs[told], low[told], high[told], highest, self.vocabulary)
         self.tail = min(_log(_missing(self.logprobs[told])), self._known.mass.high)
@@ -436,7 +439,7 @@ class _Scaled:
 
     def __init__(self, known: _Known, a: float) -> None:
         top = float(known.logprobs.max())
-        self.a = a
+        self.a, self.known = a, known
         self.log_p, self.low_p, self.high_p = (
             each - top for each in (known.logprobs, known.low, known.high)
         )
@@ -455,6 +458,8 @@ class _Scaled:
         """Return the least and greatest log-probabilities of the tokens that are reported."""
         if self.at_zero:
             return self._log_softmax_at_zero()
+        if self.a == 1:
+            return self.known.low, self.known.high
         least, most = self._tail_sums()
         # Of each token, how much all others have beside it; and what is lost in computing it.
         error = np.minimum(EPS * (1 + np.abs(self.log_w)), 1.0)

@@ -120,6 +120,8 @@ class Reading(NamedTuple):
 
     def warn(self, dataset: Dataset, *, rows: NDArray[Any] | None = None) -> None:
         """Warn if the first rows look like probabilities, and say what to do about it."""
+        if dataset.is_reported:
+            return
         # The only entry there is has probability 1, whatever it holds.
         if self.probabilities or dataset.entries == 1 or (len(dataset.shape) == 1 and rows is None):
             return
@@ -144,7 +146,8 @@ def read_one(file: Path | None, row: int | None, reading: Reading) -> Dataset | 
 def only_row(dataset: Dataset, row: int | None, reading: Reading) -> Dataset:
     """Return the only row, or the one chosen of several, and warn of probabilities."""
     logits = dataset.only(row)
-    reading.warn(dataset, rows=logits.values[None])
+    if not logits.is_reported:
+        reading.warn(dataset, rows=logits.values[None])
     return logits
 
 
@@ -201,7 +204,7 @@ def state_of(
     if logits is None:
         names = None if labels is None else read_labels(labels)
         return State.random(5 if names is None else len(names), names, **settings)
-    values, known, tail = reported_parts(logits, logits.values, logits.labels)
+    values, known, tail = reported_parts(logits, logits.labels)
     return State.of(values, known, source=logits.source, tail=tail, **settings)
 
 

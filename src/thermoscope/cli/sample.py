@@ -26,14 +26,18 @@ from thermoscope.cli.options import (
 )
 from thermoscope.cli.output import label_of, print_bars, print_json
 from thermoscope.cli.truncation import Truncation, with_options
+from thermoscope.data.errors import FileError
 from thermoscope.definition import softmax
 from thermoscope.sampling import fresh_seed, rows_at_once
 from thermoscope.sampling import sample as draw
+from thermoscope.truncation import keep
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from thermoscope.data.dataset import Dataset
 
 __all__ = ["sample"]
 
@@ -85,7 +89,8 @@ def sample(
 
     It prints one draw a line, and of several rows, one line a row with tabs
     between the draws. Without labels it prints indices, counted from 0.
-    What truncation drops is never drawn.
+    What truncation drops is never drawn. Of a server's answer, --top-k must
+    leave out the tokens that it does not report.
 
     For example:
 
@@ -117,8 +122,11 @@ def sample(
         entries = draw(logits, t, size=draws, rng=rng, where=mask)
         return np.moveaxis(entries, 0, -1), softmax(logits, t, where=mask)
 
-    blocks = block_by_block(data, drawn, size=rows_at_once(data.entries))
-    rows = (each for block in blocks for each in zip(*block, strict=True))
+    if data.is_reported:
+        rows = _of_answer(data, truncation, number, size=draws, rng=rng)
+    else:
+        blocks = block_by_block(data, drawn, size=rows_at_once(data.entries))
+        rows = (each for block in blocks for each in zip(*block, strict=True))
     for at, (entries, p) in enumerate(rows):
         result = _Draws(entries, p, data.labels_of(at))
         if as_json:
@@ -130,6 +138,28 @@ def sample(
             result.print_table(f"{draws:,} draws   T = {present.plain(number, 12)}   seed = {seed}")
         else:
             result.print_lines()
+
+
+def _of_answer(
+    data: Dataset,
+    truncation: Truncation,
+    temperature: float,
+    *,
+    size: int,
+    rng: np.random.Generator,
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Draw from each position of a server's answer, where truncation leaves what was reported."""
+    for row in range(data.rows):
+        reported = data.reported(row)
+        decision = keep(reported, temperature, **truncation.given)
+        if decision.tail != "dropped" or decision.undecided.any():
+            raise FileError(
+                f"{data.path}: row {row}: what is drawn depends on tokens that the server did not "
+                f"report: leave them out with --top-k of at most {len(reported)}"
+            )
+        logits, t = reported.logprobs * reported.applied_temperature, decision.temperature
+        entries = draw(logits, t, size=size, rng=rng, where=decision.kept)
+        yield entries, softmax(logits, t, where=decision.kept)
 
 
 class _Draws(NamedTuple):

@@ -17,6 +17,7 @@ from thermoscope.cli.options import (
     Probabilities,
     Row,
     TargetColumn,
+    Vocabulary,
 )
 from thermoscope.cli.output import print_json, progress
 from thermoscope.definition import softmax
@@ -53,6 +54,7 @@ def temperature(
     columns: Columns = None,
     target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
+    vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     as_json: AsJson = False,
 ) -> None:
@@ -60,7 +62,8 @@ def temperature(
 
     Of many rows, it prints one number a line, or one JSON document a line.
     It prints 1 where every temperature gives the wanted value, and nan where
-    there is no softmax.
+    there is no softmax. Of a server's answer it prints the lowest and the
+    highest temperature that may give the value, with a tab between them.
 
     For example:
 
@@ -88,6 +91,14 @@ def temperature(
 
     reading = Reading(columns, applied_temperature, probabilities, None, target_column)
     data = chosen_rows(read_words(logits, row, reading), row, reading)
+    if data.is_reported:
+        for at in range(data.rows):
+            ends = temperature_for(data.reported(at, vocabulary=vocabulary), **wanted, base=base)
+            if as_json:
+                print_json({"temperature": ends})
+            else:
+                typer.echo("\t".join(map(repr, ends)))
+        return
     lines: list[list[float]] = []
     with progress("temperature", data.rows) as tell:
         for block in block_by_block(data, solved):

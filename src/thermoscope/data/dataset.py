@@ -46,6 +46,8 @@ class Dataset:
         Which entry of each row was drawn; -1 where it is unknown.
     passages : tuple of Passage
         Which rows are the prompt and which the answer, where a server reported tokens.
+    vocabulary : int or None
+        How many tokens the model of a server has, where that was given.
     applied_temperature : float
         What the numbers of the file were made with, and have been multiplied by.
     source : str
@@ -76,6 +78,10 @@ class Dataset:
         drawn: NDArray[np.int64] | None = None,
         unreadable: Sequence[str | None] | None = None,
         passages: Sequence[Passage] = (),
+        tails: NDArray[np.float64] | None = None,
+        deltas: Sequence[tuple[float, ...]] | None = None,
+        caps: Sequence[float | None] | None = None,
+        vocabulary: int | None = None,
         notes: Sequence[str] = (),
         probabilities: bool = False,
         applied_temperature: float | None = None,
@@ -90,6 +96,7 @@ class Dataset:
         self.targets = targets
         self.tokens = tokens
         self.passages = tuple(passages)
+        self.vocabulary = vocabulary
         self.applied_temperature = 1.0 if applied_temperature is None else applied_temperature
         self.notes = tuple(notes)
         self.drawn: NDArray[np.int64] = (
@@ -98,6 +105,9 @@ class Dataset:
         self._array = array
         self._row_labels = row_labels
         self._unreadable = unreadable
+        self._tails = tails
+        self._deltas = deltas
+        self._caps = caps
         self._probabilities = probabilities
         self._factor = applied_temperature
         self.applied_temperature = 1.0 if applied_temperature is None else applied_temperature
@@ -202,6 +212,8 @@ class Dataset:
             if not 0 <= index < self.rows:
                 raise ValueError(f"row must be 0 to {self.rows - 1}, got {index}")
             check_memory(self.entries * BYTES_PER_LOGIT)
+            if self._tails is not None:
+                return self._position(index, self._tails)
             (row,) = next(rebatched(self._pieces(index, index + 1, 1), 1))
         labels = self.labels_of(index)
         # A copy: a change of it must not reach the array, and a view would keep the whole block.
@@ -219,28 +231,50 @@ class Dataset:
         found.applied_temperature = self.applied_temperature
         return found
 
+    def _position(self, row: int, tails: NDArray[np.float64]) -> Dataset:
+        """Return what a server reported for one row."""
+        if (reason := self.problem(row)) is not None:
+            raise ValueError(f"row {row}: {reason}")
+        (values,) = next(iter(self._array.read(row, row + 1, 1)))
+        labels = self.labels_of(row) or ()
+        return Dataset(
+            held(np.array(values[: len(labels)]), labels),
+            source=self.source,
+            path=self.path,
+            tokens=None if self.tokens is None else [self.tokens[row]],
+            drawn=self.drawn[row : row + 1],
+            tails=tails[row : row + 1],
+            deltas=None if self._deltas is None else [self._deltas[row]],
+            caps=None if self._caps is None else [self._caps[row]],
+            vocabulary=self.vocabulary,
+            notes=self.notes,
+            applied_temperature=self._factor,
+        )
+
     @property
     def is_reported(self) -> bool:
-        """Whether a server reported some tokens of a row alone, so that probabilities are ranges.
+        """Whether a server left out tokens of a row, so that its functions give intervals.
 
         Examples
         --------
         >>> Dataset.of([[0.0]]).is_reported
         False
         """
-        return self.tokens is not None and any(
-            len(self.labels_of(row) or ()) > len(tokens) for row, tokens in enumerate(self.tokens)
-        )
+        return self._tails is not None and bool((self._tails > -np.inf).any())
 
-    def reported(self, row: int, *, vocabulary: int | None = None) -> Reported:
+    def reported(self, row: int = 0, *, vocabulary: int | None = None) -> Reported:
         """Return what a server reported for one row: some tokens, and what the others have.
+
+        A row is whole, without others, where its tokens have the numbers from 0 on, or where what
+        is missing to a sum of 1 is rounding and less than any of them has.
 
         Parameters
         ----------
-        row : int
+        row : int, optional
             Counted from 0.
         vocabulary : int, optional
-            How many tokens the model has, where the row does not have all of them.
+            How many tokens the model has; by default that of the data set. Without it, intervals
+            are one-sided.
 
         Raises
         ------
@@ -257,18 +291,51 @@ class Dataset:
         >>> parse_logits(answer).reported(0, vocabulary=1000)
         <Reported: 1 of 1,000 tokens, 0.632 not reported, at T = 1>
         """
-        if self.tokens is None:
+        if self._tails is None or self.tokens is None:
             raise ArgumentError("data", "must be what a server answered, token by token")
-        values = self.row(row).values
+        found = self.row(row)
         tokens = self.tokens[row]
-        is_whole = len(values) == len(tokens)
+        vocabulary = self.vocabulary if vocabulary is None else vocabulary
+        if vocabulary is None and self._tails[row] == -np.inf:
+            vocabulary = len(tokens)
+        (values,) = next(iter(found._array.read(0, 1, 1)))  # noqa: SLF001 - of this class
         return Reported(
-            values[: len(tokens)] / self.applied_temperature,
-            vocabulary=len(tokens) if is_whole else vocabulary,
+            values,
+            vocabulary=vocabulary,
             applied_temperature=self.applied_temperature,
             drawn=self.drawn[row],
             tokens=tokens,
+            delta=None if self._deltas is None else self._deltas[row],
+            cap=None if self._caps is None else self._caps[row],
         )
+
+    def positions(self, start: int, stop: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return what a server reported for some rows, at its own temperature.
+
+        Parameters
+        ----------
+        start, stop : int
+            The rows wanted.
+
+        Returns
+        -------
+        logprobs : ndarray, shape (stop - start, K)
+            Of the tokens of each row, then -inf up to the longest row. A row that can't be read is
+            -inf throughout.
+        tails : ndarray, shape (stop - start,)
+            The logarithm of the probability of all other tokens.
+
+        Raises
+        ------
+        ArgumentError
+            If no server reported the rows.
+        """
+        if self._tails is None:
+            raise ArgumentError("data", "must be what a server answered, token by token")
+        pieces = self._array.read(start, stop, max(stop - start, 1))
+        logprobs = np.concatenate([np.asarray(piece, np.float64) for piece in pieces])
+        logprobs[[self.problem(row) is not None for row in range(start, stop)]] = -np.inf
+        return logprobs, np.asarray(self._tails[start:stop], np.float64)
 
     def only(self, row: int | None = None) -> Dataset:
         """Read the only row, or the one chosen of several.
@@ -378,10 +445,7 @@ class Dataset:
         )
 
     def _pieces(self, start: int, stop: int, size: int) -> Iterator[NDArray[Any]]:
-        if self._unreadable is not None:
-            for row in range(start, stop):
-                if (reason := self._unreadable[row]) is not None:
-                    raise ValueError(f"row {row}: {reason}")
+        self._check_rows(start, stop)
         for piece in self._array.read(start, stop, size):
             values = piece
             if self._probabilities:
@@ -395,6 +459,20 @@ class Dataset:
                 values = np.multiply(values, self._factor, dtype=self.dtype)
             yield values
             start += len(piece)
+
+    def _check_rows(self, start: int, stop: int) -> None:
+        """Raise an error for a row that has no logits of all entries."""
+        for row in range(start, stop if self._unreadable is not None else start):
+            if (reason := self.problem(row)) is not None:
+                raise ValueError(f"row {row}: {reason}")
+        if self._tails is None or not (part := self._tails[start:stop] > -np.inf).any():
+            return
+        row = start + int(np.argmax(part))
+        raise ValueError(
+            f"row {row}: {np.exp(self._tails[row]):.3g} of the probability is of tokens that the "
+            f"server did not report, so there are no logits of all: softmax and others take "
+            f"reported({row}) of these data, and give intervals (thermoscope softmax --row {row})"
+        )
 
     def _chunk(self, starts: NDArray[np.int64], size: int) -> NDArray[Any]:
         """Return a chunk of `to_dask`; a task."""

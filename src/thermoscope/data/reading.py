@@ -47,6 +47,7 @@ def open_logits(
     labels: Sequence[str] | None = None,
     probabilities: bool = False,
     applied_temperature: float | None = None,
+    vocabulary: int | None = None,
 ) -> Dataset:
     r"""Open a file of rows of logits, which need not fit into memory.
 
@@ -79,8 +80,9 @@ def open_logits(
         Whether the file holds probabilities: their logarithms are the logits then.
     applied_temperature : float, optional
         The temperature T0 by which the logits, or log-probabilities, in the file were divided:
-        they are multiplied by it, so that the softmax at T is that of the model. `read_logits`
-        says what "not reported" means then.
+        they are multiplied by it, so that the softmax at T is that of the model.
+    vocabulary : int, optional
+        How many tokens the model of a server has; see `Dataset.reported`.
 
     Returns
     -------
@@ -119,6 +121,7 @@ def open_logits(
         "labels": labels,
         "probabilities": probabilities,
         "applied_temperature": applied_temperature,
+        "vocabulary": vocabulary,
     }
     with naming(path):
         return _dataset(
@@ -136,6 +139,7 @@ def read_logits(
     columns: str | Sequence[str] | None = None,
     probabilities: bool = False,
     applied_temperature: float | None = None,
+    vocabulary: int | None = None,
 ) -> Dataset:
     r"""Read one row of logits from a file.
 
@@ -145,7 +149,7 @@ def read_logits(
         See `open_logits` for the formats.
     row : int, optional
         Which row to read of several, counted from 0; no others are.
-    columns, probabilities, applied_temperature
+    columns, probabilities, applied_temperature, vocabulary
         As for `open_logits`.
 
     Returns
@@ -165,12 +169,10 @@ def read_logits(
 
     Notes
     -----
-    If a server reports only some of the tokens, the mass of the others is one entry, labelled
-    "not reported". It is exact at the temperature at which the probabilities were computed
-    (`applied_temperature`, else 1). At other temperatures it is a bound, because the spread of the
-    mass among the other tokens is unknown: at lower temperatures the entry has at least their
-    probability, at higher ones at most that. OpenAI and vLLM report -9999 for a token whose
-    probability they don't give. That is -inf here, and its mass is part of "not reported".
+    If a server reports only some of the tokens, the row has no logits of the others, and functions
+    of logits refuse it: `Dataset.reported` has what is known of it, and gives intervals. OpenAI and
+    vLLM report -9999 for a token whose probability they don't give. That is -inf here, and such a
+    token is one of those that are not reported.
 
     Examples
     --------
@@ -190,6 +192,7 @@ def read_logits(
         columns=columns,
         probabilities=probabilities,
         applied_temperature=applied_temperature,
+        vocabulary=vocabulary,
     )
     return file.only(row)
 
@@ -203,6 +206,7 @@ def parse_logits(
     labels: Sequence[str] | None = None,
     probabilities: bool = False,
     applied_temperature: float | None = None,
+    vocabulary: int | None = None,
 ) -> Dataset:
     r"""Return the logits in a text: a table, JSON, or what a server answers.
 
@@ -212,7 +216,7 @@ def parse_logits(
         As `open_logits` reads it from a file; bytes are UTF-8.
     source : str, optional
         Where the text came from, for `Dataset.source` and for errors.
-    columns, target_column, labels, probabilities, applied_temperature
+    columns, target_column, labels, probabilities, applied_temperature, vocabulary
         As for `open_logits`.
 
     Returns
@@ -241,6 +245,7 @@ def parse_logits(
             labels=labels,
             probabilities=probabilities,
             applied_temperature=applied_temperature,
+            vocabulary=vocabulary,
         )
 
 
@@ -393,6 +398,7 @@ def _dataset(
     labels: Sequence[str] | None,
     probabilities: bool,
     applied_temperature: float | None,
+    vocabulary: int | None,
     reopened: Callable[[], Dataset] | None = None,
 ) -> Dataset:
     # A name need not be UTF-8, but what shows it must be.
@@ -409,6 +415,9 @@ def _dataset(
         found, known = read(content)
     else:
         found = logits_of(content, columns, target_column)
+    if vocabulary is not None and not isinstance(content, Responses):
+        problem = f"must be left out where no server left out tokens, got {vocabulary!r}"
+        raise ArgumentError("vocabulary", problem)
     array = found.logits
     labels = labels_of(labels, array.shape[-1], f"each logit of {source}")
     names = array.labels if labels is None else labels
@@ -429,6 +438,7 @@ def _dataset(
         notes=found.notes,
         probabilities=probabilities,
         applied_temperature=applied_temperature,
+        vocabulary=vocabulary,
         reopened=reopened,
         **known,
     )
@@ -437,15 +447,17 @@ def _dataset(
 def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
     """Return the rows of a server's answer: what is missing at the end of one is -inf."""
     positions = responses.positions
-    row_labels = [position.labels for position in positions]
+    row_labels = [tuple(token.text for token in position.tokens) for position in positions]
     # A position that cannot be read may have no token.
     array = np.full((len(positions), max(1, *map(len, row_labels))), -np.inf)
     for row, position in zip(array, positions, strict=True):
-        found = [*position.logprobs, *(() if position.rest is None else (position.rest,))]
-        row[: len(found)] = found
+        row[: len(position.logprobs)] = position.logprobs
     known = {
         "row_labels": row_labels,
         "tokens": [position.tokens for position in positions],
+        "tails": np.array([-np.inf if p.rest is None else p.rest for p in positions]),
+        "deltas": [position.deltas for position in positions],
+        "caps": [position.cap for position in positions],
         "drawn": np.array([position.drawn for position in positions], np.int64),
         "unreadable": [position.error for position in positions],
         "passages": responses.passages,

@@ -60,34 +60,33 @@ def has_rows(logits: Any) -> bool:
 
 
 def reported_parts(
-    row: Dataset, logits: NDArray[np.float64], labels: tuple[str, ...] | None
+    row: Dataset, labels: tuple[str, ...] | None
 ) -> tuple[NDArray[np.float64], tuple[str, ...] | None, Tail | None]:
     """Return the logits of one row, its labels and what is known of the tokens it leaves out.
-
-    A row that a server reported ends with all that it did not report: that is no entry of the row.
 
     Examples
     --------
     >>> from thermoscope.data.reading import parse_logits
     >>> row = parse_logits('{"logprobs": [{"token": " Paris", "logprob": -0.5}]}').row(0)
-    >>> logits, labels, tail = reported_parts(row, row.values, row.labels)
+    >>> logits, labels, tail = reported_parts(row, row.labels)
     >>> labels, round(tail.mass, 3)
     ((' Paris',), 0.393)
     """
-    if row.tokens is None or len(logits) == len(row.tokens[0]):
-        return logits, labels, None
-    reported = row.reported(0)
+    if not row.is_reported:
+        return one_row("logits", row), labels, None
+    reported = row.reported()
     # A log-probability of -inf is one that the server does not give: it is in the tail.
     told = np.flatnonzero(reported.logprobs > -np.inf)
     tail = Tail(
         mass=float(np.exp(reported.tail)),
         cap=reported.cap,
+        count=None if reported.vocabulary is None else reported.vocabulary - len(told),
         temperature=reported.applied_temperature,
         # Servers round to float32, and so does their softmax.
         delta=float(max(reported.delta.max(), (4 - reported.logprobs[told].min()) * 2.0**-24)),
     )
     names = None if labels is None else tuple(labels[at] for at in told)
-    return logits[told], names, tail
+    return reported.logprobs[told] * reported.applied_temperature, names, tail
 
 
 class RowError(OSError):
@@ -205,7 +204,7 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
                 found = self._data.row(row)
                 if labels is None or len(labels) != found.entries:
                     labels = labels_of(found.labels if labels is None else labels, found.entries)
-                logits, labels, tail = reported_parts(found, one_row("logits", found), labels)
+                logits, labels, tail = reported_parts(found, labels)
         elif 0 <= row < self.count:
             with self._naming(f"row {row}"):
                 logits = one_row("logits", self._data[row])
@@ -404,6 +403,13 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
 
     def _by_entropy(self, progress: Progress) -> NDArray[Any]:
         key = np.empty(self.count, np.float32)
+        if isinstance(self._data, Dataset) and self._data.is_reported:
+            # What the entropy is at least; at most it may be anything.
+            for row in range(self.count):
+                known = self._data.problem(row) is None
+                key[row] = -self._data.reported(row).entropy().low if known else np.nan
+                progress(row + 1)
+            return _argsort(key)
         at = 0
         for batch in self._batches():
             key[at : at + len(batch)] = -entropy(_floats(batch))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -62,10 +61,7 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
     tokens: Any = data.tokens
     stop = min(start + CHUNK, data.rows)
     sizes = np.array([len(tokens[row]) for row in range(start, stop)])
-    values = _values(data, start, stop)
-    # What is not reported stands after the tokens.
-    padded = np.pad(values, ((0, 0), (0, 1)), constant_values=-np.inf)
-    rest = np.take_along_axis(padded, sizes[:, None], axis=1)[:, 0]
+    padded, rest = data.positions(start, stop)
     padded[np.arange(padded.shape[1]) >= sizes[:, None]] = -np.inf
     order = np.argsort(-padded, axis=1, kind="stable")
     drawn = np.asarray(data.drawn[start:stop])
@@ -92,18 +88,6 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         "logprobs": _base64(logprobs),
         "rest": _base64(rest),
     }
-
-
-def _values(data: Dataset, start: int, stop: int) -> NDArray[np.float64]:
-    """Return log-probabilities at the server's temperature; -inf where a row can't be read."""
-    values = np.full((stop - start, data.entries), -np.inf)
-    broken = [row for row in range(start, stop) if data.problem(row) is not None]
-    for before, after in pairwise([start - 1, *broken, stop]):
-        at = before + 1
-        for block in data.blocks(at, after):
-            values[at - start : at - start + len(block)] = block
-            at += len(block)
-    return values / data.applied_temperature
 
 
 def _texts(data: Dataset, start: int, stop: int) -> dict[str, object]:

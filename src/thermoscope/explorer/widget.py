@@ -660,7 +660,7 @@ def _state_of(logits: Any, labels: Sequence[str] | None, settings: dict[str, Any
     labels = _own_labels(logits) if labels is None else labels
     tail = None
     if isinstance(logits, Dataset):
-        logits, labels, tail = reported_parts(logits, logits.values, labels_of(labels))
+        logits, labels, tail = reported_parts(logits.only(), labels_of(labels))
     return State.of(logits, labels, source=source, tail=tail, **settings)
 
 

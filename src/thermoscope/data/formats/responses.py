@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 import math
 import re
+import struct
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
@@ -60,6 +62,14 @@ SAME: Final = 1e-4
 FLOAT32: Final = 2.0**-22
 # … and of all those of a vocabulary.
 FLOAT32_SUM: Final = 1e-5
+# What float32 may leave of one log-probability, and of the sum of a softmax.
+DELTA: Final = 2.0**-23
+DELTA_SUM: Final = 2.0**-21
+# A text of more characters than this has more digits than float32 needs.
+FEW_DIGITS: Final = 11
+BY_HAND: Final = 2
+MOST_FLOAT32: Final = 3e38
+_FLOAT32: Final = struct.Struct("f")
 # Damaged places after which a text is refused: the time for each grows with what follows it.
 MOST_DAMAGE: Final = 1000
 MOST_NOTES: Final = 20
@@ -99,6 +109,12 @@ class Position(NamedTuple):
         Which of the tokens was drawn, or stands in the prompt; -1 where it is not known.
     error : str or None
         Why this position can't be read. It then has the tokens that can be shown, no `logprobs`.
+    deltas : tuple of float
+        How far each log-probability may be from the one that was computed: rounded to float32,
+        or to the digits that were sent.
+    cap : float or None
+        The logarithm of the most that a token which is not reported can have; None where the
+        least likely one was reported because it was drawn, and is no bound.
     """
 
     tokens: tuple[Token, ...]
@@ -106,6 +122,8 @@ class Position(NamedTuple):
     rest: float | None
     drawn: int
     error: str | None
+    deltas: tuple[float, ...] = ()
+    cap: float | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -441,7 +459,10 @@ def _position(reported: list[Any], drawn: object) -> Position:
         if left >= -ROUNDING:
             exact = left <= 0 or _is_rounding(left, tokens, logprobs, reported)
             rest = None if exact else math.log(left)
-            return Position(tuple(tokens), tuple(logprobs), rest, at, None)
+            sent = [*reported, drawn] if len(tokens) > len(reported) else reported
+            deltas = _deltas(sent, logprobs)
+            cap = _cap(logprobs, at, listed=len(tokens) == len(reported))
+            return Position(tuple(tokens), tuple(logprobs), rest, at, None, deltas, cap)
         errors.append(f"probabilities must sum to at most 1, got {1 - left:.6g}")
     return Position(tuple(tokens), (), None, at, errors[0])
 
@@ -462,6 +483,61 @@ def _is_rounding(
     if not any("prob" in record for record in reported):
         error *= -math.fsum(probability * logprob for probability, logprob in pairs)
     return left < min(error, *(probability for probability, _ in pairs))
+
+
+def _cap(logprobs: list[float], drawn: int, *, listed: bool) -> float | None:
+    """Return the least of the K likeliest, where the drawn token is one of them or not the least.
+
+    Servers add the drawn token to the likeliest: OpenAI beside the list, vLLM as the first of it.
+    As the last of a list that falls it is one of the likeliest.
+    """
+    least = min(each for each in logprobs if each > -math.inf)
+    if drawn < 0 or logprobs[drawn] > least:
+        return least
+    is_last = listed and len(logprobs) > 1 and max(logprobs[drawn:]) == least
+    return least if is_last else None
+
+
+def _deltas(records: list[Any], logprobs: list[float]) -> tuple[float, ...]:
+    """Return how far each log-probability may be from the one that was computed.
+
+    Numbers with more digits than float32 were computed in float64, others in float32. Where none
+    has many digits, they were rounded: to the places of the one with the most, or to as many
+    digits. Numbers of one or two places alone are of an example that was written by hand, and
+    exact: no server rounds so much.
+    """
+    deltas = [DELTA * abs(each) + DELTA_SUM if each > -math.inf else 0.0 for each in logprobs]
+    numbers = [_sent(record) for record in records]
+    texts = [repr(abs(number)) for _, number in numbers]
+    long = [at for at, text in enumerate(texts) if len(text) > FEW_DIGITS]
+    if long:
+        number = numbers[long[0]][1]
+        is_float32 = (
+            abs(number) < MOST_FLOAT32 and _FLOAT32.unpack(_FLOAT32.pack(number))[0] == number
+        )
+        return tuple(deltas) if is_float32 else (0.0,) * len(deltas)
+    digits = [Decimal(text).normalize().as_tuple() for text in texts]
+    places = max(-int(each.exponent) for each in digits)
+    if places <= BY_HAND:
+        return (0.0,) * len(deltas)
+    figures = max(len(each.digits) for each in digits)
+    for at, (is_probability, number) in enumerate(numbers):
+        if number:
+            size = math.floor(math.log10(abs(number))) + 1
+            half = 0.5 * 10.0 ** max(-places, size - figures)
+            # Of a probability, what is lost in its logarithm.
+            deltas[at] += -math.log1p(-min(half / number, 0.9)) if is_probability else half
+    return tuple(deltas)
+
+
+def _sent(record: Any) -> tuple[bool, float]:
+    """Return whether a record has a probability, and its number; 0 where that is none."""
+    key = next((key for key in VALUES if key in record), VALUES[0])
+    try:
+        number = float(record.get(key) or 0.0)
+    except (TypeError, ValueError, OverflowError):
+        number = 0.0
+    return key == "prob", number if math.isfinite(number) else 0.0
 
 
 def _index(token: Token, logprob: float | None, tokens: list[Token], logprobs: list[float]) -> int:
