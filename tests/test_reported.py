@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import thermoscope as ts
+from tests.test_definition import doubles, vectors
 from thermoscope import Interval, Reported
 
 Array = NDArray[np.float64]
@@ -184,6 +186,33 @@ def test_both_ends_are_reached(temperature: float) -> None:
     tolerance = 1e-9 if temperature >= 1 else 0.01
     assert low == pytest.approx(min(entropies), rel=tolerance)
     assert high == pytest.approx(max(entropies), rel=tolerance)
+
+
+@pytest.mark.parametrize("case", vectors("reported.json"))
+def test_the_vectors(case: dict[str, Any]) -> None:
+    reported = Reported(
+        case["logprobs"],
+        vocabulary=case["vocabulary"],
+        applied_temperature=case["applied_temperature"],
+        delta=case["delta"],
+    )
+    temperature = case["temperature"]
+    found = {
+        "softmax": reported.softmax(temperature),
+        "not_reported": reported.not_reported(temperature),
+        "top_probability": reported.top_probability(temperature),
+        "entropy": reported.entropy(temperature),
+    }
+    for name, (low, high) in found.items():
+        if case["delta"]:
+            value = np.array(case["inside"][name])
+            assert ((low <= value) & (value <= high)).all(), name
+        else:
+            expected = [np.array(doubles(np.ravel(end).tolist())) for end in case[name]]
+            # Rounded outwards, by little: 1 - p has lost digits where p is next to 1.
+            for end, exact, way in ((low, expected[0], 1), (high, expected[1], -1)):
+                np.testing.assert_allclose(np.ravel(end), exact, rtol=1e-7, atol=1e-14)
+                assert (way * np.ravel(end) <= way * exact * (1 + way * 1e-15)).all(), name
 
 
 def test_an_unknown_vocabulary_is_one_sided() -> None:

@@ -7,7 +7,8 @@ masked entries, which only Python has), texts.json (numbers and labels as text),
 (the written form of a state), rows.json (what a page asks of its rows, and the answers),
 stops.json (the temperatures of its sliders), truncation.json (which entries a sampler keeps),
 random.json (random logits by their seed), solve.json (the temperature that gives a wanted
-value) and links.json (states as links). A test runs it again and compares.
+value), reported.json (the intervals of what a server reported) and links.json (states as links). A
+test runs it again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -865,6 +866,154 @@ def between_the_ends() -> Iterator[Case]:
     yield solved("next to certain", plain, "perplexity", 1 + 2.0**-52)
 
 
+Ends = tuple[Any, Any]
+
+
+def entropy_of(weights: list[tuple[Any, Any, Any]]) -> Any:
+    """The entropy of tokens: how many, the weight of each, and its logarithm."""
+    total = mp.fsum(count * w for count, w, _ in weights)
+    return mp.log(total) - mp.fsum(count * w * log for count, w, log in weights) / total
+
+
+def extreme(function: Callable[[Any], Any], low: Any, high: Any) -> Any:
+    """The greatest value of a function that first rises, then falls."""
+    for _ in range(220):
+        left, right = (2 * low + high) / 3, (low + 2 * high) / 3
+        low, high = (left, high) if function(left) < function(right) else (low, right)
+    return max(function(low), function(high))
+
+
+def tails(row: Row, vocabulary: int | None, a: Any) -> tuple[Ends, Ends]:
+    """The least and greatest sum of the tail's weights, and the least and greatest entropy."""
+    reported = [(1, mp.exp(a * z), a * z) for z in row]
+    mass = 1 - mp.fsum(mp.exp(mpf(z)) for z in row)
+    count = mp.inf if vocabulary is None else vocabulary - len(row)
+    if count == 0:
+        return (mpf(0), mpf(0)), (entropy_of(reported), entropy_of(reported))
+    cap = min(mp.exp(mpf(min(row))), mass)
+    full = mp.floor(mass / cap)
+    part = mass - full * cap
+    heaped = [(full, cap**a, a * mp.log(cap)), *([(1, part**a, a * mp.log(part))] if part else [])]
+
+    def alike(n: Any) -> list[tuple[Any, Any, Any]]:
+        return [(n, (mass / n) ** a, a * mp.log(mass / n))]
+
+    def capped(n: Any) -> list[tuple[Any, Any, Any]]:
+        at_cap = (n, cap**a, a * mp.log(cap))
+        left = mass - n * cap
+        if count == mp.inf or left <= 0:
+            return [at_cap]
+        each = left / (count - n)
+        return [at_cap, (count - n, each**a, a * mp.log(each))]
+
+    def both(tail: list[tuple[Any, Any, Any]]) -> Any:
+        return entropy_of([*reported, *tail])
+
+    heaped_sum = mp.fsum(n * w for n, w, _ in heaped)
+    if a > 1:
+        spread_sum = mpf(0) if count == mp.inf else count * (mass / count) ** a
+        most = mp.log(mpf(10) ** 9 if count == mp.inf else count)
+        high = extreme(lambda log: both(alike(mp.exp(log))), mp.log(mass / cap), most)
+        low = -extreme(lambda n: -both(capped(n)), mpf(0), mass / cap)
+        return (spread_sum, heaped_sum), (low, high)
+    if count == mp.inf:
+        spread_sum = mass if a == 1 else mp.inf
+        return (heaped_sum, spread_sum), (both(heaped), mp.inf)
+    spread_sum = mp.fsum(n * w for n, w, _ in alike(count))
+    return (heaped_sum, spread_sum), (both(heaped), both(alike(count)))
+
+
+def interval(row: Row, vocabulary: int | None, t0: float, temperature: float) -> Case:
+    """The tightest intervals of exact numbers."""
+    top = max(row)
+    if temperature == 0:
+        ties, mass = row.count(top), 1 - mp.fsum(mp.exp(mpf(z)) for z in row)
+        others = 0
+        if min(row) == top and (vocabulary is None or vocabulary > len(row)):
+            others = int(mp.floor(mass / mp.exp(mpf(top)) * (1 + mpf(2) ** -40)))
+        p = [(mpf(z == top) / (ties + others), mpf(z == top) / ties) for z in row]
+        sums = (mpf(0), mpf(others) / (ties + others))
+        entropy = (mp.log(ties), mp.log(ties + others))
+    else:
+        a = mpf(t0) / mpf(temperature)
+        (least, most), entropy = tails(row, vocabulary, a)
+        w = [mp.exp(a * z) for z in row]
+        total = mp.fsum(w)
+        p = [(each / (total + most), each / (total + least)) for each in w]
+        sums = (
+            least / (total + least),
+            mpf(1) if most == mp.inf else most / (total + most),
+        )
+    ends = range(2)
+    return {
+        "softmax": [[number(float(each[end])) for each in p] for end in ends],
+        "not_reported": [number(float(sums[end])) for end in ends],
+        "top_probability": [number(float(max(each[end] for each in p))) for end in ends],
+        "entropy": [number(float(entropy[end])) for end in ends],
+    }
+
+
+def reported() -> Iterator[Case]:
+    with mp.workprec(200):
+        yield from exact_intervals()
+        yield from rounded_intervals()
+
+
+def exact_intervals() -> Iterator[Case]:
+    rows: dict[str, tuple[Row, int | None]] = {
+        "a few of many": ([0.4, 0.15, 0.05], 203),
+        "a vocabulary that is not known": ([0.4, 0.15, 0.05], None),
+        "ties": ([0.125, 0.125, 0.125], 50),
+        "the likeliest alone": ([0.75], 1000),
+        "all tokens": ([0.5, 0.3, 0.2], 3),
+        "all but one": ([0.5, 0.3, 0.15], 4),
+        "a tail that is nearly spread": ([0.2, 0.1, 0.0011], 703),
+        "next to certain": ([1 - 2.0**-40, 2.0**-44, 2.0**-45], 50257),
+        "twenty of a vocabulary": ([0.5 / 1.4**k / 1.75 for k in range(20)], 151936),
+    }
+    for name, (probabilities, vocabulary) in rows.items():
+        # The largest is what the others leave, where they are all.
+        row = [float(mp.log(mpf(p))) for p in probabilities]
+        for t0 in (1.0, 0.7):
+            for temperature in (0.0, 0.3, 0.5, 0.7, 1.0, 1.3, 2.0, 1e4):
+                yield {
+                    "name": f"{name}, T0 = {t0:g}, T = {temperature:g}",
+                    "logprobs": row,
+                    "vocabulary": vocabulary,
+                    "applied_temperature": t0,
+                    "delta": 0,
+                    "temperature": temperature,
+                    **interval(row, vocabulary, t0, temperature),
+                }
+
+
+def rounded_intervals() -> Iterator[Case]:
+    """Whole distributions, cut at few digits: the intervals must have their values."""
+    draw = random.Random(22)  # noqa: S311
+    for name, size, digits in (("four digits", 60, 4), ("two digits", 12, 2)):
+        logits = sorted((draw.gauss(0, 2) for _ in range(size)), reverse=True)
+        total = mp.fsum(mp.exp(mpf(z)) for z in logits)
+        every = [mpf(z) - mp.log(total) for z in logits]
+        row = [round(float(z), digits) for z in every[:5]]
+        for temperature in (0.3, 1.0, 2.0):
+            w = [mp.exp(z / mpf(temperature)) for z in every]
+            p = [each / mp.fsum(w) for each in w]
+            yield {
+                "name": f"{name}, T = {temperature:g}",
+                "logprobs": row,
+                "vocabulary": size,
+                "applied_temperature": 1.0,
+                "delta": 0.5 * 10.0**-digits,
+                "temperature": temperature,
+                "inside": {
+                    "softmax": [float(each) for each in p[:5]],
+                    "not_reported": float(mp.fsum(p[5:])),
+                    "top_probability": float(max(p)),
+                    "entropy": float(-mp.fsum(each * mp.log(each) for each in p)),
+                },
+            }
+
+
 ITEMS = dict.fromkeys(("labels", "source", "row", "target", "seed"))
 PLAIN: Case = {"temperature": 1.0, "truncation": {}, "scale": "full"}
 
@@ -1065,6 +1214,7 @@ def files() -> dict[str, str]:
         "random.json": render(random_logits()),
         "truncation.json": render(truncations()),
         "solve.json": render(solve()),
+        "reported.json": render(reported()),
         "links.json": links(),
         "stops.json": json.dumps(slider_stops()) + "\n",
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
