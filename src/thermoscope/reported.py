@@ -382,6 +382,57 @@ class Reported(Incomplete):
             _first(lambda t: ends(t).low > nats + slack),
         )
 
+    def logprobs_needed(self, temperature: ArrayLike = 1.0, *, within: float = 0.1) -> int:
+        """Estimate how many log-probabilities to ask for, to know the entropy well enough.
+
+        Which tokens follow is not known, so this is a guess: that the probability falls as a power
+        of the rank from the last one that is reported, with the mass of the tail.
+
+        Parameters
+        ----------
+        temperature : float, optional
+            In [0, inf].
+        within : float, optional
+            How far the entropy may be from the middle of its interval, in nats.
+
+        Returns
+        -------
+        int
+            The number of the reported tokens where these are enough.
+
+        Raises
+        ------
+        ArgumentError
+            If the vocabulary is not known.
+
+        Examples
+        --------
+        >>> reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000)
+        >>> reported.logprobs_needed()
+        12
+        """
+        if self.vocabulary is None:
+            raise ArgumentError("vocabulary", "must be given, to guess what the other tokens have")
+        width = number_in("within", within, "(0, inf)")
+        falling = _continued(self._known)
+
+        def is_enough(count: int) -> bool:
+            known = Reported(
+                falling[:count],
+                vocabulary=self.vocabulary,
+                applied_temperature=self.applied_temperature,
+            )
+            low, high = known.entropy(temperature)
+            return bool(high - low <= 2 * width)
+
+        few, many = self._known.logprobs.size, falling.size
+        if is_enough(few):
+            return few
+        while many - few > 1:
+            middle = (few + many) // 2
+            few, many = (few, middle) if is_enough(middle) else (middle, many)
+        return many
+
     def _at(self, temperature: ArrayLike) -> _Scaled:
         t = one_temperature(temperature)
         a = 0.0 if t == math.inf else math.inf if t == 0 else self.applied_temperature / t
@@ -419,6 +470,24 @@ def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int
         raise ArgumentError("vocabulary", problem)
     mass = Interval(_log(min(least, most, room)), _log(min(most, room)))
     return _Known(logprobs, low, high, count, mass, cap)
+
+
+def _continued(known: _Known) -> Array:
+    """Return the log-probabilities of all tokens, falling, the tail as a power of the rank."""
+    falling = np.sort(known.logprobs)[::-1]
+    count = falling.size
+    if known.mass.high == -math.inf:
+        return falling
+    ranks = np.arange(count + 1, count + known.size_of_tail + 1)
+    log_rank = np.log(ranks / count)
+    cap, mass = min(float(falling[-1]), known.mass.high), known.mass.high
+
+    def is_little(slope: float) -> bool:
+        return bool(_log_sum(cap - slope * log_rank) <= mass)
+
+    tail = cap - _bisect(is_little, 0.0, 1e3) * log_rank
+    # No more than is left, whatever is rounded.
+    return np.concatenate([falling, tail + min(mass - _log_sum(tail), 0.0) - EPS])
 
 
 class _Group(NamedTuple):
