@@ -64,7 +64,15 @@ def test_a_text_that_is_cut_anywhere_comes_back(text: str, sizes: list[int]) -> 
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("", "(empty)"), (" ", "␣"), (" a b  ", "␣a b␣␣"), (" \n ", "␣\\n␣"), ("\u200b", "\\u200b")],
+    [
+        ("", "(empty)"),
+        (" ", "␣"),
+        (" a b  ", "␣a b␣␣"),
+        (" \n ", "␣\\n␣"),
+        ("\u200b", "\\u200b"),
+        ("\ufe0f", "\\ufe0f"),
+        (" \u200da", "␣\\u200da"),
+    ],
 )
 def test_a_token_of_spaces_is_visible(text: str, shown: str) -> None:
     assert present.visible(text) == shown

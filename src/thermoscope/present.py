@@ -371,8 +371,14 @@ def printable(text: str) -> str:
     return _INVISIBLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
+# The characters that `printable` leaves because emoji and scripts need them.
+_JOINING: Final = "\u200c\u200d" + "".join(map(chr, range(0xFE00, 0xFE10)))
+
+
 def visible(text: str) -> str:
     r"""Return `text` on one line as `printable` does, with a mark for each space at an end.
+
+    A joiner or a variation selector at its start, which has nothing to join, has an escape too.
 
     Examples
     --------
@@ -382,7 +388,9 @@ def visible(text: str) -> str:
     rest = text.rstrip(" ")
     start = rest.lstrip(" ")
     before, after = len(rest) - len(start), len(text) - len(rest)
-    return f"{'␣' * before}{printable(start)}{'␣' * after}" or "(empty)"
+    letters = start.lstrip(_JOINING)
+    joining = start[: len(start) - len(letters)].encode("unicode_escape").decode()
+    return f"{'␣' * before}{joining}{printable(letters)}{'␣' * after}" or "(empty)"
 
 
 def joined(tokens: Iterable[tuple[str, bytes | None]]) -> list[tuple[int, str]]:

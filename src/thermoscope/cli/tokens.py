@@ -247,13 +247,13 @@ def _print_table(text: _Text) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, header_style="bold")
+    table = Table(box=None, header_style="bold", pad_edge=False)
     table.add_column("row", justify="right", no_wrap=True)
     table.add_column("token", overflow="ellipsis", no_wrap=True, min_width=10)
     for name in (f"surprisal, {text.unit}", "rank", f"entropy, {text.unit}"):
         table.add_column(name, justify="right", no_wrap=True)
     if text.has_sampler:
-        table.add_column("sampler", no_wrap=True)
+        table.add_column("sampler", no_wrap=True, min_width=len("undecided"))
     passage = None
     has_passages = {token.passage for token in text.tokens} != {0}
     for token in text.tokens:
