@@ -335,7 +335,7 @@ def test_a_stream_is_one_response(tmp_path: Path, form: str, ending: str) -> Non
         row = file.reported(index)
         assert [*np.exp(row.logprobs), math.exp(row.tail)] == pytest.approx(probabilities)
     # Rows of fewer tokens are filled up with -inf.
-    logprobs, tails = file.positions(0, 2)
+    logprobs, tails, _ = file.positions(0, 2)
     assert np.exp(logprobs[0]) == pytest.approx([0.5, 0.25, 0])
     assert np.exp(tails[0]) == pytest.approx(0.25)
 

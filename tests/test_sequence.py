@@ -168,6 +168,32 @@ def test_an_embedded_sequence_has_every_row_as_a_server_gives_it() -> None:
     assert embedded["chunks"] == [rows.answer({"sequence": "0"})]
 
 
+@pytest.mark.parametrize("name", ["chat", "vllm_prompt", "llama_cpp"])
+def test_a_position_is_that_of_its_row(name: str) -> None:
+    rows = opened(name)
+    chunk: Any = rows.answer({"sequence": 0})
+    for position in range(rows.count):
+        state, logprobs = rows.state(position), logprobs_of(chunk, position)
+        assert state.tail is not None
+        assert sorted(state.logits, reverse=True) == logprobs.tolist()
+        assert state.logits[chunk["drawn"][position]] == logprobs[chunk["places"][position]]
+        rest, delta = floats(chunk["rest"])[position], floats(chunk["deltas"])[position]
+        assert (np.exp(rest), delta) == pytest.approx((state.tail.mass, state.tail.delta), rel=1e-6)
+
+
+def test_a_log_probability_that_was_not_told_is_in_the_tail(tmp_path: Path) -> None:
+    tops = [{"token": name, "logprob": value} for name, value in (("a", None), ("b", -1.0))]
+    entries = [{"token": "b", "logprob": -1.0, "top_logprobs": tops}]
+    entries.append({"token": "a", "logprob": None, "top_logprobs": tops})
+    answer = {"choices": [{"logprobs": {"content": entries}}]}
+    (tmp_path / "null.json").write_text(json.dumps(answer))
+    rows = RowSource(open_logits(tmp_path / "null.json"))
+    chunk: Any = rows.answer({"sequence": 0})
+    assert (chunk["sizes"], chunk["drawn"], chunk["places"]) == ([1, 1], [0, -1], [0, -1])
+    assert chunk["texts"] == ["b", "a"]
+    assert rows.state(0).labels == ("b",)
+
+
 @pytest.mark.parametrize("name", ["sequence", "rows"])
 def test_other_rows_are_no_sequence(name: str) -> None:
     rows = RowSource([[1.0, 2.0], [3.0, 4.0]])

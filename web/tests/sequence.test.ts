@@ -39,6 +39,7 @@ function chunk(given: readonly Given[], start = 0): WrittenChunk {
     texts: given.map(({ text = "x" }) => text),
     logprobs: floats(rows.flat()),
     rest: floats(rest),
+    deltas: floats(given.map(() => 0)),
   };
 }
 

@@ -309,7 +309,7 @@ class Dataset:
             cap=None if self._caps is None else self._caps[row],
         )
 
-    def positions(self, start: int, stop: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def positions(self, start: int, stop: int) -> tuple[NDArray[np.float64], ...]:
         """Return what a server reported for some rows, at its own temperature.
 
         Parameters
@@ -324,6 +324,8 @@ class Dataset:
             -inf throughout.
         tails : ndarray, shape (stop - start,)
             The logarithm of the probability of all other tokens.
+        deltas : ndarray, shape (stop - start,)
+            How far a log-probability may be from the true one, by the digits that were sent.
 
         Raises
         ------
@@ -335,7 +337,10 @@ class Dataset:
         pieces = self._array.read(start, stop, max(stop - start, 1))
         logprobs = np.concatenate([np.asarray(piece, np.float64) for piece in pieces])
         logprobs[[self.problem(row) is not None for row in range(start, stop)]] = -np.inf
-        return logprobs, np.asarray(self._tails[start:stop], np.float64)
+        deltas = [0.0] * (stop - start)
+        if self._deltas is not None:
+            deltas = [max(each, default=0.0) for each in self._deltas[start:stop]]
+        return logprobs, np.array(self._tails[start:stop], np.float64), np.array(deltas)
 
     def only(self, row: int | None = None) -> Dataset:
         """Read the only row, or the one chosen of several.

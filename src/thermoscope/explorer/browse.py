@@ -82,8 +82,7 @@ def reported_parts(
         cap=reported.cap,
         count=None if reported.vocabulary is None else reported.vocabulary - len(told),
         temperature=reported.applied_temperature,
-        # Servers round to float32, and so does their softmax.
-        delta=float(max(reported.delta.max(), (4 - reported.logprobs[told].min()) * 2.0**-24)),
+        delta=float(max(reported.delta.max(), sequence.rounding(reported.logprobs[told].min()))),
     )
     names = None if labels is None else tuple(labels[at] for at in told)
     return reported.logprobs[told] * reported.applied_temperature, names, tail

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from thermoscope.data.dataset import Dataset
 
-__all__ = ["CHUNK", "about", "chunk", "has_sequence"]
+__all__ = ["CHUNK", "about", "chunk", "has_sequence", "rounding"]
 
 CHUNK: Final = 1024
 """Positions per chunk."""
@@ -56,16 +56,24 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         log-probabilities, -1 where it is not known; "texts" of the drawn tokens, and "parts", which
         part of its text each is: tokens that only together are a character all have its text.
         As the base64 of little-endian float32: "logprobs", "width" for each position, the likeliest
-        first; "rest", the logarithm of the probability of all other tokens.
+        first; "rest", the logarithm of the probability of all other tokens; "deltas", how far each
+        log-probability may be from the true one.
     """
     tokens: Any = data.tokens
     stop = min(start + CHUNK, data.rows)
-    sizes = np.array([len(tokens[row]) for row in range(start, stop)])
-    padded, rest = data.positions(start, stop)
-    padded[np.arange(padded.shape[1]) >= sizes[:, None]] = -np.inf
+    padded, rest, deltas = data.positions(start, stop)
+    ends = np.array([len(tokens[row]) for row in range(start, stop)])
+    padded[np.arange(padded.shape[1]) >= ends[:, None]] = -np.inf
     order = np.argsort(-padded, axis=1, kind="stable")
-    drawn = np.asarray(data.drawn[start:stop])
-    places = np.where(drawn < 0, -1, (order == drawn[:, None]).argmax(axis=1))
+    # A log-probability of -inf is one that the server does not give: it is in the tail.
+    told = padded > -np.inf
+    sizes = told.sum(axis=1)
+    given = np.asarray(data.drawn[start:stop])
+    drawn = np.where(given < 0, -1, given)
+    is_told = (drawn >= 0) & told[np.arange(len(drawn)), drawn]
+    places = np.where(is_told, (order == drawn[:, None]).argmax(axis=1), -1)
+    items = np.where(is_told, np.cumsum(told, axis=1)[np.arange(len(drawn)), drawn] - 1, -1)
+    items = np.where(rest > -np.inf, items, drawn)
     width = min(MOST, int(sizes.max()))
     for row in np.flatnonzero(sizes > MOST):
         # The drawn token is always sent; the mass of what is not sent belongs to the rest.
@@ -75,19 +83,31 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         order[row, MOST - 1] = order[row, last]
         places[row] = min(places[row], MOST - 1)
     logprobs = np.take_along_axis(padded, order[:, :width], axis=1)
-    unreadable = [data.problem(row) is not None for row in range(start, stop)]
-    sizes[unreadable] = 0
-    places[unreadable] = -1
+    least = np.where(told, padded, 0.0).min(axis=1)
     return {
         "start": start,
         "width": width,
         "sizes": np.minimum(sizes, MOST).tolist(),
-        "drawn": drawn.tolist(),
+        "drawn": items.tolist(),
         "places": places.tolist(),
         **_texts(data, start, stop),
         "logprobs": _base64(logprobs),
         "rest": _base64(rest),
+        "deltas": _base64(np.maximum(deltas, rounding(least))),
     }
+
+
+def rounding(least: Any) -> Any:
+    """Return how far log-probabilities down to `least` may be from the true ones.
+
+    Servers round to float32, and so does their softmax.
+
+    Examples
+    --------
+    >>> rounding(-12.0) == 2**-20
+    True
+    """
+    return (4 - least) * 2.0**-24
 
 
 def _texts(data: Dataset, start: int, stop: int) -> dict[str, object]:

@@ -40,6 +40,8 @@ export interface WrittenChunk {
   readonly logprobs: string;
   /** The logarithm of the probability of all other tokens. */
   readonly rest: string;
+  /** How far each log-probability may be from the true one. */
+  readonly deltas: string;
 }
 
 /** What is known about the rows before the first request. */

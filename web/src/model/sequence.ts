@@ -138,6 +138,7 @@ export class Sequence {
       (logprob) => logprob * this.temperature,
     );
     const rests = floatsFromBase64(chunk.rest);
+    const deltas = floatsFromBase64(chunk.deltas);
     for (const [k, size] of sizes.entries()) {
       const [text, item, place] = [texts[k]!, drawn[k]!, places[k]!];
       const from = k * width;
@@ -149,7 +150,7 @@ export class Sequence {
         cap: logits[from + size - (isLast ? 2 : 1)]! / this.temperature,
         count: Infinity,
         temperature: this.temperature,
-        delta: 0,
+        delta: deltas[k]!,
       };
       const each = logits[from + place]! / this.temperature;
       const more = Math.floor(Math.exp(rest - each) * (1 + ROUNDING));
