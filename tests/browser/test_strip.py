@@ -186,6 +186,8 @@ def test_a_step_of_the_sampler_says_which_tokens_it_would_not_have_written(opene
         "At these settings 3 of these 18 tokens could not have been written."
     )
     assert [k for k, name in enumerate(classes(opened)) if name == "fate2"] == [5, 7, 9]
+    sampler = opened.get_by_role("region", name="Sampler")
+    expect(sampler.get_by_text("“The”: the sampler could write it")).to_be_visible()
     region = opened.get_by_role("region", name="Text", exact=True)
     expect(region.get_by_role("status")).to_have_text(told(opened).inner_text())
     expect(token(opened, " Paris")).to_have_attribute(

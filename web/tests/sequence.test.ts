@@ -109,38 +109,38 @@ describe("a token in words", () => {
     [{ ...WHOLE, text: "\n" }, "“\\n”, rank 1, 1 bits, entropy 0.69 nats"],
   ])("%o", async (given, words) => {
     const { sequence } = await shown([given]);
-    expect(tokenText(sequence, 0, false)).toBe(`token 1 of 1, ${words}`);
+    expect(tokenText(sequence, 0)).toBe(`token 1 of 1, ${words}`);
   });
 
   test("says between what its numbers lie at another temperature", async () => {
     const { instrument, sequence } = await shown([HALF]);
     instrument.change({ temperature: 0.5 });
     // Weights 1/4, 1/16, 1/64 and a tail of up to 1/64.
-    expect(tokenText(sequence, 0, false)).toContain("rank 2, 2.4 to 2.5 bits");
+    expect(tokenText(sequence, 0)).toContain("rank 2, 2.4 to 2.5 bits");
     instrument.change({ temperature: 2 });
-    expect(tokenText(sequence, 0, false)).toContain(
+    expect(tokenText(sequence, 0)).toContain(
       "rank 2, at least 1.9 bits, entropy at least 1.3 nats",
     );
     instrument.change({ temperature: 0 });
-    expect(tokenText(sequence, 0, false)).toContain("rank 2, ∞ bits, entropy 0 nats");
+    expect(tokenText(sequence, 0)).toContain("rank 2, ∞ bits, entropy 0 nats");
   });
 
   test("says what the sampler makes of it", async () => {
     const { instrument, sequence } = await shown([HALF, EXTRA]);
     instrument.change({ truncation: { top_k: 1 } });
-    expect(tokenText(sequence, 0, true)).toMatch(/, the sampler could not write it$/);
+    expect(tokenText(sequence, 0)).toMatch(/, the sampler could not write it$/);
     instrument.change({ truncation: { top_k: 2 } });
-    expect(tokenText(sequence, 0, true)).toMatch(/, the sampler could write it$/);
+    expect(tokenText(sequence, 0)).toMatch(/, the sampler could write it$/);
     instrument.change({ truncation: { top_k: 50 } });
-    expect(tokenText(sequence, 1, true)).toMatch(/, can't be told whether the sampler/);
+    expect(tokenText(sequence, 1)).toMatch(/, can't be told whether the sampler/);
   });
 });
 
 test("the temperature that the server applied is that of what it reported", async () => {
   const { instrument, sequence } = await shown([HALF], { temperature: 0.5 }, 0.5);
-  expect(tokenText(sequence, 0, false)).toContain("rank 2, 2 bits");
+  expect(tokenText(sequence, 0)).toContain("rank 2, 2 bits");
   instrument.change({ temperature: 0.25 });
-  expect(tokenText(sequence, 0, false)).toContain("rank 2, 2.4 to 2.5 bits");
+  expect(tokenText(sequence, 0)).toContain("rank 2, 2.4 to 2.5 bits");
 });
 
 test.each<[Colour, number, number[]]>([

@@ -59,24 +59,24 @@ let sums = new Float64Array(1);
 
 /** The tokens of a position that are left. */
 class Row {
-  private least = Infinity;
-  private most = Infinity;
+  #least = Infinity;
+  #most = Infinity;
   /** The temperature that the weights are at. */
-  private seen = NaN;
-  private readonly logits: Float64Array;
+  #seen = NaN;
+  readonly #logits: Float64Array;
   /** How many of the reported tokens are the likeliest of all: the drawn one may be added to them. */
-  private readonly leading: number;
+  readonly #leading: number;
 
   constructor(private readonly drawn: Drawn) {
     const { reported, rank } = drawn;
-    this.logits = reported.logits.subarray(reported.from, reported.to);
-    this.leading = this.logits.length - (rank[0] === rank[1] ? 0 : 1);
+    this.#logits = reported.logits.subarray(reported.from, reported.to);
+    this.#leading = this.#logits.length - (rank[0] === rank[1] ? 0 : 1);
   }
 
-  private fill(seen: number): void {
-    if (this.seen === seen) return;
-    this.seen = seen;
-    const { leading, logits } = this;
+  #fill(seen: number): void {
+    if (this.#seen === seen) return;
+    this.#seen = seen;
+    const [leading, logits] = [this.#leading, this.#logits];
     if (weights.length < logits.length) {
       weights = new Float64Array(logits.length);
       sums = new Float64Array(logits.length + 1);
@@ -87,39 +87,39 @@ class Row {
   }
 
   /** At most so many of the likeliest are left. */
-  private keep(least: number, most: number): void {
-    this.least = Math.min(this.least, least, this.leading);
-    this.most = Math.min(this.most, most);
+  #keep(least: number, most: number): void {
+    this.#least = Math.min(this.#least, least, this.#leading);
+    this.#most = Math.min(this.#most, most);
   }
 
   /** How many leading places pass a test; Infinity if tokens that are not reported may pass too. */
-  private passing(passes: (place: number) => boolean): number {
-    for (let k = 0; k < this.leading; k++) if (!passes(k)) return k;
+  #passing(passes: (place: number) => boolean): number {
+    for (let k = 0; k < this.#leading; k++) if (!passes(k)) return k;
     return Infinity;
   }
 
   /** `count`, and those that tie with the last of them, where all of these stay. */
-  private withTies(count: number, { few }: Edges): number {
+  #withTies(count: number, { few }: Edges): number {
     let found = count;
-    if (!few) while (found < this.leading && weights[found] === weights[found - 1]) found++;
+    if (!few) while (found < this.#leading && weights[found] === weights[found - 1]) found++;
     return found;
   }
 
   apply(rule: Step, seen: number, value: number, edge: Edges, joint: boolean): Fate {
-    this.fill(seen);
-    const { leading, logits } = this;
+    this.#fill(seen);
+    const [leading, logits] = [this.#leading, this.#logits];
     const { place, rank, reported } = this.drawn;
     const own = weights[place]!;
     /** The first place that ties with this one, where all that tie stay. */
     let first = place;
     if (!edge.few) while (first > 0 && logits[first - 1] === logits[place]) first--;
     /** What all that are left have together: at least and at most. */
-    const isWhole = joint || this.least === Infinity;
-    const low = isWhole ? 1 / bounds.high(1) : sums[this.least]!;
-    const high = joint || this.most > leading ? 1 / bounds.low(1) : sums[this.most]!;
+    const isWhole = joint || this.#least === Infinity;
+    const low = isWhole ? 1 / bounds.high(1) : sums[this.#least]!;
+    const high = joint || this.#most > leading ? 1 / bounds.low(1) : sums[this.#most]!;
 
     if (rule === "top_k") {
-      this.keep(value, value > leading ? Infinity : this.withTies(value, edge));
+      this.#keep(value, value > leading ? Infinity : this.#withTies(value, edge));
       if (place < leading) return first < value ? "kept" : "dropped";
       return rank[1] <= value ? "kept" : rank[0] > value ? "dropped" : "undecided";
     }
@@ -127,8 +127,8 @@ class Row {
       if (value === 1) return "kept";
       const goesOn = (above: number, all: number) =>
         edge.beyond ? above / all <= value : above / all < value;
-      const count = (all: number) => this.passing((k) => k === 0 || goesOn(sums[k]!, all));
-      this.keep(count(low), this.withTies(count(high), edge));
+      const count = (all: number) => this.#passing((k) => k === 0 || goesOn(sums[k]!, all));
+      this.#keep(count(low), this.#withTies(count(high), edge));
       const isKnown = place < leading;
       const [aboveLow, aboveHigh] = isKnown
         ? [sums[first]!, sums[first]!]
@@ -138,19 +138,19 @@ class Row {
     }
     if (rule === "min_p") {
       const { cap, temperature } = reported.tail;
-      const count = this.passing((k) => weights[k]! >= value);
+      const count = this.#passing((k) => weights[k]! >= value);
       const goesOn = count === Infinity && bounds.weight(cap * temperature) >= value;
-      this.keep(count, goesOn ? Infinity : Math.min(count, leading));
+      this.#keep(count, goesOn ? Infinity : Math.min(count, leading));
       return own >= value ? "kept" : "dropped";
     }
     if (rule === "epsilon") {
-      const count = (all: number) => this.passing((k) => k === 0 || weights[k]! / all >= value);
-      this.keep(count(high), count(low));
+      const count = (all: number) => this.#passing((k) => k === 0 || weights[k]! / all >= value);
+      this.#keep(count(high), count(low));
       if (own === 1 || own / high >= value) return "kept";
       return own / low >= value ? "undecided" : "dropped";
     }
     // These need the entropy or the deviation of all tokens.
-    this.keep(rule === "typical_p" ? 0 : 1, Infinity);
+    this.#keep(rule === "typical_p" ? 0 : 1, Infinity);
     return own === 1 && rule !== "typical_p" ? "kept" : "undecided";
   }
 }

@@ -97,45 +97,45 @@ export class Sequence {
   readonly verdict = signal<Verdict | null>(null);
   /** At rest: a line through all positions costs more than a frame. */
   readonly along = signal<Along | null>(null);
-  private readonly positions: Position[] = [];
-  private readonly closers: (() => void)[];
-  private isClosed = false;
-  private readonly temperature: number;
+  readonly #positions: Position[] = [];
+  readonly #closers: (() => void)[];
+  #isClosed = false;
+  readonly #temperature: number;
 
   constructor(
     private readonly instrument: Shown,
     private readonly rows: Rows,
   ) {
     const { temperature, passages } = rows.sequence!;
-    this.temperature = temperature;
+    this.#temperature = temperature;
     this.passages = passages;
     this.count = rows.count;
-    this.closers = [effect(() => this.countFates()), effect(() => this.follow())];
-    void this.load();
+    this.#closers = [effect(() => this.#countFates()), effect(() => this.#follow())];
+    void this.#load();
   }
 
   close(): void {
-    this.isClosed = true;
-    for (const close of this.closers) close();
+    this.#isClosed = true;
+    for (const close of this.#closers) close();
   }
 
-  private async load(): Promise<void> {
+  async #load(): Promise<void> {
     try {
-      while (this.positions.length < this.count && !this.isClosed) {
-        const { length } = this.positions;
-        this.add((await this.rows.ask({ sequence: length })) as WrittenChunk);
-        this.loaded.value = this.positions.length;
+      while (this.#positions.length < this.count && !this.#isClosed) {
+        const { length } = this.#positions;
+        this.#add((await this.rows.ask({ sequence: length })) as WrittenChunk);
+        this.loaded.value = this.#positions.length;
       }
     } catch (error) {
       this.error.value = error instanceof Error ? error.message : String(error);
     }
   }
 
-  private add(chunk: WrittenChunk): void {
+  #add(chunk: WrittenChunk): void {
     const { width, sizes, drawn, parts, places, texts } = chunk;
     const logits = Float64Array.from(
       floatsFromBase64(chunk.logprobs),
-      (logprob) => logprob * this.temperature,
+      (logprob) => logprob * this.#temperature,
     );
     const rests = floatsFromBase64(chunk.rest);
     const deltas = floatsFromBase64(chunk.deltas);
@@ -147,14 +147,14 @@ export class Sequence {
       const isLast = place === size - 1 && size > 1 && rest > -Infinity;
       const tail = {
         mass: Math.exp(rest),
-        cap: logits[from + size - (isLast ? 2 : 1)]! / this.temperature,
+        cap: logits[from + size - (isLast ? 2 : 1)]! / this.#temperature,
         count: Infinity,
-        temperature: this.temperature,
+        temperature: this.#temperature,
         delta: deltas[k]!,
       };
-      const each = logits[from + place]! / this.temperature;
+      const each = logits[from + place]! / this.#temperature;
       const more = Math.floor(Math.exp(rest - each) * (1 + ROUNDING));
-      this.positions.push({
+      this.#positions.push({
         text,
         part: parts[k]!,
         item,
@@ -167,7 +167,7 @@ export class Sequence {
 
   /** A position that is there. */
   at(position: number): Position {
-    return this.positions[position]!;
+    return this.#positions[position]!;
   }
 
   /** Which entry of a row was drawn; -1 if that is not known. */
@@ -193,14 +193,16 @@ export class Sequence {
     return { entropy, surprisal };
   }
 
-  private readonly judge = computed(() =>
+  /** Whether there are steps that could have kept a token from being written. */
+  readonly isSampled = computed(() => Object.keys(this.instrument.truncation.value).length > 0);
+  readonly #judge = computed(() =>
     sampler(this.instrument.temperature.value, this.instrument.truncation.value),
   );
 
   /** Whether the sampler could have drawn the token; null if it is not known. */
   fate(position: Position): Fate | null {
     const { reported, place } = position;
-    return reported === null || place < 0 ? null : this.judge.value(position as Drawn);
+    return reported === null || place < 0 ? null : this.#judge.value(position as Drawn);
   }
 
   /** The level of colour of a position, from 0; `UNKNOWN` where nothing is known. */
@@ -216,11 +218,11 @@ export class Sequence {
   }
 
   /** Counts the fates: as many as a frame has room for at once, the others after a drag. */
-  private countFates(): () => void {
+  #countFates(): () => void {
     const found = { known: 0, dropped: 0, undecided: 0 };
     const size = this.loaded.value;
     // Read here: the others are counted when this function has ended.
-    this.judge.value;
+    this.#judge.value;
     this.verdict.value = null;
     return inSlices(
       size,
@@ -234,7 +236,7 @@ export class Sequence {
     );
   }
 
-  private follow(): () => void {
+  #follow(): () => void {
     const size = this.loaded.value;
     const { temperature } = this.instrument.rested.value;
     const surprisal = new Float64Array(size);

@@ -7,11 +7,10 @@ import type { Sequence } from "./sequence";
 
 const { strip: texts } = strings;
 
-/** @param isSampled - whether there is a sampler that could have kept the token from being written */
-export function tokenText(sequence: Sequence, position: number, isSampled: boolean): string {
+export function tokenText(sequence: Sequence, position: number): string {
   const token = sequence.at(position);
   const measures = sequence.measures(token);
-  const fate = isSampled ? sequence.fate(token) : null;
+  const fate = sequence.isSampled.value ? sequence.fate(token) : null;
   const known: string[] = [];
   if (measures === null) known.push(texts.unreadable);
   else {

@@ -375,6 +375,7 @@ export const en = {
       undecided: "can't be told whether the sampler could write it",
       dropped: "the sampler could not write it",
     },
+    fateOf: (label: string, fate: string) => `${quoted(label)}: ${fate}`,
     unreadable: "not reported",
     /** What the sampler makes of the text, once all positions are counted. */
     verdict: (dropped: string, known: string, undecided: string | null) =>

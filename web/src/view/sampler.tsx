@@ -25,7 +25,7 @@ import {
   withStep,
   withStepAt,
 } from "../model/steps";
-import { brief, clip, count, numberText, parseTyped, type Refused } from "../text/format";
+import { brief, clip, count, numberText, parseTyped, type Refused, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import { differences, takenText } from "./engines";
 import { type Draft, FieldError, NumberField, useDraft } from "./field";
@@ -146,7 +146,13 @@ export function SamplerRow({ instrument }: Part) {
       </div>
       <FieldError draft={draft} />
       <p class="note">{told}</p>
-      <p class="kept">{useComputed(() => keptText(instrument) || allText(instrument))}</p>
+      <p class="kept">
+        {useComputed(() =>
+          instrument.isPartial.value
+            ? fateText(instrument)
+            : keptText(instrument) || allText(instrument),
+        )}
+      </p>
     </section>
   );
 }
@@ -179,6 +185,15 @@ export function keptText(instrument: Instrument): string {
   const { engine } = instrument.truncation.value;
   const taken = engine === undefined ? "" : takenText(instrument.temperature.value, kept, engine);
   return (taken === "" ? mass : `${mass}; ${taken}`).replaceAll(" %", "\u00a0%");
+}
+
+/** Whether the sampler could write the token that was drawn here, where some are not reported. */
+function fateText({ items, sequence }: Instrument): string {
+  const { row } = items.value;
+  const drawn = sequence !== null && row !== null && row < sequence.loaded.value;
+  const token = drawn ? sequence.at(row) : null;
+  const fate = token && sequence!.fate(token);
+  return fate ? strings.strip.fateOf(spoken(token!.text), strings.strip.fate[fate]) : "";
 }
 
 function allText({ count: total }: Instrument): string {

@@ -307,7 +307,7 @@ function showTokens(
   /** Names the tokens of a block for screen readers, once a drag rests. */
   function name({ element, start, levels }: Block): void {
     for (let k = 0; k < levels!.length; k++) {
-      element.children[k]!.ariaLabel = tokenText(sequence, start + k, instrument.sampler.on.value);
+      element.children[k]!.ariaLabel = tokenText(sequence, start + k);
     }
   }
 

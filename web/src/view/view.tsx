@@ -102,7 +102,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
       </div>
       {shows.readings && <Readings instrument={instrument} />}
       {shows.sampler &&
-        (ROWS && isPartial.value ? (
+        (ROWS && isPartial.value && instrument.sequence === null ? (
           <NeedsAll part={strings.sampler.name} />
         ) : (
           <SamplerRow instrument={instrument} />
