@@ -194,7 +194,9 @@ export class Bounds {
   /** The least probability of reported tokens whose weights have this sum. */
   low(weight: number): number {
     const others = times(Math.max(0, this.all - weight), this.#stretch);
-    return part(weight, others + times(this.#most, this.#root)) * (1 - ROUNDING);
+    // At T = 0 the probabilities are exact.
+    const rounding = this.#temperature === 0 ? 0 : ROUNDING;
+    return part(weight, others + times(this.#most, this.#root)) * (1 - rounding);
   }
 
   /** The highest probability of reported tokens whose weights have this sum. */

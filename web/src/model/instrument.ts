@@ -1,8 +1,10 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { type Fate, sampler } from "../math/allowed";
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame, soleDifference } from "../math/definition";
+import type { Settings } from "../math/engines";
 import { freshSeed, randomLogits } from "../math/random";
-import { Reported } from "../math/reported";
+import { Reported, type Tail } from "../math/reported";
 import { SCALES } from "../math/scales";
 import { type Kept, Truncation } from "../math/truncation";
 import {
@@ -133,6 +135,22 @@ export class Instrument {
   readonly isPartial = computed(() => ROWS && this.items.value.tail !== null);
   /** What a server reported; null where the logits are all there are. */
   readonly reported = computed(() => reportedOf(this.items.value));
+  /**
+   * The same, the likeliest first: all, and without the drawn token where that is none of the likeliest.
+   */
+  readonly #ranked = computed(() => {
+    const { tail } = this.items.value;
+    const { sorted } = this.distribution.value;
+    return ROWS && tail ? rankedOf(sorted, tail) : null;
+  });
+  /** What the sampler makes of the rows where a server reported a part; empty without one. */
+  readonly fates: ReadonlySignal<readonly Fate[]> = computed(() => {
+    const [{ value: ranked }, { value: settings }] = [this.#ranked, this.truncation];
+    const places = () => this.rows.value.map((row) => this.rankAt(row.position.value));
+    return ROWS && ranked !== null && Object.keys(settings).length > 0
+      ? fatesOf(ranked, places(), this.temperature.value, settings)
+      : [];
+  });
   /** What is known of the reported tokens at this temperature. */
   readonly bounds = computed(() => this.reported.value?.at(this.temperature.value) ?? null);
   /** The same once a drag rests. */
@@ -727,8 +745,12 @@ export class Row {
       return order[position] === item.value ? position : order.indexOf(item.value);
     });
     this.fate = computed(() => {
-      const { value: kept } = instrument.restedKept;
       const { fate } = strings.sampler;
+      if (ROWS && instrument.isPartial.value) {
+        const { value: fates } = instrument.fates;
+        return fates.length === 0 ? "" : strings.reported.fates[fates[slot]!];
+      }
+      const { value: kept } = instrument.restedKept;
       return kept.keeps(rank.value) ? fate.kept(afterText(kept, rank.value)) : fate.dropped;
     });
     this.afterDigits = computed(() => digits(instrument.restedKept.value.probability(rank.value)));
@@ -739,7 +761,9 @@ export class Row {
       const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
       const target = instrument.items.value.target === item.value ? " target" : "";
       const drawn = instrument.drawnItem.value === item.value ? " drawn" : "";
-      const dropped = instrument.sampler.isKept(slot) ? "" : " dropped";
+      const isDropped =
+        !instrument.sampler.isKept(slot) || (ROWS && instrument.fates.value[slot] === "dropped");
+      const dropped = isDropped ? " dropped" : "";
       return `row${pointed}${target}${drawn}${dropped}`;
     });
     this.tabIndex = computed(() => {
@@ -752,6 +776,40 @@ export class Row {
 
 function reportedOf({ logits, tail }: Items): Reported | null {
   return ROWS && tail ? new Reported(logits, tail) : null;
+}
+
+/** What a server reported, the likeliest first. */
+interface Ranked {
+  readonly all: Reported;
+  /** Without the drawn token where that is none of the likeliest. */
+  readonly likeliest: Reported;
+}
+
+function rankedOf(sorted: Float64Array, tail: Tail): Ranked {
+  const all = new Reported(sorted, tail);
+  const last = sorted.at(-1)! / tail.temperature;
+  if (last >= tail.cap) return { all, likeliest: all };
+  const more = { ...tail, mass: tail.mass + Math.exp(last), count: tail.count + 1 };
+  return { all, likeliest: new Reported(sorted, more, 0, sorted.length - 1) };
+}
+
+/** What a sampler makes of the reported tokens at some places. */
+function fatesOf(
+  { all, likeliest }: Ranked,
+  places: readonly number[],
+  temperature: number,
+  settings: Settings,
+): readonly Fate[] {
+  const fateOf = sampler(temperature, settings);
+  return places.map((place) => {
+    if (place < likeliest.to) {
+      return fateOf({ reported: likeliest, place, rank: [place + 1, place + 1] });
+    }
+    // Tokens that are not reported may be ahead of it.
+    const each = Math.exp(all.logits[place]! / all.tail.temperature);
+    const rank = [place + 1, place + 1 + Math.floor(all.tail.mass / each)] as const;
+    return fateOf({ reported: all, place, rank });
+  });
 }
 
 /** A change with all that belongs to it: logits that come without a tail have none. */

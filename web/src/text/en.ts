@@ -119,6 +119,9 @@ export const en = {
     unwritten: "Not copied: some tokens are not reported. Download HTML instead.",
     wanted: (name: string, low: string, high: string) =>
       `${name} can have that value from T = ${low} to ${high}; T is between.`,
+    kept: (kept: string, undecided: string, dropped: string) =>
+      `of the reported tokens ${kept} kept, ${undecided} undecided, ${dropped} dropped`,
+    fates: { kept: "kept", undecided: "undecided", dropped: "dropped" },
     low: "At least",
     high: "At most",
     asReported: "As reported",

@@ -125,7 +125,7 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
                   <span class="ghost" style={row.outlineBar} />
                 </span>
                 <span class="number">{row.percent}</span>
-                {on.value && <span class="unseen">{row.fate}</span>}
+                {(on.value || (ROWS && isPartial.value)) && <span class="unseen">{row.fate}</span>}
               </div>
             ))}
           </div>

@@ -1,5 +1,6 @@
 import { type Signal, useComputed, useSignal } from "@preact/signals";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import type { Fate } from "../math/allowed";
 import {
   ENGINES,
   type Engine,
@@ -179,7 +180,11 @@ function Adder({ rule, locked, onAdd }: AdderProps) {
 
 /** How many items are kept and their mass; empty without a sampler. */
 export function keptText(instrument: Instrument): string {
-  const { value: kept } = instrument.kept;
+  const [{ value: kept }, { value: fates }] = [instrument.kept, instrument.fates];
+  if (ROWS && fates.length === instrument.count.value) {
+    const of = (fate: Fate) => count(fates.filter((other) => other === fate).length);
+    return strings.reported.kept(of("kept"), of("undecided"), of("dropped"));
+  }
   if (kept === null) return "";
   const mass = texts.kept(count(kept.count), count(instrument.count.value), massText(kept));
   const { engine } = instrument.truncation.value;
@@ -196,7 +201,9 @@ function fateText({ items, sequence }: Instrument): string {
   return fate ? strings.strip.fateOf(spoken(token!.text), strings.strip.fate[fate]) : "";
 }
 
-function allText({ count: total }: Instrument): string {
+function allText({ count: total, fates }: Instrument): string {
+  // Of many, those in the window are marked.
+  if (ROWS && fates.value.length > 0) return "";
   return texts.keptAll(count(total.value));
 }
 

@@ -37,7 +37,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
   const part = useOpening(instrument, alone);
   const labelField = useRef<HTMLInputElement>(null);
   const Title = alone ? "h1" : "h2";
-  const { embedded, isPartial } = instrument;
+  const { embedded } = instrument;
   const shows = instrument.shows.value;
 
   function pressed(event: KeyboardEvent): void {
@@ -101,12 +101,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
         )}
       </div>
       {shows.readings && <Readings instrument={instrument} />}
-      {shows.sampler &&
-        (ROWS && isPartial.value && instrument.sequence === null ? (
-          <NeedsAll part={strings.sampler.name} />
-        ) : (
-          <SamplerRow instrument={instrument} />
-        ))}
+      {shows.sampler && <SamplerRow instrument={instrument} />}
       <div class="panels">
         <Panel instrument={instrument} part="why" open whole>
           <Formula instrument={instrument} />
