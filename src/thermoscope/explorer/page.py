@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from thermoscope.explorer.live import Measured
     from thermoscope.state import State
 
-__all__ = ["content_security_policy", "page_html", "write_page"]
+__all__ = ["content_security_policy", "page_html", "script_of", "write_page"]
 
 # For the page around the instrument.
 _SHELL_STYLE: Final = (
@@ -68,7 +68,7 @@ def page_html(
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    script = _script(rows=known is not None or reliability is not None or state.tail is not None)
+    script = script_of(rows=known is not None or reliability is not None or state.tail is not None)
     policy = content_security_policy(script, rows=served)
     title = "Softmax with temperature"
     if state.source is not None:
@@ -104,7 +104,7 @@ def content_security_policy(script: str | None = None, *, rows: bool = False) ->
     >>> content_security_policy().split("; ")[0]
     "default-src 'none'"
     """
-    script = _script(rows=rows) if script is None else script
+    script = script_of(rows=rows) if script is None else script
     return "; ".join(
         [
             "default-src 'none'",
@@ -139,7 +139,7 @@ def write_page(
     write_whole(path, page.encode())
 
 
-def _script(*, rows: bool) -> str:
+def script_of(*, rows: bool) -> str:
     """Return the script of a page; that of one whole distribution is smaller."""
     return _static("page-rows.js" if rows else "page.js")
 

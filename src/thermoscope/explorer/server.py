@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from thermoscope.arguments import ArgumentError
-from thermoscope.explorer.page import content_security_policy, page_html
+from thermoscope.explorer.page import content_security_policy, page_html, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,9 +103,10 @@ def application(state: State, rows: RowSource | None = None, *, port: int, token
     page_path, rows_path = (f"/{token}/{name}".encode() for name in ("", "rows"))
     # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
+    script = script_of(rows=rows is not None or state.tail is not None)
     headers = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": content_security_policy(rows=rows is not None),
+        "Content-Security-Policy": content_security_policy(script, rows=rows is not None),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",

@@ -54,7 +54,7 @@ function isSame(low: number, high: number): boolean {
 /** A probability in percent, of which only the least and the highest value are known. */
 export function percentRange(low: number, high: number): string {
   return isSame(low, high)
-    ? percent((low + high) / 2, high === 0)
+    ? percent((low + high) / 2, low === high)
     : between(100 * low, 100 * high, " %");
 }
 

@@ -148,10 +148,10 @@ export function SamplerRow({ instrument }: Part) {
       <FieldError draft={draft} />
       <p class="note">{told}</p>
       <p class="kept">
-        {useComputed(() =>
-          instrument.isPartial.value
-            ? fateText(instrument)
-            : keptText(instrument) || allText(instrument),
+        {useComputed(
+          () =>
+            [keptText(instrument), fateText(instrument)].filter(Boolean).join("; ") ||
+            allText(instrument),
         )}
       </p>
     </section>
@@ -193,17 +193,19 @@ export function keptText(instrument: Instrument): string {
 }
 
 /** Whether the sampler could write the token that was drawn here, where some are not reported. */
-function fateText({ items, sequence }: Instrument): string {
+function fateText({ items, isPartial, sequence }: Instrument): string {
   const { row } = items.value;
-  const drawn = sequence !== null && row !== null && row < sequence.loaded.value;
-  const token = drawn ? sequence.at(row) : null;
-  const fate = token && sequence!.fate(token);
-  return fate ? strings.strip.fateOf(spoken(token!.text), strings.strip.fate[fate]) : "";
+  if (!isPartial.value || sequence === null || row === null || row >= sequence.loaded.value) {
+    return "";
+  }
+  const token = sequence.at(row);
+  const fate = token && sequence.fate(token);
+  return fate ? strings.strip.fateOf(spoken(token.text), strings.strip.fate[fate]) : "";
 }
 
-function allText({ count: total, fates }: Instrument): string {
-  // Of many, those in the window are marked.
-  if (ROWS && fates.value.length > 0) return "";
+function allText({ count: total, isPartial }: Instrument): string {
+  // Of many reported tokens, those in the window are marked.
+  if (isPartial.value) return "";
   return texts.keptAll(count(total.value));
 }
 
