@@ -147,7 +147,7 @@ export class Instrument {
   readonly fates: ReadonlySignal<readonly Fate[]> = computed(() => {
     const [{ value: ranked }, { value: settings }] = [this.#ranked, this.truncation];
     const places = () => this.rows.value.map((row) => this.rankAt(row.position.value));
-    return ROWS && ranked !== null && Object.keys(settings).length > 0
+    return ROWS && ranked !== null && this.sampler.hasSteps.value
       ? fatesOf(ranked, places(), this.temperature.value, settings)
       : [];
   });

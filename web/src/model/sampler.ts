@@ -26,6 +26,8 @@ interface Shown {
 /** What the figures show of the sampler, as signals. */
 export class Sampler {
   /** Whether there is any step, or an engine. */
+  readonly hasSteps: ReadonlySignal<boolean>;
+  /** Whether there is, and what it keeps can be told of all items. */
   readonly on: ReadonlySignal<boolean>;
   /** The ranks of the rows. */
   readonly #ranks: ReadonlySignal<readonly number[]>;
@@ -33,9 +35,8 @@ export class Sampler {
   readonly #keeps: ReadonlySignal<readonly boolean[]>;
 
   constructor(private readonly instrument: Shown) {
-    this.on = computed(
-      () => Object.keys(instrument.truncation.value).length > 0 && !instrument.isPartial.value,
-    );
+    this.hasSteps = computed(() => Object.keys(instrument.truncation.value).length > 0);
+    this.on = computed(() => this.hasSteps.value && !instrument.isPartial.value);
     this.#ranks = computed(() =>
       instrument.rows.value.map(({ position }) => instrument.rankAt(position.value)),
     );
