@@ -42,6 +42,8 @@ export function sampler(temperature: number, settings: Settings): (drawn: Drawn)
       const fate = row.apply(rule, seen, value, edge, joint);
       if (fate === "dropped") return fate;
       if (fate === "undecided") isSure = false;
+      // What it leaves need not be the likeliest, so that nothing is known of further steps.
+      if (rule === "typical_p" && value < 1) return "undecided";
     }
     // At T = 0 nothing but the highest is drawn, and an engine takes the first of them.
     const { reported, place } = drawn;
@@ -149,8 +151,9 @@ class Row {
       if (own === 1 || own / high >= value) return "kept";
       return own / low >= value ? "undecided" : "dropped";
     }
+    if (rule === "typical_p") return "kept";
     // These need the entropy or the deviation of all tokens.
-    this.#keep(rule === "typical_p" ? 0 : 1, Infinity);
-    return own === 1 && rule !== "typical_p" ? "kept" : "undecided";
+    this.#keep(1, Infinity);
+    return own === 1 ? "kept" : "undecided";
   }
 }
