@@ -67,6 +67,18 @@ def test_a_terminal_gets_a_table(answer: str) -> None:
     ]
 
 
+def test_the_table_of_the_docs_is_what_is_printed() -> None:
+    root = Path(__file__).parent.parent
+    text = (root / "docs" / "sequences.md").read_text(encoding="utf-8")
+    command, *lines = text.partition("$ thermoscope tokens ")[2].partition("```")[0].splitlines()
+    file, *options = command.split()
+    path = root / "tests" / "data" / "sequences" / file
+    printed = in_terminal("tokens", str(path), *options, columns=80).splitlines()
+    shown = [line for line in lines if line != "…"]
+    assert len(shown) > 8
+    assert [line for line in shown if line not in map(str.rstrip, printed)] == []
+
+
 def test_a_long_table_goes_through_a_pager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "long.json"
     text = [position(entry(f"t{at}", 0.5), entry("b", 0.25)) for at in range(100)]
