@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.command_line import run
 from thermoscope import cli
+from thermoscope.data.reading import open_logits
 
 
 def test_an_export_is_the_page_of_the_file(
@@ -57,3 +59,25 @@ def test_an_export_of_rows_with_targets_has_their_reliability(
     assert "none.npy: targets must have a class for some row, got none" in capfd.readouterr().err
     assert cli.main(["export", str(out), "--targets", str(tmp_path / "targets.npy")]) == 2
     assert "--targets must come with a file" in capfd.readouterr().err
+
+
+def test_targets_in_the_file_need_no_other(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope.explorer.browse import RowSource
+    from thermoscope.explorer.page import page_html
+
+    log = Path(__file__).parent / "data" / "logs" / "lm_eval_letters.jsonl"
+    assert cli.main(["export", str(tmp_path / "a.html"), str(log), "--row", "1"]) == 0
+    data = open_logits(log)
+    rows = RowSource(data, targets=data.targets)
+    assert (tmp_path / "a.html").read_text(encoding="utf-8") == page_html(
+        rows.state(1), reliability=rows.measured()
+    )
+    # What was decided about the file is told once.
+    assert capfd.readouterr().err.count("samples of lm-eval") == 1
+
+
+def test_standard_input_is_read_once(tmp_path: Path) -> None:
+    done = run("export", str(tmp_path / "a.html"), "-", text="2 1 0.1")
+    assert done.returncode == 0, done.stderr

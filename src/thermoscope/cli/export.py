@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
+from thermoscope.cli.input import Reading, RowsWithTargets, linked, only_row, read_one, state_of
 from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
@@ -71,22 +71,28 @@ def export(
     reliability = None
     if link is not None:
         state = linked(link, temperature, row, reading, **{"a file": file, "--targets": targets})
-    elif targets is not None:
-        if file is None:
+    elif file is None:
+        if targets is not None:
             raise ValueError(f"--targets must come with a file, got {targets}")
-        labelled = RowsWithTargets.open(file, targets, reading=reading)
-        with labelled.blamed():
-            source = RowSource(labelled.data, targets=labelled.targets)
-        state = source.state(row or 0, number)
-        if source.reliability is None:
-            raise FileError(f"{targets}: targets must have a class for some row, got none")
-        reliability = source.reliability.stops()
+        state = state_of(read_one(file, row, reading), labels, number)
     else:
-        rows = None if file is None else _text_of(reading.open(file))
-        if rows is None:
-            state = state_of(read_one(file, row, reading), labels, number)
-        else:
+        labelled = RowsWithTargets.open(file, targets, reading=reading)
+        data = labelled.data
+        if labelled.targets is not None:
+            with labelled.blamed():
+                source = RowSource(data, targets=labelled.targets)
+            state = source.state(row or 0, number)
+            if source.reliability is None:
+                raise FileError(
+                    f"{targets or file}: targets must have a class for some row, got none"
+                )
+            reliability = source.reliability.stops()
+        elif (rows := _text_of(data)) is not None:
             state = rows.state(row or 0, number)
+        else:
+            # Of many rows, there has been a warning if they look like probabilities.
+            one = data.only(row) if data.rows > 1 else only_row(data, row, reading)
+            state = state_of(one, labels, number)
     from thermoscope.explorer.page import write_page
 
     write_page(out, state, rows, reliability=reliability)
