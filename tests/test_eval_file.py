@@ -7,7 +7,6 @@ import math
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from thermoscope.data.errors import FileError
@@ -32,7 +31,9 @@ def write(path: Path, **samples: str) -> Path:
 
 
 def first(path: Path) -> list[float]:
-    return [round(float(p), 6) for p in np.exp(open_logits(path).values[:, 0])]
+    """Return the probability of the first token of each position."""
+    data = open_logits(path)
+    return [round(math.exp(data.reported(row).logprobs[0]), 6) for row in range(data.rows)]
 
 
 def test_samples_are_in_the_order_of_epochs_and_numbers(tmp_path: Path) -> None:
