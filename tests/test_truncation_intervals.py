@@ -106,7 +106,10 @@ def kept_of(reported: Reported, temperature: float = 1.0, **chain: Any) -> str:
         ({"top_k": 3}, "kkk d"),
         ({"top_k": 4}, "kkk u"),
         ({"top_p": 0.5}, "kdd d"),
-        ({"top_p": 0.75}, "kkk d"),
+        ({"top_p": 0.65}, "kkd d"),
+        # A token of the tail that ties with the last one is kept with it, or not.
+        ({"top_p": 0.75}, "kkk u"),
+        ({"top_p": 0.75, "engine": "llama.cpp"}, "kkk d"),
         ({"top_p": 0.9}, "kkk u"),
         ({"min_p": 0.15}, "kkk u"),
         ({"min_p": 0.25}, "kkd d"),

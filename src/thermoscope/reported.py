@@ -245,6 +245,11 @@ class Reported(Incomplete):
         return self._known.size_of_tail
 
     @property
+    def highest_cap(self) -> float:
+        """The cap, as high as its rounding allows."""
+        return self._known.cap
+
+    @property
     def told(self) -> Interval:
         """The log-probabilities above -inf, as an interval."""
         return Interval(self._known.low, self._known.high)

@@ -202,16 +202,13 @@ def _top_p(row: _Row, p: float, *, few: bool = False, beyond: bool = False) -> _
     least = _portion(surely, rest_high) * (1 - CLOSE)
     sure = (most <= p if beyond else most < p) | (most == 0)
     maybe = (least <= p if beyond else least < p) | (least == 0)
-    reported = np.where(behind, -math.inf, row.low)
+    # The tail is gone where the tokens ahead of all of it have p: of those that tie with the cap,
+    # a token of the tail may be kept too.
+    ahead = left.sure & (~behind if few else row.reported.told.low > row.reported.highest_cap)
     full = float(
-        _portion(
-            _log_sum(reported),
-            np.logaddexp(
-                _log_sum(np.where(left.sure & ~behind, -math.inf, row.high)), row.tail_high
-            ),
-        )
+        _portion(_log_sum(row.low[ahead]), np.logaddexp(_log_sum(row.high[~ahead]), row.tail_high))
     )
-    gone = full * (1 - CLOSE) > p if beyond else full * (1 - CLOSE) >= p
+    gone = full > 0 and (full * (1 - CLOSE) > p if beyond else full * (1 - CLOSE) >= p)
     return _Left(sure, maybe, tail_sure=False, tail_maybe=not gone)
 
 
