@@ -297,3 +297,35 @@ def test_arguments_of_arrays_are_refused() -> None:
         ts.softmax(Reported([-0.1]), where=[True])  # type: ignore[call-overload]
     with pytest.raises(ts.ArgumentError, match="temperature must be one number"):
         ts.entropy(Reported([-0.1]), [1.0])  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("slope", [1.2, 1.6])
+@pytest.mark.parametrize("temperature", [0.7, 1.0, 1.5])
+def test_how_many_to_ask_for_is_about_right(slope: float, temperature: float) -> None:
+    every = np.asarray(ts.log_softmax(-slope * np.log(np.arange(1, 5001))))
+
+    def is_enough(count: int) -> bool:
+        low, high = ts.entropy(Reported(every[:count], vocabulary=every.size), temperature)
+        return bool(high - low <= 0.2)
+
+    reported = Reported(every[:20], vocabulary=every.size)
+    guessed = reported.logprobs_needed(temperature)
+    # The tail of this row falls as the guess has it.
+    assert is_enough(min(2 * guessed, every.size))
+    assert guessed <= 20 or not is_enough(guessed // 2)
+    assert reported.logprobs_needed(temperature, within=100) == 20
+
+
+def test_how_many_to_ask_for_needs_a_vocabulary() -> None:
+    with pytest.raises(ts.ArgumentError, match="vocabulary must be given"):
+        Reported(P).logprobs_needed()
+    assert Reported(np.log([0.5, 0.3, 0.2]), vocabulary=3).logprobs_needed() == 3
+
+
+def test_float32_arrays_are_rounded() -> None:
+    exact = np.log([0.4, 0.15, 0.05])
+    rounded = Reported(exact.astype(np.float32), vocabulary=100)
+    low, high = rounded.softmax(1)
+    assert ((low < np.exp(exact)) & (np.exp(exact) < high)).all()
+    assert (high - low < 1e-6).all()
+    assert not Reported(exact, vocabulary=100).delta.any()
