@@ -114,8 +114,7 @@ def keep(
         standard deviation is that of the finite logits, over their number.
     xtc_probability : float, optional
         The chance, in [0, 1], that of the entries of at least `xtc_threshold` all are dropped
-        except the least probable one [7]_. An entry that may be drawn is kept: one that is dropped
-        by chance alone, too.
+        except the least probable one [7]_. An entry is kept if it may be drawn in either outcome.
     xtc_threshold : float, optional
         A probability in [0, 0.5]; 0.1 is the default.
     min_keep : int, optional
@@ -173,6 +172,9 @@ def keep(
 
     Notes
     -----
+    With penalties, XTC or a dynamic temperature a sampler does not draw from the softmax of the
+    given logits, masked: `truncate` gives what it draws from.
+
     Without an engine, entries that tie for the last place of a rule are all kept. So are those
     that tie for the maximum, whatever `epsilon` and `eta` say.
 
