@@ -72,12 +72,12 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
     (row as HTMLElement).focus({ preventScroll: true });
   }
 
-  const hasTarget = useComputed(() => items.value.target !== null);
+  const hasMark = useComputed(() => items.value.target !== null || instrument.sequence !== null);
   /** Room for the longest label, within limits. */
   const labelWidth = useComputed(() => {
     let longest = labels.value === null ? String(size.value).length : 0;
     for (const label of labels.value ?? []) longest = Math.max(longest, label.length);
-    return `${Math.max(2, Math.min(11, longest + (hasTarget.value ? 3 : 1))) * 0.6}rem`;
+    return `${Math.max(2, Math.min(11, longest + (hasMark.value ? 3 : 1))) * 0.6}rem`;
   });
 
   const othersKept = useComputed(() =>

@@ -50,7 +50,10 @@ export function Sentence({ instrument }: Part) {
   );
   return (
     <>
-      <p class="sentence" aria-hidden="true">
+      <p
+        class={useComputed(() => `sentence${instrument.isPartial.value ? " long" : ""}`)}
+        aria-hidden="true"
+      >
         {sentence}
       </p>
       <p class="unseen" role="status">
