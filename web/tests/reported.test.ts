@@ -1,5 +1,6 @@
 /** Intervals of reported distributions: whole distributions lie inside, and some reach the ends. */
 import { describe, expect, test } from "vitest";
+import vectors from "../../tests/vectors/reported.json";
 import { randomLogits } from "../src/math/random";
 import { Bounds, Reported, type Tail, temperaturesFor } from "../src/math/reported";
 
@@ -247,5 +248,57 @@ describe("the temperature for a wanted value", () => {
     expect(temperaturesFor(published, "top", 0.1)).toBeNull();
     expect(temperaturesFor(published, "top", 1)).toEqual([0, 0]);
     expect(temperaturesFor(published, "entropy", NaN)).toBeNull();
+  });
+});
+
+describe("the vectors that Python has too", () => {
+  test.each(vectors)("$name", (one) => {
+    const { logprobs, vocabulary, applied_temperature: server, delta } = one;
+    const read = (value: number | string) => Number(String(value).replace("inf", "Infinity"));
+    // Probabilities of the tail, as precise as 1 - their sum allows.
+    const mass = Math.max(
+      0,
+      logprobs.reduce((left, log) => left - Math.exp(log), 1),
+    );
+    const tail = {
+      mass,
+      cap: Math.min(...logprobs),
+      count: vocabulary === null ? Infinity : vocabulary - logprobs.length,
+      temperature: server,
+      delta,
+    };
+    const logits = Float64Array.from(logprobs, (log) => log * server);
+    const bounds = new Reported(logits, tail).at(read(one.temperature));
+    const weights = Array.from(logits, (logit) => bounds.weight(logit));
+    const got = {
+      softmax: [weights.map((w) => bounds.low(w)), weights.map((w) => bounds.high(w))],
+      not_reported: [bounds.tailLow, bounds.tailHigh],
+      entropy: [bounds.entropyLow, bounds.entropyHigh],
+    };
+    /** Within rounding: 1 - the sum has lost digits of a small tail. */
+    const near = (value: number, other: number | string) => {
+      const wanted = read(other);
+      if (wanted === Infinity) expect(value).toBe(Infinity);
+      else expect(Math.abs(value - wanted)).toBeLessThanOrEqual(1e-9 + 1e-6 * wanted);
+    };
+    if (one.inside !== undefined) {
+      const { softmax, not_reported, entropy } = one.inside;
+      softmax.forEach((value, k) => {
+        expect(got.softmax[0]![k]!).toBeLessThanOrEqual(value);
+        expect(got.softmax[1]![k]!).toBeGreaterThanOrEqual(value);
+      });
+      expect(got.not_reported[0]).toBeLessThanOrEqual(not_reported);
+      expect(got.not_reported[1]).toBeGreaterThanOrEqual(not_reported);
+      expect(got.entropy[0]).toBeLessThanOrEqual(entropy);
+      expect(got.entropy[1]).toBeGreaterThanOrEqual(entropy);
+      return;
+    }
+    for (const end of [0, 1]) {
+      one.softmax![end]!.forEach((value, k) => {
+        near(got.softmax[end]![k]!, value);
+      });
+      near(got.not_reported[end]!, one.not_reported![end]!);
+      near(got.entropy[end]!, one.entropy![end]!);
+    }
   });
 });
