@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import html
+import json
 import math
 import re
 import subprocess
@@ -428,6 +429,22 @@ def asked(explorer: Explorer, browser: Browser, query: dict[str, Any]) -> Any:
     (message,) = browser.news()
     assert (message["method"], message["content"].pop("id")) == ("custom", 7)
     return message["content"]
+
+
+def test_a_text_is_sent_in_chunks_and_saved_whole(opened: list[Browser], tmp_path: Path) -> None:
+    path = Path(__file__).parent / "data" / "sequences" / "chat.json"
+    explorer = explore(open_logits(path), row=5)
+    browser = viewed(explorer, opened)
+    assert explorer._rows["sequence"] == {"temperature": 1.0, "passages": [[0, "answer"]]}
+    chunk = asked(explorer, browser, {"sequence": 0})["answer"]
+    assert (len(chunk["texts"]), chunk["texts"][5]) == (18, " Paris")
+    explorer.to_html(tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    written = page.split('<script type="application/json">')[1].split("</script>")[0]
+    content = json.loads(written)
+    assert content["row"] == 5
+    assert content["rows"]["chunks"] == [chunk]
+    assert len(content["rows"]["rows"]) == 18
 
 
 class TestPage:

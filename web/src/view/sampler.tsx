@@ -148,10 +148,10 @@ export function SamplerRow({ instrument }: Part) {
       <FieldError draft={draft} />
       <p class="note">{told}</p>
       <p class="kept">
-        {useComputed(
-          () =>
-            [keptText(instrument), fateText(instrument)].filter(Boolean).join("; ") ||
-            allText(instrument),
+        {useComputed(() =>
+          [keptText(instrument) || allText(instrument), fateText(instrument)]
+            .filter(Boolean)
+            .join("; "),
         )}
       </p>
     </section>
@@ -192,15 +192,14 @@ export function keptText(instrument: Instrument): string {
   return (taken === "" ? mass : `${mass}; ${taken}`).replaceAll(" %", "\u00a0%");
 }
 
-/** Whether the sampler could write the token that was drawn here, where some are not reported. */
-function fateText({ items, isPartial, sequence }: Instrument): string {
+/** Whether the steps could write the token that was drawn at this position of a text. */
+function fateText({ items, sequence }: Instrument): string {
+  if (!sequence?.isSampled.value) return "";
   const { row } = items.value;
-  if (!isPartial.value || sequence === null || row === null || row >= sequence.loaded.value) {
-    return "";
-  }
+  if (row === null || row >= sequence.loaded.value) return "";
   const token = sequence.at(row);
-  const fate = token && sequence.fate(token);
-  return fate ? strings.strip.fateOf(spoken(token.text), strings.strip.fate[fate]) : "";
+  const fate = sequence.fate(token);
+  return fate === null ? "" : strings.strip.fateOf(spoken(token.text), strings.strip.fate[fate]);
 }
 
 function allText({ count: total, isPartial }: Instrument): string {
