@@ -192,12 +192,16 @@ def _top_p(row: _Row, p: float, *, few: bool = False, beyond: bool = False) -> _
     behind = row.below_cap()
     # Of each token, the sums of what may be ahead of it, and of what is for sure.
     may_be = _sums(row.high, high, low)
-    may_be = np.where(behind, np.logaddexp(may_be, row.tail_high), may_be)
     surely = _sums(row.low, low, high)
-    rest_low = _sums(row.low, -low, -low, inclusive=True)
+    # A token whose numbers are rounded is not ahead of itself.
+    is_rounded = high > low
+    may_be = np.where(is_rounded, _without(may_be, row.high), may_be)
+    may_be = np.where(behind, np.logaddexp(may_be, row.tail_high), may_be)
+    rest_low = _sums(row.low, -high, -low, inclusive=True)
+    rest_low = np.where(is_rounded, np.logaddexp(rest_low, row.low), rest_low)
     # A tail that is ahead is not behind too.
     rest_low = np.where(behind, rest_low, np.logaddexp(rest_low, row.tail_low))
-    rest_high = np.logaddexp(_sums(row.high, -high, -high, inclusive=True), row.tail_high)
+    rest_high = np.logaddexp(_sums(row.high, -low, -high, inclusive=True), row.tail_high)
     most = _portion(may_be, rest_low) * (1 + CLOSE)
     least = _portion(surely, rest_high) * (1 - CLOSE)
     sure = (most <= p if beyond else most < p) | (most == 0)
@@ -235,7 +239,10 @@ def _epsilon(row: _Row, cutoff: float) -> _Left:
         high >= _highest_other(np.where(row.left.sure, low, -math.inf))
     )
     one = float(_portion(row.weights.cap, _log_sum(row.low)))
-    return _Left(sure, maybe, tail_sure=False, tail_maybe=one >= cutoff * (1 - CLOSE))
+    # So is a token of the tail that ties with it.
+    ties = row.reported.highest_cap >= np.where(row.left.sure, low, -math.inf).max()
+    tail_maybe = bool(ties) or one >= cutoff * (1 - CLOSE)
+    return _Left(sure, maybe, tail_sure=False, tail_maybe=tail_maybe)
 
 
 def _open(row: _Row, value: float, **_: bool) -> _Left:
@@ -269,6 +276,15 @@ def _sums(log_w: Array, keys: Array, of: Array, *, inclusive: bool = False) -> A
     side: Any = "right" if inclusive else "left"
     found: Array = total[np.searchsorted(-keys[order], -of, side=side)]
     return found
+
+
+def _without(total: Array, log_w: Array) -> Array:
+    """Return the logs of sums without one of their terms."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest = total + np.log(-np.expm1(np.minimum(log_w - total, 0.0)))
+    rest[~(log_w < total)] = -math.inf
+    some: Array = np.where(log_w > -math.inf, rest, total)
+    return some
 
 
 def _all_others(log_w: Array) -> Array:
