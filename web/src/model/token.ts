@@ -2,10 +2,10 @@
 
 import type { Range } from "../math/allowed";
 import { brief, clip, count, pieces } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import type { Sequence } from "./sequence";
 
-const { strip: texts } = strings;
+const { strip: texts } = rowStrings;
 
 export function tokenText(sequence: Sequence, position: number): string {
   const token = sequence.at(position);

@@ -346,47 +346,6 @@ export const en = {
     drawn: "drawn: ",
   },
 
-  /** A text as its tokens. */
-  strip: {
-    name: "Text",
-    tokens: "Tokens",
-    colour: "Colour",
-    colours: {
-      surprisal: "surprisal, bits",
-      entropy: "entropy, nats",
-      rank: "rank",
-      sampler: "could the sampler write it",
-    },
-    below: (most: string) => `< ${most}`,
-    between: (least: string, most: string) => `${least} … ${most}`,
-    from: (least: string) => `≥ ${least}`,
-    fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
-    passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
-    /** Read for a token. */
-    token: (place: string, count: string, label: string, known: readonly string[]) =>
-      [`token ${place} of ${count}`, label, ...known].join(", "),
-    text: quoted,
-    /** Of a token that is a character only together with the one before it. */
-    part: (label: string) => `the rest of ${quoted(label)}`,
-    rank: (rank: string) => `rank ${rank}`,
-    bits: (surprisal: string) => `${surprisal} bits`,
-    entropy: (entropy: string) => `entropy ${entropy} nats`,
-    range: (low: string, high: string) => `${low} to ${high}`,
-    atLeast: (low: string) => `at least ${low}`,
-    fate: {
-      kept: "the sampler could write it",
-      undecided: "can't be told whether the sampler could write it",
-      dropped: "the sampler could not write it",
-    },
-    fateOf: (label: string, fate: string) => `${quoted(label)}: ${fate}`,
-    unreadable: "not reported",
-    /** What the sampler makes of the text, once all positions are counted. */
-    verdict: (dropped: string, known: string, undecided: string | null) =>
-      `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
-    counting: "counting …",
-    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} nats`,
-  },
-
   figures: {
     logits: "Logits",
     softmax: "Softmax",
@@ -405,30 +364,6 @@ export const en = {
     others: (count: string) => `other ${count}`,
     entropy: (most: string) => `entropy (up to ${most} nats)`,
     nucleus: (p: string, most: string) => `kept by top-p ${p} (log, up to ${most})`,
-  },
-
-  reliability: {
-    name: "Reliability",
-    rows: (count: string) => `${count} rows`,
-    at: (temperature: string) => `at ${temperatureIs(temperature)}, the nearest that is known`,
-    measuring: (done: string) => `measuring … ${done}`,
-    bin: (name: string, count: string) => `${name}: ${count} rows`,
-    /** The order of the rows of a bin. */
-    order: (bin: string, temperature: string) =>
-      `Confidence ${bin} at ${temperatureIs(temperature)}`,
-    bins: "Bins of confidence",
-    scores: (nll: string, ece: string) => `NLL ${nll} nats, ECE ${ece}`,
-    ifCalibrated: (mean: string, upper: string) => ` (if calibrated ${mean}, up to ${upper})`,
-    columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
-    cell: (name: string, value: string) => `${name}: ${value}`,
-    range: (low: string, high: string) => `${low} to ${high} %`,
-    accuracy: "accuracy (marked outside of the box)",
-    confidence: "mean confidence",
-    band: "box: accuracy if calibrated, 95 %",
-    nll: (most: string) => `NLL (up to ${most})`,
-    ece: (most: string) => `ECE (up to ${most})`,
-    fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
-    interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
   },
 
   sampler: {
@@ -795,4 +730,73 @@ export const en = {
   },
 };
 
+/** What only a page of rows has to say. */
+export const enRows = {
+  /** A text as its tokens. */
+  strip: {
+    name: "Text",
+    tokens: "Tokens",
+    colour: "Colour",
+    colours: {
+      surprisal: "surprisal, bits",
+      entropy: "entropy, nats",
+      rank: "rank",
+      sampler: "could the sampler write it",
+    },
+    below: (most: string) => `< ${most}`,
+    between: (least: string, most: string) => `${least} … ${most}`,
+    from: (least: string) => `≥ ${least}`,
+    fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
+    passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
+    /** Read for a token. */
+    token: (place: string, count: string, label: string, known: readonly string[]) =>
+      [`token ${place} of ${count}`, label, ...known].join(", "),
+    text: quoted,
+    /** Of a token that is a character only together with the one before it. */
+    part: (label: string) => `the rest of ${quoted(label)}`,
+    rank: (rank: string) => `rank ${rank}`,
+    bits: (surprisal: string) => `${surprisal} bits`,
+    entropy: (entropy: string) => `entropy ${entropy} nats`,
+    range: (low: string, high: string) => `${low} to ${high}`,
+    atLeast: (low: string) => `at least ${low}`,
+    fate: {
+      kept: "the sampler could write it",
+      undecided: "can't be told whether the sampler could write it",
+      dropped: "the sampler could not write it",
+    },
+    fateOf: (label: string, fate: string) => `${quoted(label)}: ${fate}`,
+    unreadable: "not reported",
+    /** What the sampler makes of the text, once all positions are counted. */
+    verdict: (dropped: string, known: string, undecided: string | null) =>
+      `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
+    counting: "counting …",
+    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} nats`,
+  },
+
+  reliability: {
+    name: "Reliability",
+    rows: (count: string) => `${count} rows`,
+    at: (temperature: string) => `at ${temperatureIs(temperature)}, the nearest that is known`,
+    measuring: (done: string) => `measuring … ${done}`,
+    bin: (name: string, count: string) => `${name}: ${count} rows`,
+    /** The order of the rows of a bin. */
+    order: (bin: string, temperature: string) =>
+      `Confidence ${bin} at ${temperatureIs(temperature)}`,
+    bins: "Bins of confidence",
+    scores: (nll: string, ece: string) => `NLL ${nll} nats, ECE ${ece}`,
+    ifCalibrated: (mean: string, upper: string) => ` (if calibrated ${mean}, up to ${upper})`,
+    columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
+    cell: (name: string, value: string) => `${name}: ${value}`,
+    range: (low: string, high: string) => `${low} to ${high} %`,
+    accuracy: "accuracy (marked outside of the box)",
+    confidence: "mean confidence",
+    band: "box: accuracy if calibrated, 95 %",
+    nll: (most: string) => `NLL (up to ${most})`,
+    ece: (most: string) => `ECE (up to ${most})`,
+    fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
+    interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
+  },
+};
+
 export type Strings = typeof en;
+export type RowStrings = typeof enRows;

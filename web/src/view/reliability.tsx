@@ -3,11 +3,11 @@ import { useEffect, useRef } from "preact/hooks";
 import { along, SCALES, type Scale } from "../math/scales";
 import type { Bin, Measured, Reliability, Table } from "../model/reliability";
 import { brief, count, numberText, percent } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings } from "../text/strings";
 import { Marks } from "./marks";
 import type { Part } from "./part";
 
-const { reliability: texts } = strings;
+const { reliability: texts } = rowStrings;
 /** The places of two scores among those of a temperature. */
 const [NLL, ECE] = [0, 1];
 

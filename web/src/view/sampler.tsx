@@ -27,7 +27,7 @@ import {
   withStepAt,
 } from "../model/steps";
 import { brief, clip, count, numberText, parseTyped, type Refused, spoken } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { differences, takenText } from "./engines";
 import { type Draft, FieldError, NumberField, useDraft } from "./field";
 import type { Part } from "./part";
@@ -194,12 +194,14 @@ export function keptText(instrument: Instrument): string {
 
 /** Whether the steps could write the token that was drawn at this position of a text. */
 function fateText({ items, sequence }: Instrument): string {
-  if (!sequence?.isSampled.value) return "";
   const { row } = items.value;
-  if (row === null || row >= sequence.loaded.value) return "";
-  const token = sequence.at(row);
-  const fate = sequence.fate(token);
-  return fate === null ? "" : strings.strip.fateOf(spoken(token.text), strings.strip.fate[fate]);
+  if (ROWS && sequence?.isSampled.value && row !== null && row < sequence.loaded.value) {
+    const token = sequence.at(row);
+    const fate = sequence.fate(token);
+    const { strip } = rowStrings;
+    return fate === null ? "" : strip.fateOf(spoken(token.text), strip.fate[fate]);
+  }
+  return "";
 }
 
 function allText({ count: total, isPartial }: Instrument): string {

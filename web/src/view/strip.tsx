@@ -14,10 +14,10 @@ import {
 } from "../model/sequence";
 import { tokenText } from "../model/token";
 import { brief, count, pieces } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import type { Part } from "./part";
 
-const { strip: texts } = strings;
+const { strip: texts } = rowStrings;
 
 /** Tokens in a block of the text: blocks out of view are empty, and keep their height. */
 const BLOCK = 256;
