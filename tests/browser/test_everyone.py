@@ -165,6 +165,7 @@ TESTED_ELSEWHERE = {
         *("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"),
         *("PageUp", "PageDown", "Home", "End"),
     ],
+    "Reliability": ["ArrowLeft", "ArrowRight", "Home", "End", "Enter"],
     "Logits": [
         *("ArrowLeft", "ArrowRight", "PageDown", "Shift+ArrowLeft", "PageUp", "Shift+ArrowRight"),
         *("ArrowUp", "ArrowDown", "Home", "End", "Enter", "F2", "Delete"),

@@ -183,6 +183,11 @@ def test_a_bin_leads_to_its_rows(opened: Page) -> None:
     expect(order).to_have_value("given")
     # Only one bin is a stop of Tab.
     assert group.locator("[tabindex='0']").count() == 1
+    for key, place in {"End": -1, "ArrowLeft": -2, "Home": 0}.items():
+        if key == "End":
+            group.get_by_role("button").nth(3).focus()
+        opened.keyboard.press(key)
+        expect(group.get_by_role("button").nth(place)).to_be_focused()
     # A bin without rows leads nowhere.
     expect(group.get_by_role("button").first).to_have_attribute("aria-disabled", "true")
     group.get_by_role("button").first.focus()
