@@ -47,8 +47,22 @@ def logprobs_of(chunk: Mapping[str, Any], position: int) -> NDArray[np.float32]:
 )
 def test_a_server_s_answer_is_a_text(name: str, passages: list[Any], text: str) -> None:
     rows = opened(name)
-    assert rows.about()["sequence"] == {"temperature": 1.0, "passages": passages}
+    assert rows.about()["sequence"] == {
+        "temperature": 1.0,
+        "vocabulary": None,
+        "passages": passages,
+    }
     assert "".join(rows.answer({"sequence": "0"})["texts"]).startswith(text)  # type: ignore[arg-type]
+
+
+def test_the_vocabulary_is_known_to_every_position() -> None:
+    data = open_logits(DATA / "chat.json", vocabulary=50_000)
+    rows = RowSource(data)
+    about: Any = rows.about()["sequence"]
+    assert about["vocabulary"] == 50_000
+    tail = rows.state(0).tail
+    assert tail is not None
+    assert tail.count == 50_000 - len(rows.state(0).logits)
 
 
 def test_what_the_server_reported_comes_sorted_with_the_rest() -> None:

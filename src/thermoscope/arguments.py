@@ -243,6 +243,9 @@ def plain(name: str, value: Any) -> NDArray[Any]:
     try:
         return array_api.to_numpy(value)
     except ValueError as error:
+        # The error of a file says all.
+        if isinstance(error, OSError):
+            raise
         raise ArgumentError(name, f"must be an array: {error}") from error
 
 

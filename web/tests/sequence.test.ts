@@ -59,7 +59,7 @@ async function shown(
   const rows: Rows = {
     count: given.length,
     orders: ["given"],
-    sequence: { temperature: applied, passages: [[0, "answer"]] },
+    sequence: { temperature: applied, vocabulary: null, passages: [[0, "answer"]] },
     async ask(query) {
       asked.push(query);
       return "sequence" in query
@@ -89,7 +89,7 @@ test("an error of the server is told", async () => {
   const rows: Rows = {
     count: 2,
     orders: ["given"],
-    sequence: { temperature: 1, passages: [] },
+    sequence: { temperature: 1, vocabulary: null, passages: [] },
     ask: async () => Promise.reject(new Error("many.json: gone")),
   };
   const { sequence } = new Instrument(memoryHost(stateOf([1, 2]), rows));

@@ -21,6 +21,7 @@ from thermoscope.cli.options import (
     StateLink,
     TargetColumn,
     Temperature,
+    Vocabulary,
 )
 from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data import samples
@@ -70,6 +71,7 @@ def explore(
     ] = None,
     columns: Columns = None,
     applied_temperature: AppliedTemperature = None,
+    vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     link: StateLink = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
@@ -85,14 +87,16 @@ def explore(
     $ thermoscope explore
     $ thermoscope explore logits.npy --labels tokens.json -T 0.7
     $ thermoscope explore many.parquet --targets targets.csv --row 3
-    $ thermoscope explore response.json --applied-temperature 0.7
+    $ thermoscope explore response.json --applied-temperature 0.7 --vocabulary 151936
     $ thermoscope explore logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)
     truncation.check(number)
-    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    reading = Reading(
+        columns, applied_temperature, probabilities, labels, target_column, vocabulary
+    )
     rows = _rows(file, sample, targets, reading) if link is None else None
     if link is not None:
         others = {"a file": file, "--sample": sample, "--targets": targets, **truncation.options}

@@ -19,6 +19,7 @@ from thermoscope.cli.options import (
     StateLink,
     TargetColumn,
     Temperature,
+    Vocabulary,
 )
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
@@ -49,6 +50,7 @@ def export(
     ] = None,
     target_column: TargetColumn = None,
     applied_temperature: AppliedTemperature = None,
+    vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     link: StateLink = None,
 ) -> None:
@@ -66,7 +68,9 @@ def export(
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
     number = temperature_of_text(temperature)
-    reading = Reading(columns, applied_temperature, probabilities, labels, target_column)
+    reading = Reading(
+        columns, applied_temperature, probabilities, labels, target_column, vocabulary
+    )
     rows: RowSource | None = None
     reliability = None
     if link is not None:

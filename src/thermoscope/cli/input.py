@@ -66,6 +66,7 @@ class Reading(NamedTuple):
     probabilities: bool = False
     labels: Path | None = None
     target_column: str | None = None
+    vocabulary: int | None = None
 
     def open(self, file: str | Path, *, targets_inside: bool = True) -> Dataset:
         """Open a file, or standard input for "-", and tell what was decided.
@@ -78,6 +79,7 @@ class Reading(NamedTuple):
             "target_column": self.target_column if targets_inside else None,
             "probabilities": self.probabilities,
             "applied_temperature": self.applied_temperature,
+            "vocabulary": self.vocabulary,
         }
         with self._blamed():
             dataset = (
@@ -113,6 +115,7 @@ class Reading(NamedTuple):
             ("--columns", self.columns),
             ("--target-column", self.target_column),
             ("--applied-temperature", self.applied_temperature),
+            ("--vocabulary", self.vocabulary),
             ("--probabilities", self.probabilities or None),
         ]:
             if value is not None:

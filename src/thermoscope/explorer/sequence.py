@@ -37,10 +37,11 @@ def about(data: Dataset) -> dict[str, object]:
     >>> from thermoscope.data.formats.responses import Passage
     >>> from thermoscope import Dataset
     >>> about(Dataset.of([[0.0]], tokens=[()], passages=[Passage(0, "answer")]))
-    {'temperature': 1.0, 'passages': [[0, 'answer']]}
+    {'temperature': 1.0, 'vocabulary': None, 'passages': [[0, 'answer']]}
     """
     return {
         "temperature": data.applied_temperature,
+        "vocabulary": data.vocabulary,
         "passages": [list(passage) for passage in data.passages],
     }
 

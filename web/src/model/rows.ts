@@ -18,6 +18,8 @@ export type Kind = "prompt" | "reasoning" | "answer" | "refusal";
 export interface AboutSequence {
   /** The temperature that the server applied. */
   readonly temperature: number;
+  /** How many tokens its model has; null if that is not known. */
+  readonly vocabulary: number | null;
   /** Where each passage starts, and what it is. */
   readonly passages: readonly (readonly [start: number, kind: Kind])[];
 }

@@ -101,13 +101,15 @@ export class Sequence {
   readonly #closers: (() => void)[];
   #isClosed = false;
   readonly #temperature: number;
+  readonly #vocabulary: number;
 
   constructor(
     private readonly instrument: Shown,
     private readonly rows: Rows,
   ) {
-    const { temperature, passages } = rows.sequence!;
+    const { temperature, vocabulary, passages } = rows.sequence!;
     this.#temperature = temperature;
+    this.#vocabulary = vocabulary ?? Infinity;
     this.passages = passages;
     this.count = rows.count;
     this.#closers = [effect(() => this.#countFates()), effect(() => this.#follow())];
@@ -148,7 +150,7 @@ export class Sequence {
       const tail = {
         mass: Math.exp(rest),
         cap: logits[from + size - (isLast ? 2 : 1)]! / this.#temperature,
-        count: Infinity,
+        count: this.#vocabulary - size,
         temperature: this.#temperature,
         delta: deltas[k]!,
       };
