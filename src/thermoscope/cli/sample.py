@@ -123,7 +123,7 @@ def sample(
         return np.moveaxis(entries, 0, -1), softmax(logits, t, where=mask)
 
     if data.is_reported:
-        rows = _of_answer(data, truncation, number, size=draws, rng=rng)
+        rows = _of_answer(data, truncation, number, size=draws, rng=rng, first=row or 0)
     else:
         blocks = block_by_block(data, drawn, size=rows_at_once(data.entries))
         rows = (each for block in blocks for each in zip(*block, strict=True))
@@ -147,15 +147,19 @@ def _of_answer(
     *,
     size: int,
     rng: np.random.Generator,
+    first: int,
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    """Draw from each position of a server's answer, where truncation leaves what was reported."""
+    """Draw from each position of a server's answer, where truncation leaves what was reported.
+
+    `first` is the row that the first one is of the file.
+    """
     for row in range(data.rows):
         reported = data.reported(row)
         decision = keep(reported, temperature, **truncation.given)
         if decision.tail != "dropped" or decision.undecided.any():
             raise FileError(
-                f"{data.path}: row {row}: what is drawn depends on tokens that the server did not "
-                f"report: leave them out with --top-k of at most {len(reported)}"
+                f"{data.path}: row {first + row}: what is drawn depends on tokens that the server "
+                f"did not report: leave them out with --top-k of at most {len(reported)}"
             )
         logits, t = reported.logprobs * reported.applied_temperature, decision.temperature
         entries = draw(logits, t, size=size, rng=rng, where=decision.kept)
