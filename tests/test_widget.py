@@ -435,7 +435,11 @@ def test_a_text_is_sent_in_chunks_and_saved_whole(opened: list[Browser], tmp_pat
     path = Path(__file__).parent / "data" / "sequences" / "chat.json"
     explorer = explore(open_logits(path), row=5)
     browser = viewed(explorer, opened)
-    assert explorer._rows["sequence"] == {"temperature": 1.0, "passages": [[0, "answer"]]}
+    assert explorer._rows["sequence"] == {
+        "temperature": 1.0,
+        "vocabulary": None,
+        "passages": [[0, "answer"]],
+    }
     chunk = asked(explorer, browser, {"sequence": 0})["answer"]
     assert (len(chunk["texts"]), chunk["texts"][5]) == (18, " Paris")
     explorer.to_html(tmp_path / "page.html")
