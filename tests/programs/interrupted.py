@@ -10,6 +10,8 @@ import numpy as np
 import thermoscope as ts
 from thermoscope import kernels
 
+# A program that is started in the background ignores it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 z = np.random.default_rng(0).normal(0, 3, (4000, 1000)).astype("f4")
 with kernels.use(threads=2):
     want = ts.softmax(z)
