@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
     from thermoscope.data.dataset import Dataset
     from thermoscope.reported import Token
+    from thermoscope.truncation.intervals import Fate
 
 __all__ = ["DrawnToken", "Total", "drawn_tokens", "rank_of", "total_of"]
 
-Fate = Literal["kept", "dropped", "undecided"]
-FATES: Final[tuple[Fate, ...]] = ("kept", "dropped", "undecided")
 ROUNDING: Final = 1e-12
 """What float64 may add to a quotient of two probabilities."""
 
@@ -173,10 +172,7 @@ def _measured(
         return known
     unit = 1.0 if base is None else math.log(base)
     low, high = (float(ends[row.drawn]) for ends in row.log_softmax(temperature))
-    fate = None
-    if truncation:
-        decision = keep(row, temperature, **truncation)
-        fate = next(name for name in FATES if getattr(decision, name)[row.drawn])
+    fate = keep(row, temperature, **truncation).fate(row.drawn) if truncation else None
     surprisal = Interval(0.0 - high / unit, 0.0 - low / unit)
     return known._replace(surprisal=surprisal, rank=rank_of(row), fate=fate)
 

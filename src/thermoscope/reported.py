@@ -488,11 +488,11 @@ def _continued(known: _Known) -> Array:
     cap, mass = min(float(falling[-1]), known.mass.high), known.mass.high
 
     def is_little(slope: float) -> bool:
-        return bool(_log_sum(cap - slope * log_rank) <= mass)
+        return bool(log_sum(cap - slope * log_rank) <= mass)
 
     tail = cap - _bisect(is_little, 0.0, 1e3) * log_rank
     # No more than is left, whatever is rounded.
-    return np.concatenate([falling, tail + min(mass - _log_sum(tail), 0.0) - EPS])
+    return np.concatenate([falling, tail + min(mass - log_sum(tail), 0.0) - EPS])
 
 
 class _Group(NamedTuple):
@@ -537,8 +537,8 @@ class _Scaled:
         least, most = self._tail_sums()
         # Of each token, how much all others have beside it; and what is lost in computing it.
         error = np.minimum(EPS * (1 + np.abs(self.log_w)), 1.0)
-        beside_low = np.logaddexp(_others(self.high), most) - self.low + error
-        beside_high = np.logaddexp(_others(self.low), least) - self.high - error
+        beside_low = np.logaddexp(sums_of_others(self.high), most) - self.low + error
+        beside_high = np.logaddexp(sums_of_others(self.low), least) - self.high - error
         low, high = -np.logaddexp(0.0, beside_low), -np.logaddexp(0.0, beside_high)
         return low, high
 
@@ -590,7 +590,7 @@ class _Scaled:
             return Interval(0.0, ties / (ties + int(np.count_nonzero(leads))))
         least, most = self._tail_sums()
         return Interval(
-            _portion(least, _log_sum(self.high), -1), _portion(most, _log_sum(self.low), 1)
+            _portion(least, log_sum(self.high), -1), _portion(most, log_sum(self.low), 1)
         )
 
     def portion_of(self, kept: NDArray[np.bool_]) -> tuple[float, float]:
@@ -604,11 +604,11 @@ class _Scaled:
                 return (among / (count + ties) if sure else 0.0), most
             return 0.0, 1.0
         least, most = self._tail_sums()
-        others_low = np.logaddexp(_log_sum(self.low[~kept]), least)
-        others_high = np.logaddexp(_log_sum(self.high[~kept]), most)
+        others_low = np.logaddexp(log_sum(self.low[~kept]), least)
+        others_high = np.logaddexp(log_sum(self.high[~kept]), most)
         return (
-            _portion(_log_sum(self.low[kept]), others_high, -1),
-            _portion(_log_sum(self.high[kept]), others_low, 1),
+            _portion(log_sum(self.low[kept]), others_high, -1),
+            _portion(log_sum(self.high[kept]), others_low, 1),
         )
 
     def any_other(self) -> float:
@@ -628,7 +628,7 @@ class _Scaled:
             group = _heaped(self.a, rest, self.cap, -1)
         log_w = self.a * self.cap
         error = min(EPS * (1 + abs(log_w)), 1.0)
-        others = np.logaddexp(_log_sum(self.low), group.log_sum)
+        others = np.logaddexp(log_sum(self.low), group.log_sum)
         return -float(np.logaddexp(0.0, others - log_w - error))
 
     def entropy(self) -> Interval:
@@ -637,7 +637,7 @@ class _Scaled:
             leads, ties, is_sure = self._leaders()
             count = int(np.count_nonzero(leads))
             return Interval(math.log(count) if is_sure else 0.0, math.log(count + ties))
-        sums = Interval(_log_sum(self.low), _log_sum(self.high))
+        sums = Interval(log_sum(self.low), log_sum(self.high))
         least, most = self._entropy_of_reported()
         if self.a > 1:
             low = self._least_when_sharper(_Group(sums.high, least))
@@ -652,14 +652,14 @@ class _Scaled:
 
     def _entropy_of_reported(self) -> Interval:
         """Return the least and greatest entropy of the reported tokens among themselves."""
-        log_r = self.log_w - _log_sum(self.log_w)
+        log_r = self.log_w - log_sum(self.log_w)
         r = np.exp(log_r)
         value = -math.fsum((r * np.where(r > 0, log_r, 0.0)).tolist())
         if self.is_exact:
             return Interval(value, value)
         # The slope of the entropy by log w is r (mean - log w), within these bounds.
-        low = -np.logaddexp(0.0, _others(self.high) - self.low)
-        high = -np.logaddexp(0.0, _others(self.low) - self.high)
+        low = -np.logaddexp(0.0, sums_of_others(self.high) - self.low)
+        high = -np.logaddexp(0.0, sums_of_others(self.low) - self.high)
         r_high = np.exp(high)
         at_low, at_high = (
             -np.exp(end) * np.where(end > -math.inf, end, 0.0) for end in (low, high)
@@ -819,15 +819,11 @@ def _entropy(one: _Group, other: _Group) -> float:
     return total
 
 
-def _others(log_w: Array) -> Array:
+def sums_of_others(log_w: Array) -> Array:
     """Return for each entry the log of the sum of all others."""
-    if log_w.size == 1:
-        return np.array([-math.inf])
-    before = np.logaddexp.accumulate(log_w[:-1])
-    after = np.logaddexp.accumulate(log_w[:0:-1])[::-1]
-    result = np.empty(log_w.size)
-    result[0], result[-1] = after[0], before[-1]
-    result[1:-1] = np.logaddexp(before[:-1], after[1:])
+    before = np.logaddexp.accumulate(np.append(-math.inf, log_w[:-1]))
+    after = np.logaddexp.accumulate(np.append(-math.inf, log_w[:0:-1]))[::-1]
+    result: Array = np.logaddexp(before, after)
     return result
 
 
@@ -839,7 +835,8 @@ def _missing(logprobs: Array) -> float:
     return math.fsum([-math.expm1(logprobs[at]), *(-others).tolist()])
 
 
-def _log_sum(log_w: Array) -> float:
+def log_sum(log_w: Array) -> float:
+    """Return the log of a sum, whose terms are given as logs."""
     return float(np.logaddexp.reduce(log_w)) if log_w.size else -math.inf
 
 

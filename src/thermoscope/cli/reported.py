@@ -21,7 +21,7 @@ from thermoscope.truncation import keep, truncate
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from thermoscope.truncation.intervals import Decision
+    from thermoscope.truncation.intervals import Decision, Fate
 
 __all__ = ["check_output", "give"]
 
@@ -38,7 +38,7 @@ class _Answer(NamedTuple):
     probabilities: list[Interval]
     rest: Interval
     """The probability of all other tokens together."""
-    fates: list[str] | None
+    fates: list[Fate] | None
     """Kept, dropped or undecided, where a sampler decides."""
     measures: dict[str, Interval]
 
@@ -68,7 +68,7 @@ class _Answer(NamedTuple):
             logits=(row.logprobs * row.applied_temperature)[order].tolist(),
             probabilities=[Interval(float(low[at]), float(high[at])) for at in order],
             rest=Interval(*map(float, rest)),
-            fates=None if decision is None else [_fate(decision, at) for at in order],
+            fates=None if decision is None else [decision.fate(at) for at in order],
             measures=measures,
         )
 
@@ -108,10 +108,6 @@ def _probability(low: float, high: float) -> str:
     """Return a range for a table; what is not 1 is not written as 1."""
     *others, last = present.interval(low, high, significant=4).split(" ")
     return " ".join([*others, "<1" if last == "1" and high < 1 else last])
-
-
-def _fate(decision: Decision, at: int) -> str:
-    return next(name for name in ("kept", "dropped", "undecided") if getattr(decision, name)[at])
 
 
 def _rest(decision: Decision, low: Any, high: Any) -> Interval:

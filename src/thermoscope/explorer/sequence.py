@@ -60,11 +60,8 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         first; "rest", the logarithm of the probability of all other tokens; "deltas", how far each
         log-probability may be from the true one.
     """
-    tokens: Any = data.tokens
     stop = min(start + CHUNK, data.rows)
     padded, rest, deltas = data.positions(start, stop)
-    ends = np.array([len(tokens[row]) for row in range(start, stop)])
-    padded[np.arange(padded.shape[1]) >= ends[:, None]] = -np.inf
     order = np.argsort(-padded, axis=1, kind="stable")
     # A log-probability of -inf is one that the server does not give: it is in the tail.
     told = padded > -np.inf

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from thermoscope import kernels
 from thermoscope.arguments import ArgumentError, one_temperature
-from thermoscope.reported import EPS, Interval, Reported, Weights
+from thermoscope.reported import EPS, Interval, Reported, Weights, log_sum, sums_of_others
 from thermoscope.truncation.engines import PAPERS
 from thermoscope.truncation.rules import RULES
 from thermoscope.truncation.settings import chain_of, check_temperature
@@ -23,12 +23,15 @@ from thermoscope.truncation.settings import chain_of, check_temperature
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-__all__ = ["Decision", "decided", "truncated"]
+__all__ = ["Decision", "Fate", "decided", "truncated"]
 
 # Sums that come this close to a cutoff may lie on either side of it.
 CLOSE: Final = 1e-12
 # The settings that are decided without the logits of the tail.
 _KNOWN: Final = {*RULES, "engine", "order", "ties"}
+
+
+Fate: TypeAlias = Literal["kept", "dropped", "undecided"]
 
 
 class Decision(NamedTuple):
@@ -47,8 +50,12 @@ class Decision(NamedTuple):
     kept: Mask
     dropped: Mask
     undecided: Mask
-    tail: Literal["kept", "dropped", "undecided"]
+    tail: Fate
     temperature: float
+
+    def fate(self, at: int) -> Fate:
+        """Return what becomes of one reported token."""
+        return "kept" if self.kept[at] else "dropped" if self.dropped[at] else "undecided"
 
 
 class _Left(NamedTuple):
@@ -104,7 +111,7 @@ def decided(reported: Reported, temperature: ArrayLike, settings: Mapping[str, A
     kept[told], maybe[told] = left.sure, left.maybe
     # A token without a log-probability is one of the tail.
     kept[~told], maybe[~told] = left.tail_sure, left.tail_maybe
-    tail: Any = "kept" if left.tail_sure else "undecided" if left.tail_maybe else "dropped"
+    tail: Fate = "kept" if left.tail_sure else "undecided" if left.tail_maybe else "dropped"
     return Decision(kept, ~maybe, maybe & ~kept, tail, t)
 
 
@@ -144,8 +151,8 @@ class _Row:
 
     def probabilities(self) -> tuple[Array, Array]:
         """Return the least and greatest probability of each token among what is left."""
-        others_low = np.logaddexp(_all_others(self.low), self.tail_low)
-        others_high = np.logaddexp(_all_others(self.high), self.tail_high)
+        others_low = np.logaddexp(sums_of_others(self.low), self.tail_low)
+        others_high = np.logaddexp(sums_of_others(self.high), self.tail_high)
         # Rounded outwards by what is lost in a weight.
         size = np.abs(np.where(self.weights.high > -math.inf, self.weights.high, 0.0))
         error = np.minimum(EPS * (1 + size), 1.0)
@@ -210,7 +217,7 @@ def _top_p(row: _Row, p: float, *, few: bool = False, beyond: bool = False) -> _
     # a token of the tail may be kept too.
     ahead = left.sure & (~behind if few else row.reported.told.low > row.reported.highest_cap)
     full = float(
-        _portion(_log_sum(row.low[ahead]), np.logaddexp(_log_sum(row.high[~ahead]), row.tail_high))
+        _portion(log_sum(row.low[ahead]), np.logaddexp(log_sum(row.high[~ahead]), row.tail_high))
     )
     gone = full > 0 and (full * (1 - CLOSE) > p if beyond else full * (1 - CLOSE) >= p)
     return _Left(sure, maybe, tail_sure=False, tail_maybe=not gone)
@@ -238,7 +245,7 @@ def _epsilon(row: _Row, cutoff: float) -> _Left:
     maybe = (most >= cutoff * (1 - CLOSE)) | (
         high >= _highest_other(np.where(row.left.sure, low, -math.inf))
     )
-    one = float(_portion(row.weights.cap, _log_sum(row.low)))
+    one = float(_portion(row.weights.cap, log_sum(row.low)))
     # So is a token of the tail that ties with it.
     ties = row.reported.highest_cap >= np.where(row.left.sure, low, -math.inf).max()
     tail_maybe = bool(ties) or one >= cutoff * (1 - CLOSE)
@@ -287,22 +294,11 @@ def _without(total: Array, log_w: Array) -> Array:
     return some
 
 
-def _all_others(log_w: Array) -> Array:
-    before = np.logaddexp.accumulate(np.append(-math.inf, log_w[:-1]))
-    after = np.logaddexp.accumulate(np.append(-math.inf, log_w[:0:-1]))[::-1]
-    others: Array = np.logaddexp(before, after)
-    return others
-
-
 def _highest_other(values: Array) -> Array:
     """Return for each entry the greatest of all others."""
     before = np.maximum.accumulate(np.append(-math.inf, values[:-1]))
     after = np.maximum.accumulate(np.append(-math.inf, values[:0:-1]))[::-1]
     return np.maximum(before, after)
-
-
-def _log_sum(log_w: Array) -> float:
-    return float(np.logaddexp.reduce(log_w)) if log_w.size else -math.inf
 
 
 def _portion(log_w: ArrayLike, log_others: ArrayLike) -> Any:
