@@ -22,7 +22,16 @@ from thermoscope.arguments import (
 from thermoscope.sampling import fresh_seed, random_logits
 from thermoscope.truncation.settings import settings_of
 
-__all__ = ["SCALES", "STATE_VERSION", "State", "Tail", "checked_settings", "scale_of", "tail_of"]
+__all__ = [
+    "SCALES",
+    "STATE_VERSION",
+    "State",
+    "Tail",
+    "checked_settings",
+    "scale_of",
+    "tail_of",
+    "written_numbers",
+]
 
 STATE_VERSION: Final = 1
 SCALES: Final = ("full", "0-2")
@@ -156,12 +165,23 @@ class State:
         }
         return {
             "version": STATE_VERSION,
-            "logits": base64.b64encode(self.logits.astype("<f8").tobytes()).decode("ascii"),
+            "logits": written_numbers(self.logits),
             "labels": None if self.labels is None else list(self.labels),
             "temperature": "inf" if math.isinf(self.temperature) else self.temperature,
             "source": self.source,
             **{name: part for name, part in optional.items() if part is not None},
         }
+
+
+def written_numbers(numbers: NDArray[Any], dtype: str = "<f8") -> str:
+    """Return numbers as the page reads them: base64 of little-endian floats.
+
+    Examples
+    --------
+    >>> written_numbers(np.array([1.0, 2.0]), "<f4")
+    'AACAPwAAAEA='
+    """
+    return base64.b64encode(numbers.astype(dtype).tobytes()).decode("ascii")
 
 
 def tail_of(tail: Any) -> Tail | None:

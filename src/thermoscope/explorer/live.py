@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import re
 import threading
@@ -20,6 +19,7 @@ from thermoscope.calibration.reliability import Judge
 from thermoscope.calibration.table import ReliabilityTable, bin_of_rows, reliability_table
 from thermoscope.explorer.job import Job, Progress
 from thermoscope.passes import Passes, passes
+from thermoscope.state import written_numbers
 
 __all__ = ["LiveReliability", "Measured", "slider_stops"]
 
@@ -80,12 +80,12 @@ class Measured:
         )
         written: dict[str, object] = {
             "n": table.n,
-            "temperatures": _base64(table.temperatures),
-            "values": _base64(values),
+            "temperatures": written_numbers(table.temperatures),
+            "values": written_numbers(values),
         }
         if self.fit is not None:
             numbers = (self.fit.temperature, *self.fit.interval)
-            written |= {"fit": _base64(np.array(numbers)), "reason": self.fit.reason}
+            written |= {"fit": written_numbers(np.array(numbers)), "reason": self.fit.reason}
         elif self.problem:
             written["reason"] = self.problem
         return written
@@ -213,7 +213,3 @@ class LiveReliability:
         return passes(
             self._rows, self._targets, None, -1, ignore_index=NO_TARGET, progress=progress
         )
-
-
-def _base64(values: NDArray[np.float64]) -> str:
-    return base64.b64encode(values.astype("<f8").tobytes()).decode("ascii")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from thermoscope.present import joined
+from thermoscope.state import written_numbers
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from thermoscope.data.dataset import Dataset
 
 __all__ = ["CHUNK", "about", "chunk", "has_sequence", "rounding"]
@@ -89,9 +87,9 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         "drawn": items.tolist(),
         "places": places.tolist(),
         **_texts(data, start, stop),
-        "logprobs": _base64(logprobs),
-        "rest": _base64(rest),
-        "deltas": _base64(np.maximum(deltas, rounding(least))),
+        "logprobs": written_numbers(logprobs, "<f4"),
+        "rest": written_numbers(rest, "<f4"),
+        "deltas": written_numbers(np.maximum(deltas, rounding(least)), "<f4"),
     }
 
 
@@ -120,7 +118,3 @@ def _texts(data: Dataset, start: int, stop: int) -> dict[str, object]:
     parts = [(text, part) for count, text in joined(drawn) for part in range(count)]
     texts, places = zip(*parts[start - first : stop - first], strict=True)
     return {"texts": list(texts), "parts": list(places)}
-
-
-def _base64(values: NDArray[Any]) -> str:
-    return base64.b64encode(values.astype("<f4").tobytes()).decode("ascii")
