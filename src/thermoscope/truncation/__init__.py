@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, SupportsIndex, overload
+from typing import Any, SupportsIndex, Unpack, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +14,7 @@ from thermoscope.reported import Interval, Reported
 from thermoscope.truncation.engines import Ties, engines
 from thermoscope.truncation.intervals import Decision, decided, truncated
 from thermoscope.truncation.penalties import Penalties
+from thermoscope.truncation.settings import KEYWORDS, ReportedSettings, Settings
 from thermoscope.truncation.steps import remaining
 
 __all__ = ["Penalties", "engines", "keep", "truncate"]
@@ -24,40 +25,13 @@ def keep(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    typical_p: float | None = None,
-    epsilon: float | None = None,
-    eta: float | None = None,
-    top_n_sigma: float | None = None,
-    xtc_probability: float | None = None,
-    xtc_threshold: float | None = None,
-    min_keep: int | None = None,
-    dynatemp_range: float | None = None,
-    dynatemp_exponent: float | None = None,
-    penalties: Penalties | None = None,
-    engine: str | None = None,
-    order: Sequence[str] | None = None,
-    ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
+    **settings: Unpack[Settings],
 ) -> NDArray[np.bool_]: ...
 @overload
 def keep(
-    logits: Reported,
-    temperature: float = 1.0,
-    *,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    typical_p: float | None = None,
-    epsilon: float | None = None,
-    eta: float | None = None,
-    top_n_sigma: float | None = None,
-    engine: str | None = None,
-    order: Sequence[str] | None = None,
-    ties: Ties | None = None,
+    logits: Reported, temperature: float = 1.0, **settings: Unpack[ReportedSettings]
 ) -> Decision: ...
 def keep(
     logits: ArrayLike | Reported,
@@ -246,24 +220,7 @@ def keep(
     >>> ts.keep(logits, 5.0, top_p=0.8, order=["top_p", "temperature"])
     array([ True,  True, False, False])
     """
-    settings = {
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical_p": typical_p,
-        "epsilon": epsilon,
-        "eta": eta,
-        "top_n_sigma": top_n_sigma,
-        "xtc_probability": xtc_probability,
-        "xtc_threshold": xtc_threshold,
-        "min_keep": min_keep,
-        "dynatemp_range": dynatemp_range,
-        "dynatemp_exponent": dynatemp_exponent,
-        "penalties": penalties,
-        "engine": engine,
-        "order": order,
-        "ties": ties,
-    }
+    settings = {name: value for name, value in locals().items() if name in KEYWORDS}
     if isinstance(logits, Reported):
         refuse_for_reported(axis=axis, where=where)
         return decided(logits, temperature, settings)
@@ -276,40 +233,13 @@ def truncate(
     logits: ArrayLike,
     temperature: ArrayLike = 1.0,
     *,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    typical_p: float | None = None,
-    epsilon: float | None = None,
-    eta: float | None = None,
-    top_n_sigma: float | None = None,
-    xtc_probability: float | None = None,
-    xtc_threshold: float | None = None,
-    min_keep: int | None = None,
-    dynatemp_range: float | None = None,
-    dynatemp_exponent: float | None = None,
-    penalties: Penalties | None = None,
-    engine: str | None = None,
-    order: Sequence[str] | None = None,
-    ties: Ties | None = None,
     axis: SupportsIndex = -1,
     where: ArrayLike | None = None,
+    **settings: Unpack[Settings],
 ) -> NDArray[Any]: ...
 @overload
 def truncate(
-    logits: Reported,
-    temperature: float = 1.0,
-    *,
-    top_k: int | None = None,
-    top_p: float | None = None,
-    min_p: float | None = None,
-    typical_p: float | None = None,
-    epsilon: float | None = None,
-    eta: float | None = None,
-    top_n_sigma: float | None = None,
-    engine: str | None = None,
-    order: Sequence[str] | None = None,
-    ties: Ties | None = None,
+    logits: Reported, temperature: float = 1.0, **settings: Unpack[ReportedSettings]
 ) -> Interval: ...
 def truncate(
     logits: ArrayLike | Reported,
@@ -378,24 +308,7 @@ def truncate(
     >>> ts.truncate([2.0, 1.0, 0.1, -1.0], xtc_probability=0.5).round(3)
     array([0.319, 0.442, 0.18 , 0.06 ])
     """
-    settings = {
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "typical_p": typical_p,
-        "epsilon": epsilon,
-        "eta": eta,
-        "top_n_sigma": top_n_sigma,
-        "xtc_probability": xtc_probability,
-        "xtc_threshold": xtc_threshold,
-        "min_keep": min_keep,
-        "dynatemp_range": dynatemp_range,
-        "dynatemp_exponent": dynatemp_exponent,
-        "penalties": penalties,
-        "engine": engine,
-        "order": order,
-        "ties": ties,
-    }
+    settings = {name: value for name, value in locals().items() if name in KEYWORDS}
     if isinstance(logits, Reported):
         refuse_for_reported(axis=axis, where=where)
         return truncated(logits, temperature, settings)

@@ -3,21 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, number_in, whole
-from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
+from thermoscope.truncation.engines import ENGINES, PAPERS, Engine, Ties
 from thermoscope.truncation.penalties import CHECKS, Penalties
 from thermoscope.truncation.rules import RULES
 
-__all__ = ["Chain", "chain_of", "check_temperature", "settings_of", "steps_of", "value_of"]
+__all__ = [
+    "KEYWORDS",
+    "Chain",
+    "ReportedSettings",
+    "Settings",
+    "chain_of",
+    "check_temperature",
+    "settings_of",
+    "steps_of",
+    "value_of",
+]
+
+
+class ReportedSettings(TypedDict, total=False):
+    """The keywords of `keep` and `truncate` for a distribution that is reported in part."""
+
+    top_k: int | None
+    top_p: float | None
+    min_p: float | None
+    typical_p: float | None
+    epsilon: float | None
+    eta: float | None
+    top_n_sigma: float | None
+    engine: str | None
+    order: Sequence[str] | None
+    ties: Ties | None
+
+
+class Settings(ReportedSettings, total=False):
+    """All of their keywords except those of `softmax`."""
+
+    xtc_probability: float | None
+    xtc_threshold: float | None
+    min_keep: int | None
+    dynatemp_range: float | None
+    dynatemp_exponent: float | None
+    penalties: Penalties | None
 
 
 class Chain(NamedTuple):
-    """The steps that are to be done, in their order, with what they need."""
+    """Steps in their order, and their settings."""
 
     engine: Engine
     steps: tuple[str, ...]
