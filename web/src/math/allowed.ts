@@ -4,7 +4,7 @@
  * things decide: what the tokens above this one have together, and what all that are left have.
  */
 import { type Edges, PAPERS, type Settings, type Step } from "./engines";
-import { Bounds, type Reported } from "./reported";
+import { Bounds, type Reported, type Tail } from "./reported";
 import { chain, takenBy } from "./truncation";
 
 export type Fate = "kept" | "dropped" | "undecided";
@@ -19,6 +19,15 @@ export interface Drawn {
   readonly place: number;
   /** Between which ranks, from 1, it lies in the whole vocabulary. */
   readonly rank: Range;
+}
+
+/** More than what rounding to float32 does to a number of tokens. */
+const ROUNDING = 1e-5;
+
+/** Between which ranks a token lies at this place, if tokens that are not reported may be ahead of it. */
+export function rankWithTail({ mass, temperature }: Tail, place: number, logit: number): Range {
+  const ahead = Math.exp(Math.log(mass) - logit / temperature);
+  return [place + 1, place + 1 + Math.floor(ahead * (1 + ROUNDING))];
 }
 
 const bounds = new Bounds();
@@ -88,7 +97,7 @@ class Row {
     for (let k = 0; k < leading; k++) sums[k + 1] = sums[k]! + weights[k]!;
   }
 
-  /** At most so many of the likeliest are left. */
+  /** Of the likeliest tokens, at least `least` and at most `most` are left. */
   #keep(least: number, most: number): void {
     this.#least = Math.min(this.#least, least, this.#leading);
     this.#most = Math.min(this.#most, most);

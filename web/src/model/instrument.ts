@@ -1,5 +1,5 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { type Fate, sampler } from "../math/allowed";
+import { type Fate, rankWithTail, sampler } from "../math/allowed";
 import { type Axis, fraction, logitAxis, roundUp } from "../math/axis";
 import { Distribution, type Frame, soleDifference } from "../math/definition";
 import type { Settings } from "../math/engines";
@@ -805,10 +805,11 @@ function fatesOf(
     if (place < likeliest.to) {
       return fateOf({ reported: likeliest, place, rank: [place + 1, place + 1] });
     }
-    // Tokens that are not reported may be ahead of it.
-    const each = Math.exp(all.logits[place]! / all.tail.temperature);
-    const rank = [place + 1, place + 1 + Math.floor(all.tail.mass / each)] as const;
-    return fateOf({ reported: all, place, rank });
+    return fateOf({
+      reported: all,
+      place,
+      rank: rankWithTail(all.tail, place, all.logits[place]!),
+    });
   });
 }
 

@@ -3,7 +3,7 @@
  * temperature. `thermoscope/explorer/sequence.py` sends it in chunks.
  */
 import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { type Drawn, type Fate, type Range, sampler } from "../math/allowed";
+import { type Drawn, type Fate, type Range, rankWithTail, sampler } from "../math/allowed";
 import type { Settings } from "../math/engines";
 import { Bounds, Reported } from "../math/reported";
 import { whenIdle } from "./idle";
@@ -54,8 +54,6 @@ const SLICE_MS = 4;
 const FIRST_MS = 1;
 /** A drag has ended when it pauses for this long. */
 const REST_MS = 100;
-/** More than what rounding to float32 does to a number of tokens. */
-const ROUNDING = 1e-5;
 /** Positions between two looks at the clock. */
 const STEP = 32;
 
@@ -154,15 +152,13 @@ export class Sequence {
         temperature: this.#temperature,
         delta: deltas[k]!,
       };
-      const each = logits[from + place]! / this.#temperature;
-      const more = Math.floor(Math.exp(rest - each) * (1 + ROUNDING));
       this.#positions.push({
         text,
         part: parts[k]!,
         item,
         reported: size === 0 ? null : new Reported(logits, tail, from, from + size),
         place,
-        rank: [place + 1, place + 1 + (isLast ? more : 0)],
+        rank: isLast ? rankWithTail(tail, place, logits[from + place]!) : [place + 1, place + 1],
       });
     }
   }
