@@ -12,6 +12,8 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.explorer_page import field, slider
 from tests.browser.test_everyone import found_by_axe, view
 from thermoscope import cli
+from thermoscope.explorer.page import write_page
+from thermoscope.state import State
 from tools.explorer import WATCH, explorer
 
 if TYPE_CHECKING:
@@ -289,3 +291,19 @@ def test_a_link_of_a_saved_text_is_about_the_settings(page: Page, tmp_path: Path
     field(page).fill("0.25")
     page.keyboard.press("Enter")
     page.wait_for_url(f"{out.as_uri()}#T=0.25")
+
+
+@pytest.mark.parametrize("width", [360, 700, 1000, 1280])
+def test_no_sentence_is_cut(page: Page, width: int, tmp_path: Path) -> None:
+    out = tmp_path / "chat.html"
+    assert cli.main(["export", str(out), str(DATA / "chat.json")]) == 0
+    file = tmp_path / "target.html"
+    write_page(file, State.of([1.5, -3.0, 15.8], ["one", "two", "three"], target=2))
+    page.set_viewport_size({"width": width, "height": 900})
+    for path, parts in ((out, [".sentence", ".told", ".kept"]), (file, [".sentence", ".kept"])):
+        page.goto(f"{path.as_uri()}#T=2&top_p=0.9")
+        for part in parts:
+            text = page.locator(part)
+            expect(text).not_to_have_text("")
+            expect(text).not_to_contain_text("counting")
+            assert text.evaluate("text => text.scrollHeight <= text.clientHeight"), part

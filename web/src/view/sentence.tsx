@@ -51,7 +51,10 @@ export function Sentence({ instrument }: Part) {
   return (
     <>
       <p
-        class={useComputed(() => `sentence${instrument.isPartial.value ? " long" : ""}`)}
+        class={useComputed(() => {
+          const { target, tail } = instrument.items.value;
+          return `sentence${target === null && tail === null ? "" : " long"}`;
+        })}
         aria-hidden="true"
       >
         {sentence}
