@@ -29,6 +29,13 @@ def inside(value: float | Array, ends: Interval, rounding: float = 0.0) -> bool:
     return bool(np.all((ends.low <= value + error) & (value - error <= ends.high)))
 
 
+def rounding_of(logprobs: Array, t0: float, temperature: float) -> float:
+    """How far a true probability may be off: the logits, which are products here, are rounded."""
+    if temperature == 0 or t0 == 1:
+        return 0.0
+    return min(2.0**-52 * float(np.abs(logprobs).max()) * t0 / temperature, 1.0)
+
+
 def at(logprobs: Array, a0: float, temperature: float) -> Array:
     """The true probabilities at a temperature."""
     return np.asarray(ts.softmax(logprobs * a0, temperature))
@@ -60,18 +67,16 @@ def check(reported: Reported, likely: Array, tail: Array, temperature: float) ->
     """No value of the whole distribution lies outside the interval of what is reported."""
     t0 = reported.applied_temperature
     every = np.concatenate([likely, tail])
-    # The true logits, which are products here, are rounded too.
-    size_of_logit = float(np.abs(every).max()) * t0
-    rounding = 0.0
-    if temperature > 0 and t0 != 1:
-        rounding = min(2.0**-52 * size_of_logit / temperature, 1.0)
+    rounding = rounding_of(every, t0, temperature)
     p = at(every, t0, temperature)
     entropy = float(ts.entropy(every * t0, temperature))
     size = likely.size
     assert inside(p[:size], ts.softmax(reported, temperature), rounding)
     assert inside(entropy, ts.entropy(reported, temperature), rounding)
     assert inside(
-        float(ts.perplexity(every * t0, temperature)), ts.perplexity(reported, temperature)
+        float(ts.perplexity(every * t0, temperature)),
+        ts.perplexity(reported, temperature),
+        rounding * max(1.0, entropy),
     )
     assert inside(float(p.max()), reported.top_probability(temperature), rounding)
     assert inside(math.fsum(p[size:].tolist()), reported.not_reported(temperature), rounding)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import thermoscope as ts
-from tests.test_reported import TEMPERATURE, Array, whole_distributions
+from tests.test_reported import TEMPERATURE, Array, rounding_of, whole_distributions
 from thermoscope import Reported
 
 STEPS: dict[str, st.SearchStrategy[Any]] = {
@@ -44,6 +44,7 @@ def chains(draw: st.DrawFn) -> dict[str, Any]:
 
 def check(reported: Reported, every: Array, temperature: float, chain: dict[str, Any]) -> None:
     """What is decided is so for all tokens, which `every` has the logits of."""
+    t0 = reported.applied_temperature
     decision: Any = ts.keep(reported, temperature, **chain)
     low, high = ts.truncate(reported, temperature, **chain)
     truth = np.asarray(ts.keep(every, temperature, **chain))
@@ -54,8 +55,9 @@ def check(reported: Reported, every: Array, temperature: float, chain: dict[str,
     assert (decision.kept | decision.dropped | decision.undecided).all()
     assert decision.tail != "kept" or tail.all()
     assert decision.tail != "dropped" or not tail.any()
-    assert (low * (1 - 1e-15) - 1e-322 <= p).all()
-    assert (p <= high * (1 + 1e-15) + 1e-322).all()
+    rounding = 1e-15 + rounding_of(every / t0, t0, temperature)
+    assert (low * (1 - rounding) - 1e-322 <= p).all()
+    assert (p <= high * (1 + rounding) + 1e-322).all()
 
 
 @settings(max_examples=500)

@@ -13,14 +13,20 @@ if TYPE_CHECKING:
 
     from thermoscope.state import State
 
+# Chromium drops mouse events before the first frame of a page, and a turn of the wheel before that
+# frame is on the screen: that is when it tells of the first paint.
+UNTIL_SHOWN = """new Promise((done) => {
+    const told = () => requestAnimationFrame(() => requestAnimationFrame(done));
+    new PerformanceObserver(told).observe({ type: "paint", buffered: true });
+})"""
+
 
 def open_file(page: Page, path: Path, state: State, link: str = "") -> None:
     """Write the exported file of a state, and open it with the network off."""
     write_page(path, state)
     page.context.set_offline(True)
     page.goto(f"{path.as_uri()}{link}")
-    # Chromium drops mouse events before the first frame of a page.
-    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    page.evaluate(UNTIL_SHOWN)
 
 
 def slider(view: Page | FrameLocator | Locator) -> Locator:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
-from tests.browser.explorer_page import field, slider
+from tests.browser.explorer_page import UNTIL_SHOWN, field, slider
 from thermoscope import random_logits, softmax, truncate
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def open_body(page: Page, package: Path) -> Open:
         serve(page, {"page.html": html, "softmax-thermoscope.js": element})
         page.goto(f"{SITE}page.html")
         page.evaluate("customElements.whenDefined('softmax-thermoscope').then(() => true)")
-        # Chromium drops mouse events before the first frame of a page.
-        page.evaluate(
-            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-        )
+        page.evaluate(UNTIL_SHOWN)
         return page
 
     return open_
