@@ -6,24 +6,20 @@ import importlib.metadata
 import importlib.util
 import itertools
 import json
-import subprocess
-import sys
 import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import thermoscope as ts
+from tests.model_server import llama_cpp, needs_llama_cpp
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-MISSING = [name for name in ("gguf", "xllamacpp") if importlib.util.find_spec(name) is None]
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"needs {' and '.join(MISSING)}")
+pytestmark = needs_llama_cpp
 
-PROGRAM = Path(__file__).parent / "programs" / "llama_cpp.py"
 TOKENS = 2048
 LLAMA = ts.engines()["llama.cpp"]
 STEPS = ["top_n_sigma", "top_k", "typical_p", "top_p", "min_p"]
@@ -90,19 +86,8 @@ class Server(NamedTuple):
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     path = tmp_path_factory.mktemp("llama_cpp") / "logits.npy"
     np.save(path, LOGITS)
-    with subprocess.Popen(
-        [sys.executable, PROGRAM, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            # The address is printed by a server that answers.
-            address = process.stdout.readline().strip()
-            with urllib.request.urlopen(f"{address}/health", timeout=60) as response:  # noqa: S310
-                assert json.load(response) == {"status": "ok"}
-            yield Server(address)
-            process.communicate(timeout=60)
-            assert process.returncode == 0
-        finally:
-            process.kill()
+    with llama_cpp(path) as address:
+        yield Server(address)
 
 
 def by_rank(row: int, values: np.ndarray) -> np.ndarray:

@@ -87,6 +87,7 @@ def test_the_public_names() -> None:
         "Reported",
         "TemperatureScaler",
         "calibration_curve",
+        "connect",
         "cross_entropy",
         "engines",
         "entropy",
@@ -232,6 +233,7 @@ def test_a_named_machine_or_registry_is_found() -> None:
 ROOMS = (
     ("cli", "__main__"),
     ("explorer", "figures", "calibration", "sklearn", "drawn"),
+    ("connection",),
     ("data", "state", "link", "present"),
     ("passes", "truncation", "sampling", "solve", "measures"),
     ("definition",),

@@ -244,7 +244,7 @@ def test_an_unreadable_file_is_an_error_and_the_server_goes_on(tmp_path: Path) -
 def test_an_error_of_the_rows_is_sent_as_plain_text(error: type[Exception]) -> None:
     import asyncio
 
-    import httpx
+    import httpx2
 
     class Broken:
         shape = (2, 3)
@@ -255,9 +255,11 @@ def test_an_error_of_the_rows_is_sent_as_plain_text(error: type[Exception]) -> N
     rows = RowSource(Broken(), source="pets")
     application = server.application(State.of([1.0]), rows, port=80, token="t")  # noqa: S106
 
-    async def ask() -> tuple[httpx.Response, httpx.Response]:
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:80") as client:
+    async def ask() -> tuple[httpx2.Response, httpx2.Response]:
+        transport = httpx2.ASGITransport(application)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://localhost:80"
+        ) as client:
             headers = {"Host": "localhost:80"}
             found = await client.get("/t/rows?place=1", headers=headers)
             return found, await client.get("/t/", headers=headers)
@@ -417,15 +419,17 @@ def test_a_browser_is_opened_only_where_wanted(
 def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import asyncio
 
-    import httpx
+    import httpx2
 
     rendered: list[State] = []
     monkeypatch.setattr(server, "page_html", lambda state, _: rendered.append(state) or "page")
     application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
 
     async def ask() -> list[int]:
-        transport = httpx.ASGITransport(application)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:80") as client:
+        transport = httpx2.ASGITransport(application)
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://localhost:80"
+        ) as client:
             return [
                 (await client.get("/token/", headers={"Host": "localhost:80"})).status_code
                 for _ in range(3)

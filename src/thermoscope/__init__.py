@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         sweep,
     )
     from thermoscope.calibration.reliability import reliability
+    from thermoscope.connection.source import connect
     from thermoscope.data.dataset import Dataset
     from thermoscope.data.models import from_transformers
     from thermoscope.data.reading import open_logits, read_logits
@@ -43,6 +44,7 @@ __all__ = [
     "Reported",
     "TemperatureScaler",
     "calibration_curve",
+    "connect",
     "cross_entropy",
     "engines",
     "entropy",
@@ -75,6 +77,7 @@ _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
+    "connect": "thermoscope.connection.source",
     "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",

@@ -419,7 +419,10 @@ class Reported(Incomplete):
         if self.vocabulary is None:
             raise ArgumentError("vocabulary", "must be given, to guess what the other tokens have")
         width = number_in("within", within, "(0, inf)")
-        falling = _continued(self._known)
+        # A token that was reported because it was drawn may be one of those that would follow.
+        likely = self._known.logprobs[self._known.logprobs >= self.cap]
+        likely = likely if likely.size else self._known.logprobs
+        falling = _continued(np.sort(likely)[::-1], self.vocabulary)
 
         def is_enough(count: int) -> bool:
             known = Reported(
@@ -430,7 +433,7 @@ class Reported(Incomplete):
             low, high = known.entropy(temperature)
             return bool(high - low <= 2 * width)
 
-        few, many = self._known.logprobs.size, falling.size
+        few, many = likely.size, falling.size
         if is_enough(few):
             return few
         while many - few > 1:
@@ -477,22 +480,20 @@ def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int
     return _Known(logprobs, low, high, count, mass, cap)
 
 
-def _continued(known: _Known) -> Array:
+def _continued(likely: Array, vocabulary: int) -> Array:
     """Return the log-probabilities of all tokens, falling, the tail as a power of the rank."""
-    falling = np.sort(known.logprobs)[::-1]
-    count = falling.size
-    if known.mass.high == -math.inf:
-        return falling
-    ranks = np.arange(count + 1, count + known.size_of_tail + 1)
-    log_rank = np.log(ranks / count)
-    cap, mass = min(float(falling[-1]), known.mass.high), known.mass.high
+    count, mass = likely.size, _log(_missing(likely))
+    if count == vocabulary or mass == -math.inf:
+        return likely
+    log_rank = np.log(np.arange(count + 1, vocabulary + 1) / count)
+    cap = min(float(likely[-1]), mass)
 
     def is_little(slope: float) -> bool:
         return bool(log_sum(cap - slope * log_rank) <= mass)
 
     tail = cap - _bisect(is_little, 0.0, 1e3) * log_rank
     # No more than is left, whatever is rounded.
-    return np.concatenate([falling, tail + min(mass - log_sum(tail), 0.0) - EPS])
+    return np.concatenate([likely, tail + min(mass - log_sum(tail), 0.0) - EPS])
 
 
 class _Group(NamedTuple):

@@ -1,7 +1,8 @@
 """Serve a model whose next-token logits are known, by llama.cpp: see test_llama_cpp.
 
-The rows of a .npy file are the logits: after token t alone, the model's are exactly row t. Prints
-the server's address once it answers, and ends with standard input.
+The rows of a .npy file are the logits: after token t alone, the model's are exactly row t. With
+"bytes" as a second argument, each byte is a token, so that any text has tokens. Prints the server's
+address once it answers, and ends with standard input.
 """
 
 import sys
@@ -14,7 +15,7 @@ import xllamacpp
 WIDTH = 64
 
 
-def write(path: Path, rows: np.ndarray) -> None:
+def write(path: Path, rows: np.ndarray, byte_tokens: range) -> None:
     """Write a GGUF file of llama's architecture, of which only the two embeddings matter.
 
     The embedding of token t is a power of 2 in its place t. The one layer is all zeros, and adds
@@ -34,10 +35,9 @@ def write(path: Path, rows: np.ndarray) -> None:
     writer.add_head_count(1)
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_vocab_size(tokens)
-    # No byte is a token but the one that the tokenizer demands: of half a character, the server
-    # answers without probabilities.
     special = {"<unk>": gguf.TokenType.UNKNOWN, "<s>": gguf.TokenType.CONTROL}
-    special |= {"</s>": gguf.TokenType.CONTROL, "<0x0A>": gguf.TokenType.BYTE}
+    special |= {"</s>": gguf.TokenType.CONTROL}
+    special |= {f"<0x{byte:02X}>": gguf.TokenType.BYTE for byte in byte_tokens}
     names = [*special, *(f"\u2581{token}" for token in range(len(special), tokens))]
     writer.add_tokenizer_model("llama")
     writer.add_token_list(names)
@@ -62,7 +62,9 @@ def write(path: Path, rows: np.ndarray) -> None:
 if __name__ == "__main__":
     source = Path(sys.argv[1])
     model = source.with_suffix(".gguf")
-    write(model, np.load(source))
+    # The tokenizer demands the line feed. Of half a character, the server answers without
+    # probabilities.
+    write(model, np.load(source), range(256) if sys.argv[2:] == ["bytes"] else range(10, 11))
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
     parameters.port = 0

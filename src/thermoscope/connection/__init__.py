@@ -1,0 +1,1 @@
+"""A model on a server, asked for distributions of the next token."""

@@ -1,0 +1,314 @@
+"""`connect`: a model on a server, as a source of distributions of the next token."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+
+from thermoscope.arguments import ArgumentError, whole
+from thermoscope.connection.client import Client, Limits, ServerError
+from thermoscope.connection.servers import Prompt, Server, server_at
+from thermoscope.data.formats.responses import Passage, Position, Responses, responses_of
+from thermoscope.data.reading import dataset_of
+from thermoscope.present import percent
+from thermoscope.reported import Reported
+
+if TYPE_CHECKING:
+    from thermoscope.data.dataset import Dataset
+    from thermoscope.reported import Token
+
+__all__ = ["Source", "connect"]
+
+MODERATE: Final = 100
+"""Log-probabilities of each token of a text, where the caller does not say how many."""
+
+LOGGER: Final = logging.getLogger("thermoscope")
+
+
+def connect(
+    url: str,
+    *,
+    model: str | None = None,
+    vocabulary: int | None = None,
+    timeout: float = 30.0,
+    tell: Callable[[str], object] | None = None,
+) -> Source:
+    """Connect to the server of a language model.
+
+    Servers that are known: llama.cpp, vLLM, SGLang, Ollama, Text Generation Inference, and others
+    with the routes of OpenAI. The server is asked for distributions alone; what is drawn from them
+    is drawn here, by `truncate` and `sample`.
+
+    Nothing but this server is reached: no redirect is followed, and no proxy is used. A key is
+    taken from the environment, from ``THERMOSCOPE_API_KEY``, and sent to the server alone.
+
+    Parameters
+    ----------
+    url : str
+        The address of the server, as http://localhost:8080; a last /v1 may be left out.
+    model : str, optional
+        Its name on the server. It must be given where there are several.
+    vocabulary : int, optional
+        How many tokens the model has, for servers that do not tell. Without it the intervals of
+        what is not reported are one-sided.
+    timeout : float, optional
+        Seconds that the server may be silent. A whole answer may take ten times as long.
+    tell : callable, optional
+        Takes a line when a request has to wait, because the server is busy. By default it is a
+        warning of the logger "thermoscope".
+
+    Returns
+    -------
+    Source
+        Its `next` is the distribution after a prompt, its `score` those of a whole text.
+
+    Raises
+    ------
+    ArgumentError
+        If `url` is no address, or the server has several models and none is named.
+    ServerError
+        If there is no such server. It is an OSError and a ValueError.
+    ImportError
+        If httpx2 is not installed: it comes with the extra ``models``.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> source = ts.connect("http://localhost:8080")  # doctest: +SKIP
+    >>> source.about  # doctest: +SKIP
+    'llama.cpp b6500 · qwen3.gguf · all 151,936 tokens'
+    >>> reported = source.next("The capital of France is")  # doctest: +SKIP
+    >>> ts.entropy(reported, 0.7)  # doctest: +SKIP
+    Interval(low=1.3862, high=1.3862)
+    """
+    if not timeout > 0:
+        raise ArgumentError("timeout", f"must be > 0, got {timeout}")
+    limits = Limits(silence=timeout, seconds=10 * timeout)
+    client = Client(url, limits=limits, tell=tell or LOGGER.warning)
+    try:
+        return Source(server_at(client, model), vocabulary)
+    except BaseException:
+        client.close()
+        raise
+
+
+class Source:
+    """A model on a server: `connect` makes one. As a context manager it closes its connections.
+
+    Attributes
+    ----------
+    server : Server
+    vocabulary : int or None
+        How many tokens the model has.
+    notes : tuple of str
+        What was decided or is not safe, in words.
+    """
+
+    def __init__(self, server: Server, vocabulary: int | None = None) -> None:
+        self.server = server
+        told = server.vocabulary
+        if vocabulary is not None:
+            vocabulary = whole("vocabulary", vocabulary, 1)
+            if told is not None and vocabulary != told:
+                problem = f"must be {told}, which {server.kind} tells, got {vocabulary}"
+                raise ArgumentError("vocabulary", problem)
+        self.vocabulary = told if vocabulary is None else vocabulary
+        self._last: Reported | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Source: {self.about}>"
+
+    def close(self) -> None:
+        """End all connections."""
+        self.server.client.close()
+
+    @property
+    def about(self) -> str:
+        """What the server is and what it reports, in one line.
+
+        How many tokens it reports, and what they leave out, is known after the first distribution.
+        """
+        server, last = self.server, self._last
+        parts = [f"{server.kind} {server.version}" if server.version else server.kind, server.model]
+        if last is None:
+            return " · ".join(parts)
+        if last.vocabulary == len(last):
+            return " · ".join([*parts, f"all {len(last):,} tokens"])
+        parts.append(f"the likeliest {np.count_nonzero(last.logprobs >= last.cap):,}")
+        parts.append(f"{percent(last.not_reported(1.0).high)} not reported")
+        if last.vocabulary is None:
+            parts.append("the size of its vocabulary is not known")
+        else:
+            parts.append(f"ask for {last.logprobs_needed():,} to know the entropy to 0.1 nat")
+        if server.advice:
+            parts.append(server.advice)
+        return " · ".join(parts)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not safe, in words."""
+        if self.server.client.tells_key_to_all:
+            return ("the key goes over http, which others on the network can read: use https",)
+        return ()
+
+    def next(self, prompt: Prompt, *, top: int | None = None) -> Reported:
+        """Return the distribution of the token after a prompt, as the model gives it.
+
+        Parameters
+        ----------
+        prompt : str or sequence of int
+            A text, or the numbers of its tokens where the server takes them.
+        top : int, optional
+            How many of the likeliest tokens to ask for; by default as many as the server reports.
+
+        Returns
+        -------
+        Reported
+            At T = 1, before any sampler. No token is drawn.
+
+        Raises
+        ------
+        ArgumentError
+            If the prompt is empty, or numbers of tokens that the server does not take.
+        ServerError
+            If the server fails, or its answer is not one distribution.
+        """
+        if not len(prompt):
+            raise ArgumentError("prompt", "must have at least one token, got none")
+        if top is not None:
+            top = whole("top", top, 1)
+        server = self.server
+        (position,) = self._read(server.complete(prompt, server.wanted(top)), "answer")
+        self._last = self._reported(position)
+        return self._last
+
+    def tokenize(self, text: str) -> tuple[Token, ...]:
+        """Return the tokens of a text, with those that the model wants before it.
+
+        Raises
+        ------
+        ServerError
+            If the server does not tell them.
+        """
+        tokens = self.server.tokenize(text)
+        if tokens is None:
+            raise ServerError(f"{self.server.kind} does not tell the tokens of a text")
+        return tuple(tokens)
+
+    def from_chat(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
+        """Return the prompt that the model's template makes of a chat, for `next`.
+
+        Parameters
+        ----------
+        messages : sequence of mapping
+            Each with "role" and "content".
+
+        Raises
+        ------
+        ServerError
+            If the server does not tell its template.
+        """
+        return self.server.from_chat(messages)
+
+    def score(self, text: str, *, top: int | None = None) -> Dataset:
+        """Return what the model makes of a given text: a distribution for each token.
+
+        The first token has none, unless the model wants another one before each text.
+
+        Parameters
+        ----------
+        text : str
+        top : int, optional
+            How many of the likeliest tokens to ask for at each position; 100 by default.
+
+        Returns
+        -------
+        Dataset
+            A reported distribution for each position, with the token of the text as the one drawn;
+            as `open_logits` reads it from a server's answer.
+
+        Raises
+        ------
+        ArgumentError
+            If the text has fewer than two tokens.
+        ServerError
+            If the server does not report the tokens of a prompt.
+        """
+        top = MODERATE if top is None else whole("top", top, 1)
+        tokens = self.tokenize(text)
+        ids = [token.id for token in tokens if token.id is not None]
+        if len(ids) < len(tokens):
+            raise self._wrong("does not tell the numbers of the tokens of a text")
+        if len(ids) < 2:
+            raise ArgumentError("text", "must have at least two tokens")
+        answers = self.server.score(ids, self.server.wanted(top))
+        positions = [each for answer in answers for each in self._read(answer, "prompt")]
+        if len(positions) != len(tokens) - 1:
+            raise self._wrong(f"reports {len(positions)} of {len(tokens) - 1} tokens")
+        placed = [self._placed(*each) for each in zip(positions, tokens[1:], strict=True)]
+        responses = Responses(placed, (), (Passage(0, "prompt"),))
+        return dataset_of(responses, self.server.model, vocabulary=self.vocabulary)
+
+    def _read(self, answer: Any, kind: str) -> list[Position]:
+        """Return the positions of an answer: of the answer itself, or of its prompt."""
+        notes: list[str] = []
+        try:
+            found = responses_of([("the answer", answer)], notes)
+        except ValueError as error:
+            raise self._wrong(f"answered without a distribution: {error}") from error
+        positions = [] if found is None else found.positions
+        if kind == "answer" and len(positions) != 1:
+            raise self._wrong(f"was asked for one token, and reports {len(positions)}")
+        for position in positions:
+            if position.error is not None:
+                raise self._wrong(f"reports what can't be read: {position.error}")
+        return [position._replace(cap=_cap(position)) for position in positions]
+
+    def _reported(self, position: Position) -> Reported:
+        vocabulary = self.vocabulary
+        if position.rest is None and vocabulary is None:
+            vocabulary = len(position.tokens)
+        numbers = [token.id for token in position.tokens if token.id is not None]
+        if vocabulary is not None and max(numbers, default=0) >= vocabulary:
+            raise self._wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
+        if len(set(numbers)) != len(numbers):
+            raise self._wrong("reports a token twice")
+        return Reported(
+            position.logprobs,
+            vocabulary=vocabulary,
+            tokens=position.tokens,
+            processed=False,
+            delta=position.deltas,
+            cap=position.cap,
+        )
+
+    def _placed(self, position: Position, token: Token) -> Position:
+        """Return a position with the token of the text as the one drawn."""
+        for at, known in enumerate(position.tokens):
+            if known.id == token.id:
+                return position._replace(drawn=at)
+        raise self._wrong(f"does not report token {token.id}, which the text has")
+
+    def _wrong(self, problem: str) -> ServerError:
+        return ServerError(f"{self.server.client.url} {problem}")
+
+
+def _cap(position: Position) -> float:
+    """Return the logarithm of the most that a token has which is not reported.
+
+    The token that was drawn for the answer is no bound where it is none of the likeliest.
+    """
+    if position.cap is not None:
+        return position.cap
+    others = [each for at, each in enumerate(position.logprobs) if at != position.drawn]
+    return min((each for each in others if each > -math.inf), default=0.0)
