@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import thermoscope as ts
 from tests.test_servers import BOTH, CAT, DOG, HELLO, MARK, REST, Row, lp, read, row, rows, token
 from thermoscope.data.formats import responses
 from thermoscope.data.formats.responses import Position, Token, looks_like_response, parse_responses
+from thermoscope.data.reading import parse_logits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 CASES = Path(__file__).parent / "data" / "cases"
 BA: Row = [("B", 0.75), ("A", 0.2), (REST, 0.05)]
@@ -332,8 +339,6 @@ def test_the_tail_of_a_confident_position_does_not_vanish() -> None:
     st.sampled_from(["logprob", "prob"]),
 )
 def test_a_whole_vocabulary_in_float32_has_no_tail(logits: list[float], form: str) -> None:
-    import numpy as np
-
     exp_z = np.exp(np.float32(logits))
     probs = exp_z / exp_z.sum()
     values = (probs if form == "prob" else np.log(probs)).tolist()
@@ -341,6 +346,40 @@ def test_a_whole_vocabulary_in_float32_has_no_tail(logits: list[float], form: st
     (position,) = read(json.dumps({"logprobs": [{**tops[0], "top_logprobs": tops}]})).positions
     assert (position.rest, position.error) == (None, None)
     assert position.drawn == 0
+
+
+def in_order(scale: float, count: int, most: int) -> tuple[dict[str, Any], NDArray[np.float64]]:
+    """Return an answer as llama.cpp sends it, which adds up in float32, and the true logits."""
+    z = np.sort(np.random.default_rng(0).normal(0, scale, count).astype(np.float32))[::-1]
+    exp_z = np.exp(z - z[0])
+    logprobs = np.log(exp_z / np.add.accumulate(exp_z, dtype=np.float32)[-1])
+    tops = [
+        {"id": at, "token": "x", "bytes": [120], "logprob": float(logprob)}
+        for at, logprob in enumerate(logprobs[:most])
+    ]
+    return {"completion_probabilities": [{**tops[0], "top_logprobs": tops}]}, z.astype(np.float64)
+
+
+@pytest.mark.parametrize("scale", [0.1, 2, 6])
+def test_what_float32_lost_of_a_whole_sum_is_undone(scale: float) -> None:
+    answer, z = in_order(scale, 50_257, 50_257)
+    (position,) = read(json.dumps(answer)).positions
+    assert position.rest is None
+    truth = np.asarray(ts.log_softmax(z))
+    assert (np.abs(truth - position.logprobs) <= position.deltas).all()
+    assert max(position.deltas) < 1e-5
+
+
+@pytest.mark.parametrize("scale", [0.1, 2, 3, 6])
+@pytest.mark.parametrize("count", [2_048, 151_936])
+def test_what_float32_lost_of_a_sum_widens_the_interval(scale: float, count: int) -> None:
+    answer, z = in_order(scale, count, 20)
+    data = parse_logits(json.dumps(answer), vocabulary=count)
+    for temperature in (0.5, 1.0, 2.0):
+        low, high = ts.softmax(data.reported(), temperature)
+        truth = np.asarray(ts.softmax(z, temperature))[:20]
+        assert (low <= truth).all()
+        assert (truth <= high).all()
 
 
 def test_a_sum_above_1_by_rounding_has_no_tail() -> None:

@@ -65,7 +65,28 @@ def test_the_next_token_has_the_distribution_of_the_model(source: Source, row: i
     assert reported.vocabulary == len(reported) == TOKENS
     assert reported.processed is False
     assert reported.drawn == -1
+    low, high = ts.softmax(reported)
+    ids = [token.id for token in reported.tokens or ()]
+    assert (low <= truth[ids]).all()
+    assert (truth[ids] <= high).all()
     np.testing.assert_allclose(by_id(reported), np.log(truth), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("row", [0, HALF, ENDS, TIES])
+def test_what_is_not_asked_for_is_in_the_interval(
+    source: Source, row: int, temperature: float
+) -> None:
+    reported = source.next([row], top=20)
+    truth = LOGITS[row].astype(np.float64)
+    low, high = ts.entropy(reported, temperature)
+    entropy = float(ts.entropy(truth, temperature))
+    assert low * (1 - 1e-15) <= entropy <= high * (1 + 1e-15)
+    p = np.asarray(ts.softmax(truth, temperature))
+    low, high = ts.softmax(reported, temperature)
+    order = [token.id for token in reported.tokens or ()]
+    assert (low <= p[order] * (1 + 1e-12)).all()
+    assert (p[order] * (1 - 1e-12) <= high).all()
 
 
 def test_the_source_says_what_it_is(address: str) -> None:
