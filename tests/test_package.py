@@ -81,6 +81,7 @@ def test_the_public_names() -> None:
     assert thermoscope.__all__ == [
         "ArgumentError",
         "Dataset",
+        "Draft",
         "Explorer",
         "Interval",
         "Penalties",

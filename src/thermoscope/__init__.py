@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         sweep,
     )
     from thermoscope.calibration.reliability import reliability
+    from thermoscope.connection.draft import Draft
     from thermoscope.connection.source import connect
     from thermoscope.data.dataset import Dataset
     from thermoscope.data.models import from_transformers
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ArgumentError",
     "Dataset",
+    "Draft",
     "Explorer",
     "Interval",
     "Penalties",
@@ -74,6 +76,7 @@ __all__ = [
 # What needs more than NumPy loads on first use.
 _LAZY = {
     "Dataset": "thermoscope.data.dataset",
+    "Draft": "thermoscope.connection.draft",
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from copy import copy
 from typing import Any, Final, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -253,6 +254,16 @@ class Reported(Incomplete):
     def told(self) -> Interval:
         """The log-probabilities above -inf, as an interval."""
         return Interval(self._known.low, self._known.high)
+
+    def drawing(self, at: int, tokens: tuple[Token, ...] | None = None) -> Reported:
+        """Return the same distribution, with one of its tokens as the one drawn.
+
+        `tokens` are equal ones, which several distributions share.
+        """
+        found = copy(self)
+        found.drawn = at
+        found.tokens = self.tokens if tokens is None else tokens
+        return found
 
     def weights(self, temperature: ArrayLike) -> Weights:
         """Return the weights of all tokens above -inf, and of the tail."""

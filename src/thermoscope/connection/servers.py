@@ -80,6 +80,8 @@ class Server(ABC):
         How the server is made to report more.
     takes_ids : bool
         Whether a prompt may be the numbers of tokens: half characters need that.
+    ends : frozenset of int
+        The tokens that end a text, where the server tells them.
     names : Mapping
         What the server calls the settings of a sampler.
     """
@@ -91,6 +93,7 @@ class Server(ABC):
     most: int | None = None
     version: str | None = None
     vocabulary: int | None = None
+    ends: frozenset[int] = frozenset()
 
     def __init__(self, client: Client, model: str, card: Mapping[str, Any]) -> None:
         self.client, self.model, self.card = client, model, card
@@ -172,6 +175,9 @@ class LlamaCpp(Server):
         self.vocabulary = _count(as_dict(self.card.get("meta")).get("n_vocab"))
         props = as_dict(self.client.find("/props"))
         self.version = _text(props.get("build_info"))
+        if end := _text(props.get("eos_token")):
+            tokens = self._tokens(end, special=False)
+            self.ends = frozenset(token.id for token in tokens[:1] if len(tokens) == 1 and token.id)
 
     def complete(self, prompt: Prompt, top: int, settings: Settings | None = None) -> Any:
         """Have one token drawn: without settings, one that is a whole character."""

@@ -12,13 +12,12 @@ import numpy as np
 from thermoscope.arguments import ArgumentError, whole
 from thermoscope.connection.client import Client, Limits, ServerError
 from thermoscope.connection.servers import Prompt, Server, server_at
-from thermoscope.data.formats.responses import Passage, Position, Responses, responses_of
-from thermoscope.data.reading import dataset_of
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.formats.responses import Passage, Position, responses_of
 from thermoscope.present import percent
 from thermoscope.reported import Reported
 
 if TYPE_CHECKING:
-    from thermoscope.data.dataset import Dataset
     from thermoscope.reported import Token
 
 __all__ = ["Source", "connect"]
@@ -252,12 +251,12 @@ class Source:
         if len(ids) < 2:
             raise ArgumentError("text", "must have at least two tokens")
         answers = self.server.score(ids, self.server.wanted(top))
-        positions = [each for answer in answers for each in self._read(answer, "prompt")]
-        if len(positions) != len(tokens) - 1:
-            raise self._wrong(f"reports {len(positions)} of {len(tokens) - 1} tokens")
-        placed = [self._placed(*each) for each in zip(positions, tokens[1:], strict=True)]
-        responses = Responses(placed, (), (Passage(0, "prompt"),))
-        return dataset_of(responses, self.server.model, vocabulary=self.vocabulary)
+        rows = [self._reported(each) for answer in answers for each in self._read(answer, "prompt")]
+        if len(rows) != len(ids) - 1:
+            raise self._wrong(f"reports {len(rows)} of {len(ids) - 1} tokens")
+        placed = [self._placed(*each) for each in zip(rows, ids[1:], strict=True)]
+        passages = (Passage(0, "prompt"),)
+        return Dataset.of_reported(placed, source=self.server.model, passages=passages)
 
     def _read(self, answer: Any, kind: str) -> list[Position]:
         """Return the positions of an answer: of the answer itself, or of its prompt."""
@@ -283,21 +282,25 @@ class Source:
             raise self._wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
         if len(set(numbers)) != len(numbers):
             raise self._wrong("reports a token twice")
+        order = np.arange(len(position.tokens))
+        if len(numbers) == len(order) == vocabulary:
+            # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
+            order = np.argsort(numbers)
         return Reported(
-            position.logprobs,
+            np.array(position.logprobs)[order],
             vocabulary=vocabulary,
-            tokens=position.tokens,
+            tokens=[position.tokens[at] for at in order.tolist()],
             processed=False,
-            delta=position.deltas,
+            delta=np.array(position.deltas)[order],
             cap=position.cap,
         )
 
-    def _placed(self, position: Position, token: Token) -> Position:
-        """Return a position with the token of the text as the one drawn."""
-        for at, known in enumerate(position.tokens):
-            if known.id == token.id:
-                return position._replace(drawn=at)
-        raise self._wrong(f"does not report token {token.id}, which the text has")
+    def _placed(self, row: Reported, number: int) -> Reported:
+        """Return a row with the token of the text as the one drawn."""
+        for at, token in enumerate(row.tokens or ()):
+            if token.id == number:
+                return row.drawing(at)
+        raise self._wrong(f"does not report token {number}, which the text has")
 
     def _wrong(self, problem: str) -> ServerError:
         return ServerError(f"{self.server.client.url} {problem}")

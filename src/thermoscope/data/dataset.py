@@ -79,7 +79,7 @@ class Dataset:
         unreadable: Sequence[str | None] | None = None,
         passages: Sequence[Passage] = (),
         tails: NDArray[np.float64] | None = None,
-        deltas: Sequence[tuple[float, ...]] | None = None,
+        deltas: Sequence[Sequence[float] | NDArray[np.float64]] | None = None,
         caps: Sequence[float | None] | None = None,
         vocabulary: int | None = None,
         notes: Sequence[str] = (),
@@ -126,6 +126,44 @@ class Dataset:
         <Dataset 'given': shape (2, 2), float64>
         """
         return cls(held(np.asarray(values)), labels=labels, **known)
+
+    @classmethod
+    def of_reported(
+        cls,
+        rows: Sequence[Reported],
+        *,
+        source: str = "given",
+        passages: Sequence[Passage] = (),
+    ) -> Dataset:
+        """Return reported distributions of one vocabulary, as positions of a text.
+
+        Examples
+        --------
+        >>> token = Token("a", 0, None)
+        >>> Dataset.of_reported([Reported([-0.5], tokens=[token], drawn=0, vocabulary=9)])
+        <Dataset 'given': shape (1, 1), float64>
+        """
+        array = np.full((len(rows), max(map(len, rows))), -np.inf)
+        for to, row in zip(array, rows, strict=True):
+            to[: len(row)] = row.logprobs
+        tokens = [row.tokens or () for row in rows]
+        names: dict[int, tuple[str, ...]] = {}
+        row_labels = [
+            names.setdefault(id(each), tuple(token.text for token in each)) for each in tokens
+        ]
+        return cls(
+            held(array, row_labels[0] if len(rows) == 1 else None),
+            source=source,
+            tokens=tokens,
+            row_labels=row_labels,
+            drawn=np.array([row.drawn for row in rows], np.int64),
+            passages=passages,
+            tails=np.array([row.tail for row in rows]),
+            deltas=[row.delta for row in rows],
+            caps=[row.cap for row in rows],
+            vocabulary=rows[0].vocabulary,
+            applied_temperature=rows[0].applied_temperature,
+        )
 
     @property
     def rows(self) -> int:
@@ -339,7 +377,7 @@ class Dataset:
         logprobs[[self.problem(row) is not None for row in range(start, stop)]] = -np.inf
         deltas = [0.0] * (stop - start)
         if self._deltas is not None:
-            deltas = [max(each, default=0.0) for each in self._deltas[start:stop]]
+            deltas = [float(np.max(each, initial=0.0)) for each in self._deltas[start:stop]]
         return logprobs, np.array(self._tails[start:stop], np.float64), np.array(deltas)
 
     def only(self, row: int | None = None) -> Dataset:

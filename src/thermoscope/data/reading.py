@@ -31,7 +31,6 @@ from thermoscope.data.roles import Found, logits_of, targets_of
 
 __all__ = [
     "classes_of",
-    "dataset_of",
     "open_logits",
     "parse_logits",
     "read_labels",
@@ -388,29 +387,6 @@ def classes_of(
             f"row {row}: a class must be a whole number >= 0, got {numbers[row].item()!r}"
         )
     return classes
-
-
-def dataset_of(responses: Responses, source: str, *, vocabulary: int | None = None) -> Dataset:
-    """Return what servers answered, as `open_logits` does where it stands in a file.
-
-    Parameters
-    ----------
-    responses : Responses
-    source : str
-        What the answers are from, for `Dataset.source` and for errors.
-    vocabulary : int, optional
-        How many tokens the model has.
-    """
-    return _dataset(
-        responses,
-        source,
-        columns=None,
-        target_column=None,
-        labels=None,
-        probabilities=False,
-        applied_temperature=None,
-        vocabulary=vocabulary,
-    )
 
 
 def _dataset(

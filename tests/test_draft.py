@@ -1,0 +1,185 @@
+"""`Draft`: a text that is written here from a model's distributions, on llama.cpp's own server."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import thermoscope as ts
+from tests.model_server import llama_cpp, needs_llama_cpp
+from thermoscope.connection.client import ServerError
+from thermoscope.connection.source import Source
+from thermoscope.drawn import drawn_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = needs_llama_cpp
+
+TOKENS, END = 2048, 2
+# After token 4 the text ends; after 5 comes half a character.
+ENDS, HALF, FIRST_BYTE = 4, 5, 3
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    rows = np.random.default_rng(2).normal(0, 3, (8, TOKENS)).astype(np.float32)
+    rows[ENDS, END] = 40
+    rows[HALF, FIRST_BYTE + 0xE2] = 40
+    path = tmp_path_factory.mktemp("draft") / "logits.npy"
+    np.save(path, rows)
+    with llama_cpp(path, "bytes") as address:
+        yield address
+
+
+@pytest.fixture
+def source(address: str) -> Iterator[Source]:
+    with ts.connect(address) as source:
+        yield source
+
+
+def ids(draft: Any) -> list[int]:
+    return [token.id for token in draft.tokens]
+
+
+def test_each_token_is_drawn_from_what_truncate_leaves(
+    source: Source,
+) -> None:
+    settings: dict[str, Any] = {"top_k": 20, "engine": "llama.cpp"}
+    draft = ts.Draft(source, [1], 0.8, seed=7, **settings)
+    for position in range(5):
+        row = source.next([1, *ids(draft)])
+        rng = np.random.default_rng((7, position))
+        p = np.asarray(ts.truncate(row.logprobs, 0.8, **settings))
+        (kept,) = np.nonzero(p)
+        assert draft.step().id == kept[ts.sample(np.log(p[kept]), rng=rng)]
+
+
+def test_the_same_seed_writes_the_same_text_and_another_one_another(source: Source) -> None:
+    first, again, other = (ts.Draft(source, [1], 1.5, seed=seed) for seed in (3, 3, 4))
+    texts = [[token.id for token in draft.write(6)] for draft in (first, again, other)]
+    assert texts[0] == texts[1] != texts[2]
+    assert first.text == "".join(token.text for token in first.tokens)
+
+
+def test_a_text_that_is_cut_back_goes_on_as_before(source: Source) -> None:
+    draft = ts.Draft(source, [1], 1.5, seed=3)
+    before = [token.id for token in draft.write(6)]
+    draft.cut(2)
+    assert ids(draft) == before[:2]
+    assert [token.id for token in draft.write(4)] == before[2:]
+
+
+def test_a_branch_goes_on_by_itself(source: Source) -> None:
+    draft = ts.Draft(source, [1], 1.5, seed=3)
+    before = [token.id for token in draft.write(4)]
+    other = draft.branch(1)
+    taken = other.take(5)
+    assert taken.id == 5
+    other.step()
+    assert ids(draft) == before
+    assert ids(other)[:2] == [before[0], 5]
+    assert len(other) == 3
+
+
+def test_a_token_is_taken_by_its_text(source: Source) -> None:
+    draft = ts.Draft(source, [1])
+    assert draft.take(" 1000").id == 1000
+    with pytest.raises(ts.ArgumentError, match="must be one that is reported here, got 'dog'"):
+        draft.take("dog")
+    assert len(draft) == 1
+
+
+def test_a_text_ends_where_the_model_ends_it(source: Source) -> None:
+    draft = ts.Draft(source, [ENDS], 0.5, seed=1)
+    assert source.server.ends == {END}
+    assert [token.id for token in draft.write(10)] == [END]
+
+
+def test_penalties_count_the_text_so_far(source: Source) -> None:
+    """With a bias for two tokens, and a penalty on what was written, they take turns."""
+    penalties = ts.Penalties(history=[], logit_bias={1000: 90, 1001: 80}, frequency_penalty=20)
+    draft = ts.Draft(source, [1], 0, penalties=penalties, engine="llama.cpp")
+    assert [token.id for token in draft.write(4)] == [1000, 1001, 1000, 1001]
+
+
+def test_half_a_character_is_written(source: Source) -> None:
+    draft = ts.Draft(source, [HALF], 0)
+    (token,) = draft.write(1)
+    assert token.bytes == b"\xe2"
+
+
+def test_what_the_sampler_may_draw_must_be_reported(source: Source) -> None:
+    """A sampler that drops all that is not reported draws exactly; any other one refuses."""
+    settings: dict[str, Any] = {"top_k": 4, "seed": 5}
+    whole = [ts.Draft(source, [row], 0.7, **settings).step() for row in range(4)]
+    source.server.most = 6
+    assert [ts.Draft(source, [row], 0.7, **settings).step() for row in range(4)] == whole
+    free = ts.Draft(source, [1], 0.7, seed=5)
+    with pytest.raises(ServerError, match="what the sampler keeps is not known"):
+        free.step()
+    assert len(free) == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "argument"),
+    [
+        ({"top_p": 2}, "top_p"),
+        ({"engine": "other"}, "engine"),
+        ({"temperature": -1}, "temperature"),
+    ],
+)
+def test_a_wrong_setting_is_refused_before_anything_is_asked(
+    source: Source, settings: dict[str, Any], argument: str
+) -> None:
+    with pytest.raises(ts.ArgumentError) as caught:
+        ts.Draft(source, [1], **settings)
+    assert caught.value.argument == argument
+
+
+def test_a_text_is_saved_and_read_again(source: Source, tmp_path: Path) -> None:
+    draft = ts.Draft(source, "a", 1.5, seed=3)
+    draft.take(FIRST_BYTE + 0xE2)
+    list(draft.write(5))
+    path = tmp_path / "text.json"
+    draft.save(path)
+    read, held = ts.open_logits(path, vocabulary=TOKENS), draft.dataset()
+    assert [each.token for each in drawn_tokens(read)][1:] == [
+        each.token for each in drawn_tokens(held)
+    ][1:]
+    for row in range(len(draft)):
+        truth = ts.softmax(draft.rows[row].logprobs, 0.7)
+        reported = read.reported(row)
+        assert reported.tokens is not None
+        low, high = ts.softmax(reported, 0.7)
+        of_file = truth[[token.id for token in reported.tokens]]
+        assert (low <= of_file * (1 + 1e-12)).all()
+        assert (of_file * (1 - 1e-12) <= high).all()
+    known = json.loads(path.read_text(encoding="utf-8"))["thermoscope"]
+    assert (known["seed"], known["temperature"]) == (3, 1.5)
+
+
+def test_the_data_set_is_a_text_for_the_page(source: Source) -> None:
+    from thermoscope.explorer.browse import RowSource
+
+    draft = ts.Draft(source, [1], seed=3)
+    list(draft.write(3))
+    rows = RowSource(draft.dataset())
+    assert rows.is_sequence
+    assert rows.count == 3
+    state = rows.state(1)
+    assert len(state.logits) == TOKENS
+    assert state.tail is None
+
+
+def test_a_server_that_goes_away_leaves_the_text(source: Source) -> None:
+    draft = ts.Draft(source, [1], seed=3)
+    list(draft.write(2))
+    source.server.client.url = "http://127.0.0.1:9"
+    with pytest.raises(ServerError, match="no server answers"):
+        draft.step()
+    assert len(draft) == 2
