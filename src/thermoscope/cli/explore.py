@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
+from thermoscope.cli.model_server import (
+    Asking,
+    Chat,
+    Model,
+    Save,
+    Seed,
+    ServerAddress,
+    Timeout,
+    Tokens,
+    check_unused,
+    written,
+)
 from thermoscope.cli.options import (
     RULES,
     AppliedTemperature,
     Columns,
+    FileOrPrompt,
     LabelsFile,
-    OptionalFile,
     Probabilities,
     Row,
     StateLink,
@@ -39,7 +51,7 @@ class Sample(StrEnum):
 
 @with_options(RULES)
 def explore(
-    file: OptionalFile = None,
+    file: FileOrPrompt = None,
     *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
@@ -74,13 +86,25 @@ def explore(
     vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     link: StateLink = None,
+    server: ServerAddress = None,
+    model: Model = None,
+    chat: Chat = False,
+    tokens: Tokens = 40,
+    seed: Seed = None,
+    save: Save = None,
+    timeout: Timeout = 30.0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
     truncation: Truncation,
 ) -> None:
     """Explore logits on a page which this machine serves to itself; Ctrl-C ends it.
 
-    Of many rows one is shown at a time, and the page goes from row to row. The options of
-    truncation are the steps of the page's sampler, where they can be changed.
+    Of many rows one is shown at a time, and the page goes from row to row.
+    The options of truncation are the steps of the page's sampler, where they
+    can be changed.
+
+    With --server a model writes a text first: the server gives the
+    distribution of each token, and the sampler of these options draws from it
+    here. Ctrl-C ends the text and shows it.
 
     For example:
 
@@ -89,6 +113,7 @@ def explore(
     $ thermoscope explore many.parquet --targets targets.csv --row 3
     $ thermoscope explore response.json --applied-temperature 0.7 --vocabulary 151936
     $ thermoscope explore logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
+    $ thermoscope explore --server http://localhost:8080 "The capital of France is" --top-p 0.9
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
@@ -97,12 +122,26 @@ def explore(
     reading = Reading(
         columns, applied_temperature, probabilities, labels, target_column, vocabulary
     )
-    rows = _rows(file, sample, targets, reading) if link is None else None
+    path = None if file is None else Path(file)
+    others: dict[str, Any] = {"--sample": sample, "--targets": targets}
+    rows = None
+    if server is not None:
+        reading._replace(vocabulary=None).check_unused(row)
+        for name, value in {**others, "--labels": labels, "--state": link}.items():
+            if value is not None:
+                raise ValueError(f"--server must come without {name}, got {value}")
+        if not file:
+            raise ValueError("--server must come with a prompt")
+        asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
+        rows = RowSource(written(asking, number, truncation.given))
+    else:
+        check_unused(model=model, chat=chat, seed=seed, save=save)
+        rows = _rows(path, sample, targets, reading) if link is None else None
     if link is not None:
-        others = {"a file": file, "--sample": sample, "--targets": targets, **truncation.options}
+        others |= {"a file": file, **truncation.options}
         state = linked(link, temperature, row, reading, **others)
     elif rows is None:
-        state = state_of(read_one(file, row, reading), labels, number, truncation.given)
+        state = state_of(read_one(path, row, reading), labels, number, truncation.given)
     else:
         state = rows.state(row or 0, number, truncation=truncation.given)
     from thermoscope.explorer.server import serve

@@ -16,6 +16,7 @@ __all__ = [
     "AppliedTemperature",
     "AsJson",
     "Columns",
+    "FileOrPrompt",
     "LabelsFile",
     "LogitsArgument",
     "NumbersOrFile",
@@ -43,16 +44,18 @@ NumbersOrFile = Annotated[
 ]
 
 
+LOGITS_FILE = (
+    "Logits: an array (.npy, .npz, .safetensors, .zarr), a table (.csv, .tsv, .parquet, "
+    ".feather, .arrow), .json or .jsonl (lists, {label: logit}, or what a server of a language "
+    "model answers, with logprobs), or a log of Inspect (.eval), promptfoo or lm-eval. Without "
+    "it, random ones."
+)
 OptionalFile = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="FILE",
-        help="Logits: an array (.npy, .npz, .safetensors, .zarr), a table (.csv, .tsv, "
-        ".parquet, .feather, .arrow), .json or .jsonl (lists, {label: logit}, or what a server "
-        "of a language model answers, with logprobs), or a log of Inspect (.eval), promptfoo or "
-        "lm-eval. Without it, random ones.",
-        show_default=False,
-    ),
+    Path | None, typer.Argument(metavar="FILE", help=LOGITS_FILE, show_default=False)
+]
+# A prompt is no path: that would lose a slash of two.
+FileOrPrompt = Annotated[
+    str | None, typer.Argument(metavar="FILE | PROMPT", help=LOGITS_FILE, show_default=False)
 ]
 
 

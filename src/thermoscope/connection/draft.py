@@ -73,7 +73,7 @@ class Draft:
     --------
     >>> import thermoscope as ts
     >>> source = ts.connect("http://localhost:8080")  # doctest: +SKIP
-    >>> draft = ts.Draft(source, "The capital of France is", 0.7, top_p=0.9, seed=1)  # doctest: +SKIP
+    >>> draft = ts.Draft(source, "The capital of France is", top_p=0.9, seed=1)  # doctest: +SKIP
     >>> for token in draft.write(3):  # doctest: +SKIP
     ...     print(token.text, end="")
      Paris. The

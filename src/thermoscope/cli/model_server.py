@@ -1,0 +1,137 @@
+"""A text from a model on a server, as ``thermoscope explore --server`` shows it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+
+import typer
+
+from thermoscope.connection.client import ServerError
+from thermoscope.connection.draft import Draft
+from thermoscope.connection.source import connect
+from thermoscope.present import printable
+
+if TYPE_CHECKING:
+    from thermoscope.data.dataset import Dataset
+
+__all__ = [
+    "Asking",
+    "Chat",
+    "Model",
+    "Save",
+    "Seed",
+    "ServerAddress",
+    "Timeout",
+    "Tokens",
+    "check_unused",
+    "written",
+]
+
+ServerAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Ask a model's server (llama.cpp, vLLM, SGLang, Ollama, TGI, or like OpenAI's) for "
+        "the distribution of each token; the argument is then the prompt. A key is taken from "
+        "THERMOSCOPE_API_KEY.",
+        show_default=False,
+    ),
+]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME", help="The model, where the server has several.", show_default=False
+    ),
+]
+Chat = Annotated[
+    bool, typer.Option("--chat", help="The prompt is a message, put into the model's template.")
+]
+Tokens = Annotated[
+    int, typer.Option("--tokens", "-n", metavar="N", min=1, help="Write at most N tokens.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="The seed: the same one writes the same text. Without it, a new one is taken "
+        "and told.",
+        show_default=False,
+    ),
+]
+Save = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT",
+        help="Write the text with its distributions to a .json file, for every command.",
+        show_default=False,
+    ),
+]
+Timeout = Annotated[
+    float, typer.Option(metavar="S", min=0.1, help="Seconds that the server may be silent.")
+]
+
+
+class Asking(NamedTuple):
+    """What is asked of a server."""
+
+    url: str
+    prompt: str
+    model: str | None
+    chat: bool
+    tokens: int
+    seed: int | None
+    save: Path | None
+    timeout: float
+    vocabulary: int | None
+
+
+def check_unused(**options: Any) -> None:
+    """Raise an error for an option that says what a server is asked, where there is none."""
+    for name, value in options.items():
+        if value is not None and value is not False:
+            raise ValueError(f"--{name} must come with --server")
+
+
+def written(asking: Asking, temperature: float, settings: dict[str, Any]) -> Dataset:
+    """Have a text written, which is shown as it comes, and return it.
+
+    Ctrl-C and a server that fails end the text: what has been written stays.
+    """
+    if asking.save is not None and asking.save.suffix.lower() != ".json":
+        raise ValueError(f"--save must be a .json file, got {asking.save}")
+    prompt = sys.stdin.read() if asking.prompt == "-" else asking.prompt
+    source = connect(
+        asking.url,
+        model=asking.model,
+        vocabulary=asking.vocabulary,
+        timeout=asking.timeout,
+        tell=_told,
+    )
+    with source:
+        for note in source.notes:
+            _told(f"warning: {note}")
+        start = source.from_chat([{"role": "user", "content": prompt}]) if asking.chat else prompt
+        draft = Draft(source, start, temperature, seed=asking.seed, **settings)
+        try:
+            for token in draft.write(asking.tokens):
+                if len(draft) == 1:
+                    _told(f"{source.about}; drawn with --seed {draft.seed}")
+                typer.echo(printable(token.text), nl=False, err=True)
+        except (KeyboardInterrupt, ServerError) as error:
+            if not len(draft):
+                raise
+            typer.echo(err=True)
+            _told(f"stopped after {len(draft)} tokens" + (f": {error}" if f"{error}" else ""))
+        else:
+            typer.echo(err=True)
+        if asking.save is not None:
+            draft.save(asking.save)
+        return draft.dataset()
+
+
+def _told(line: str) -> None:
+    typer.echo(f"thermoscope: {printable(line)}", err=True)
