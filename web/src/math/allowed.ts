@@ -113,7 +113,8 @@ class Row {
   #withTies(count: number, { few }: Edges): number {
     let found = count;
     if (!few) while (found < this.#leading && weights[found] === weights[found - 1]) found++;
-    return found;
+    // Tokens that are not reported may tie with the last one that is.
+    return !few && found >= this.#leading && this.drawn.reported.tail.mass > 0 ? Infinity : found;
   }
 
   apply(rule: Step, seen: number, value: number, edge: Edges, joint: boolean): Fate {
@@ -121,9 +122,13 @@ class Row {
     const [leading, logits] = [this.#leading, this.#logits];
     const { place, rank, reported } = this.drawn;
     const own = weights[place]!;
-    /** The first place that ties with this one, where all that tie stay. */
-    let first = place;
-    if (!edge.few) while (first > 0 && logits[first - 1] === logits[place]) first--;
+    /** How many of the reported tokens are ahead of this one for sure: none that ties with it. */
+    let ahead = place;
+    while (ahead > 0 && logits[ahead - 1] === logits[place]) ahead--;
+    // One that ties with the last of the likeliest has no token of the tail ahead of it.
+    const isKnown = place < leading || (!edge.few && ahead < leading);
+    /** How many are ahead: those that tie only where few of them stay. */
+    const first = edge.few ? place : ahead;
     /** What all that are left have together: at least and at most. */
     const isWhole = joint || this.#least === Infinity;
     const low = isWhole ? 1 / bounds.high(1) : sums[this.#least]!;
@@ -131,8 +136,8 @@ class Row {
 
     if (rule === "top_k") {
       this.#keep(value, value > leading ? Infinity : this.#withTies(value, edge));
-      if (place < leading) return first < value ? "kept" : "dropped";
-      return rank[1] <= value ? "kept" : rank[0] > value ? "dropped" : "undecided";
+      if (isKnown) return first < value ? "kept" : "dropped";
+      return rank[1] <= value ? "kept" : ahead >= value ? "dropped" : "undecided";
     }
     if (rule === "top_p") {
       if (value === 1) return "kept";
@@ -140,10 +145,9 @@ class Row {
         edge.beyond ? above / all <= value : above / all < value;
       const count = (all: number) => this.#passing((k) => k === 0 || goesOn(sums[k]!, all));
       this.#keep(count(low), this.#withTies(count(high), edge));
-      const isKnown = place < leading;
       const [aboveLow, aboveHigh] = isKnown
         ? [sums[first]!, sums[first]!]
-        : [sums[leading]!, high - own];
+        : [sums[Math.min(ahead, leading)]!, high - own];
       if (place === 0 || goesOn(aboveHigh, low)) return "kept";
       return goesOn(aboveLow, high) ? "undecided" : "dropped";
     }
