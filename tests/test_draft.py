@@ -147,7 +147,8 @@ def test_a_text_is_saved_and_read_again(source: Source, tmp_path: Path) -> None:
     list(draft.write(5))
     path = tmp_path / "text.json"
     draft.save(path)
-    read, held = ts.open_logits(path, vocabulary=TOKENS), draft.dataset()
+    read, held = ts.open_logits(path), draft.dataset()
+    assert read.vocabulary == TOKENS
     assert [each.token for each in drawn_tokens(read)][1:] == [
         each.token for each in drawn_tokens(held)
     ][1:]

@@ -13,6 +13,7 @@ import numpy as np
 import xllamacpp
 
 WIDTH = 64
+CONTEXT = 256
 
 
 def write(path: Path, rows: np.ndarray, byte_tokens: range) -> None:
@@ -28,7 +29,7 @@ def write(path: Path, rows: np.ndarray, byte_tokens: range) -> None:
     output[:, : len(rows)] = rows.T
 
     writer = gguf.GGUFWriter(path, "llama")
-    writer.add_context_length(64)
+    writer.add_context_length(CONTEXT)
     writer.add_embedding_length(WIDTH)
     writer.add_block_count(1)
     writer.add_feed_forward_length(WIDTH)
@@ -68,7 +69,7 @@ if __name__ == "__main__":
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
     parameters.port = 0
-    parameters.n_ctx = 64
+    parameters.n_ctx = CONTEXT
     parameters.n_parallel = 1
     parameters.cpuparams.n_threads = 1
     parameters.cpuparams_batch.n_threads = 1

@@ -19,7 +19,7 @@ from thermoscope.arguments import ArgumentError, one_temperature, seed_of, whole
 from thermoscope.connection.client import ServerError
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
-from thermoscope.data.formats.responses import Passage
+from thermoscope.data.formats.responses import OURS, Passage
 from thermoscope.definition import softmax
 from thermoscope.present import joined, percent
 from thermoscope.reported import Reported, Token
@@ -225,7 +225,8 @@ class Draft:
         document = {
             "model": self.source.server.model,
             "choices": [{"message": {"content": self.text}, "logprobs": {"content": content}}],
-            "thermoscope": {
+            OURS: {
+                "vocabulary": self.source.vocabulary,
                 "prompt": self._prompt if isinstance(self._prompt, str) else [*self._prompt],
                 "temperature": self.temperature,
                 "seed": self.seed,

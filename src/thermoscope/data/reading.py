@@ -418,6 +418,8 @@ def _dataset(
     if vocabulary is not None and not isinstance(content, Responses):
         problem = f"must be left out where no server left out tokens, got {vocabulary!r}"
         raise ArgumentError("vocabulary", problem)
+    if vocabulary is None and isinstance(content, Responses):
+        vocabulary = content.vocabulary
     array = found.logits
     labels = labels_of(labels, array.shape[-1], f"each logit of {source}")
     names = array.labels if labels is None else labels

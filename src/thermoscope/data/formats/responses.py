@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NOT_REPORTED",
+    "OURS",
     "Passage",
     "Position",
     "Responses",
@@ -53,6 +54,8 @@ __all__ = [
 ]
 
 NOT_REPORTED: Final = "not reported"
+OURS: Final = "thermoscope"
+"""In a document that `thermoscope.Draft` saved: what a server's answer has no room for."""
 
 # With this number OpenAI says that a token was not among the likeliest, and vLLM that it is -inf.
 VERY_UNLIKELY: Final = -9999.0
@@ -161,11 +164,14 @@ class Responses(NamedTuple):
         What was decided or could not be read, in a line each.
     passages : tuple of Passage
         What the positions are: the prompt and the answer of each choice.
+    vocabulary : int or None
+        How many tokens the model has, where a file of `thermoscope.Draft` tells it.
     """
 
     positions: list[Position]
     notes: tuple[str, ...]
     passages: tuple[Passage, ...]
+    vocabulary: int | None = None
 
 
 def looks_like_response(head: str) -> bool:
@@ -255,7 +261,7 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
     notes += [f"row {row} can't be read: {error}" for row, error in errors]
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"and {len(notes) - MOST_NOTES} more such notes"]
-    return Responses(positions, tuple(notes), tuple(passages))
+    return Responses(positions, tuple(notes), tuple(passages), answers.vocabulary)
 
 
 def _decoded(text: str | bytes) -> str:
@@ -358,6 +364,8 @@ class _Answers:
         Whether there is an answer of a server at all.
     error : str or None
         The first error that a server answered with.
+    vocabulary : int or None
+        As a file of ours tells it.
     without, ask : str
         What to say where nothing has log-probabilities, and how to ask for them.
     """
@@ -366,6 +374,7 @@ class _Answers:
         self.notes = notes
         self.known = False
         self.error: str | None = None
+        self.vocabulary: int | None = None
         self.without, self.ask = "the answer has no log-probabilities in a known format", ASK
         # An answer has a name, or ends where the next one begins, and these are counted.
         self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
@@ -382,6 +391,8 @@ class _Answers:
 
     def add(self, where: str, document: dict[str, Any]) -> None:
         """Add what one document has."""
+        size = as_dict(document.get(OURS)).get("vocabulary")
+        self.vocabulary = size if isinstance(size, int) and size > 0 else self.vocabulary
         parts = self._parts(where, document)
         error = error_of(document)
         if error is not None:

@@ -1,0 +1,61 @@
+"""The code of docs/live.md runs as it stands there, on a real llama.cpp server."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from tests.model_server import llama_cpp, needs_llama_cpp
+from thermoscope import cli
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = needs_llama_cpp
+
+TEXT = (Path(__file__).parent.parent / "docs" / "live.md").read_text(encoding="utf-8")
+ADDRESS = "http://localhost:8080"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    path = tmp_path_factory.mktemp("live") / "logits.npy"
+    np.save(path, np.random.default_rng(2).normal(0, 3, (8, 2048)).astype(np.float32))
+    with llama_cpp(path, "bytes") as address:
+        yield address
+
+
+def test_the_code_runs(
+    address: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL))
+    assert ADDRESS in code
+    exec(code.replace(ADDRESS, address), {})  # noqa: S102 - of this repository
+    assert "all 2,048 tokens" in capsys.readouterr().out
+    assert (tmp_path / "text.json").exists()
+
+
+def test_the_commands_run(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those for llama.cpp; a page is opened by none of them."""
+    from thermoscope.explorer import server
+
+    shown = []
+    monkeypatch.setattr(server, "serve", lambda _, rows, **__: shown.append(rows.count))
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
+    lines = [line.split("  #")[0] for block in blocks for line in block.splitlines()]
+    commands = [line for line in lines if line.startswith("thermoscope") and "11434" not in line]
+    assert len(commands) == 5
+    for line in commands:
+        words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
+        assert cli.main([word.replace(ADDRESS, address) for word in words[1:]]) == 0
+    assert shown == [60, 40, 40]
+    assert (tmp_path / "text.html").exists()
