@@ -15,7 +15,10 @@ import pytest
 from thermoscope import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 RUN = [sys.executable, "-m", "thermoscope"]
 
@@ -71,6 +74,21 @@ def write_answer(path: Path) -> None:
 
     content = [position(a=-0.5, b=-2.0, c=-3.0), position(d=-0.7, e=-0.8)]
     path.write_text(json.dumps({"logprobs": {"content": content}}), encoding="utf-8")
+
+
+def answer_of(logprobs: NDArray[np.float64], drawn: Sequence[int], count: int) -> str:
+    """Return a server's answer of the likeliest tokens of each row, and the drawn ones."""
+    rounded = logprobs.astype(np.float32)
+
+    def entry(row: int, token: int) -> dict[str, Any]:
+        return {"token": f"t{token}", "logprob": float(rounded[row, token])}
+
+    content = []
+    for row, token in enumerate(drawn):
+        likeliest = np.argsort(-logprobs[row], kind="stable")[:count]
+        tops = [entry(row, int(each)) for each in likeliest]
+        content.append({**entry(row, token), "top_logprobs": tops})
+    return json.dumps({"logprobs": {"content": content}})
 
 
 LOGITS = np.random.default_rng(2).normal(0, 3, (300, 4)).astype(np.float32)

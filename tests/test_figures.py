@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
@@ -13,11 +15,13 @@ import pytest
 import thermoscope as ts
 from thermoscope import present
 from thermoscope.definition import softmax
+from thermoscope.drawn import drawn_tokens
 from thermoscope.figures import plot, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+ANSWER = str(Path(__file__).parent / "data" / "sequences" / "chat.json")
 HOSTILE = [
     "$x$",
     r"$\frac{",
@@ -260,6 +264,110 @@ def test_a_sweep_marks_the_best_temperature_and_shows_its_minimum() -> None:
     assert plot(ts.sweep([[0.0, 0.0]])).axes[1].get_yscale() == "linear"
 
 
+def bands(axes: Axes) -> list[np.ndarray]:
+    """Return the corners of what is filled between two ends."""
+    return [path.vertices for each in axes.collections for path in each.get_paths()]
+
+
+@pytest.mark.parametrize("vocabulary", [50257, None])
+def test_a_reported_sweep_has_bands(vocabulary: int | None) -> None:
+    sweep = ts.sweep(ts.open_logits(ANSWER, vocabulary=vocabulary))
+    axes = plot(sweep).axes
+    names = ["entropy in nats", "perplexity", "top probability", "NLL in nats"]
+    assert [each.get_ylabel() for each in axes] == names
+    assert axes[0].get_title().startswith("means over 18 rows; bands")
+    assert axes[3].get_title() == "NLL of 18 drawn tokens"
+    for panel, (name, (low, high)) in zip(axes, sweep.measures().items(), strict=True):
+        top = panel.get_ylim()[1]
+        lines = [line.get_ydata() for line in panel.lines[:2]]
+        np.testing.assert_array_equal(lines[0], low)
+        np.testing.assert_array_equal(lines[1], np.where(np.isinf(high), np.nan, high))
+        (band,) = bands(panel)
+        at = np.argmin(np.abs(sweep.temperatures - 2.5))
+        ends = band[np.isclose(band[:, 0], sweep.temperatures[at]), 1]
+        # Without an upper end the band goes to the edge, and that is told.
+        assert (ends.min(), ends.max()) == (low[at], min(high[at], top))
+        endless = vocabulary is None and name != "top_probability"
+        start = "1.259" if name == "nll" else "1"
+        assert values(panel) == ([f"no upper end from T = {start} on"] if endless else [])
+        # There is room for the band above the line of the low end.
+        assert not endless or low[-1] < panel.get_ylim()[1] / 1.4
+
+
+def test_a_sweep_of_a_token_without_a_probability_is_drawn() -> None:
+    sweep = ts.sweep(ts.open_logits(ANSWER, vocabulary=50257))
+    nothing = np.full(sweep.temperatures.size, math.inf)
+    sweep = dataclasses.replace(sweep, nll=ts.Interval(nothing, nothing))
+    assert values(plot(sweep).axes[3]) == ["no upper end from T = 0.01 on"]
+
+
+def test_reported_tokens_have_hatched_ends() -> None:
+    row = ts.open_logits(ANSWER, vocabulary=50257).reported(0)
+    left, right = plot(row, 1.5).axes
+    assert names(left) == ["The", "␣The", "A", "In", "It", "(not reported)"]
+    assert widths(left) == row.logprobs.tolist()
+    assert (left.get_title(), right.get_title()) == ("Reported at T = 1", "Softmax at T = 1.5")
+    low, high = (
+        np.append(*ends) for ends in zip(row.softmax(1.5), row.not_reported(1.5), strict=True)
+    )
+    solid, hatched = right.containers
+    np.testing.assert_allclose([bar.get_width() for bar in solid], low)
+    np.testing.assert_allclose([bar.get_x() for bar in hatched], low)
+    np.testing.assert_allclose([bar.get_x() + bar.get_width() for bar in hatched], high)
+    assert {bar.get_hatch() for bar in hatched} == {"////"}
+    assert "hatched" in right.get_xlabel()
+    text = f"{present.probability_interval(low[0], high[0], 100)} %"
+    assert (values(right)[0], text) == (text, "2.481 … 19.83 %")
+    assert names(plot(row, labels=list("abcde")).axes[0])[:5] == list("abcde")
+    with pytest.raises(ValueError, match="labels must be 5, one for each token, got 1"):
+        plot(row, labels=["a"])
+
+
+def test_a_whole_reported_row_has_no_end_that_is_not_known() -> None:
+    left, right = plot(ts.Reported(np.log([0.3, 0.5, 0.2]), vocabulary=3)).axes
+    assert names(left) == ["1", "0", "2"]
+    assert values(right) == ["50 %", "30 %", "20 %"]
+    assert right.get_xlabel() == "probability"
+
+
+def test_many_reported_tokens_are_the_top_20_and_the_others() -> None:
+    logprobs = np.asarray(ts.log_softmax(np.random.default_rng(5).normal(size=1000)))
+    row = ts.Reported(
+        np.random.default_rng(6).permutation(np.sort(logprobs)[-60:]), vocabulary=1000
+    )
+    left, right = plot(row, 2).axes
+    assert names(left)[20:] == ["other 40 tokens", "(not reported)"]
+    assert widths(left) == np.sort(row.logprobs)[::-1][:20].tolist()
+    others = row.kept_mass(row.logprobs < np.sort(row.logprobs)[-20], 2)
+    assert right.containers[0][20].get_width() == others.low
+    assert right.containers[1][20].get_width() == pytest.approx(others.high - others.low)
+
+
+def test_a_text_is_drawn_position_by_position() -> None:
+    data = ts.open_logits(ANSWER, vocabulary=50257)
+    upper, lower = plot(data, 0.7).axes
+    tokens = list(drawn_tokens(data, 0.7))
+    assert [label.get_text() for label in lower.get_xticklabels()][:3] == ["The", "␣capital", "␣of"]
+    for axes, ends in (
+        (upper, [token.surprisal for token in tokens]),
+        (lower, [token.entropy for token in tokens]),
+    ):
+        low, high = np.array(ends).T
+        solid, hatched = (patch.get_data() for patch in axes.patches)
+        np.testing.assert_array_equal(solid.values, low)
+        np.testing.assert_array_equal(hatched.values, high)
+        np.testing.assert_array_equal(hatched.baseline, low)
+        assert axes.get_title() == ""
+    open_ended = plot(ts.open_logits(ANSWER), 1.5)
+    assert {"hatched" in open_ended.get_suptitle()} == {True}
+    for axes in open_ended.axes:
+        assert axes.get_title() == "no upper end where the hatching meets the edge"
+        assert axes.patches[1].get_data().values.max() == axes.get_ylim()[1]
+    assert names(plot(data.row(0)).axes[0])[-1] == "(not reported)"
+    with pytest.raises(TypeError, match="labels must come with one row"):
+        plot(data, labels=["a"])
+
+
 def test_an_evaluation_is_drawn_with_its_curve() -> None:
     found = ts.evaluate_fit(LOGITS, TARGETS, folds=2, curve=True)
     figure = plot(found)
@@ -284,7 +392,9 @@ def test_figures_follow_a_dark_style_sheet() -> None:
     light = style.Ink.now()
     with matplotlib.style.context("dark_background"):
         dark = style.Ink.now()
+        reported = ts.open_logits(ANSWER)
         figures = [plot([1.0, 2.0]), plot(result), plot(curve)]
+        figures += [plot(reported), plot(reported.row(0)), plot(ts.sweep(reported))]
     assert {light.line, light.blue} == {"0.35", "blue"}
     for figure in figures:
         assert mpl.colors.to_rgb(figure.get_facecolor()) == (0, 0, 0)

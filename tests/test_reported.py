@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from numpy.typing import NDArray
 import thermoscope as ts
 from tests.test_definition import doubles, vectors
 from thermoscope import Interval, Reported
+from thermoscope.data.errors import FileError
 
 Array = NDArray[np.float64]
 
@@ -284,24 +288,77 @@ def test_errors(words: str, arguments: list[float], known: dict[str, float]) -> 
         Reported(arguments, **known)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "function",
-    [
-        ts.sample,
-        ts.jacobian,
-        ts.temperature_derivative,
-        lambda logits: ts.cross_entropy(logits, 0),
-        lambda logits: ts.kl_divergence(logits, [0.0]),
-        lambda logits: ts.fit_temperature(logits, [0]),
-        lambda logits: ts.reliability(logits, [0]),
-        lambda logits: ts.sweep(logits, [1.0]),
-        ts.explore,
-        ts.plot,
-    ],
-)
-def test_other_functions_refuse_it_in_words(function: object) -> None:
-    with pytest.raises(ts.ArgumentError, match="must have all entries, got a Reported"):
-        function(Reported([-0.1]))  # type: ignore[operator]
+ANSWER = str(Path(__file__).parent / "data" / "sequences" / "chat.json")
+# Calls of all public names that take logits, and the others.
+CALLS: dict[str, Callable[[Any], object]] = {
+    "Dataset": ts.Dataset.of,
+    "Explorer": ts.Explorer,
+    "TemperatureScaler": lambda logits: ts.TemperatureScaler().fit(logits, [0]),
+    "calibration_curve": ts.calibration_curve,
+    "cross_entropy": lambda logits: ts.cross_entropy(logits, 0),
+    "entropy": ts.entropy,
+    "evaluate_fit": ts.evaluate_fit,
+    "explore": ts.explore,
+    "fit_temperature": ts.fit_temperature,
+    "jacobian": ts.jacobian,
+    "keep": lambda logits: ts.keep(logits, top_k=1),
+    "kl_divergence": lambda logits: ts.kl_divergence(logits, [0.0]),
+    "log_softmax": ts.log_softmax,
+    "perplexity": ts.perplexity,
+    "plot": ts.plot,
+    "reliability": ts.reliability,
+    "sample": ts.sample,
+    "softmax": ts.softmax,
+    "sweep": ts.sweep,
+    "temperature_derivative": ts.temperature_derivative,
+    "temperature_for": lambda logits: ts.temperature_for(logits, entropy=0.5),
+    "truncate": lambda logits: ts.truncate(logits, top_k=1),
+}
+WITHOUT_LOGITS = {
+    *("ArgumentError", "Interval", "Penalties", "Reported", "engines", "samples"),
+    *("from_transformers", "open_logits", "random_logits", "read_logits"),
+}
+OF_ONE_ROW = {
+    *("entropy", "keep", "log_softmax", "perplexity", "plot", "softmax", "sweep"),
+    *("temperature_for", "truncate"),
+}
+OF_A_DATA_SET = {"Explorer", "explore", "plot", "sweep"}
+
+
+def test_every_public_name_is_called_below() -> None:
+    assert CALLS.keys() | WITHOUT_LOGITS == set(ts.__all__)
+    assert not CALLS.keys() & WITHOUT_LOGITS
+    # The error names what gives intervals.
+    with pytest.raises(ts.ArgumentError) as caught:
+        ts.jacobian(Reported([-0.1]))  # type: ignore[arg-type]
+    assert set(re.findall(r"[a-z]+(?:_[a-z]+)*", str(caught.value))) & set(ts.__all__) == OF_ONE_ROW
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_each_function_gives_intervals_or_refuses_in_words(name: str) -> None:
+    reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000)
+    if name in OF_ONE_ROW:
+        found = CALLS[name](reported)
+        if name == "sweep":
+            found = found.entropy  # type: ignore[attr-defined]
+        assert isinstance(found, Interval) or name in {"keep", "plot"}
+    else:
+        with pytest.raises(ts.ArgumentError, match="must have all entries, got a Reported, of wh"):
+            CALLS[name](reported)
+
+
+@pytest.mark.parametrize("row", [None, 0])
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - {"Dataset"}))
+def test_a_data_set_of_reported_rows_says_what_takes_it(name: str, row: int | None) -> None:
+    data = ts.open_logits(ANSWER, vocabulary=50257)
+    data = data if row is None else data.row(row)
+    if name in OF_A_DATA_SET:
+        found = CALLS[name](data)
+        assert name != "sweep" or isinstance(found.entropy, Interval)  # type: ignore[attr-defined]
+    else:
+        words = r"row 0: 0\.488 of the probability .* sweep takes these data, softmax and others t"
+        with pytest.raises(FileError, match=words):
+            CALLS[name](data)
 
 
 def test_arguments_of_arrays_are_refused() -> None:

@@ -47,6 +47,7 @@ __all__ = [
     "real",
     "real_any",
     "refuse_for_reported",
+    "refuse_incomplete",
     "refuse_rows",
     "refuse_subclasses",
     "seed_of",
@@ -234,12 +235,8 @@ def plain(name: str, value: Any) -> NDArray[Any]:
     elif isinstance(value, (list, tuple)) and value and isinstance(value[0], np.ndarray):
         for item in value:
             refuse_subclasses(name, item)
-    elif isinstance(value, Incomplete):
-        raise ArgumentTypeError(
-            name,
-            "must have all entries, got a Reported, of which only softmax, log_softmax, entropy, "
-            "perplexity, keep, truncate and temperature_for can give intervals",
-        )
+    else:
+        refuse_incomplete(name, value)
     try:
         return array_api.to_numpy(value)
     except ValueError as error:
@@ -527,6 +524,16 @@ def _rounded(number: Any) -> float:
         return float(number)
     except OverflowError:
         return math.inf if number > 0 else -math.inf
+
+
+def refuse_incomplete(name: str, value: object) -> None:
+    """Raise an error for what is known of a row in part."""
+    if isinstance(value, Incomplete):
+        raise ArgumentTypeError(
+            name,
+            "must have all entries, got a Reported, of which only softmax, log_softmax, entropy, "
+            "perplexity, keep, truncate, temperature_for, sweep and plot can give intervals",
+        )
 
 
 def refuse_subclasses(name: str, array: object) -> None:

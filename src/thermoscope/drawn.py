@@ -10,7 +10,7 @@ import numpy as np
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import Passage
-from thermoscope.present import joined
+from thermoscope.present import joined, visible
 from thermoscope.reported import Interval, Reported
 from thermoscope.truncation import keep
 
@@ -67,6 +67,14 @@ class DrawnToken(NamedTuple):
     entropy: Interval | None = None
     fate: Fate | None = None
     error: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The text on one line, and of a part of a character which part it is."""
+        if self.token is None:
+            return "(unknown)"
+        text = visible(self.text)
+        return text if self.parts == 1 else f"{text} {self.part} of {self.parts}"
 
 
 class Total(NamedTuple):
@@ -170,10 +178,8 @@ def _measured(
     known = known._replace(entropy=row.entropy(temperature, base=base))
     if known.token is None:
         return known
-    unit = 1.0 if base is None else math.log(base)
-    low, high = (float(ends[row.drawn]) for ends in row.log_softmax(temperature))
     fate = keep(row, temperature, **truncation).fate(row.drawn) if truncation else None
-    surprisal = Interval(0.0 - high / unit, 0.0 - low / unit)
+    surprisal = row.surprisal(temperature, base=base)
     return known._replace(surprisal=surprisal, rank=rank_of(row), fate=fate)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "NOT_REPORTED",
     "Shown",
     "brief",
     "digits",
@@ -43,12 +44,15 @@ __all__ = [
     "percent",
     "plain",
     "printable",
+    "probability_interval",
     "shown",
     "visible",
 ]
 
 FEW: Final = 50
 """A row of at most this many entries is shown whole, in the order given."""
+NOT_REPORTED: Final = "(not reported)"
+"""All tokens together of which a server told nothing."""
 TOP: Final = 20
 """Of a longer row, this many entries with the highest logits are shown."""
 
@@ -224,6 +228,22 @@ def interval(low: float, high: float, significant: int = 3) -> str:
         return _typographic(plain((low + high) / 2 if low < high else low, significant))
     ends = _outwards(low, significant, ROUND_FLOOR), _outwards(high, significant, ROUND_CEILING)
     return " … ".join(map(_typographic, ends))
+
+
+def probability_interval(low: float, high: float, whole: int = 1) -> str:
+    """Return the two probabilities that one lies between; what is not 1 is not written as 1.
+
+    `whole` is 100 for percent.
+
+    Examples
+    --------
+    >>> probability_interval(0.25, 0.25), probability_interval(0.9, 0.99999999)
+    ('0.25', '0.9 … <1')
+    >>> probability_interval(0.123456, 0.2, 100)
+    '12.34 … 20'
+    """
+    *others, last = interval(whole * low, whole * high, significant=4).split(" ")
+    return " ".join([*others, f"<{whole}" if last == f"{whole}" and high < 1 else last])
 
 
 def number_text(value: float) -> str:

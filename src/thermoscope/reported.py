@@ -49,7 +49,7 @@ NO_FRACTION: Final = 52 * math.log(2)
 
 
 class Interval(NamedTuple):
-    """The least and the greatest value: numbers, or arrays of one for each reported token.
+    """The least and the greatest value: two numbers, or two arrays of them.
 
     Examples
     --------
@@ -102,9 +102,9 @@ class Token(NamedTuple):
 class Reported(Incomplete):
     """The log-probabilities of some tokens of one position, as a server reports them.
 
-    `softmax`, `entropy`, `perplexity`, `keep`, `truncate` and `temperature_for` take it in place
-    of logits and return intervals. With exact numbers the intervals are the tightest: at both ends
-    is the value for some tail. Where `delta` is more than 0 they are wider.
+    `softmax`, `entropy`, `perplexity`, `keep`, `truncate`, `temperature_for`, `sweep` and `plot`
+    take it in place of logits and give intervals. With exact numbers the intervals are the
+    tightest: at both ends is the value for some tail. Where `delta` is more than 0 they are wider.
 
     Parameters
     ----------
@@ -314,6 +314,26 @@ class Reported(Incomplete):
         """Return the number of effective choices at a temperature, as an interval."""
         low, high = self._at(temperature).entropy()
         return Interval(_exp(low), _exp(high))
+
+    def surprisal(self, temperature: ArrayLike = 1.0, *, base: float | None = None) -> Interval:
+        """Return -log p of the drawn token, in nats unless `base` is given, as an interval.
+
+        Raises
+        ------
+        ArgumentError
+            If it is not known which token was drawn.
+
+        Examples
+        --------
+        >>> reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000, drawn=1)
+        >>> [round(end, 3) for end in reported.surprisal(0.5)]
+        [2.015, 2.079]
+        """
+        if self.drawn < 0:
+            raise ArgumentError("drawn", f"must be the drawn token, got {self.drawn}")
+        unit = log_base(base)
+        low, high = (float(ends[self.drawn]) for ends in self.log_softmax(temperature))
+        return Interval(0.0 - high / unit, 0.0 - low / unit)
 
     def top_probability(self, temperature: ArrayLike = 1.0) -> Interval:
         """Return the probability of the likeliest token at a temperature, as an interval."""

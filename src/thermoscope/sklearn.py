@@ -7,7 +7,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import ArgumentError, refuse_subclasses
+from thermoscope.arguments import ArgumentError, refuse_incomplete, refuse_subclasses
 from thermoscope.calibration import TemperatureFit, fit_temperature
 from thermoscope.definition import softmax
 
@@ -112,6 +112,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
             If there is not a column for each class, or a class in `y` is not among `classes`; also
             as for `fit_temperature`.
         """
+        refuse_incomplete("X", X)
         refuse_subclasses("X", X)  # scikit-learn would drop a mask
         refuse_subclasses("y", y)
         logits, classes = validate_data(self, X, y, dtype=FLOATS)
@@ -156,6 +157,7 @@ class TemperatureScaler(ClassifierMixin, BaseEstimator):  # type: ignore[misc] #
     def _validated(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803 - likewise
         """Return the logits of X, which must have the columns that were fitted."""
         check_is_fitted(self)
+        refuse_incomplete("X", X)
         refuse_subclasses("X", X)
         return self._logits(validate_data(self, X, dtype=FLOATS, reset=False))
 

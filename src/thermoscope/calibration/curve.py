@@ -11,7 +11,7 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from thermoscope.arguments import temperatures_of, whole
+from thermoscope.arguments import refuse_for_reported, temperatures_of, whole
 from thermoscope.calibration.fit import fit
 from thermoscope.calibration.sums import (
     bin_sums,
@@ -20,7 +20,9 @@ from thermoscope.calibration.sums import (
     moments,
     right_of,
 )
-from thermoscope.passes import Block, Counts, Part, Passes, Progress, passes
+from thermoscope.data.dataset import Dataset
+from thermoscope.passes import Block, Counts, Part, Passes, Progress, Sums, passes
+from thermoscope.reported import Interval, Reported
 
 Array = NDArray[np.float64]
 
@@ -165,43 +167,68 @@ class Sweep:
     ----------
     temperatures : ndarray of float64, shape (m,)
         Where they were taken.
-    entropy, perplexity, top_probability : ndarray of float64, shape (m,)
+    entropy, perplexity, top_probability : ndarray of float64, shape (m,), or Interval of two
         Means over the rows: of the entropy in nats, of the perplexities, and of the probabilities
         of the likeliest class.
     curve : CalibrationCurve or None
         NLL and ECE at the same temperatures, where targets are known.
     n : int
         How many rows count.
+    nll : Interval of two ndarrays, or None
+        Of reported rows, the mean surprisal of the drawn tokens in nats, where these are known.
+    n_drawn : int
+        Of how many reported rows the drawn token is known.
     """
 
     temperatures: Array
-    entropy: Array
-    perplexity: Array
-    top_probability: Array
+    entropy: Array | Interval
+    perplexity: Array | Interval
+    top_probability: Array | Interval
     curve: CalibrationCurve | None
     n: int
+    nll: Interval | None = None
+    n_drawn: int = 0
 
-    def columns(self) -> dict[str, Array]:
-        """Return all that is over temperatures, by name.
+    def measures(self) -> dict[str, Array | Interval]:
+        """Return all that was taken, by name.
 
         Returns
         -------
-        dict of str to ndarray
-            ``temperature``, the measures, and ``nll`` and ``ece`` where targets are known.
+        dict of str to ndarray or Interval
+            ``entropy``, ``perplexity``, ``top_probability``, and where targets are known ``nll``
+            and ``ece``.
         """
-        columns = {
-            "temperature": self.temperatures,
+        measures = {
             "entropy": self.entropy,
             "perplexity": self.perplexity,
             "top_probability": self.top_probability,
         }
         if self.curve is not None:
-            columns |= {"nll": self.curve.nll, "ece": self.curve.ece}
+            measures |= {"nll": self.curve.nll, "ece": self.curve.ece}
+        if self.nll is not None:
+            measures["nll"] = self.nll
+        return measures
+
+    def columns(self) -> dict[str, Array]:
+        """Return all that is over temperatures, by name, as the columns of a table.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``temperature`` and the measures; an interval has two columns, ``entropy_low`` and
+            ``entropy_high``.
+        """
+        columns = {"temperature": self.temperatures}
+        for name, values in self.measures().items():
+            if isinstance(values, Interval):
+                columns |= {f"{name}_low": values.low, f"{name}_high": values.high}
+            else:
+                columns[name] = values
         return columns
 
 
 def sweep(
-    logits: ArrayLike | Iterable[Any] | Callable[[], Iterable[Any]],
+    logits: ArrayLike | Reported | Iterable[Any] | Callable[[], Iterable[Any]],
     targets: ArrayLike | None = None,
     temperatures: ArrayLike | None = None,
     *,
@@ -215,9 +242,19 @@ def sweep(
 
     With targets, NLL and ECE are taken too.
 
+    Of a `Reported`, and of a data set of what a server reported, all of them are intervals. The
+    tail of each row may be as it likes, whatever the others are, so the mean of the low ends is
+    the least value that the mean may have, and the mean of the high ends the greatest. Each
+    temperature stands for itself: a tail that gives an end at one may not give it at the next.
+    Without the size of the vocabulary, high ends are inf from the server's temperature on.
+
+    The targets of such rows are the drawn tokens, and the NLL is their mean surprisal. There is no
+    ECE: a confidence that is known as an interval belongs to no bin. Rows that can't be read, and
+    for the NLL those whose drawn token is not known, are left out.
+
     Parameters
     ----------
-    logits : array_like, array of PyTorch, JAX or Dask, data set, or batches
+    logits : array_like, array of PyTorch, JAX or Dask, data set, batches, or Reported
         As for `fit_temperature`. Batches without targets are tuples (logits, None).
     targets : array_like, optional
         As for `fit_temperature`, if they are known.
@@ -236,7 +273,8 @@ def sweep(
     Raises
     ------
     TypeError, ValueError
-        As for `fit_temperature`, and if `temperatures` are not finite numbers > 0.
+        As for `fit_temperature`, and if `temperatures` are not finite numbers > 0, or targets or
+        weights are given for reported rows.
 
     See Also
     --------
@@ -244,13 +282,24 @@ def sweep(
 
     Examples
     --------
+    >>> import numpy as np
     >>> import thermoscope as ts
     >>> found = ts.sweep([[2.0, 1.0, 0.1]], temperatures=[0.5, 1.0, 100.0])
     >>> found.perplexity.round(3), found.top_probability.round(3)
     (array([1.574, 2.332, 3.   ]), array([0.864, 0.659, 0.337]))
+
+    Three of 1,000 tokens:
+
+    >>> reported = ts.Reported(np.log([0.5, 0.2, 0.1]), vocabulary=1000)
+    >>> low, high = ts.sweep(reported, temperatures=[0.5, 1.0, 2.0]).perplexity
+    >>> low.round(2), high.round(2)
+    (array([1.71, 3.89, 4.71]), array([  2.18,  13.48, 784.03]))
     """
     count = whole("bins", bins)
     t = np.geomspace(0.01, 100, 41) if temperatures is None else temperatures_of(temperatures)
+    if isinstance(logits, Reported) or (isinstance(logits, Dataset) and logits.is_reported):
+        refuse_for_reported(axis=axis, targets=targets, sample_weight=sample_weight)
+        return _reported_sweep(logits, t, progress)
     source = passes(
         logits,
         targets,
@@ -267,6 +316,46 @@ def sweep(
     entropy, perplexity, top = total / counts.weight
     curve = _curve(t, tuple(rest), counts) if rest else None
     return Sweep(t, entropy, perplexity, top, curve, int(counts.rows))
+
+
+def _reported_sweep(
+    data: Reported | Dataset, temperatures: Array, progress: Progress | None
+) -> Sweep:
+    total = 1 if isinstance(data, Reported) else data.rows
+    measures, nll = Sums(), Sums()
+    n = n_drawn = 0
+    for at in range(total):
+        if isinstance(data, Reported):
+            row = data
+        elif data.problem(at) is None:
+            row = data.reported(at)
+        else:
+            continue
+        n += 1
+        measures.add((_reported_measures(row, temperatures),))
+        if row.drawn >= 0:
+            n_drawn += 1
+            nll.add((_reported_nll(row, temperatures),))
+        if progress is not None:
+            progress(at + 1, total, 1)
+    entropy, perplexity, top = (Interval(*ends) for ends in measures.result()[0] / n)
+    means = Interval(*nll.result()[0] / n_drawn) if n_drawn else None
+    return Sweep(temperatures, entropy, perplexity, top, None, n, means, n_drawn)
+
+
+def _reported_measures(row: Reported, temperatures: Array) -> Array:
+    """Return the two ends of the three measures of a row at each temperature."""
+    result = np.empty((3, 2, len(temperatures)))
+    for at, temperature in enumerate(temperatures.tolist()):
+        result[0, :, at] = row.entropy(temperature)
+        result[1, :, at] = [math.exp(end) for end in result[0, :, at]]
+        result[2, :, at] = row.top_probability(temperature)
+    return result
+
+
+def _reported_nll(row: Reported, temperatures: Array) -> Array:
+    """Return the two ends of the drawn token's surprisal at each temperature."""
+    return np.array([row.surprisal(t) for t in temperatures.tolist()]).T
 
 
 def _sweep_sums(block: Block, *, temperatures: Array, edges: Array) -> tuple[Array, ...]:

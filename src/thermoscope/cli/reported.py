@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["check_output", "give"]
 
-NOT_REPORTED: Final = "(not reported)"
-
 
 class _Answer(NamedTuple):
     """The probabilities of the tokens that a server reported for one position, likeliest first."""
@@ -104,12 +102,6 @@ def give(
             typer.echo(f"{present.printable(text)}\t{low!r}\t{high!r}")
 
 
-def _probability(low: float, high: float) -> str:
-    """Return a range for a table; what is not 1 is not written as 1."""
-    *others, last = present.interval(low, high, significant=4).split(" ")
-    return " ".join([*others, "<1" if last == "1" and high < 1 else last])
-
-
 def _rest(decision: Decision, low: Any, high: Any) -> Interval:
     """Return what truncation leaves to the tokens that are not reported."""
     if decision.tail == "dropped":
@@ -163,13 +155,13 @@ def _print_table(answer: _Answer, top: int | None) -> None:
         low, _ = answer.probabilities[at]
         table.add_row(
             Text(present.visible(answer.texts[at])),
-            _probability(*answer.probabilities[at]),
+            present.probability_interval(*answer.probabilities[at]),
             *([] if answer.fates is None else [answer.fates[at]]),
             Bar(longest, 0, low, color="green") if low > 0 else None,
         )
     table.add_row(
-        NOT_REPORTED,
-        _probability(*answer.rest),
+        present.NOT_REPORTED,
+        present.probability_interval(*answer.rest),
         *([] if answer.fates is None else [""]),
         None,
     )

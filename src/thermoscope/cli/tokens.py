@@ -265,7 +265,7 @@ def _print_table(text: _Text) -> None:
             measures = ["can't be read", "", ""]
         table.add_row(
             f"{token.position:,}",
-            Text(_shown(token)),
+            Text(token.name),
             *measures,
             *([token.fate or ""] if text.has_sampler else []),
             style=STYLES[token.fate] if token.fate else None,
@@ -281,14 +281,6 @@ def _print_table(text: _Text) -> None:
     # So that less shows colours, and leaves the text in the terminal; as git asks for it.
     os.environ.setdefault("LESS", "FRX")
     SystemPager().show(page)
-
-
-def _shown(token: DrawnToken) -> str:
-    """Return the text of a token for one line of a table."""
-    if token.token is None:
-        return "(unknown)"
-    text = present.visible(token.text)
-    return text if token.parts == 1 else f"{text} {token.part} of {token.parts}"
 
 
 def _ranks(rank: Interval | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from thermoscope.arguments import ArgumentError, whole
+from thermoscope.arguments import ArgumentError, refuse_incomplete, whole
 from thermoscope.data.content import BYTES_PER_LOGIT, Array, held, rebatched
 from thermoscope.data.errors import check_memory, naming, optional
 from thermoscope.data.formats.responses import Passage, Token
@@ -125,6 +125,7 @@ class Dataset:
         >>> Dataset.of([[2.0, 1.0], [0.5, 3.0]], ["cat", "dog"])
         <Dataset 'given': shape (2, 2), float64>
         """
+        refuse_incomplete("values", values)
         return cls(held(np.asarray(values)), labels=labels, **known)
 
     @classmethod
@@ -513,8 +514,9 @@ class Dataset:
         row = start + int(np.argmax(part))
         raise ValueError(
             f"row {row}: {np.exp(self._tails[row]):.3g} of the probability is of tokens that the "
-            f"server did not report, so there are no logits of all: softmax and others take "
-            f"reported({row}) of these data, and give intervals (thermoscope softmax --row {row})"
+            f"server did not report, so there are no logits of all: sweep takes these data, "
+            f"softmax and others take reported({row}) of them, and give intervals (thermoscope "
+            f"softmax --row {row})"
         )
 
     def _chunk(self, starts: NDArray[np.int64], size: int) -> NDArray[Any]:

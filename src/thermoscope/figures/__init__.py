@@ -10,42 +10,52 @@ from numpy.typing import ArrayLike
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError
 from thermoscope.figures.logits import logits_figure
+from thermoscope.figures.reported import reported_figure, text_figure
 from thermoscope.figures.results import Result, results_figure
 from thermoscope.figures.style import Figure, with_own_font
 from thermoscope.passes.rows import is_dataset
+from thermoscope.reported import Reported
 
 __all__ = ["plot"]
 
 
 def plot(
-    what: ArrayLike | Result | Sequence[Result],
+    what: ArrayLike | Reported | Result | Sequence[Result],
     temperature: float = 1.0,
     *,
     labels: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw logits and their softmax, or a result of calibration.
+    """Draw logits and their softmax, what a server reported, or a result of calibration.
 
     Logits and softmax are two panels side by side, with a bar for each item. Up to 50 items are
     drawn in the order given. Of more items, the 20 with the highest logits are drawn, and a last
     bar is the probability of all others together.
+
+    Of a `Reported`, the panels are the log-probabilities, the likeliest first, and the softmax. A
+    bar is the least probability that a token may have, and hatched up to the greatest; the last
+    one has all tokens that are not reported. Of a data set of several rows that a server reported,
+    surprisal and entropy are drawn along the text, hatched in the same way.
 
     A result of `reliability` is drawn as accuracy against confidence. A bar is the accuracy of a
     bin with Wilson's 95 % interval, fainter the fewer rows the bin has; the hatching is its gap to
     the mean confidence. The panel below shows the fraction of rows in each bin. A result of
     `calibration_curve` or `sweep` is drawn as curves over log T, with the lowest NLL marked. A
     result of `evaluate_fit` is drawn as reliability before and after, and as the curve if it has
-    one. Several results are drawn side by side.
+    one. Several results are drawn side by side. Intervals over log T are bands; a band without an
+    upper end goes to the edge, and the figure says so.
 
     Parameters
     ----------
-    what : array_like, shape (n,), or a result or a sequence of them
-        Real numbers of any array library, ±inf and NaN included; a data set of one row; or results
-        of `reliability`, `calibration_curve`, `sweep` and `evaluate_fit`.
+    what : array_like, shape (n,), Reported, data set, or a result or a sequence of them
+        Real numbers of any array library, ±inf and NaN included; a data set of one row, or of all
+        that a server reported; or results of `reliability`, `calibration_curve`, `sweep` and
+        `evaluate_fit`.
     temperature : float, optional
         For logits only, in [0, inf]. The default is 1.
     labels : sequence of str, optional
-        For logits only: one for each, taken as plain text; by default the index, counted from 0.
-        Characters that no installed font has are written as escapes.
+        For one row of logits only: one for each, taken as plain text; by default those of the data
+        set, the texts of reported tokens, or the index, counted from 0. Characters that no
+        installed font has are written as escapes.
 
     Returns
     -------
@@ -92,8 +102,17 @@ def _results(what: object) -> list[Result] | None:
 
 
 def _plot_logits(what: Any, temperature: float, labels: Sequence[str] | None) -> Figure:
+    if isinstance(what, Reported):
+        return reported_figure(what, temperature, labels)
     if is_dataset(what):
-        if len(what.shape) > 1 and what.shape[0] != 1:
+        is_one = len(what.shape) == 1 or what.shape[0] == 1
+        if getattr(what, "is_reported", False):
+            if is_one:
+                return reported_figure(what.reported(), temperature, labels)
+            if labels is not None:
+                raise ArgumentTypeError("labels", f"must come with one row, got {labels!r:.60}")
+            return text_figure(what, temperature)
+        if not is_one:
             raise ArgumentError("logits", f"must be one row, got a data set of {what.shape[0]:,}")
         labels = getattr(what, "labels", None) if labels is None else labels
         what = np.concatenate(list(what.blocks(0, 1)))[0]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["logits_figure"]
+__all__ = ["bars", "beside", "item_axes", "logits_figure"]
 
 
 def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] | None) -> Figure:
@@ -39,17 +39,14 @@ def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] |
         p = np.append(p, found.rest)
 
     ink = Ink.now()
-    figure = Canvas(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
-    left, right = figure.subplots(1, 2, sharey=True)
-    left.set_yticks(range(len(names)), names, fontfamily=families, **PLAIN)
-    left.set_ylim(len(names) - 0.4, -0.6)
-
-    _bars(left, shown, ink.blue, ink.alpha, [brief(value) for value in shown])
+    figure, left, right = item_axes(names, families)
+    bars(left, shown, ink.blue, ink.alpha)
+    beside(left, [brief(value) for value in shown])
     left.set(title="Logits", xlabel="logit")
-    _bars(right, p, ink.green, ink.alpha, found.percents)
+    bars(right, p, ink.green, ink.alpha)
+    beside(right, found.percents)
     right.set(title=f"Softmax at T = {brief(state.temperature)}", xlabel="probability")
     right.set_xlim(0, 1)
-    right.tick_params(left=False)
     if np.isnan(p).all():
         reason = "a logit is NaN" if np.isnan(values).any() else f"all are {brief(-np.inf)}"
         right.text(
@@ -63,10 +60,20 @@ def logits_figure(logits: ArrayLike, temperature: float, labels: Sequence[str] |
     return figure
 
 
-def _bars(
-    axes: Axes, values: NDArray[np.float64], color: str, alpha: float, texts: list[str]
-) -> None:
-    """Draw horizontal bars, infinite ones up to the edge, and their texts at the right edge."""
+def item_axes(names: list[str], families: list[str]) -> tuple[Figure, Axes, Axes]:
+    """Return a figure with two panels side by side, and a line for each name."""
+    figure = Canvas(figsize=(8.5, 1.0 + 0.24 * max(len(names), 5)), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    left.set_yticks(range(len(names)), names, fontfamily=families, **PLAIN)
+    left.set_ylim(len(names) - 0.4, -0.6)
+    right.tick_params(left=False)
+    for axes in (left, right):
+        axes.spines[["top", "right"]].set_visible(False)
+    return figure, left, right
+
+
+def bars(axes: Axes, values: NDArray[np.float64], color: str, alpha: float) -> None:
+    """Draw horizontal bars, infinite ones up to the edge."""
     finite = values[np.isfinite(values)]
     low, high = min(0.0, finite.min(initial=0.0)), max(0.0, finite.max(initial=0.0))
     largest = max(-low, high)
@@ -86,6 +93,10 @@ def _bars(
         ticks = axes.get_xticks()
         axes.set_xticks(ticks, [f"{brief(tick)}e{exponent:+d}" if tick else "0" for tick in ticks])
         axes.set_xlim(low, high)
+
+
+def beside(axes: Axes, texts: list[str]) -> None:
+    """Write the texts of bars at the right edge."""
     for y, text in enumerate(texts):
         axes.annotate(
             text,
@@ -97,4 +108,3 @@ def _bars(
             fontsize="small",
             **PLAIN,
         )
-    axes.spines[["top", "right"]].set_visible(False)

@@ -11,6 +11,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from thermoscope.calibration import CalibrationCurve, FitEvaluation, Reliability, Sweep
 from thermoscope.figures.style import Canvas, Ink
 from thermoscope.present import brief, percent
+from thermoscope.reported import Interval
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,7 +48,7 @@ def results_figure(results: Sequence[Result]) -> Figure:
         drawings.append((lambda part: _draw_reliability(part, diagrams), width, 5.6))
     for each in curves:
         if isinstance(each, Sweep):
-            height = 0.8 + 1.6 * (3 if each.curve is None else 5)
+            height = 0.8 + 1.6 * len(each.measures())
             drawings.append((lambda part, it=each: _draw_sweep(part, it), 6.0, height))  # type: ignore[misc]
         else:
             drawings.append((lambda part, it=each: _draw_curve(part, it), 5.6, 5.0))  # type: ignore[misc]
@@ -157,26 +158,62 @@ def _draw_curve(figure: FigureBase, curve: CalibrationCurve) -> None:
 
 def _draw_sweep(figure: FigureBase, sweep: Sweep) -> None:
     ink, curve = Ink.now(), sweep.curve
-    grid = figure.subplots(3 if curve is None else 5, 1, sharex=True)
-    for axes, values, color, name in (
-        (grid[0], sweep.entropy, ink.blue, "entropy in nats"),
-        (grid[1], sweep.perplexity, ink.blue, "perplexity"),
-        (grid[2], sweep.top_probability, ink.green, "top probability"),
-    ):
+    grid = figure.subplots(len(sweep.measures()), 1, sharex=True)
+    panels = [
+        (sweep.entropy, ink.blue, "entropy in nats"),
+        (sweep.perplexity, ink.blue, "perplexity"),
+        (sweep.top_probability, ink.green, "top probability"),
+    ]
+    if sweep.nll is not None:
+        panels.append((sweep.nll, ink.blue, "NLL in nats"))
+    for axes, (values, color, name) in zip(grid, panels, strict=False):
         _over_temperature(axes, sweep.temperatures, values, color, name)
         axes.axvline(1, color=ink.line, lw=1, ls=":")
-    lowest, highest = sweep.perplexity.min(), sweep.perplexity.max()
+    finite = np.ravel(sweep.perplexity)
+    finite = finite[np.isfinite(finite)]
     # Over less than a factor of 2, a logarithmic axis has no labelled tick.
-    if highest > 2 * lowest:
-        grid[1].set_yscale("log", base=2 if highest <= 64 * lowest else 10)
+    if finite.max() > 2 * finite.min():
+        grid[1].set_yscale("log", base=2 if finite.max() <= 64 * finite.min() else 10)
         _plain_ticks(grid[1].yaxis)
-    grid[0].set_title("one row" if sweep.n == 1 else f"means over {sweep.n:,} rows")
+    title = "one row" if sweep.n == 1 else f"means over {sweep.n:,} rows"
+    if isinstance(sweep.entropy, Interval):
+        title += "; bands: all that the tokens not reported allow"
+    grid[0].set_title(title, fontsize="medium" if isinstance(sweep.entropy, Interval) else None)
+    if sweep.nll is not None:
+        _nll_axis(grid[3], sweep.nll.low)
+        of = f" of {sweep.n_drawn:,} drawn tokens" if sweep.n_drawn > 1 else " of the drawn token"
+        grid[3].set_title(f"NLL{of}", fontsize="medium")
     if curve is not None:
         _draw_nll_and_ece(grid[3], grid[4], curve)
         for axes in grid[:3]:
             axes.axvline(curve.temperatures[curve.best()], color=ink.line, lw=1)
         grid[3].set_title(_best_in_words(curve), fontsize="medium")
+    for axes, (values, color, _) in zip(grid, panels, strict=False):
+        if isinstance(values, Interval):
+            _draw_band(axes, sweep.temperatures, values, color)
     grid[-1].set_xlabel("temperature")
+
+
+def _draw_band(axes: Axes, temperatures: Array, ends: Interval, color: str) -> None:
+    """Fill what lies between two ends, up to the edge where there is no upper end."""
+    lowest, highest = axes.get_ylim()
+    endless = np.isposinf(ends.high)
+    if endless.any():
+        room = 4 if axes.get_yscale() == "log" else 1.5
+        last = float(ends.low[-1])
+        highest = max(highest, room * last if last < math.inf else 0.0)
+        axes.text(
+            0.98,
+            0.94,
+            f"no upper end from T = {brief(temperatures[np.argmax(endless)])} on",
+            ha="right",
+            va="top",
+            fontsize="small",
+            transform=axes.transAxes,
+        )
+    top = np.where(endless, highest, ends.high)
+    axes.fill_between(temperatures, ends.low, top, color=color, alpha=Ink.now().alpha / 2, lw=0)
+    axes.set_ylim(lowest, highest)
 
 
 def _best_in_words(curve: CalibrationCurve) -> str:
@@ -198,17 +235,27 @@ def _draw_nll_and_ece(upper: Axes, lower: Axes, curve: CalibrationCurve) -> None
         axes.axvline(curve.temperatures[best], color=ink.line, lw=1)
         axes.axvline(1, color=ink.line, lw=1, ls=":")
         axes.set_ylim(0, None)
-    # The NLL grows without bound at low T. On such an axis the minimum would look flat.
-    finite = curve.nll[np.isfinite(curve.nll)]
-    top = 2.5 * max(curve.nll[-1], 2 * curve.nll[best])
+    _nll_axis(upper, curve.nll)
+
+
+def _nll_axis(axes: Axes, nll: Array) -> None:
+    """Fit the axis to the minimum: the NLL grows without bound at low T, and would hide it."""
+    axes.set_ylim(0, None)
+    finite = nll[np.isfinite(nll)]
+    top = 2.5 * max(nll[-1], 2 * nll.min())
     if finite.size and 0 < top < finite.max():
-        upper.set_ylim(0, top)
+        axes.set_ylim(0, top)
 
 
 def _over_temperature(
-    axes: Axes, temperatures: Array, values: Array, color: str, name: str
+    axes: Axes, temperatures: Array, values: Array | Interval, color: str, name: str
 ) -> None:
-    axes.plot(temperatures, values, color=color, alpha=Ink.now().alpha + 0.2, lw=2)
+    """Draw a line over log T, or the two of an interval."""
+    lines = values if isinstance(values, Interval) else [values]
+    width = 2 / len(lines)
+    for line in lines:
+        finite = np.where(np.isfinite(line), line, np.nan)
+        axes.plot(temperatures, finite, color=color, alpha=Ink.now().alpha + 0.2, lw=width)
     axes.set_ylabel(name)
     # Ticks at powers of 2, or of 10 over a wide range, where those would be too many.
     axes.set_xscale("log", base=2 if temperatures.max() <= 64 * temperatures.min() else 10)

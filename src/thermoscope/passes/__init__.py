@@ -8,7 +8,7 @@ are its own, and there only sums travel.
 from thermoscope.passes.on_dask import computed, in_each_process
 from thermoscope.passes.rows import Block, Part
 from thermoscope.passes.run import Counts, Passes, ProbabilitiesWarning, Progress, passes
-from thermoscope.passes.sums import Sparse, gathered
+from thermoscope.passes.sums import Sparse, Sums, gathered
 
 __all__ = [
     "Block",
@@ -18,6 +18,7 @@ __all__ = [
     "ProbabilitiesWarning",
     "Progress",
     "Sparse",
+    "Sums",
     "computed",
     "gathered",
     "in_each_process",

@@ -126,8 +126,10 @@ class Rows(NamedTuple):
             None if y is None else tuple(y.shape),
             None if w is None else tuple(w.shape),
         )
+        if is_dataset(z) and len(z.shape) == 1:
+            z = np.asarray(z)
         if fit.binary and z.shape[-1] != 1:
-            z = (np.asarray(z) if is_dataset(z) else z)[..., None]
+            z = z[..., None]
         y = y[..., 0] if fit.column else y
         w = w[..., 0] if fit.weight_column else w
         if len(z.shape) == 1:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, ArgumentTypeError
+from thermoscope.arguments import ArgumentError, ArgumentTypeError, refuse_incomplete
 from thermoscope.kernels import array_api
 from thermoscope.passes.local import LocalRows
 from thermoscope.passes.on_dask import DaskRows, is_dask
@@ -76,6 +76,9 @@ def passes(
     With `once`, batches that can be taken but once are not kept for another pass. With
     `unlabelled`, logits may come without targets.
     """
+    refuse_incomplete("logits", logits)
+    if getattr(logits, "is_reported", False):
+        np.asarray(logits)  # raises an error that names the row and says what takes it
     if targets is None and is_dataset(logits):
         targets = getattr(logits, "targets", None)
     if targets is None and not (unlabelled and not _are_batches(logits)):
