@@ -14,6 +14,7 @@ from tests.command_line import LOGITS, run, write_answer
 from thermoscope import cli
 from thermoscope.cli.sample import sample
 from thermoscope.cli.softmax import compute
+from thermoscope.cli.sweep import sweep
 from thermoscope.cli.temperature import temperature
 from thermoscope.cli.tokens import tokens
 from thermoscope.data.writing import write_rows
@@ -23,6 +24,7 @@ COMMANDS = {
     "temperature": temperature,
     "sample": sample,
     "tokens": tokens,
+    "sweep": sweep,
 }
 
 
@@ -42,6 +44,7 @@ def test_an_example_of_the_help_runs(
     Path("tokens.json").write_text(str([f"t{at}" for at in range(100)]).replace("'", '"'))
     rows = LOGITS.reshape(12, 100)
     np.save("batch.npy", rows)
+    np.save("targets.npy", np.arange(12))
     write_rows("many.parquet", [rows], shape=rows.shape, dtype=np.float32)
     write_answer(tmp_path / "response.json")
     before = set(tmp_path.iterdir())

@@ -333,7 +333,12 @@ class RowsWithTargets:
 
 
 def check_targets(rows: RowsWithTargets) -> None:
-    """Raise an error where a command that needs targets has none."""
+    """Raise an error where a command that needs targets and all logits has none of these."""
+    if rows.data.is_reported:
+        raise FileError(
+            f"{rows.data.path}: a server left out tokens of its rows, and calibration needs the "
+            "logits of all classes: thermoscope softmax, sweep and tokens give ranges"
+        )
     if rows.targets is None:
         raise ValueError("targets must be given: a file TARGETS, or a column with --target-column")
 

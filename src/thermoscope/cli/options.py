@@ -14,6 +14,7 @@ __all__ = [
     "PENALTIES",
     "RULES",
     "AppliedTemperature",
+    "AsCsv",
     "AsJson",
     "Columns",
     "FileOrPrompt",
@@ -189,6 +190,9 @@ Weights = Annotated[
         show_default=False,
     ),
 ]
+
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV also on a terminal.")]
 
 
 AsJson = Annotated[

@@ -35,6 +35,7 @@ __all__ = [
     "print_bars",
     "print_json",
     "progress",
+    "refuse_csv_and_json",
     "strict",
     "without_warning",
     "write_figure",
@@ -97,6 +98,12 @@ def strict(value: Any) -> Any:
 def print_json(document: dict[str, Any]) -> None:
     """Print a document as one line of JSON."""
     typer.echo(json.dumps(strict(document), allow_nan=False))
+
+
+def refuse_csv_and_json(*, as_csv: bool, as_json: bool) -> None:
+    """Raise an error for both of two forms in which a command prints."""
+    if as_csv and as_json:
+        raise ValueError("--csv must come without --json")
 
 
 def label_of(labels: Sequence[str] | None, item: int) -> str:

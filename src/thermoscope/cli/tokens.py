@@ -15,8 +15,8 @@ import typer
 from thermoscope import present
 from thermoscope.arguments import temperature_of_text
 from thermoscope.cli.input import Reading
-from thermoscope.cli.options import RULES, AppliedTemperature, Temperature, Vocabulary
-from thermoscope.cli.output import ending, progress, strict
+from thermoscope.cli.options import RULES, AppliedTemperature, AsCsv, Temperature, Vocabulary
+from thermoscope.cli.output import ending, progress, refuse_csv_and_json, strict
 from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.errors import FileError
@@ -63,7 +63,7 @@ def tokens(
             show_default=False,
         ),
     ] = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV also on a terminal.")] = False,
+    as_csv: AsCsv = False,
     as_json: Annotated[
         bool,
         typer.Option(
@@ -97,8 +97,7 @@ def tokens(
     """
     number = temperature_of_text(temperature)
     truncation.check(number)
-    if as_csv and as_json:
-        raise ValueError("--csv must come without --json")
+    refuse_csv_and_json(as_csv=as_csv, as_json=as_json)
     if output is not None and ending(output) not in _WRITERS:
         raise FileError(f"{output}: tokens must go to a .csv or .json file")
     data = Reading(applied_temperature=applied_temperature).open(file)
