@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
 import thermoscope as ts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 
 
 def main() -> None:
     """Draw what the page talks of, from the digits that come with the package."""
-    # No date, and names of parts that don't change: the same figure is the same file.
-    mpl.rcParams["svg.hashsalt"] = "thermoscope"
     logits, targets, _ = ts.samples.digits()
     figures = {
         "reliability": ts.plot(ts.evaluate_fit(logits, targets, holdout=0.5)),
         "calibration": ts.plot(ts.calibration_curve(logits, targets)),
     }
     for name, figure in figures.items():
+        save(figure, name)
+
+
+def save(figure: Figure, name: str) -> None:
+    """Write a figure of the docs."""
+    # No date, and names of parts that don't change: the same figure is the same file.
+    with mpl.rc_context({"svg.hashsalt": "thermoscope"}):
         figure.savefig(IMAGES / f"{name}.svg", metadata={"Date": None}, facecolor="white")
 
 

@@ -1,8 +1,9 @@
-"""Check the intervals on real logits, and make the tables of docs/sequences.md from them.
+"""Check the intervals on real logits, and make tables and figure of docs/sequences.md from them.
 
 ``python -m tools.sequences FOLDER`` takes each .npy file of a folder as the logits of one position
 of a language model. It reports the likeliest tokens of each as a server does, in float32, and
-raises an error where a true value lies outside its interval. The second row gives the tables.
+raises an error where a true value lies outside its interval. The second row gives the tables and
+the figure.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 import thermoscope as ts
+from tools.figures import save
 from tools.tables import markdown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 PAGE = Path(__file__).parent.parent / "docs" / "sequences.md"
@@ -102,6 +105,18 @@ def tables(logits: NDArray[np.float64]) -> dict[str, str]:
     }
 
 
+def bands(logits: NDArray[np.float64]) -> Figure:
+    """Draw the sweep of a position of which 20 tokens are reported, and the true one in it."""
+    falling, reported = served(logits, 20, 1.0)
+    temperatures = np.geomspace(0.1, 10, 61)
+    truth = ts.sweep(falling[None], None, temperatures)
+    figure = ts.plot(ts.sweep(reported, None, temperatures))
+    for axes, values in zip(figure.axes, truth.measures().values(), strict=True):
+        axes.plot(temperatures, values, color="black", ls="--", lw=1, label="truth")
+    figure.axes[0].legend(frameon=False, fontsize="small", loc="upper left")
+    return figure
+
+
 def needed(falling: NDArray[np.float64]) -> Iterable[list[str]]:
     """Yield how many log-probabilities give the entropy to 0.1 nat, and what 20 of them guess."""
     logprobs = np.asarray(ts.log_softmax(falling))
@@ -145,6 +160,7 @@ def main() -> None:
                 check(reported, temperature)
                 count += 1
     made = tables(rows[1])
+    save(bands(rows[1]), "bands")
     text = PAGE.read_text(encoding="utf-8")
     text = MARKED.sub(lambda mark: f"{mark[1]}{made[mark[2]]}{mark[3]}", text)
     PAGE.write_text(text, encoding="utf-8")
