@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 import thermoscope as ts
 from thermoscope import present
+from thermoscope.data.reading import parse_logits
 from thermoscope.definition import softmax
 from thermoscope.drawn import drawn_tokens
 from thermoscope.figures import plot, style
@@ -366,6 +368,18 @@ def test_a_text_is_drawn_position_by_position() -> None:
     assert names(plot(data.row(0)).axes[0])[-1] == "(not reported)"
     with pytest.raises(TypeError, match="labels must come with one row"):
         plot(data, labels=["a"])
+
+
+def test_a_text_without_drawn_tokens_and_with_an_odd_position_is_drawn() -> None:
+    top = [{"token": "a", "logprob": -0.5}]
+    content = [{"top_logprobs": top}, {"token": "a", "logprob": 3.0}, {"top_logprobs": top}]
+    data = parse_logits(json.dumps({"logprobs": {"content": content}}), vocabulary=9)
+    figure = plot(data)
+    figure._repr_png_()  # warnings are errors
+    upper, lower = figure.axes
+    assert values(upper) == ["not known"]
+    assert np.isnan(lower.patches[0].get_data().values).tolist() == [False, True, False]
+    assert [label.get_text() for label in lower.get_xticklabels()][::2] == ["(unknown)"] * 2
 
 
 def test_an_evaluation_is_drawn_with_its_curve() -> None:

@@ -109,7 +109,9 @@ def text_figure(data: Dataset, temperature: float) -> Figure:
 def _draw_steps(axes: Axes, ends: NDArray[np.float64], color: str, alpha: float) -> None:
     """Draw a step for each position up to the low end, and hatch it from there to the high one."""
     low, high = ends
-    top = 1.1 * ends[np.isfinite(ends)].max(initial=1e-9)
+    if np.isnan(ends).all():
+        axes.text(0.5, 0.5, "not known", ha="center", va="center", transform=axes.transAxes)
+    top = 1.1 * ends[np.isfinite(ends)].max(initial=0.0) or 1.0
     if (endless := np.isposinf(high)).any():
         top *= 1.4
         axes.set_title("no upper end where the hatching meets the edge", fontsize="small")
