@@ -104,3 +104,11 @@ def test_data_that_hardly_determine_the_temperature_can_be_fitted() -> None:
     # A class may be any number, also the one that elsewhere means no target.
     named = ts.TemperatureScaler().fit([[2.0, 1.0], [1.0, 3.0], [1.0, 0.5]], [-100, 7, 7])
     assert (named.fit_.n, named.fit_.n_ignored) == (3, 0)
+
+
+def test_what_a_server_reported_is_refused_before_and_after_the_fit() -> None:
+    reported = ts.Reported([-0.1])
+    scaler = ts.TemperatureScaler().fit([[2.0, 1.0], [0.5, 3.0], [1.0, 0.0]], [0, 1, 1])
+    for function in (lambda X: scaler.fit(X, [0]), scaler.predict, scaler.predict_proba):  # noqa: N803
+        with pytest.raises(ts.ArgumentError, match="X must have all entries, got a Reported"):
+            function(reported)
