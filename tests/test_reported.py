@@ -316,7 +316,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 WITHOUT_LOGITS = {
     *("ArgumentError", "Interval", "Penalties", "Reported", "engines", "samples"),
-    *("from_transformers", "open_logits", "random_logits", "read_logits"),
+    *("connect", "from_transformers", "open_logits", "random_logits", "read_logits"),
 }
 OF_ONE_ROW = {
     *("entropy", "keep", "log_softmax", "perplexity", "plot", "softmax", "sweep"),
