@@ -156,7 +156,10 @@ def test_an_answer_is_drawn_with_bands(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sweep", ANSWER, "y.npy"], "TARGETS must be left out: of a server's answer, the drawn"),
+        (
+            ["sweep", ANSWER, "y.npy"],
+            "TARGETS must be left out: the targets of a server's answer are",
+        ),
         (["sweep", ANSWER, "--row", "18"], "row must be 0 to 17, got 18"),
         (["sweep", ANSWER, "--vocabulary", "5"], "vocabulary must be more"),
         (["sweep", ANSWER, "--csv", "--json"], "--csv must come without --json"),

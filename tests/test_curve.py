@@ -135,6 +135,25 @@ def test_the_ends_of_a_mean_are_those_of_the_rows() -> None:
         np.testing.assert_allclose(both, one[name], rtol=1e-5)
 
 
+def test_a_sweep_of_one_reported_row_is_its_measures() -> None:
+    reported = Reported(np.log([0.5, 0.2, 0.1]), vocabulary=100, drawn=2, applied_temperature=0.7)
+    found = ts.sweep(reported, temperatures=T).measures()
+    for at, t in enumerate(T):
+        assert {name: (low[at], high[at]) for name, (low, high) in found.items()} == {
+            "entropy": reported.entropy(t),
+            "perplexity": reported.perplexity(t),
+            "top_probability": reported.top_probability(t),
+            "nll": reported.surprisal(t),
+        }
+    # Just below the temperature of the server, the perplexity of an unknown number of tokens is
+    # beyond the range of doubles, but their entropy is not.
+    found = ts.sweep(Reported(np.log([0.5, 0.2, 0.1])), temperatures=[0.9999])
+    assert 700 < found.entropy.high[0] < INF
+    assert found.perplexity.high[0] == INF
+    with pytest.raises(ts.ArgumentError, match="drawn must be the drawn token, got -1"):
+        Reported([-0.5]).surprisal()
+
+
 def test_columns_of_a_reported_sweep_are_low_and_high() -> None:
     found = ts.sweep(Reported(np.log([0.5, 0.2]), vocabulary=100), temperatures=T)
     names = ["entropy", "perplexity", "top_probability"]

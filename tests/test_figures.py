@@ -296,6 +296,16 @@ def test_a_reported_sweep_has_bands(vocabulary: int | None) -> None:
         assert not endless or low[-1] < panel.get_ylim()[1] / 1.4
 
 
+def test_a_band_that_is_about_to_have_no_end_does_not_hide_the_low_end() -> None:
+    reported = ts.Reported(np.log([0.5, 0.2, 0.1]))
+    sweep = ts.sweep(reported, temperatures=[0.5, 0.999, 1.0, 2.0])
+    assert sweep.entropy.high[1] > 80
+    for axes, low in zip(
+        plot(sweep).axes[:2], (sweep.entropy.low, sweep.perplexity.low), strict=True
+    ):
+        assert low[-1] < axes.get_ylim()[1] <= 64 * low[-1]
+
+
 def test_a_sweep_of_a_token_without_a_probability_is_drawn() -> None:
     sweep = ts.sweep(ts.open_logits(ANSWER, vocabulary=50257))
     nothing = np.full(sweep.temperatures.size, math.inf)

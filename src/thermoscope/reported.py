@@ -312,8 +312,7 @@ class Reported(Incomplete):
 
     def perplexity(self, temperature: ArrayLike = 1.0) -> Interval:
         """Return the number of effective choices at a temperature, as an interval."""
-        low, high = self._at(temperature).entropy()
-        return Interval(_exp(low), _exp(high))
+        return perplexity_of(self.entropy(temperature))
 
     def surprisal(self, temperature: ArrayLike = 1.0, *, base: float | None = None) -> Interval:
         """Return -log p of the drawn token, in nats unless `base` is given, as an interval.
@@ -849,6 +848,11 @@ def _entropy(one: _Group, other: _Group) -> float:
         portion = _exp(-surprisal)
         total += portion * (group.entropy + surprisal) if portion else 0.0
     return total
+
+
+def perplexity_of(entropy: Interval) -> Interval:
+    """Return the perplexity that an entropy in nats means; inf beyond the range of doubles."""
+    return Interval(*map(_exp, entropy))
 
 
 def sums_of_others(log_w: Array) -> Array:

@@ -22,7 +22,7 @@ from thermoscope.calibration.sums import (
 )
 from thermoscope.data.dataset import Dataset
 from thermoscope.passes import Block, Counts, Part, Passes, Progress, Sums, passes
-from thermoscope.reported import Interval, Reported
+from thermoscope.reported import Interval, Reported, perplexity_of
 
 Array = NDArray[np.float64]
 
@@ -243,10 +243,11 @@ def sweep(
     With targets, NLL and ECE are taken too.
 
     Of a `Reported`, and of a data set of what a server reported, all of them are intervals. The
-    tail of each row may be as it likes, whatever the others are, so the mean of the low ends is
-    the least value that the mean may have, and the mean of the high ends the greatest. Each
-    temperature stands for itself: a tail that gives an end at one may not give it at the next.
-    Without the size of the vocabulary, high ends are inf from the server's temperature on.
+    tails of two rows do not depend on each other, so the mean of the low ends is the least value
+    of the mean, and the mean of the high ends the greatest. The ends hold at each temperature
+    separately: the tail that gives an end at one temperature may not give it at the next. Without
+    the size of the vocabulary, entropy and perplexity have no upper end from the server's
+    temperature on, and the NLL has none above it: they are inf.
 
     The targets of such rows are the drawn tokens, and the NLL is their mean surprisal. There is no
     ECE: a confidence that is known as an interval belongs to no bin. Rows that can't be read, and
@@ -347,8 +348,8 @@ def _reported_measures(row: Reported, temperatures: Array) -> Array:
     """Return the two ends of the three measures of a row at each temperature."""
     result = np.empty((3, 2, len(temperatures)))
     for at, temperature in enumerate(temperatures.tolist()):
-        result[0, :, at] = row.entropy(temperature)
-        result[1, :, at] = [math.exp(end) for end in result[0, :, at]]
+        entropy = row.entropy(temperature)
+        result[0, :, at], result[1, :, at] = entropy, perplexity_of(entropy)
         result[2, :, at] = row.top_probability(temperature)
     return result
 

@@ -136,7 +136,8 @@ def _given(rows: RowsWithTargets, row: int | None) -> Any:
     """Return all rows, or the one chosen, as `sweep` takes them."""
     if rows.data.is_reported:
         if rows.targets is not None:
-            raise ValueError("TARGETS must be left out: of a server's answer, the drawn tokens are")
+            problem = "the targets of a server's answer are its drawn tokens"
+            raise ValueError(f"TARGETS must be left out: {problem}")
         return rows.data if row is None else rows.data.reported(row)
     return rows.batches() if row is None else rows.data.only(row).values[None]
 

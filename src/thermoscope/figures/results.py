@@ -199,9 +199,11 @@ def _draw_band(axes: Axes, temperatures: Array, ends: Interval, color: str) -> N
     lowest, highest = axes.get_ylim()
     endless = np.isposinf(ends.high)
     if endless.any():
-        room = 4 if axes.get_yscale() == "log" else 1.5
+        # Room above the low end, and no more: just below the first such T, high ends are huge.
+        least, most = (4, 64) if axes.get_yscale() == "log" else (1.5, 3)
         last = float(ends.low[-1])
-        highest = max(highest, room * last if last < math.inf else 0.0)
+        if 0 < last < math.inf:
+            highest = min(max(highest, least * last), most * last)
         axes.text(
             0.98,
             0.94,
