@@ -144,13 +144,15 @@ export class Instrument {
     return ROWS && tail ? rankedOf(sorted, tail) : null;
   });
   /** What the sampler makes of the rows where a server reported a part; empty without one. */
-  readonly fates: ReadonlySignal<readonly Fate[]> = computed(() => {
+  readonly fates = computed(() => this.#fatesAt(this.temperature.value));
+  /** The same once a drag rests. */
+  readonly restedFates = computed(() => this.#fatesAt(this.rested.value.temperature));
+  #fatesAt(temperature: number): readonly Fate[] {
     const [{ value: ranked }, { value: settings }] = [this.#ranked, this.truncation];
-    const places = () => this.rows.value.map((row) => this.rankAt(row.position.value));
-    return ROWS && ranked !== null && this.sampler.hasSteps.value
-      ? fatesOf(ranked, places(), this.temperature.value, settings)
-      : [];
-  });
+    if (!ROWS || ranked === null || !this.sampler.hasSteps.value) return [];
+    const places = this.rows.value.map((row) => this.rankAt(row.position.value));
+    return fatesOf(ranked, places, temperature, settings);
+  }
   /** What is known of the reported tokens at this temperature. */
   readonly bounds = computed(() => this.reported.value?.at(this.temperature.value) ?? null);
   /** The same once a drag rests. */
@@ -747,7 +749,7 @@ export class Row {
     this.fate = computed(() => {
       const { fate } = strings.sampler;
       if (ROWS && instrument.isPartial.value) {
-        const { value: fates } = instrument.fates;
+        const { value: fates } = instrument.restedFates;
         return fates.length === 0 ? "" : strings.reported.fates[fates[slot]!];
       }
       const { value: kept } = instrument.restedKept;

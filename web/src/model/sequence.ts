@@ -50,8 +50,9 @@ export const UNKNOWN = -1;
 
 /** How long a part of a pass over all positions may keep the page from anything else. */
 const SLICE_MS = 4;
-/** The same in a frame of a drag. */
+/** The same in a frame of a drag, and how many positions that may be enough for. */
 const FIRST_MS = 1;
+const FEW = 2000;
 /** A drag has ended when it pauses for this long. */
 const REST_MS = 100;
 /** Positions between two looks at the clock. */
@@ -215,7 +216,7 @@ export class Sequence {
     return levelOf(colour, middle(range) / (colour === "surprisal" ? Math.LN2 : 1));
   }
 
-  /** Counts the fates: as many as a frame has room for at once, the others after a drag. */
+  /** Counts the fates: of a short text as many as a frame has room for at once, the others after a drag. */
   #countFates(): () => void {
     const found = { known: 0, dropped: 0, undecided: 0 };
     const size = this.loaded.value;
@@ -224,7 +225,7 @@ export class Sequence {
     this.verdict.value = null;
     return inSlices(
       size,
-      FIRST_MS,
+      size > FEW ? 0 : FIRST_MS,
       (k) => {
         const fate = this.fate(this.at(k));
         if (fate !== null) found.known++;

@@ -60,7 +60,9 @@ export function Readings({ instrument }: Part) {
   return (
     <div class={instrument.isPartial.value ? "readings partial" : "readings"}>
       <Reading {...shared} of="entropy" shown={entropy}>
-        <span class="bits">{bits}</span>
+        <span class="bits">
+          <span class="shown">{bits}</span>
+        </span>
       </Reading>
       <Reading {...shared} of="perplexity" shown={choices}>
         <span>{total}</span>

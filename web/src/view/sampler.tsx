@@ -148,11 +148,13 @@ export function SamplerRow({ instrument }: Part) {
       <FieldError draft={draft} />
       <p class="note">{told}</p>
       <p class="kept">
-        {useComputed(() =>
-          [keptText(instrument) || allText(instrument), fateText(instrument)]
-            .filter(Boolean)
-            .join("; "),
-        )}
+        <span class="shown">
+          {useComputed(() =>
+            [keptText(instrument) || allText(instrument), fateText(instrument)]
+              .filter(Boolean)
+              .join("; "),
+          )}
+        </span>
       </p>
     </section>
   );

@@ -57,7 +57,7 @@ export function Sentence({ instrument }: Part) {
         })}
         aria-hidden="true"
       >
-        {sentence}
+        <span class="shown">{sentence}</span>
       </p>
       <p class="unseen" role="status">
         {announced}

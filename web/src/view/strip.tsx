@@ -87,7 +87,7 @@ function Told({ sequence }: Pick<StripProps, "sequence">) {
   return (
     <>
       <p class="told" aria-hidden="true">
-        {text}
+        <span class="shown">{text}</span>
       </p>
       <output class="unseen">{announced}</output>
     </>
