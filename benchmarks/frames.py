@@ -58,7 +58,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -79,7 +79,7 @@ from tools.explorer import explorer
 from tools.jupyterlab import jupyterlab
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
     from playwright.async_api import Browser, Page
@@ -403,18 +403,25 @@ async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -
 
 async def drag_text(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of a server's answer with this number of tokens, and with a sampler."""
-    path = folder / f"text-{items}.html"
-    if not path.exists():
-        rows = RowSource(text_of(items))
-        write_page(path, rows.state(0, truncation=SAMPLER), rows)
-
-    async def prepare(page: Page) -> None:
-        await page.locator("role=combobox[name='Colour']").select_option("sampler")
-        await page.locator(".tokens [role=option]").first.wait_for()
-
+    url = text_page(items, folder)
     return await _drag_page(
-        browser, path.as_uri(), "thermoscope, a text", items, events, prepare=prepare
+        browser, url, "thermoscope, a text", items, events, prepare=colour_by_sampler
     )
+
+
+def text_page(count: int, folder: Path) -> str:
+    """Return the address of the page of a text with this number of tokens, which is made once."""
+    path = folder / f"text-{count}.html"
+    if not path.exists():
+        rows = RowSource(text_of(count))
+        write_page(path, rows.state(0, truncation=SAMPLER), rows)
+    return path.as_uri()
+
+
+async def colour_by_sampler(page: Page) -> None:
+    """Colour the tokens by what the sampler makes of them."""
+    await page.locator("role=combobox[name='Colour']").select_option("sampler")
+    await page.locator(".tokens [role=option]").first.wait_for()
 
 
 def text_of(count: int) -> Dataset:
@@ -439,21 +446,29 @@ def text_of(count: int) -> Dataset:
 
 async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of rows with targets, whose reliability follows the slider."""
-    logits = np.random.default_rng(1).normal(0, 3, (items, CLASSES))
-    files = {"logits": logits, "targets": sample(logits, 2.0, rng=1)}
-    for name, array in files.items():
-        np.save(folder / f"{name}-{items}.npy", array)
-
-    async def prepare(page: Page) -> None:
-        await page.locator("role=button[name^='Fitted']").wait_for(timeout=120_000)
-
-    paths = [folder / f"{name}-{items}.npy" for name in files]
     what = f"reliability of {items:,} rows"
-    with explorer(paths[0], "--targets", paths[1]) as served:
+    with reliability_page(items, folder) as url:
         # On a screen as high as the page is: what is out of sight is not painted.
         return await _drag_page(
-            browser, served.url, what, CLASSES, events, prepare=prepare, height=1400
+            browser, url, what, CLASSES, events, prepare=wait_for_fit, height=1400
         )
+
+
+@contextmanager
+def reliability_page(rows: int, folder: Path) -> Iterator[str]:
+    """Serve the page of this number of rows with targets, and yield its address."""
+    logits = np.random.default_rng(1).normal(0, 3, (rows, CLASSES))
+    files = {"logits": logits, "targets": sample(logits, 2.0, rng=1)}
+    for name, array in files.items():
+        np.save(folder / f"{name}-{rows}.npy", array)
+    paths = [folder / f"{name}-{rows}.npy" for name in files]
+    with explorer(paths[0], "--targets", paths[1]) as served:
+        yield served.url
+
+
+async def wait_for_fit(page: Page) -> None:
+    """Wait until the reliability is known at every stop of the slider."""
+    await page.locator("role=button[name^='Fitted']").wait_for(timeout=120_000)
 
 
 async def _drag_page(

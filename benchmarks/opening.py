@@ -1,7 +1,8 @@
 """Say how soon an exported page is usable, and how much memory it keeps while it is dragged.
 
 ``python -m benchmarks.opening`` opens the page of each size several times in a real Chromium, with
-a sampler on, and then moves the temperature slider of the last one many times.
+a sampler on, and then moves the temperature slider of the last one many times, as well as those of
+a text with the tokens coloured by the sampler and of rows whose reliability follows the slider.
 
 How it measures
 ---------------
@@ -34,13 +35,24 @@ from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.frames import SAMPLER, SLIDER
+from benchmarks.frames import (
+    ROWS,
+    SAMPLER,
+    SLIDER,
+    TOKENS,
+    colour_by_sampler,
+    reliability_page,
+    text_page,
+    wait_for_fit,
+)
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import QUIET, find
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from playwright.async_api import Browser, Page
 
 SIZES = (10, 1_000, 50_257, 262_144)
@@ -87,6 +99,7 @@ class Opening:
 class Memory:
     """What a page holds after a number of moves."""
 
+    what: str
     moves: int
     heap_mb: float
     nodes: int
@@ -106,28 +119,36 @@ async def opened(browser: Browser, path: Path, items: int, repeats: int) -> Open
     return Opening(items, median(usable), median(curves))
 
 
-async def held(page: Page, moves: int) -> Memory:
+async def held(page: Page, what: str, moves: int) -> Memory:
     """Return what the page holds now, after a number of moves."""
     session = await page.context.new_cdp_session(page)
     await session.send("HeapProfiler.collectGarbage")
     heap = await session.send("Runtime.getHeapUsage")
     counts = await session.send("Memory.getDOMCounters")
     await session.detach()
-    return Memory(moves, heap["usedSize"] / 2**20, counts["nodes"])
+    return Memory(what, moves, heap["usedSize"] / 2**20, counts["nodes"])
 
 
-async def moved(browser: Browser, path: Path, moves: int) -> list[Memory]:
+async def moved(
+    browser: Browser,
+    url: str,
+    what: str,
+    moves: int,
+    prepare: Callable[[Page], Awaitable[None]] | None = None,
+) -> list[Memory]:
     """Move the slider of a page and return what it holds after each part of the moves."""
     page = await browser.new_page(viewport={"width": 1280, "height": 900})
-    await page.goto(path.as_uri())
+    await page.goto(url)
+    if prepare is not None:
+        await prepare(page)
     slider, part = page.locator(SLIDER), moves // PARTS
     # What is made once, by the first moves, is no leak.
     await slider.evaluate(MOVE, 200)
-    found = [await held(page, 0)]
+    found = [await held(page, what, 0)]
     for done in range(1, PARTS + 1):
-        print(f"{done * part:,} of {moves:,} moves", file=sys.stderr, flush=True)
+        print(f"{what}: {done * part:,} of {moves:,} moves", file=sys.stderr, flush=True)
         await slider.evaluate(MOVE, part)
-        found.append(await held(page, done * part))
+        found.append(await held(page, what, done * part))
     await page.close()
     return found
 
@@ -135,16 +156,25 @@ async def moved(browser: Browser, path: Path, moves: int) -> list[Memory]:
 async def measure(
     chromium: str, options: argparse.Namespace
 ) -> tuple[str, list[Opening], list[Memory]]:
-    """Open the page of each size, then move the slider of the largest."""
+    """Open the page of each size, then move the sliders of the largest, of a text and of rows."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
         with tempfile.TemporaryDirectory() as folder:
-            openings = []
+            openings, memory = [], []
             for items in sorted(options.sizes):
                 path = Path(folder, f"{items}.html")
                 write_page(path, State.of(random_logits(items, seed=1), truncation=SAMPLER))
                 openings.append(await opened(browser, path, items, options.repeats))
-            memory = await moved(browser, path, options.moves)
+                what = f"{items:,} logits"
+            if options.sizes:
+                memory += await moved(browser, path.as_uri(), what, options.moves)
+            for tokens in options.tokens:
+                url, what = text_page(tokens, Path(folder)), f"{tokens:,} tokens"
+                memory += await moved(browser, url, what, options.moves, colour_by_sampler)
+            for rows in options.rows:
+                with reliability_page(rows, Path(folder)) as url:
+                    what = f"reliability of {rows:,} rows"
+                    memory += await moved(browser, url, what, options.moves, wait_for_fit)
         version = browser.version
         await browser.close()
     return version, openings, memory
@@ -159,11 +189,12 @@ def tables(openings: list[Opening], memory: list[Memory]) -> tuple[Table, Table]
         reached = "yes" if one.usable <= REACH_USABLE else "no"
         cells = (f"{one.items:,}", f"{one.usable:.0f}", f"{one.curves:.0f}")
         first.add_row(*cells, reached)
-    second = Table(title=f"Moves of the slider, {openings[-1].items:,} logits")
+    second = Table(title="Moves of the slider")
+    second.add_column("beside")
     for name in ("moves", "heap, MB", "nodes"):
         second.add_column(name, justify="right")
     for each in memory:
-        second.add_row(f"{each.moves:,}", f"{each.heap_mb:.2f}", f"{each.nodes:,}")
+        second.add_row(each.what, f"{each.moves:,}", f"{each.heap_mb:.2f}", f"{each.nodes:,}")
     return first, second
 
 
@@ -171,7 +202,9 @@ def main() -> None:
     """Measure, print the tables, and write them as JSON where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.opening", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, metavar="N")
+    parser.add_argument("--tokens", type=int, nargs="*", default=TOKENS, metavar="N")
+    parser.add_argument("--rows", type=int, nargs="*", default=ROWS[-1:], metavar="N")
     parser.add_argument("--repeats", type=int, default=5, help="how often each page is opened")
     parser.add_argument("--moves", type=int, default=10_000, help="moves of the slider")
     parser.add_argument("--json", type=Path, metavar="OUT")
