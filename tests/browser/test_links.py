@@ -166,17 +166,27 @@ def test_a_drag_writes_no_link_before_it_ends(open_link: Open, page: Page) -> No
     assert_link(page, f"T={dragged}")
 
 
-def test_the_rows_of_a_server_have_no_links(page: Page, tmp_path: Path) -> None:
-    np.save(tmp_path / "rows.npy", np.eye(3))
+def test_a_link_to_the_rows_of_a_server_is_about_the_settings(page: Page, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", 2 * np.eye(3))
+    frame = "hide=curves&lock=sampler&embed"
     with explorer(tmp_path / "rows.npy") as served:
         page.clock.install()
-        page.goto(f"{served.url}#T=2")
-        expect(field(page)).to_have_value("1")
+        page.goto(f"{served.url}#T=2&top_k=2&{frame}")
+        expect(field(page)).to_have_value("2")
+        expect(page.get_by_role("textbox", name="top-k")).to_have_value("2")
+        expect(page.get_by_role("button", name="Add top-p")).to_be_disabled()
+        expect(page.get_by_role("figure", name="Every temperature")).to_have_count(0)
+        expect(page.get_by_role("heading")).to_have_count(0)
+        # The row is not a part of it, and the logits of the server aren't either.
+        page.get_by_role("button", name="Next row").click()
+        expect(page.get_by_role("textbox", name="Row", exact=True)).to_have_value("1")
         slider(page).focus()
-        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
         page.clock.run_for(1000)
-        expect(field(page)).to_have_value("1.259")
-        assert page.url == f"{served.url}#T=2"
+        assert page.url == f"{served.url}#T={field(page).input_value()}&top_k=2&{frame}"
+        page.goto(f"{served.url}#T=0.5&who=me")
+        expect(field(page)).to_have_value("0.5")
+        expect(page.get_by_role("alert").filter(has_text="who=me")).to_be_visible()
 
 
 def test_the_page_in_a_frame_without_an_address(page: Page) -> None:

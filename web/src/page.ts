@@ -1,7 +1,5 @@
 import { computed } from "@preact/signals";
-import { htmlOf } from "./hosts/html";
 import { linkedHost } from "./hosts/linked";
-import { memoryHost } from "./hosts/memory";
 import { offlineRows } from "./hosts/offline";
 import type { Query, Rows } from "./model/rows";
 import { readState } from "./model/state";
@@ -26,10 +24,10 @@ try {
   const frame = { ...(hide && { hide }), ...(lock && { lock }) };
   const state = readState(parts);
   const source: Rows | undefined = rows?.rows ? offlineRows(rows) : rows && { ...rows, ask };
-  const isServed = rows && !rows.rows;
-  const host = isServed
-    ? memoryHost(state, source, (state, reliability) => htmlOf(state, reliability, source))
-    : { ...linkedHost(state, frame, source), reliability };
+  const linked = linkedHost(state, frame, source);
+  // Another page can't ask the server of these rows: what is shared has the row itself.
+  const address = rows && !rows.rows ? undefined : linked.address;
+  const host = { ...linked, address, reliability };
   mount(place, host, true);
   tellParent(
     place,

@@ -1,9 +1,9 @@
 /** A beside what is shown. */
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { compare, matched } from "../src/model/compare";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const instrument = (logits: number[], change: Partial<State> = {}) =>

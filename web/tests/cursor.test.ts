@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
 import type { Query, Rows } from "../src/model/rows";
 import { logitsToBytes, type WrittenState } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 /** The logit of each row is its number; row 7 can't be read, and all orders but one go backwards. */

@@ -1,8 +1,8 @@
 /** Draws by a seed. */
 import { expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { draw } from "../src/model/draws";
 import { Instrument } from "../src/model/instrument";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const HALVES = Float64Array.of(0.5, 0.25, 0.125, 0.125);

@@ -1,6 +1,5 @@
 /** Edits of the items, and a distribution that follows one logit without a sort. */
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { Distribution, soleDifference } from "../src/math/definition";
 import { randomLogits } from "../src/math/random";
 import {
@@ -13,6 +12,7 @@ import {
 } from "../src/model/edit";
 import { Instrument } from "../src/model/instrument";
 import { itemsOf } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { drawn, stateOf } from "./states";
 
 const three = itemsOf(drawn(3, 7, { target: 1 }));

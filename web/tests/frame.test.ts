@@ -1,10 +1,10 @@
 /** What a frame locks stays as it is; what it hides is told to the views. */
 import { signal } from "@preact/signals";
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { type Frame, PARTS } from "../src/model/frame";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const PETS = stateOf([1, 2], { labels: ["cat", "dog"] });

@@ -1,9 +1,9 @@
 /** Undo and redo: one gesture is one step, and what others change is not undone. */
 import { beforeEach, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { History } from "../src/model/history";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 let view: Instrument;

@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { randomLogits } from "../src/math/random";
 import { Instrument } from "../src/model/instrument";
 import type { State } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 function instrument(logits: number[], change: Partial<State> = {}) {

@@ -1,6 +1,5 @@
 /** The instrument where a server reported some tokens: intervals, and no item that is not a token. */
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { withLogit } from "../src/model/edit";
 import { Instrument } from "../src/model/instrument";
 import { writeLink } from "../src/model/link";
@@ -8,6 +7,7 @@ import { picture } from "../src/model/picture";
 import { readState, type State, writeState } from "../src/model/state";
 import { csv } from "../src/model/table";
 import { measureRange, percentRange } from "../src/text/format";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const LOGITS = [0.5, 0.2, 0.1].map(Math.log);

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { SCALES } from "../src/math/scales";
 import { Instrument } from "../src/model/instrument";
 import { Table } from "../src/model/reliability";
 import type { Query, WrittenReliability } from "../src/model/rows";
 import { logitsToBytes } from "../src/model/state";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const BINS = 3;

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { softmax } from "../src/math/definition";
 import type { Settings } from "../src/math/engines";
 import { Instrument } from "../src/model/instrument";
 import { massText } from "../src/model/sampler";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 function sampled(logits: Iterable<number>, truncation: Settings, temperature = 1) {

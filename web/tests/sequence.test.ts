@@ -1,11 +1,11 @@
 /** A text as its tokens: what the page makes of the chunks of a sequence. */
 import { describe, expect, test, vi } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import type { Settings } from "../src/math/engines";
 import { Instrument } from "../src/model/instrument";
 import type { Rows, WrittenChunk } from "../src/model/rows";
 import type { Colour } from "../src/model/sequence";
 import { tokenText } from "../src/model/token";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 function floats(values: readonly number[]): string {

@@ -1,11 +1,11 @@
 /** What is shared as text: lines of Python and of a shell, tables, pictures and names of files. */
 import { describe, expect, test } from "vitest";
-import { memoryHost } from "../src/hosts/memory";
 import { commandLine, fileName, pythonLine } from "../src/model/code";
 import { Instrument } from "../src/model/instrument";
 import { picture } from "../src/model/picture";
 import { type State, writeState } from "../src/model/state";
 import { csv } from "../src/model/table";
+import { memoryHost } from "./memory";
 import { drawn, stateOf } from "./states";
 
 const IMPORT = "import thermoscope as ts\n";

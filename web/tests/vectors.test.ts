@@ -4,7 +4,6 @@ import protocol from "../../tests/vectors/rows.json";
 import shown from "../../tests/vectors/shown.json";
 import states from "../../tests/vectors/states.json";
 import texts from "../../tests/vectors/texts.json";
-import { memoryHost } from "../src/hosts/memory";
 import { Instrument } from "../src/model/instrument";
 import type { Order, Query, Rows } from "../src/model/rows";
 import {
@@ -15,6 +14,7 @@ import {
   writeState,
 } from "../src/model/state";
 import { brief, digits, measure, percent, pieces, plain } from "../src/text/format";
+import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
 const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: NaN };

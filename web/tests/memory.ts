@@ -1,8 +1,8 @@
-import type { Host } from "../model/host";
-import type { Rows } from "../model/rows";
-import type { State } from "../model/state";
+import type { Host } from "../src/model/host";
+import type { Rows } from "../src/model/rows";
+import type { State } from "../src/model/state";
 
-/** The host of a page whose server has rows. It keeps its state in memory. */
+/** A host that keeps its state in memory. */
 export function memoryHost(state: State, rows?: Rows, html?: Host["html"]): Host {
   let current = state;
   return {
