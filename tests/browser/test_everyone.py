@@ -30,6 +30,14 @@ def open_panels(page: Page) -> None:
     page.locator("details").evaluate_all("all => all.forEach((panel) => (panel.open = true))")
 
 
+def open_everything(page: Page) -> None:
+    """Open all panels, and the sampler with two steps and the menu of the others."""
+    open_panels(page)
+    for name in ("top-k", "top-p"):
+        page.get_by_role("button", name=f"Add {name}").click()
+    page.get_by_role("button", name="More steps").click()
+
+
 def view(page: Page, width: int, colours: Literal["light", "dark", "forced"]) -> None:
     """Show the page on a screen of this width, in these colours."""
     if colours == "forced":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ from playwright.sync_api import expect
 
 import thermoscope as ts
 from tests.browser.explorer_page import open_file, slider
+from tests.browser.test_everyone import found_by_axe, open_everything, view
 from thermoscope.state import State, Tail
 from tools.explorer import WATCH, explorer
 
@@ -182,3 +183,52 @@ def test_a_sampler_keeps_drops_or_does_not_decide(
     items = page.get_by_role("figure", name="Softmax").get_by_role("listitem")
     expect(items.nth(2)).to_contain_text("kept")
     expect(items.nth(3)).to_contain_text("dropped")
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_in_ranges(
+    page: Page,
+    tmp_path: Path,
+    logits: NDArray[np.float64],
+    width: int,
+    colours: Literal["light", "dark", "forced"],
+) -> None:
+    view(page, width, colours)
+    open_file(page, tmp_path / "page.html", state_of(logits), "#T=1.5")
+    open_everything(page)
+    expect(page.locator(".unknown path")).to_have_attribute("d", re.compile("M"))
+    assert found_by_axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_accessibility_tree_has_ranges(
+    page: Page, tmp_path: Path, logits: NDArray[np.float64]
+) -> None:
+    open_file(page, tmp_path / "page.html", state_of(logits), "#T=1.5")
+    region = page.get_by_role("region", name="Softmax temperature")
+    expect(region).to_match_aria_snapshot(
+        r"""
+        - region "Softmax temperature":
+          - status: "/^T = 1\\.5:.* is not reported/"
+          - figure "Logits":
+            - list:
+              - listitem:
+                - text: tok0
+                - slider "Logit of tok0" [disabled]
+          - figure "Softmax":
+            - strong: Softmax
+            - text: "/outline: as reported, T = 1; hatched: unknown/"
+            - list:
+              - listitem: /tok0 \d.* to \d.* %/
+          - 'paragraph': "/not reported: \\d.* to \\d.* % among 50,237 tokens/"
+          - figure "Every temperature":
+            - slider "Cursor at T"
+            - list:
+              - listitem: tok0
+              - listitem: other 12 and not reported
+          - textbox "Entropy": /\d.* to \d.*/
+          - textbox "Effective choices": /up to \d+/
+          - textbox "Top probability": /\d.* to \d.*/
+        """
+    )

@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 import thermoscope as ts
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe, view
+from tests.browser.test_everyone import found_by_axe, open_everything, view
 from thermoscope.calibration import Reliability
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import write_page
@@ -283,6 +283,47 @@ def test_axe_finds_nothing(
 ) -> None:
     view(opened, width, colours)
     assert found_by_axe(opened) == []
+    open_everything(opened)
+    assert found_by_axe(opened) == []
+
+
+@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_axe_finds_nothing_in_the_file(
+    file: Page, width: int, colours: Literal["light", "dark", "forced"]
+) -> None:
+    view(file, width, colours)
+    open_everything(file)
+    assert found_by_axe(file) == []
+
+
+def test_the_accessibility_tree_has_it(opened: Page) -> None:
+    expect(figure(opened)).to_match_aria_snapshot(
+        """
+        - figure "Reliability":
+          - strong: Reliability
+          - text: 1,597 rows
+          - group "Bins of confidence":
+            - 'button "33.33 to 40 %: 2 rows"'
+            - 'button "93.33 to 100 %: 1,431 rows"'
+          - table "Bins of confidence":
+            - rowgroup:
+              - row "Confidence Rows Mean confidence Accuracy If calibrated"
+            - rowgroup:
+              - row "33.33 to 40 % 2 35.28 % 50.00 % 0 to 100 %"
+          - list:
+            - listitem: /accuracy/
+            - listitem: mean confidence
+            - listitem: /if calibrated, 95 %/
+          - paragraph: /NLL 0.3623 nats, ECE 0.04562/
+          - list:
+            - listitem: /NLL/
+            - listitem: /ECE/
+          - paragraph:
+            - 'button "Fitted: T = 2.098"'
+            - text: 95 % interval 1.954 to 2.252
+        """
+    )
 
 
 def test_it_fits_a_phone_and_is_seen_in_forced_colours(browser: Browser, digits: Served) -> None:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe, view
+from tests.browser.test_everyone import found_by_axe, open_everything, view
 from thermoscope import cli
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -223,17 +223,44 @@ def test_the_line_along_the_text_goes_to_a_position(opened: Page) -> None:
 @pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_in_the_text(
-    page: Page, chat: Served, width: int, colours: Literal["light", "dark", "forced"]
+    opened: Page, width: int, colours: Literal["light", "dark", "forced"]
 ) -> None:
-    view(page, width, colours)
-    page.goto(chat.url)
-    expect(tokens(page)).to_have_count(18)
-    assert found_by_axe(page) == []
-    page.get_by_role("button", name="Add top-k").click()
-    page.get_by_role("textbox", name="top-k").fill("2")
-    colour(page, "could the sampler write it")
-    assert found_by_axe(page) == []
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    view(opened, width, colours)
+    assert found_by_axe(opened) == []
+    open_everything(opened)
+    assert found_by_axe(opened) == []
+    opened.keyboard.press("Escape")
+    opened.get_by_role("textbox", name="top-k").fill("2")
+    colour(opened, "could the sampler write it")
+    assert found_by_axe(opened) == []
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_accessibility_tree_has_the_text(opened: Page) -> None:
+    token(opened, " Paris").click()
+    expect(row(opened)).to_have_value("5")
+    expect(opened.get_by_role("region", name="Text", exact=True)).to_match_aria_snapshot(
+        r"""
+        - region "Text":
+          - strong: Text
+          - text: Colour
+          - combobox "Colour"
+          - list:
+            - listitem
+            - listitem
+            - listitem
+            - listitem
+            - listitem
+            - listitem
+          - listbox "Tokens":
+            - group "Answer":
+              - option /token 1 of 18, “The”, rank 1, /
+              - option /token 6 of 18, “ Paris”, rank 3, / [selected]
+              - option /token 16 of 18, the rest of “☕”, rank 1, /
+              - option /token 18 of 18, “<\|im_end\|>”, rank 1, /
+          - status: At these settings all of these 18 tokens could have been written.
+        """
+    )
 
 
 def test_the_prompt_is_told_apart(page: Page) -> None:
