@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import nbformat
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
+SEQUENCES = Path(__file__).parents[1] / "data" / "sequences"
 # The notebook in front, as the page's own scripts see it.
 KERNEL = "window.jupyterapp?.shell.currentWidget?.context?.sessionContext.session?.kernel"
 PATIENCE_MS = 30_000
@@ -40,6 +42,12 @@ file[:] = np.random.default_rng(0).normal(size=file.shape)
 explorer = explore(np.load("rows.npy", mmap_mode="r"), list("abcd"), targets=np.arange(100) % 4)
 """
 
+TEXT = """
+from thermoscope import explore, open_logits
+answer = open_logits("chat.json", vocabulary=50257)
+explorer = explore(answer)
+"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -48,7 +56,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     shutil.copy(LESSON, folder / "lesson.ipynb")
     # With the lesson's kernel named in it, JupyterLab does not ask for one.
     metadata = nbformat.read(LESSON, as_version=4).metadata
-    for name, program in (("views", TWO_VIEWS), ("rows", ROWS)):
+    shutil.copy(SEQUENCES / "chat.json", folder)
+    for name, program in (("views", TWO_VIEWS), ("rows", ROWS), ("text", TEXT)):
         cells = [nbformat.v4.new_code_cell(source) for source in (program, "explorer", "explorer")]
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -247,6 +256,66 @@ def test_the_row_changes_from_either_side(page: Page, lab: str) -> None:
     assert becomes_true(page, f"explorer.row == {first}")
 
 
+def test_a_text_and_its_ranges_follow_the_kernel(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("text.ipynb"))
+    views = page.locator(".thermoscope")
+    expect(views).to_have_count(2, timeout=PATIENCE_MS)
+    one, other = views.first, views.last
+    texts = [
+        view.get_by_role("listbox", name="Tokens").get_by_role("option") for view in (one, other)
+    ]
+    for tokens in texts:
+        expect(tokens).to_have_count(18, timeout=PATIENCE_MS)
+    ran = "window.ran = []; window.jupyterapp.commands.commandExecuted.connect("
+    page.evaluate(f"() => {{ {ran}(_, {{ id }}) => window.ran.push(id)); }}")
+
+    # A click and the keys go to a position, in both views and in the kernel.
+    texts[0].nth(5).click()
+    expect(texts[1].nth(5)).to_have_attribute("aria-selected", "true")
+    assert becomes_true(page, "explorer.row == 5")
+    for key, row in (("ArrowRight", 6), ("End", 17), ("Home", 0), ("ArrowRight", 1)):
+        page.keyboard.press(key)
+        assert becomes_true(page, f"explorer.row == {row}"), ask(page, "explorer.row")
+        expect(texts[0].nth(row)).to_be_focused()
+    assert page.evaluate("window.ran") == []
+    tell(page, "explorer.row = 9")
+    for tokens in texts:
+        expect(tokens.nth(9)).to_have_attribute("aria-selected", "true")
+
+    # The temperature colours all tokens, from either side.
+    def levels(tokens: Locator) -> list[str]:
+        found: list[str] = tokens.evaluate_all("all => all.map((one) => one.className)")
+        return found
+
+    before = levels(texts[1])
+    slider(one).press("ArrowLeft")
+    expect(field(other)).to_have_value(field(one).input_value())
+    tell(page, "explorer.temperature = 0.2")
+    for tokens in texts:
+        expect(tokens.nth(5)).to_have_attribute("aria-label", re.compile("rank 3, 5[0-9] bits"))
+    assert levels(texts[1]) == levels(texts[0]) != before
+
+    # Ranges hold what Python gives.
+    tell(page, "explorer.temperature = 1.5; from thermoscope import entropy")
+    for view in (one, other):
+        expect(view.locator("p[role=status]").first).to_be_attached()
+        expect(
+            view.get_by_role("figure", name="Softmax").get_by_role("listitem").first
+        ).to_have_text(re.compile(r"\d to \d.* %"))
+        expect(view.locator(".unknown path")).to_have_attribute("d", re.compile("M"))
+        ends = view.get_by_role("textbox", name="Entropy").input_value().split(" to ")
+        low, high = (float(end) for end in ends)
+        truth = "entropy(answer.reported(9), 1.5)"
+        assert ask(page, f"({low} <= {truth}.low, {truth}.high <= {high})") == "(True, True)"
+
+    # The sampler judges each token.
+    tell(page, "explorer.temperature = 1; explorer.truncation = {'top_k': 2}")
+    for view in (one, other):
+        expect(view.locator(".told")).to_have_text(
+            "At these settings 3 of these 18 tokens could not have been written."
+        )
+
+
 def test_live_reliability_is_that_of_the_kernel(page: Page, lab: str) -> None:
     open_and_run(page, lab.format("rows.ipynb"))
     views = page.locator(".thermoscope")
@@ -258,10 +327,15 @@ def test_live_reliability_is_that_of_the_kernel(page: Page, lab: str) -> None:
     for temperature in ("1.259", "0.7345"):
         # The second one lies between two stops: the kernel is asked for it.
         tell(page, f"explorer.temperature = {temperature}")
-        ece = ask(page, f"reliability(file, targets, {temperature}).ece")
+        tell(page, f"found = reliability(file, targets, {temperature})")
+        ece = ask(page, "found.ece")
+        scores = "found.nll, found.ece, found.ece_if_calibrated, found.ece_if_calibrated_upper"
         for figure in figures:
             shown = figure.locator(".scores")
-            expect(shown).to_have_attribute("title", re.compile(f"ECE {re.escape(ece[:16])}"))
+            expect(shown).to_have_attribute("title", re.compile(f"ECE {re.escape(ece[:14])}"))
+            numbers = re.findall(r"[\d.]+(?:e-?\d+)?", shown.get_attribute("title") or "")
+            error = f"abs(np.array([{', '.join(numbers)}]) / [{scores}] - 1).max()"
+            assert ask(page, f"bool({error} < 1e-12)") == "True", ask(page, error)
     figures[1].get_by_role("button", name=re.compile(r"[1-9]\d* rows$")).last.focus()
     page.keyboard.press("Enter")
     expect(views.last.get_by_text(re.compile(r"^1st of \d+ rows$"))).to_be_visible()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +12,17 @@ from selenium.webdriver import ActionChains, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from thermoscope import random_logits, softmax, truncate
+from thermoscope import (
+    cli,
+    fit_temperature,
+    open_logits,
+    random_logits,
+    reliability,
+    samples,
+    softmax,
+    truncate,
+)
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
 from tools.browsers import find_firefox, find_webkit, webkit
@@ -18,7 +30,6 @@ from tools.marionette import firefox
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from numpy.typing import ArrayLike
     from selenium.webdriver.remote.webdriver import WebDriver
@@ -30,6 +41,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:setting remote_server_addr:DeprecationWarning"),
 ]
 
+DATA = Path(__file__).parents[1] / "data" / "sequences"
 LOGITS = [2.0, 1.0, 0.1]
 PATIENCE = 20
 
@@ -50,11 +62,26 @@ def driver(request: pytest.FixtureRequest) -> Iterator[WebDriver]:
             yield driver
 
 
-@pytest.fixture
-def page(driver: WebDriver, tmp_path: Path) -> Iterator[WebDriver]:
-    """Yield the exported file of three logits; any uncaught error in it fails the test."""
-    path = tmp_path / "page.html"
+def write_logits(path: Path) -> None:
     write_page(path, State.of(LOGITS))
+
+
+def write_text(path: Path) -> None:
+    options = ("--row", "5", "--vocabulary", "50257")
+    assert cli.main(["export", str(path), str(DATA / "chat.json"), *options]) == 0
+
+
+def write_reliability(path: Path) -> None:
+    logits, targets, names = samples.digits()
+    rows = RowSource(logits, names, targets=targets, source="digits")
+    write_page(path, rows.state(0), reliability=rows.measured())
+
+
+@pytest.fixture
+def page(driver: WebDriver, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[WebDriver]:
+    """Yield the exported file of three logits, or another; any uncaught error fails the test."""
+    path = tmp_path / "page.html"
+    getattr(request, "param", write_logits)(path)
     driver.set_window_size(1280, 900)
     driver.get(path.as_uri())
     driver.execute_script(
@@ -206,3 +233,89 @@ def test_what_the_sampler_keeps(page: WebDriver) -> None:
     wait(page, right)
     bars = page.execute_script("return document.querySelector('.probabilities path').getBBox()")
     assert bars["width"] == pytest.approx(after.max(), abs=1e-4)
+
+
+def type_temperature(page: WebDriver, text: str) -> None:
+    field = named(page, "Temperature value")
+    field.click()
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys(text, Keys.ENTER)
+
+
+@pytest.mark.parametrize("page", [write_text], indirect=True)
+def test_a_text_and_its_ranges(page: WebDriver) -> None:
+    def tokens() -> list[WebElement]:
+        return page.find_elements(By.CSS_SELECTOR, "[role=listbox] [role=option]")
+
+    def selected() -> list[int]:
+        chosen = [one.get_attribute("aria-selected") for one in tokens()]
+        return [at for at, is_chosen in enumerate(chosen) if is_chosen == "true"]
+
+    def classes() -> list[str]:
+        return [str(one.get_attribute("class")).split()[1] for one in tokens()]
+
+    wait(page, lambda: len(tokens()) == 18)
+    assert selected() == [5]
+    # A click and keys go to a position.
+    tokens()[3].click()
+    wait(page, lambda: selected() == [3])
+    for key, place in ((Keys.ARROW_RIGHT, 4), (Keys.END, 17), (Keys.HOME, 0)):
+        ActionChains(page).send_keys(key).perform()
+        wait(page, lambda place=place: selected() == [place])
+        assert page.switch_to.active_element.get_attribute("aria-selected") == "true"
+    # The temperature colours all of them.
+    before = classes()
+    type_temperature(page, "0.2")
+    wait(page, lambda: classes() != before)
+    told = re.compile(r"token 6 of 18, “ Paris”, rank 3, 5\d bits, entropy ")
+    assert told.match(str(tokens()[5].get_attribute("aria-label")))
+    # Ranges are those of Python.
+    type_temperature(page, "1.5")
+    low, high = softmax(open_logits(DATA / "chat.json", vocabulary=50257).reported(0), 1.5)
+
+    def right() -> bool:
+        texts = page.execute_script(
+            """const rows = document.querySelectorAll(".values tbody tr");
+            return [...rows].map(({ cells }) => [cells[2].textContent, cells[3].textContent]);"""
+        )
+        shown = np.array(texts, float)
+        return shown.shape == (5, 2) and np.allclose(shown, np.stack([low, high], 1), 1e-4)
+
+    wait(page, right)
+    assert page.execute_script("return document.querySelector('.unknown path').getBBox().width") > 0
+    # So is the verdict of a sampler.
+    button = named(page, "Add top-k")
+    # WebKit's driver does not scroll to a button below the window.
+    page.execute_script("arguments[0].scrollIntoView({ block: 'center' })", button)
+    button.click()
+    field = named(page, "top-k")
+    field.click()
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("2", Keys.ENTER)
+    said = "At these settings 3 of these 18 tokens could not have been written."
+    wait(page, lambda: page.find_element(By.CSS_SELECTOR, ".told").text == said)
+
+
+@pytest.mark.parametrize("page", [write_reliability], indirect=True)
+def test_live_reliability(page: WebDriver) -> None:
+    logits, targets, _ = samples.digits()
+
+    def right(temperature: float) -> bool:
+        found = reliability(logits, targets, temperature)
+        expected = [found.nll, found.ece, found.ece_if_calibrated, found.ece_if_calibrated_upper]
+        title = page.execute_script("return document.querySelector('.scores')?.title ?? ''")
+        numbers = [float(number) for number in re.findall(r"[\d.]+(?:e-?\d+)?", str(title))]
+        return len(numbers) == 4 and np.allclose(numbers, expected, 1e-12, 0)
+
+    wait(page, lambda: right(1.0))
+    slider = named(page, "Temperature")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    wait(page, lambda: right(1.259))
+    fitted = page.find_element(By.XPATH, "//button[starts-with(., 'Fitted')]")
+    fitted.click()
+    wait(page, lambda: right(fit_temperature(logits, targets).temperature))
+    heights = page.execute_script(
+        """return [...document.querySelectorAll(".reliability path")]
+            .filter((path) => path.getBBox().height > 0).length"""
+    )
+    assert heights >= 3
