@@ -32,6 +32,10 @@ def floats(text: object) -> NDArray[np.float32]:
     return np.frombuffer(base64.b64decode(str(text)), "<f4")
 
 
+def doubles(text: object) -> NDArray[np.float64]:
+    return np.frombuffer(base64.b64decode(str(text)), "<f8")
+
+
 def logprobs_of(chunk: Mapping[str, Any], position: int) -> NDArray[np.float32]:
     start = position * chunk["width"]
     return floats(chunk["logprobs"])[start : start + chunk["sizes"][position]]
@@ -75,7 +79,7 @@ def test_what_the_server_reported_comes_sorted_with_the_rest() -> None:
         assert logprobs.tolist() == sorted(reported, reverse=True)
         assert logprobs[chunk["places"][position]] == np.float32(entry["logprob"])
         left = 1 - np.exp(logprobs.astype(np.float64)).sum()
-        np.testing.assert_allclose(floats(chunk["rest"])[position], np.log(left), rtol=1e-6)
+        np.testing.assert_allclose(doubles(chunk["rest"])[position], np.log(left), rtol=1e-6)
         labels = rows.state(position).labels
         assert labels is not None
         assert labels[chunk["drawn"][position]] == entry["token"]
@@ -154,7 +158,7 @@ def test_of_a_long_list_the_likeliest_and_the_drawn_one_are_sent(
         extra = all_[place] if place > 7 else all_[7]
         assert some.tolist() == [*all_[:7], extra]
         assert short["places"][position] == min(place, 7)
-        mass = np.exp(some.astype(np.float64)).sum() + np.exp(floats(short["rest"])[position])
+        mass = np.exp(some.astype(np.float64)).sum() + np.exp(doubles(short["rest"])[position])
         assert mass == pytest.approx(1, abs=1e-6)
 
 
@@ -191,8 +195,35 @@ def test_a_position_is_that_of_its_row(name: str) -> None:
         assert state.tail is not None
         assert sorted(state.logits, reverse=True) == logprobs.tolist()
         assert state.logits[chunk["drawn"][position]] == logprobs[chunk["places"][position]]
-        rest, delta = floats(chunk["rest"])[position], floats(chunk["deltas"])[position]
-        assert (np.exp(rest), delta) == pytest.approx((state.tail.mass, state.tail.delta), rel=1e-6)
+        rest, delta = doubles(chunk["rest"])[position], doubles(chunk["deltas"])[position]
+        assert np.exp(rest) == state.tail.mass
+        assert delta == state.tail.delta
+
+
+@pytest.mark.parametrize("digits", [4, 7, 17])
+def test_what_is_sent_is_within_its_delta(tmp_path: Path, digits: int) -> None:
+    rng = np.random.default_rng(digits)
+    row = np.sort(rng.gumbel(size=(200, 30)) * 3, axis=1)[:, ::-1]
+    truth = row - np.log(np.exp(row).sum(axis=1, keepdims=True))
+    entries = []
+    for logprobs in truth[:, :10]:
+        tops = [
+            {"token": f"t{k}", "logprob": float(f"{x:.{digits}g}")} for k, x in enumerate(logprobs)
+        ]
+        entries.append({**tops[0], "top_logprobs": tops})
+    answer = {"choices": [{"logprobs": {"content": entries}}]}
+    (tmp_path / "answer.json").write_text(json.dumps(answer))
+    data = open_logits(tmp_path / "answer.json")
+    chunk: Any = RowSource(data).answer({"sequence": 0})
+    sent = floats(chunk["logprobs"]).reshape(200, 10).astype(np.float64)
+    deltas, rest = doubles(chunk["deltas"]), doubles(chunk["rest"])
+    assert (np.abs(sent - truth[:, :10]) <= deltas[:, None]).all()
+    # No narrower than what Python has for each token, and hardly wider than for the widest.
+    for at in range(200):
+        reported = data.reported(at)
+        lost = 2.0**-24 * np.abs(reported.logprobs).max()
+        assert reported.delta.max() <= deltas[at] <= reported.delta.max() + lost
+        assert np.exp(rest[at]) == pytest.approx(np.exp(reported.tail), abs=1e-15)
 
 
 def test_a_log_probability_that_was_not_told_is_in_the_tail(tmp_path: Path) -> None:

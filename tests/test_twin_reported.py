@@ -6,7 +6,7 @@ import json
 import math
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ import pytest
 import thermoscope as ts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
 ROOT = Path(__file__).parents[1]
@@ -27,8 +29,19 @@ TEMPERATURES = [0.0, 0.05, 0.3, 0.7, 0.98, 1.0, 1.02, 1.3, 2.0, 30.0, math.inf]
 CASES = 300
 
 
-def reported(draw: np.random.Generator) -> ts.Reported:
-    """Draw what a server may report: of a peaked or a flat row, with a drawn token, or without."""
+class Case(NamedTuple):
+    """What a server reports, all log-probabilities, and which of them it reports."""
+
+    reported: ts.Reported
+    log_p: NDArray[np.float64]
+    places: list[int]
+
+
+def reported(draw: np.random.Generator, *, rounded: bool = False) -> Case:
+    """Draw what a server may report: of a peaked or a flat row, with a drawn token, or without.
+
+    Return also all log-probabilities.
+    """
     size = int(draw.integers(2, 8))
     count = size + int(draw.integers(1, 40))
     row = np.sort(draw.gumbel(size=count) * draw.choice([0.3, 1.0, 3.0]))[::-1]
@@ -39,12 +52,16 @@ def reported(draw: np.random.Generator) -> ts.Reported:
     told = log_p[: size if drawn == 0 else size + 1].copy()
     if drawn:
         told[-1] = log_p[drawn]
-    return ts.Reported(
-        told,
+    delta = draw.choice([1e-7, 1e-5, 2e-3], size=len(told)) if rounded else np.zeros(len(told))
+    found = ts.Reported(
+        np.minimum(told + delta * draw.uniform(-1, 1, len(told)), 0.0),
         vocabulary=count if draw.random() < 0.8 else None,
         applied_temperature=float(draw.choice([1.0, 0.7, 1.5])),
         drawn=len(told) - 1 if drawn else 0,
+        delta=delta,
     )
+    places = [*range(size), drawn] if drawn else list(range(size))
+    return Case(found, log_p, places)
 
 
 def case(one: ts.Reported) -> dict[str, Any]:
@@ -67,24 +84,33 @@ def intervals(one: ts.Reported, temperature: float) -> NDArray[np.float64]:
     return np.array([*entropy, *tail, *probabilities])
 
 
+Answers = list[tuple[ts.Reported, float, "NDArray[np.float64]"]]
+
+
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[ts.Reported, float, Any]]:
+def answered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[ts.Reported]], Answers]:
+    """Return what the front end answers, at each temperature."""
     folder = tmp_path_factory.mktemp("reported")
-    draw = np.random.default_rng(5)
-    cases = [reported(draw) for _ in range(CASES)]
-    (folder / "cases.json").write_text(json.dumps(list(map(case, cases))), encoding="utf-8")
     (folder / "program.mjs").write_text(PROGRAM, encoding="utf-8")
     source = ROOT / "web/tests/reported.node.ts"
     bundle = [ESBUILD, source, "--bundle", "--format=esm", f"--outfile={folder}/reported.mjs"]
     subprocess.run([*bundle, "--define:ROWS=true", "--log-level=warning"], check=True)
-    subprocess.run(["node", "program.mjs"], cwd=folder, check=True)
-    found = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
-    pairs = [(one, temperature) for one in cases for temperature in TEMPERATURES]
-    return [(*pair, np.array(answer)) for pair, answer in zip(pairs, found, strict=True)]
+
+    def answers(cases: list[ts.Reported]) -> Answers:
+        (folder / "cases.json").write_text(json.dumps(list(map(case, cases))), encoding="utf-8")
+        subprocess.run(["node", "program.mjs"], cwd=folder, check=True)
+        found = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
+        pairs = [(one, temperature) for one in cases for temperature in TEMPERATURES]
+        return [(*pair, np.array(answer)) for pair, answer in zip(pairs, found, strict=True)]
+
+    return answers
 
 
-def test_both_give_the_same_intervals(answers: list[tuple[ts.Reported, float, Any]]) -> None:
-    for one, temperature, answer in answers:
+def test_both_give_the_same_intervals(
+    answered: Callable[[list[ts.Reported]], Answers],
+) -> None:
+    draw = np.random.default_rng(5)
+    for one, temperature, answer in answered([reported(draw).reported for _ in range(CASES)]):
         expected = intervals(one, temperature)
         expected[np.isinf(expected)] = -1
         # Beside a drawn token below the cap, each has another lower bound of the entropy.
@@ -94,3 +120,25 @@ def test_both_give_the_same_intervals(answers: list[tuple[ts.Reported, float, An
         np.testing.assert_allclose(
             answer[first:], expected[first:], rtol=1e-6, atol=1e-9, err_msg=about
         )
+
+
+def test_one_delta_for_all_tokens_only_widens(
+    answered: Callable[[list[ts.Reported]], Answers],
+) -> None:
+    draw = np.random.default_rng(6)
+    cases = [reported(draw, rounded=True) for _ in range(CASES)]
+    assert all(len({*one.reported.delta}) > 1 for one in cases if len(one.places) > 7)
+    answers = answered([one.reported for one in cases])
+    for at, (one, temperature, answer) in enumerate(answers):
+        _, log_p, places = cases[at // len(TEMPERATURES)]
+        if temperature == 0 and not np.all(np.diff(log_p)):
+            continue  # whether tokens tie is lost where they are rounded
+        logits = log_p * one.applied_temperature
+        p = ts.softmax(logits, temperature)
+        truth = [ts.entropy(logits, temperature), np.delete(p, places).sum(), *p[places]]
+        low, high = np.where(answer < 0, np.inf, answer).reshape(-1, 2).T
+        about = (
+            f"{one.logprobs.tolist()}, {one.delta}, {one!r}, drawn {one.drawn}, T = {temperature}"
+        )
+        np.testing.assert_array_less(low * (1 - 1e-12), np.add(truth, 1e-12), err_msg=about)
+        np.testing.assert_array_less(truth, high * (1 + 1e-12) + 1e-12, err_msg=about)

@@ -29,7 +29,7 @@ from thermoscope.arguments import (
     whole,
 )
 
-__all__ = ["Interval", "Reported", "Token"]
+__all__ = ["Interval", "Reported", "Token", "float32_error"]
 
 Array = NDArray[np.float64]
 
@@ -197,8 +197,7 @@ class Reported(Incomplete):
         self.processed = processed
         if delta is None:
             narrow = given.dtype.kind == "f" and given.dtype.itemsize < self.logprobs.itemsize
-            size_of_logprob = np.where(told, np.abs(self.logprobs), 0.0)
-            delta = FLOAT32 * size_of_logprob + FLOAT32_SUM if narrow else 0.0
+            delta = float32_error(np.where(told, self.logprobs, 0.0)) if narrow else 0.0
         self.delta = np.array(np.broadcast_to(real("delta", delta).astype(np.float64), size))
         if not ((self.delta >= 0) & (self.delta < math.inf)).all():
             raise ArgumentError("delta", f"must be finite and >= 0, got {delta}")
@@ -853,6 +852,17 @@ def _entropy(one: _Group, other: _Group) -> float:
 def perplexity_of(entropy: Interval) -> Interval:
     """Return the perplexity that an entropy in nats means; inf beyond the range of doubles."""
     return Interval(*map(_exp, entropy))
+
+
+def float32_error(logprobs: Any) -> Any:
+    """Return how far log-probabilities that were computed in float32 may be from the true ones.
+
+    Examples
+    --------
+    >>> float32_error(-12.0) == 2**-21 + 12 * 2**-23
+    True
+    """
+    return FLOAT32 * abs(logprobs) + FLOAT32_SUM
 
 
 def sums_of_others(log_w: Array) -> Array:

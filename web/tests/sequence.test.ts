@@ -8,10 +8,12 @@ import { tokenText } from "../src/model/token";
 import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
-function floats(values: readonly number[]): string {
-  const bytes = new Uint8Array(Float32Array.from(values).buffer);
-  return btoa(String.fromCharCode(...bytes));
+function base64({ buffer }: Float32Array<ArrayBuffer> | Float64Array<ArrayBuffer>): string {
+  return btoa(String.fromCharCode(...new Uint8Array(buffer)));
 }
+
+const floats = (values: readonly number[]) => base64(Float32Array.from(values));
+const doubles = (values: readonly number[]) => base64(Float64Array.from(values));
 
 /** A position by its probabilities, the likeliest first, and the place of the drawn token. */
 interface Given {
@@ -38,8 +40,8 @@ function chunk(given: readonly Given[], start = 0): WrittenChunk {
     parts: given.map(({ part = 0 }) => part),
     texts: given.map(({ text = "x" }) => text),
     logprobs: floats(rows.flat()),
-    rest: floats(rest),
-    deltas: floats(given.map(() => 0)),
+    rest: doubles(rest),
+    deltas: doubles(given.map(() => 0)),
   };
 }
 

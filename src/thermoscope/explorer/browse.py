@@ -82,7 +82,7 @@ def reported_parts(
         cap=reported.cap,
         count=None if reported.vocabulary is None else reported.vocabulary - len(told),
         temperature=reported.applied_temperature,
-        delta=float(max(reported.delta.max(), sequence.rounding(reported.logprobs[told].min()))),
+        delta=float(reported.delta.max()),
     )
     names = None if labels is None else tuple(labels[at] for at in told)
     return reported.logprobs[told] * reported.applied_temperature, names, tail

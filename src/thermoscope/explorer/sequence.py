@@ -12,7 +12,7 @@ from thermoscope.state import written_numbers
 if TYPE_CHECKING:
     from thermoscope.data.dataset import Dataset
 
-__all__ = ["CHUNK", "about", "chunk", "has_sequence", "rounding"]
+__all__ = ["CHUNK", "about", "chunk", "has_sequence"]
 
 CHUNK: Final = 1024
 """Positions per chunk."""
@@ -55,8 +55,10 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         log-probabilities, -1 where it is not known; "texts" of the drawn tokens, and "parts", which
         part of its text each is: tokens that only together are a character all have its text.
         As the base64 of little-endian float32: "logprobs", "width" for each position, the likeliest
-        first; "rest", the logarithm of the probability of all other tokens; "deltas", how far each
-        log-probability may be from the true one.
+        first. As that of float64: "rest", the logarithm of the probability of all other tokens;
+        "deltas", how far a log-probability may be from the true one: the most that any of the
+        position may be, and what float32 rounds here. One number for all of them only widens
+        intervals.
     """
     stop = min(start + CHUNK, data.rows)
     padded, rest, deltas = data.positions(start, stop)
@@ -79,7 +81,8 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         order[row, MOST - 1] = order[row, last]
         places[row] = min(places[row], MOST - 1)
     logprobs = np.take_along_axis(padded, order[:, :width], axis=1)
-    least = np.where(told, padded, 0.0).min(axis=1)
+    sent = np.where(logprobs > -np.inf, logprobs, 0.0)
+    deltas += np.abs(sent.astype(np.float32) - sent).max(axis=1, initial=0.0)
     return {
         "start": start,
         "width": width,
@@ -88,22 +91,9 @@ def chunk(data: Dataset, start: int) -> dict[str, object]:
         "places": places.tolist(),
         **_texts(data, start, stop),
         "logprobs": written_numbers(logprobs, "<f4"),
-        "rest": written_numbers(rest, "<f4"),
-        "deltas": written_numbers(np.maximum(deltas, rounding(least)), "<f4"),
+        "rest": written_numbers(rest),
+        "deltas": written_numbers(deltas),
     }
-
-
-def rounding(least: Any) -> Any:
-    """Return how far log-probabilities down to `least` may be from the true ones.
-
-    Servers round to float32, and so does their softmax.
-
-    Examples
-    --------
-    >>> rounding(-12.0) == 2**-20
-    True
-    """
-    return (4 - least) * 2.0**-24
 
 
 def _texts(data: Dataset, start: int, stop: int) -> dict[str, object]:

@@ -30,7 +30,7 @@ export interface Tail {
 const NEXT_TO_ZERO = 1e-290;
 /** More than what rounding does to an end of an interval: the ends go outwards by it. */
 const ROUNDING = 2 ** -46;
-/** That of 1 - the sum of the reported probabilities. */
+/** That of 1 - the sum of the reported probabilities, for each nat of their entropy. */
 const EPSILON = 2 ** -50;
 /** Where a bound of the entropy is, it is stationary: its place need not be known better. */
 const PLACE = 1e-8;
@@ -62,18 +62,22 @@ export class Reported {
     readonly to = logits.length,
   ) {
     const { mass, cap, count, temperature, delta } = tail;
-    let sum = 0;
+    let [sum, error] = [0, 0];
     let top = from;
     for (let k = from; k < to; k++) {
+      const log = logits[k]! / temperature;
+      const probability = Math.exp(log);
       if (logits[k]! > logits[top]!) top = k;
-      sum += Math.exp(logits[k]! / temperature);
+      sum += probability;
+      error -= times(probability, EPSILON * log);
     }
     this.top = top;
     this.maximum = logits[top]!;
     // What rounding has added to the reported tokens is missing in the tail, and the other way round.
-    const most = Math.log(mass - sum * Math.expm1(-delta));
+    const most = Math.log(mass - sum * Math.expm1(-delta) + error);
     this.most = Math.min(most, Math.log(count) + cap + delta);
-    this.least = Math.min(Math.log(Math.max(0, mass - sum * Math.expm1(delta))), this.most);
+    const least = Math.log(Math.max(0, mass - sum * Math.expm1(delta) - error));
+    this.least = Math.min(least, this.most);
     // No token has more than all of them.
     this.cap = Math.min(cap + delta, this.most);
     this.isOpen = Math.min(cap, this.most) * temperature > this.maximum;

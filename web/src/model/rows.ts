@@ -42,7 +42,7 @@ export interface WrittenChunk {
   readonly logprobs: string;
   /** The logarithm of the probability of all other tokens. */
   readonly rest: string;
-  /** How far each log-probability may be from the true one. */
+  /** How far a log-probability of the position may be from the true one. */
   readonly deltas: string;
 }
 

@@ -8,7 +8,7 @@ import type { Settings } from "../math/engines";
 import { Bounds, Reported } from "../math/reported";
 import { whenIdle } from "./idle";
 import type { AboutSequence, Rows, WrittenChunk } from "./rows";
-import { bytesOf } from "./state";
+import { bytesOf, readNumbers } from "./state";
 
 /** A token of the text, with what was reported for its position. */
 export interface Position {
@@ -138,8 +138,8 @@ export class Sequence {
       floatsFromBase64(chunk.logprobs),
       (logprob) => logprob * this.#temperature,
     );
-    const rests = floatsFromBase64(chunk.rest);
-    const deltas = floatsFromBase64(chunk.deltas);
+    const rests = readNumbers(chunk.rest);
+    const deltas = readNumbers(chunk.deltas);
     for (const [k, size] of sizes.entries()) {
       const [text, item, place] = [texts[k]!, drawn[k]!, places[k]!];
       const from = k * width;
@@ -149,7 +149,7 @@ export class Sequence {
       const tail = {
         mass: Math.exp(rest),
         cap: logits[from + size - (isLast ? 2 : 1)]! / this.#temperature,
-        count: this.#vocabulary - size,
+        count: rest === -Infinity ? 0 : this.#vocabulary - size,
         temperature: this.#temperature,
         delta: deltas[k]!,
       };

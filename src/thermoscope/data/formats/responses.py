@@ -36,7 +36,7 @@ from thermoscope.data.formats.servers import (
     is_whole,
     name_of,
 )
-from thermoscope.reported import Token
+from thermoscope.reported import Token, float32_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,15 +65,12 @@ SAME: Final = 1e-4
 FLOAT32: Final = 2.0**-22
 # … and of all those of a vocabulary.
 FLOAT32_SUM: Final = 1e-5
-# What float32 may leave of one log-probability, and of the sum of a softmax.
-DELTA: Final = 2.0**-23
-DELTA_SUM: Final = 2.0**-21
-# The same for llama.cpp, which adds up all tokens one by one, the likeliest first: of those behind,
-# each is lost, or rounded up, where the sum has no digit for it. In trials with 2,048 to 262,144
+# llama.cpp adds up all tokens one by one in float32, the likeliest first: of those behind, each is
+# lost, or rounded up, where the sum has no digit for it. In trials with 2,048 to 262,144
 # tokens that was 1e-6 to 6e-4 of the sum. It is no more than all of them have.
 IN_ORDER: Final = 2.0**-9
-# A text of more characters than this has more digits than float32 needs.
-FEW_DIGITS: Final = 11
+# float32 needs no more digits than this.
+FEW_DIGITS: Final = 9
 BY_HAND: Final = 2
 MOST_FLOAT32: Final = 3e38
 _FLOAT32: Final = struct.Struct("f")
@@ -549,11 +546,10 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
     digits. Numbers of one or two places alone are of an example that was written by hand, and
     exact: no server rounds so much. `off_sum` is what else was rounded off the sum.
     """
-    of_sum = DELTA_SUM + off_sum
-    deltas = [DELTA * abs(each) + of_sum if each > -math.inf else 0.0 for each in logprobs]
+    deltas = [float32_error(each) + off_sum if each > -math.inf else 0.0 for each in logprobs]
     numbers = [_sent(record) for record in records]
     texts = [repr(abs(number)) for _, number in numbers]
-    long = [at for at, text in enumerate(texts) if len(text) > FEW_DIGITS]
+    long = [at for at, text in enumerate(texts) if _has_many_digits(text)]
     if long:
         number = numbers[long[0]][1]
         is_float32 = (
@@ -572,6 +568,13 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
             # Of a probability, what is lost in its logarithm.
             deltas[at] += -math.log1p(-min(half / number, 0.9)) if is_probability else half
     return tuple(deltas)
+
+
+def _has_many_digits(text: str) -> bool:
+    """Whether a number has more digits than float32 needs, not counting zeros at its start."""
+    if len(text) <= FEW_DIGITS:
+        return False
+    return len(text.partition("e")[0].replace(".", "").lstrip("0")) > FEW_DIGITS
 
 
 def _sent(record: Any) -> tuple[bool, float]:
