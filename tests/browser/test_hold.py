@@ -497,3 +497,25 @@ def test_nothing_traps_the_focus(open_page: Open, size: int) -> None:
     expect(page.locator(".softmax [role=listitem][tabindex='0']")).to_be_focused()
     page.keyboard.press("Tab")
     expect(page.get_by_role("textbox", name="Item", exact=True)).to_be_focused()
+
+
+def test_tab_leaves_a_scrolled_list_where_it_is(open_page: Open) -> None:
+    page = open_page(MANY)
+    scroller, first = page.locator(".scroller"), page.locator(".softmax .row .label").first
+    before = first.inner_text()
+    scroller.evaluate("list => { list.scrollTop = 3000; }")
+    expect(first).not_to_have_text(before)
+    shown = page.locator(".softmax .row .label").all_inner_texts()
+    page.get_by_role("searchbox").focus()
+    for key, stops in (("Tab", 4), ("Shift+Tab", 4)):
+        for _ in range(stops):
+            page.keyboard.press(key)
+            frame(page)
+            frame(page)
+            assert page.locator(".softmax .row .label").all_inner_texts() == shown
+            assert scroller.evaluate("list => list.scrollTop") == 3000
+    # A row that has the focus does not keep the list from scrolling.
+    page.keyboard.press("Tab")
+    frame(page)
+    scroller.evaluate("list => { list.scrollTop = 0; }")
+    expect(first).to_have_text(before)

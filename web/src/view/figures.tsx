@@ -27,8 +27,22 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
 
   /** Where the scroll bar was last read or set: in pixels, and as a position. */
   const seen = useRef({ top: 0, position: 0 });
+  /**
+   * The window is in view wherever the list is scrolled to. But a row keeps clear of what sticks to the
+   * top of the page, and so a browser scrolls the list too when the row gets the focus: that is undone.
+   * The event of such a scroll comes before the next frame is drawn.
+   */
+  const isFocusing = useRef(false);
+  function focused(): void {
+    isFocusing.current = true;
+    requestAnimationFrame(() => (isFocusing.current = false));
+  }
   function scrolled(): void {
     const { scrollTop: top, scrollHeight, clientHeight } = scroller.current!;
+    if (isFocusing.current) {
+      scroller.current!.scrollTop = seen.current.top;
+      return;
+    }
     // The late event of a scroll that was set here; the window may have moved since.
     if (top === seen.current.top) return;
     // A key moved the window after this scroll; the scroll bar has yet to follow.
@@ -92,6 +106,7 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
       // A click or tap in the list lets it scroll on a touch screen.
       tabIndex={-1}
       style={{ "--rows": rowCount.value, "--label": labelWidth.value }}
+      onFocusIn={focused}
       onScroll={scrolled}
     >
       <div class="window" onPointerLeave={() => (hovered.value = null)}>
