@@ -55,6 +55,7 @@ def test_a_server_s_answer_is_a_text(name: str, passages: list[Any], text: str) 
         "temperature": 1.0,
         "vocabulary": None,
         "passages": passages,
+        "processed": False,
     }
     assert "".join(rows.answer({"sequence": "0"})["texts"]).startswith(text)  # type: ignore[arg-type]
 

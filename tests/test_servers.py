@@ -8,14 +8,17 @@ from typing import Any
 
 import pytest
 
+from thermoscope import softmax
 from thermoscope.data.formats.responses import (
     NOT_REPORTED,
+    PROCESSED,
     Position,
     Responses,
     Token,
     looks_like_response,
     parse_responses,
 )
+from thermoscope.data.reading import parse_logits
 
 Row = list[tuple[str, float]]
 REST = NOT_REPORTED
@@ -315,6 +318,9 @@ BOTH: dict[str, Any] = {
 }
 
 
+AFTER = "llama.cpp, post_sampling_probs"
+
+
 @pytest.mark.parametrize("server", BOTH)
 @pytest.mark.parametrize("form", ["value", "lines", "pretty", "events", "list", "list in lines"])
 def test_each_server(server: str, form: str) -> None:
@@ -332,7 +338,10 @@ def test_each_server(server: str, form: str) -> None:
     assert looks_like_response(text)
     found = read(text)
     assert [row(position) for position in found.positions] == [HELLO, MARK]
-    assert found.notes == ()
+    assert found.notes == (() if server != AFTER else (PROCESSED,))
+    # Where an answer does not tell, nothing is known.
+    processed = server == AFTER if server.startswith("llama.cpp") else None
+    assert {passage.processed for passage in found.passages} == {processed}
     assert [position.drawn for position in found.positions] == [0, 2]
 
 
@@ -674,3 +683,36 @@ def test_an_error_or_broken_text_gets_one_clear_line(text: str | bytes, words: s
 )
 def test_other_texts_are_not_responses(text: str) -> None:
     assert parse_responses(text) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "processed"),
+    [({}, True), ({"temperature": 0.8}, True), ({"temperature": -1}, False)],
+)
+def test_until_2024_llama_cpp_reported_what_sampling_left(
+    settings: dict[str, float],
+    *,
+    processed: bool,
+) -> None:
+    probs = [("B", 0.75), ("A", 0.25), ("C", 0)]
+    items = [{"content": "B", "probs": [{"tok_str": text, "prob": p} for text, p in probs]}]
+    answer = {"completion_probabilities": items, "generation_settings": settings}
+    data = parse_logits(json.dumps(answer))
+    for reported in (data.reported(0), data.row(0).reported()):
+        assert reported.processed is processed
+    assert (PROCESSED in data.notes) is processed
+    # What was dropped stays dropped; else 0 is a number that the server rounded.
+    *others, last = softmax(data.reported(0), 1e9).high.tolist()
+    assert others == pytest.approx([0.5, 0.5])
+    assert last == pytest.approx(0 if processed else 1 / 3)
+
+
+def test_a_chat_of_llama_cpp_after_sampling() -> None:
+    tops = [{"token": "B", "prob": 0.75}, {"token": "A", "prob": 0.25}]
+    content = [{"token": "B", "prob": 0.75, "top_probs": tops}]
+    answer = {"choices": [{"message": {}, "logprobs": {"content": content}}]}
+    data = parse_logits(json.dumps(answer))
+    assert data.reported(0).processed is True
+    assert data.notes == (PROCESSED,)
+    unknown = parse_logits('{"logprobs": [{"token": "a", "logprob": -1}]}')
+    assert unknown.reported(0).processed is None

@@ -110,7 +110,7 @@ class Reported(Incomplete):
     ----------
     logprobs : array_like, shape (K,)
         Log-probabilities in nats, in any order. -inf is a token whose probability was not told:
-        it belongs to the tail.
+        it belongs to the tail. If they are `processed`, it was dropped and has 0.
     vocabulary : int, optional
         How many tokens there are. Without it intervals are one-sided: the tail may be spread over
         any number of tokens.
@@ -122,8 +122,8 @@ class Reported(Incomplete):
     tokens : sequence of Token, optional
         Text, id and bytes of each.
     processed : bool, optional
-        Whether the log-probabilities are those after penalties and truncation; None where it is
-        not known.
+        Whether the log-probabilities are those after penalties and truncation, which can't be
+        undone; None where it is not known.
     delta : float or array_like, shape (K,), optional
         How far each log-probability may be from the true one. The default is 0, or for float32
         and narrower arrays what these round.
@@ -221,7 +221,10 @@ class Reported(Incomplete):
             same = self.delta[self.logprobs == self.cap]
             highest = min(self.cap + float(same.max(initial=0.0)), 0.0)
         low, high = self.logprobs - self.delta, np.minimum(self.logprobs + self.delta, 0.0)
-        self._known = _known(self.logprobs[told], low[told], high[told], highest, self.vocabulary)
+        # What a sampler has dropped is no token of the tail.
+        dropped = int(np.count_nonzero(~told)) if processed else 0
+        left = None if self.vocabulary is None else self.vocabulary - dropped
+        self._known = _known(self.logprobs[told], low[told], high[told], highest, left)
         self.tail = min(_log(_missing(self.logprobs[told])), self._known.mass.high)
 
     def __repr__(self) -> str:
@@ -274,7 +277,8 @@ class Reported(Incomplete):
         high = low.copy()
         at = self._at(temperature)
         low[self._told], high[self._told] = at.log_softmax()
-        high[~self._told] = at.any_other()
+        if not self.processed:
+            high[~self._told] = at.any_other()
         return Interval(low, high)
 
     def softmax(self, temperature: ArrayLike = 1.0) -> Interval:
@@ -362,7 +366,8 @@ class Reported(Incomplete):
             problem = f"must be {self.logprobs.size} bools, got {mask.dtype} of shape {mask.shape}"
             raise ArgumentError("kept", problem)
         low, high = self._at(temperature).portion_of(mask[self._told])
-        return Interval(low, high if not (mask & ~self._told).any() else 1.0)
+        is_known = self.processed or not (mask & ~self._told).any()
+        return Interval(low, high if is_known else 1.0)
 
     def temperature_for(
         self,

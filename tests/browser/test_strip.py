@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -334,3 +335,17 @@ def test_no_sentence_is_cut(page: Page, width: int, tmp_path: Path) -> None:
             expect(text).not_to_have_text("")
             expect(text).not_to_contain_text("counting")
             assert text.evaluate("text => text.scrollHeight <= text.clientHeight"), part
+
+
+def test_what_the_server_s_own_sampler_has_dropped_is_told(page: Page, tmp_path: Path) -> None:
+    known = [(7, " a", 0.75), (8, " b", 0.25)]
+    tops = [{"id": at, "token": name, "prob": p} for at, name, p in known]
+    items = [{**tops[0], "top_probs": tops}] * 3
+    (tmp_path / "after.json").write_text(json.dumps({"completion_probabilities": items}))
+    out = tmp_path / "after.html"
+    assert cli.main(["export", str(out), str(tmp_path / "after.json")]) == 0
+    page.goto(out.as_uri())
+    expect(tokens(page)).to_have_count(3)
+    text = page.get_by_role("region", name="Text", exact=True)
+    expect(text).to_contain_text("The server reports probabilities after its own sampler.")
+    assert found_by_axe(page) == []

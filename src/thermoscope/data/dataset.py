@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
@@ -285,10 +286,15 @@ class Dataset:
             tails=tails[row : row + 1],
             deltas=None if self._deltas is None else [self._deltas[row]],
             caps=None if self._caps is None else [self._caps[row]],
+            passages=[self._passage(row)._replace(start=0)] if self.passages else (),
             vocabulary=self.vocabulary,
             notes=self.notes,
             applied_temperature=self._factor,
         )
+
+    def _passage(self, row: int) -> Passage:
+        """Return the passage that a row belongs to."""
+        return self.passages[bisect_right(self.passages, row, key=lambda each: each.start) - 1]
 
     @property
     def is_reported(self) -> bool:
@@ -344,6 +350,7 @@ class Dataset:
             applied_temperature=self.applied_temperature,
             drawn=self.drawn[row],
             tokens=tokens,
+            processed=self._passage(row).processed if self.passages else None,
             delta=None if self._deltas is None else self._deltas[row],
             cap=None if self._caps is None else self._caps[row],
         )

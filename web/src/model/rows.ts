@@ -22,6 +22,8 @@ export interface AboutSequence {
   readonly vocabulary: number | null;
   /** Where each passage starts, and what it is. */
   readonly passages: readonly (readonly [start: number, kind: Kind])[];
+  /** Whether the server says that it reports what its own sampler has left. */
+  readonly processed?: boolean;
 }
 
 /** Some positions that follow one another, as Python writes them. */

@@ -87,6 +87,8 @@ const bounds = new Bounds();
 
 export class Sequence {
   readonly passages: AboutSequence["passages"];
+  /** Whether the server reports what its own sampler has left. */
+  readonly isProcessed: boolean;
   readonly count: number;
   /** How many positions are there. */
   readonly loaded = signal(0);
@@ -106,10 +108,11 @@ export class Sequence {
     private readonly instrument: Shown,
     private readonly rows: Rows,
   ) {
-    const { temperature, vocabulary, passages } = rows.sequence!;
+    const { temperature, vocabulary, passages, processed = false } = rows.sequence!;
     this.#temperature = temperature;
     this.#vocabulary = vocabulary ?? Infinity;
     this.passages = passages;
+    this.isProcessed = processed;
     this.count = rows.count;
     this.#closers = [effect(() => this.#countFates()), effect(() => this.#follow())];
     void this.#load();

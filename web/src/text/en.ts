@@ -748,6 +748,8 @@ export const enRows = {
     from: (least: string) => `≥ ${least}`,
     fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
     passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
+    processed:
+      "The server reports probabilities after its own sampler. A token that it dropped has 0 at every temperature.",
     /** Read for a token. */
     token: (place: string, count: string, label: string, known: readonly string[]) =>
       [`token ${place} of ${count}`, label, ...known].join(", "),

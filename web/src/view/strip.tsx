@@ -61,6 +61,7 @@ export function Strip({ instrument, sequence, cursor }: StripProps) {
         </label>
         <Legend sequence={sequence} />
       </div>
+      {sequence.isProcessed && <p class="processed">{texts.processed}</p>}
       <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
       <Line sequence={sequence} instrument={instrument} cursor={cursor} />
       <Told sequence={sequence} />

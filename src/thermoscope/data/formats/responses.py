@@ -56,6 +56,10 @@ __all__ = [
 NOT_REPORTED: Final = "not reported"
 OURS: Final = "thermoscope"
 """In a document that `thermoscope.Draft` saved: what a server's answer has no room for."""
+PROCESSED: Final = (
+    "the server reports probabilities after its own penalties, temperature and truncation: a token "
+    "that it dropped has 0 at every temperature; --applied-temperature names its temperature"
+)
 
 # With this number OpenAI says that a token was not among the likeliest, and vLLM that it is -inf.
 VERY_UNLIKELY: Final = -9999.0
@@ -144,10 +148,14 @@ class Passage(NamedTuple):
     start : int
         The first position.
     kind : {"prompt", "reasoning", "answer", "refusal"}
+    processed : bool or None
+        Whether the probabilities are those after penalties, temperature and truncation of the
+        server; None where its answer does not tell.
     """
 
     start: int
     kind: str
+    processed: bool | None = None
 
 
 class Responses(NamedTuple):
@@ -249,11 +257,13 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
         return None
     positions: list[Position] = []
     passages: list[Passage] = []
-    for kind, entries in answers.passages():
-        passages.append(Passage(len(positions), kind))
+    for kind, entries, processed in answers.passages():
+        passages.append(Passage(len(positions), kind, processed))
         positions += [_position(*entry) for entry in entries]
     if not positions:
         raise ValueError(answers.error or f"{answers.without}: {answers.ask}")
+    if any(passage.processed for passage in passages):
+        notes.append(PROCESSED)
     errors = [(row, position.error) for row, position in enumerate(positions) if position.error]
     notes += [f"row {row} can't be read: {error}" for row, error in errors]
     if len(notes) > MOST_NOTES:
@@ -375,6 +385,7 @@ class _Answers:
         self.without, self.ask = "the answer has no log-probabilities in a known format", ASK
         # An answer has a name, or ends where the next one begins, and these are counted.
         self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
+        self._processed: dict[tuple[object, int, int], bool | None] = {}
         self._ended = 0
 
     def of_log(self, log: Log, answers: list[Answer]) -> list[Answer]:
@@ -401,11 +412,13 @@ class _Answers:
         self.known = self.known or bool(parts or error) or is_answer(document)
         self._ended += document.get("type") == "response.created"
         key = None if is_whole(document) else name_of(document)
-        answer = self._answers.setdefault(self._ended if key is None else key, {})
+        name = self._ended if key is None else key
+        answer = self._answers.setdefault(name, {})
         if any(part.repeats == "all" for part in parts):
             answer.clear()
         for part in parts:
             before = answer.setdefault((part.choice, part.order), [])
+            self._processed[name, part.choice, part.order] = part.processed
             if part.repeats != "part":
                 before += part.entries
             elif len(part.entries) >= len(before):
@@ -421,18 +434,18 @@ class _Answers:
                 return parts
         return []
 
-    def passages(self) -> list[tuple[str, list[Entry]]]:
-        """Return the kind of each passage, and what is known of its positions, answer by answer."""
+    def passages(self) -> list[tuple[str, list[Entry], bool | None]]:
+        """Return of each passage its kind, what is known of its positions, and how it was made."""
         parts = [
-            (order, part)
-            for answer in self._answers.values()
-            for (_, order), part in sorted(answer.items(), key=lambda item: item[0])
+            (order, part, self._processed[name, choice, order])
+            for name, answer in self._answers.items()
+            for (choice, order), part in sorted(answer.items(), key=lambda item: item[0])
             if part
         ]
-        rows = [(KINDS[order], part) for order, part in parts if order != PROMPT_ALONE]
-        alone = [(KINDS[order], part) for order, part in parts if order == PROMPT_ALONE]
+        rows = [(KINDS[order], part, how) for order, part, how in parts if order != PROMPT_ALONE]
+        alone = [(KINDS[order], part, how) for order, part, how in parts if order == PROMPT_ALONE]
         if rows and alone:
-            count = sum(len(part) for _, part in alone)
+            count = sum(len(part) for _, part, _ in alone)
             words = "1 token" if count == 1 else f"{count} tokens"
             verb = "is" if count == 1 else "are"
             self.notes.append(f"{words} of the prompt, reported alone, {verb} left out")

@@ -81,12 +81,16 @@ class Part(NamedTuple):
         One for each position.
     repeats : str
         "part" if they repeat what this part of a stream had before, "all" if they repeat all of it.
+    processed : bool or None
+        Whether the probabilities are those after penalties, temperature and truncation of the
+        server; None where the document does not tell.
     """
 
     choice: int
     order: int
     entries: list[Entry]
     repeats: str = ""
+    processed: bool | None = None
 
 
 # Of a prompt, some servers report only the tokens that it is made of, and no others.
@@ -273,7 +277,9 @@ def _parts(choice: int, logprobs: object, ids: object = None) -> Iterator[Part]:
         return
     held = as_dict(logprobs)
     parts = [
-        Part(choice, order, _items(held[key])) for order, key in CHAT if as_list(held.get(key))
+        Part(choice, order, _items(held[key]), processed=_after_sampling(held[key]))
+        for order, key in CHAT
+        if as_list(held.get(key))
     ]
     # KoboldCpp reports everything in both forms.
     yield from parts or [Part(choice, CONTENT, list(_columns(held)))]
@@ -379,14 +385,27 @@ def _tgi(document: dict[str, Any]) -> Iterator[Part]:
     yield Part(0, CONTENT, [(as_list(top), each) for each, top in zip_longest(tokens, tops)])
 
 
+def _after_sampling(items: list[Any]) -> bool | None:
+    """Return True where llama.cpp was asked for probabilities after sampling."""
+    return True if any("top_probs" in as_dict(item) for item in items) else None
+
+
 def _llama_cpp(document: dict[str, Any]) -> Iterator[Part]:
     """Read the answers of llama.cpp's own route, of any age."""
     items = document.get("completion_probabilities")
     if items is None and any(map(is_entry, as_list(document.get("probs")))):
         items = document["probs"]
+    processed = _after_sampling(as_list(items))
+    if any("logprob" in as_dict(item) for item in as_list(items)):
+        processed = False  # the softmax of all logits
+    elif any("probs" in as_dict(item) for item in as_list(items)):
+        # Until the end of 2024, what sampling left, but for a temperature below 0.
+        temperature = as_dict(document.get("generation_settings")).get("temperature", 0)
+        processed = not (_is_number(temperature) and temperature < 0)
     # Until the end of 2024, the last chunk of a stream repeated all that the others had.
     repeats = "part" if document.get("stop") is True else ""
-    yield Part(_int(document.get("index")), CONTENT, _items(as_list(items)), repeats)
+    entries = _items(as_list(items))
+    yield Part(_int(document.get("index")), CONTENT, entries, repeats, processed)
 
 
 def _webui(document: dict[str, Any]) -> Iterator[Part]:
