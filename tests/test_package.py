@@ -88,6 +88,7 @@ def test_the_public_names() -> None:
         "Reported",
         "TemperatureScaler",
         "calibration_curve",
+        "compare_samplers",
         "connect",
         "cross_entropy",
         "engines",
@@ -107,6 +108,7 @@ def test_the_public_names() -> None:
         "read_logits",
         "reliability",
         "sample",
+        "sampler_temperature",
         "samples",
         "softmax",
         "sweep",
@@ -233,7 +235,7 @@ def test_a_named_machine_or_registry_is_found() -> None:
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
     ("cli", "__main__"),
-    ("explorer", "figures", "calibration", "sklearn", "drawn"),
+    ("explorer", "figures", "calibration", "samplers", "sklearn", "drawn"),
     ("connection",),
     ("data", "state", "link", "present"),
     ("passes", "truncation", "sampling", "solve", "measures"),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from thermoscope.data.reading import open_logits, read_logits
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
+    from thermoscope.samplers import compare_samplers, sampler_temperature
     from thermoscope.sklearn import TemperatureScaler
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Reported",
     "TemperatureScaler",
     "calibration_curve",
+    "compare_samplers",
     "connect",
     "cross_entropy",
     "engines",
@@ -65,6 +67,7 @@ __all__ = [
     "read_logits",
     "reliability",
     "sample",
+    "sampler_temperature",
     "samples",
     "softmax",
     "sweep",
@@ -80,6 +83,7 @@ _LAZY = {
     "Explorer": "thermoscope.explorer.widget",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
+    "compare_samplers": "thermoscope.samplers",
     "connect": "thermoscope.connection.source",
     "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
@@ -89,6 +93,7 @@ _LAZY = {
     "plot": "thermoscope.figures",
     "read_logits": "thermoscope.data.reading",
     "reliability": "thermoscope.calibration",
+    "sampler_temperature": "thermoscope.samplers",
     "sweep": "thermoscope.calibration",
 }
 

@@ -7,7 +7,14 @@ are its own, and there only sums travel.
 
 from thermoscope.passes.on_dask import computed, in_each_process
 from thermoscope.passes.rows import Block, Part
-from thermoscope.passes.run import Counts, Passes, ProbabilitiesWarning, Progress, passes
+from thermoscope.passes.run import (
+    Counts,
+    Passes,
+    ProbabilitiesWarning,
+    Progress,
+    passes,
+    passes_without_targets,
+)
 from thermoscope.passes.sums import Sparse, Sums, gathered
 
 __all__ = [
@@ -23,4 +30,5 @@ __all__ = [
     "gathered",
     "in_each_process",
     "passes",
+    "passes_without_targets",
 ]

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-__all__ = ["Counts", "Passes", "ProbabilitiesWarning", "Progress", "passes"]
+__all__ = [
+    "Counts",
+    "Passes",
+    "ProbabilitiesWarning",
+    "Progress",
+    "passes",
+    "passes_without_targets",
+]
 
 # Sums of weights between these leave room for products and squares.
 LEAST_WEIGHT: Final = 2.0**-30
@@ -88,9 +95,19 @@ def passes(
             )
         source: Source = LocalRows.of_batches(logits, axis, once=once, unlabelled=unlabelled)
     else:
-        rows = Rows.of(logits, targets, sample_weight, axis)
-        source = DaskRows(rows) if is_dask(rows.logits) else LocalRows.of(rows)
+        source = _source(Rows.of(logits, targets, sample_weight, axis))
     return Passes(source, Selection(ignore_index), progress)
+
+
+def passes_without_targets(
+    logits: Any, axis: SupportsIndex, *, progress: Progress | None = None
+) -> Passes:
+    """Check logits, and return a way over all of their rows, whatever targets a data set has."""
+    return Passes(_source(Rows.of(logits, None, None, axis)), Selection(), progress)
+
+
+def _source(rows: Rows) -> Source:
+    return DaskRows(rows) if is_dask(rows.logits) else LocalRows.of(rows)
 
 
 def _are_batches(logits: Any) -> bool:
