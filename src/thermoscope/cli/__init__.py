@@ -18,6 +18,7 @@ from thermoscope.cli.fit import fit
 from thermoscope.cli.input import is_number
 from thermoscope.cli.reliability import reliability
 from thermoscope.cli.sample import sample
+from thermoscope.cli.samplers import samplers
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.sweep import sweep
 from thermoscope.cli.temperature import temperature
@@ -101,6 +102,7 @@ app.command("softmax", **_NUMBERS)(compute)
 app.command(**_NUMBERS)(temperature)
 app.command(**_NUMBERS)(sample)
 app.command()(tokens)
+app.command()(samplers)
 for judge in (fit, reliability, sweep):
     app.command()(judge)
 

@@ -41,15 +41,16 @@ def plot(
     the mean confidence. The panel below shows the fraction of rows in each bin. A result of
     `calibration_curve` or `sweep` is drawn as curves over log T, with the lowest NLL marked. A
     result of `evaluate_fit` is drawn as reliability before and after, and as the curve if it has
-    one. Several results are drawn side by side. Intervals over log T are bands; a band without an
-    upper end goes to the edge, and the figure says so.
+    one. A result of `compare_samplers` is drawn as two cumulative distributions over the rows: of
+    the kept tokens, and of the total variation. Several results are drawn side by side. Intervals
+    over log T are bands; a band without an upper end goes to the edge, and the figure says so.
 
     Parameters
     ----------
     what : array_like, shape (n,), Reported, data set, or a result or a sequence of them
         Real numbers of any array library, ±inf and NaN included; a data set of one row, or of all
-        that a server reported; or results of `reliability`, `calibration_curve`, `sweep` and
-        `evaluate_fit`.
+        that a server reported; or results of `reliability`, `calibration_curve`, `sweep`,
+        `evaluate_fit` and `compare_samplers`.
     temperature : float, optional
         For logits only, in [0, inf]. The default is 1.
     labels : sequence of str, optional

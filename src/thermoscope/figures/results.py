@@ -1,4 +1,4 @@
-"""Figures of results: reliability diagrams, and curves over the temperature."""
+"""Figures of results: reliability diagrams, curves over the temperature, samplers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from thermoscope.calibration import CalibrationCurve, FitEvaluation, Reliability, Sweep
+from thermoscope.figures.samplers import draw_comparison, size_of_comparison
 from thermoscope.figures.style import Canvas, Ink
 from thermoscope.present import brief, percent
 from thermoscope.reported import Interval
+from thermoscope.samplers import SamplerComparison
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,16 +26,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Result", "results_figure"]
 
-Result = Reliability | CalibrationCurve | Sweep | FitEvaluation
+Result = Reliability | CalibrationCurve | Sweep | FitEvaluation | SamplerComparison
 
 # The bar of a bin with this many rows has half the opacity of one with very many.
 FEW: int = 20
 
 
 def results_figure(results: Sequence[Result]) -> Figure:
-    """Draw results side by side: all reliability diagrams first, then the curves."""
+    """Draw results side by side: all reliability diagrams first, then the others."""
     diagrams: list[tuple[str, Reliability]] = []
-    curves: list[CalibrationCurve | Sweep] = []
+    curves: list[CalibrationCurve | Sweep | SamplerComparison] = []
     for each in results:
         if isinstance(each, Reliability):
             diagrams.append((f"T = {brief(each.temperature)}", each))
@@ -47,14 +49,17 @@ def results_figure(results: Sequence[Result]) -> Figure:
         width = 0.6 + 3.7 * len(diagrams)
         drawings.append((lambda part: _draw_reliability(part, diagrams), width, 5.6))
     for each in curves:
-        if isinstance(each, Sweep):
+        if isinstance(each, SamplerComparison):
+            size = size_of_comparison(each)
+            drawings.append((lambda part, it=each: draw_comparison(part, it), *size))  # type: ignore[misc]
+        elif isinstance(each, Sweep):
             height = 0.8 + 1.6 * len(each.measures())
             drawings.append((lambda part, it=each: _draw_sweep(part, it), 6.0, height))  # type: ignore[misc]
         else:
             drawings.append((lambda part, it=each: _draw_curve(part, it), 5.6, 5.0))  # type: ignore[misc]
     widths = [width for _, width, _ in drawings]
-    size = (sum(widths), max(height for _, _, height in drawings))
-    figure = Canvas(figsize=size, layout="constrained")
+    height = max(height for _, _, height in drawings)
+    figure = Canvas(figsize=(sum(widths), height), layout="constrained")
     if len(drawings) == 1:
         drawings[0][0](figure)
         return figure

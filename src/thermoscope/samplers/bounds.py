@@ -22,6 +22,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.reported import Interval, Reported, log_sum
 from thermoscope.samplers.presets import Preset
 from thermoscope.samplers.rows import distinct
@@ -50,7 +51,10 @@ class Bounded:
     def __init__(self, row: Reported, preset: Preset) -> None:
         self.row, self.preset = row, preset
         self.told = row.logprobs > -math.inf
-        decision = keep(row, preset.temperature, **preset.settings)
+        try:
+            decision = keep(row, preset.temperature, **preset.settings)
+        except ArgumentError as error:
+            raise preset.error(error) from None
         self.temperature, self.tail = decision.temperature, decision.tail
         self.sure, self.maybe = decision.kept & self.told, ~decision.dropped & self.told
         self.probabilities = truncate(row, preset.temperature, **preset.settings)

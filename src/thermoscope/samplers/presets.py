@@ -51,6 +51,10 @@ class Preset(NamedTuple):
         """Return all keywords of `thermoscope.truncate`, the temperature first."""
         return {"temperature": self.temperature, **self.settings}
 
+    def error(self, error: ArgumentError) -> ArgumentError:
+        """Return an error about a keyword as one that names the preset."""
+        return _of_preset(self.name, error)
+
 
 def presets_of(given: Mapping[str, Given]) -> tuple[Preset, ...]:
     """Check presets by name.
@@ -83,8 +87,12 @@ def preset_of(name: str, given: Given) -> Preset:
         temperature = one_temperature(settings.pop("temperature", 1.0))
         check_temperature(chain_of(settings), np.asarray(temperature))
     except ArgumentError as error:
-        raise type(error)("presets", f"have an error in {name!r}: {error}") from None
+        raise _of_preset(name, error) from None
     return Preset(name, temperature, settings)
+
+
+def _of_preset(name: str, error: ArgumentError) -> ArgumentError:
+    return type(error)("presets", f"have an error in {name!r}: {error}")
 
 
 def settings_of_text(text: str) -> dict[str, Any]:

@@ -73,6 +73,13 @@ class SamplerTemperature:
     others: tuple[float, ...] = ()
     reason: str = ""
 
+    @property
+    def is_met(self) -> bool:
+        """Whether the entropy is the wanted one: it is not where that lies within a jump."""
+        if isinstance(self.entropy, Interval) or isinstance(self.wanted, Interval):
+            return True
+        return not abs(self.entropy - self.wanted) > JUMP * (1 + self.wanted)
+
 
 def sampler_temperature(
     logits: ArrayLike | Dataset | Reported | Sequence[Reported],
@@ -295,8 +302,8 @@ def _root(at: _Curve, wanted: Interval) -> SamplerTemperature:
     if abs(entropy(best).low - value) > JUMP * (1 + value):
         below, above = (entropy(t).low for t in sorted(ends))
         reason = (
-            f"no temperature gives it: the entropy jumps from {below:.6g} to {above:.6g} there, "
-            "where tokens are added"
+            f"no temperature gives it: the entropy jumps there from {below:.6g} to {above:.6g}, "
+            "as tokens are added"
         )
     return at.found(best, value, entropy(best).low, reason=reason)
 
