@@ -7,13 +7,15 @@ import io
 import json
 import os
 import tomllib
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
 from thermoscope import present
+from thermoscope.arguments import ArgumentError
 from thermoscope.cli.assertions import GRAMMAR, Assertion, assertion_of
 from thermoscope.cli.input import Reading, RowsWithTargets
 from thermoscope.cli.options import (
@@ -175,19 +177,18 @@ def samplers(
     assertions = [assertion_of(text) for text in asserted or []]
     for assertion in assertions:
         assertion.check(tuple(given))
-    searches = [*_searches(given, target_entropy, match or [], minimise_nll=minimise_nll)]
+    searches = list(_searches(given, target_entropy, match or [], minimise_nll=minimise_nll))
     reading = Reading(columns, applied_temperature, probabilities, None, target_column, vocabulary)
     rows = RowsWithTargets.open(logits, targets, reading=reading)
+    if minimise_nll and rows.targets is None and not (rows.data.drawn >= 0).any():
+        raise ValueError("--minimise-nll must come with --targets or --target-column")
     data: dict[str, Any] = {"logits": rows.data, "targets": rows.targets}
     with without_warning(), rows.blamed():
         with progress("samplers", rows.count) as tell:
             result = compare_samplers(
                 presets=given, **data, draws=draws, vocabulary=vocabulary, progress=tell
             )
-        found = []
-        for name, words, search in searches:
-            with progress(f"T of {name}", rows.count) as tell:
-                found.append((name, words, search(**data, vocabulary=vocabulary, progress=tell)))
+        found = [_searched(search, data, rows.count, vocabulary) for search in searches]
     failures = [assertion.failure(result) for assertion in assertions]
     if plot is not None:
         from thermoscope.figures import plot as draw
@@ -209,7 +210,49 @@ def samplers(
 # Columns of a table that goes into a pipe, at most.
 WIDE: Final = 1000
 
-Found = list[tuple[str, str, "SamplerTemperature"]]
+
+class _Search(NamedTuple):
+    """A temperature that is asked for: of which preset, in which words, and how it is found."""
+
+    name: str
+    words: str
+    find: Callable[..., SamplerTemperature]
+
+
+class _Found(NamedTuple):
+    """What a search found, or why there is no such temperature."""
+
+    name: str
+    words: str
+    result: SamplerTemperature | None
+    reason: str
+
+    def __str__(self) -> str:
+        if self.result is None:
+            return f"{self.name}: no T gives {self.words}: {self.reason}"
+        found = self.result
+        verb = "gives" if found.is_met else "is nearest to"
+        details = []
+        if not isinstance(found.entropy, Interval):
+            details.append(f"entropy {_number(found.entropy)} nats")
+        if found.nll is not None:
+            details.append(f"NLL {_number(found.nll)}")
+            if found.impossible:
+                details[-1] += f" without {found.impossible:,} targets that it can't draw"
+        t = _temperature(found.temperature)
+        more = f" ({', '.join(details)})" if details else ""
+        reason = f"; {self.reason}" if self.reason else ""
+        return f"{self.name}: T = {t} {verb} {self.words}{more}{reason}"
+
+
+def _searched(search: _Search, data: dict[str, Any], rows: int, vocabulary: int | None) -> _Found:
+    with progress(f"T of {search.name}", rows) as tell:
+        try:
+            found = search.find(**data, vocabulary=vocabulary, progress=tell)
+        except ArgumentError as error:
+            # The rows are checked already: no temperature gives what is wanted.
+            return _Found(search.name, search.words, None, str(error))
+    return _Found(search.name, search.words, found, found.reason)
 
 
 def _given(texts: list[str], file: Path | None) -> dict[str, Given]:
@@ -249,12 +292,13 @@ def _read(file: Path) -> dict[str, Given]:
 
 def _searches(
     given: dict[str, Given], entropy: float | None, matches: list[str], *, minimise_nll: bool
-) -> Iterator[tuple[str, str, Callable[..., SamplerTemperature]]]:
-    """Yield the temperatures that are asked for: of which preset, in which words, and how."""
+) -> Iterator[_Search]:
+    """Yield the temperatures that are asked for."""
     if entropy is not None:
         for name, settings in given.items():
             words = f"a mean entropy of {present.plain(entropy, 6)} nats"
-            yield name, words, partial(sampler_temperature, preset=settings, entropy=entropy)
+            find = partial(sampler_temperature, preset=settings, entropy=entropy)
+            yield _Search(name, words, find)
     for text in matches:
         pair = _pair(text, given)
         if pair is None:
@@ -262,10 +306,11 @@ def _searches(
             raise ValueError(f"--match must be A=B, of the presets {known}, got {text!r}")
         one, other = pair
         like = partial(sampler_temperature, preset=given[one], like=given[other])
-        yield one, f"the mean entropy of {other}", like
+        yield _Search(one, f"the mean entropy of {other}", like)
     if minimise_nll:
         for name, settings in given.items():
-            yield name, "the lowest NLL", partial(sampler_temperature, preset=settings)
+            find = partial(sampler_temperature, preset=settings)
+            yield _Search(name, "the lowest NLL", find)
 
 
 def _pair(text: str, given: dict[str, Given]) -> tuple[str, str] | None:
@@ -293,7 +338,7 @@ TOLD: Final = {
 
 def _document(
     result: SamplerComparison,
-    found: Found,
+    found: list[_Found],
     assertions: list[Assertion],
     failures: list[str | None],
 ) -> dict[str, Any]:
@@ -321,20 +366,7 @@ def _document(
             }
             for pair, over in result.total_variation.items()
         ],
-        "temperatures": [
-            {
-                "preset": name,
-                "for": words,
-                "temperature": _known(each.temperature),
-                "wanted": _known(each.wanted),
-                "entropy": _known(each.entropy),
-                "nll": each.nll,
-                "impossible": each.impossible,
-                "others": each.others,
-                "reason": each.reason,
-            }
-            for name, words, each in found
-        ],
+        "temperatures": [_temperature_document(each) for each in found],
         "assertions": [
             {"assertion": assertion.text, "holds": failure is None, "failure": failure}
             for assertion, failure in zip(assertions, failures, strict=True)
@@ -343,7 +375,16 @@ def _document(
     }
 
 
-def _csv(result: SamplerComparison, found: Found) -> str:
+def _temperature_document(found: _Found) -> dict[str, Any]:
+    known: dict[str, Any] = {"preset": found.name, "for": found.words, "temperature": None}
+    if found.result is not None:
+        result = asdict(found.result)
+        del result["settings"]
+        known |= {name: _known(value) for name, value in result.items()}
+    return known | {"reason": found.reason}
+
+
+def _csv(result: SamplerComparison, found: list[_Found]) -> str:
     """Return each value on a line, with its low and high end."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(
@@ -366,8 +407,11 @@ def _csv(result: SamplerComparison, found: Found) -> str:
     for (one, other), variation in result.total_variation.items():
         for each in ("mean", "p95", "max"):
             write(one, other, "tv", each, getattr(variation, each))
-    for name, words, temperature in found:
-        write(name, "", "temperature", words, temperature.temperature)
+    for each_found in found:
+        if each_found.result is not None:
+            write(
+                each_found.name, "", "temperature", each_found.words, each_found.result.temperature
+            )
     return buffer.getvalue()
 
 
@@ -386,7 +430,7 @@ def _percent(value: Value) -> str:
     return present.interval(100 * value.low, 100 * value.high)
 
 
-def _print_table(result: SamplerComparison, found: Found, source: str) -> None:
+def _print_table(result: SamplerComparison, found: list[_Found], source: str) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -423,7 +467,7 @@ def _print_table(result: SamplerComparison, found: Found, source: str) -> None:
         console.print(Text(line), soft_wrap=True)
 
 
-def _lines(result: SamplerComparison, found: Found, source: str) -> Iterator[str]:
+def _lines(result: SamplerComparison, found: list[_Found], source: str) -> Iterator[str]:
     """Yield what stands below the table."""
     for (one, other), over in result.total_variation.items():
         yield (
@@ -431,8 +475,8 @@ def _lines(result: SamplerComparison, found: Found, source: str) -> Iterator[str
             f"{_number(over.mean)}; 95 % of rows up to {_number(over.p95)}; at most "
             f"{_number(over.max)}, in row {over.row_of_max:,})"
         )
-    for name, words, each in found:
-        yield f"{printable(name)}: {_found(each, printable(words))}"
+    for each in found:
+        yield printable(str(each))
     for name, measures in result.presets.items():
         if measures.undecided:
             yield (
@@ -443,18 +487,6 @@ def _lines(result: SamplerComparison, found: Found, source: str) -> Iterator[str
     rows = "1 row" if result.n == 1 else f"{result.n:,} rows"
     left_out = f", {result.skipped:,} that can't be read left out" if result.skipped else ""
     yield f"{rows} of {printable(source)}{left_out}. {LIMITS}"
-
-
-def _found(found: SamplerTemperature, words: str) -> str:
-    verb = "gives" if found.is_met else "is nearest to"
-    details = [f"entropy {_number(found.entropy)} nats"]
-    if found.nll is not None:
-        details.append(f"NLL {_number(found.nll)}")
-        if found.impossible:
-            details[-1] += f" without {found.impossible:,} targets that it can't draw"
-    reason = f"; {found.reason}" if found.reason else ""
-    t = _temperature(found.temperature)
-    return f"T = {t} {verb} {words} ({', '.join(details)}){reason}"
 
 
 def _temperature(value: Value) -> str:

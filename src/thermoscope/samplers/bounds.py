@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import combinations
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,9 @@ from thermoscope.truncation.settings import chain_of
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+
+# What float64 may add to a quotient of two probabilities.
+ROUNDING: Final = 1e-12
 
 __all__ = ["Bounded", "bounds_of", "total_variation"]
 
@@ -89,10 +93,10 @@ class Bounded:
             ties = self.tail != "dropped" and self.row.any_other(0) > 0
             return Interval(max(float(low), 1.0), float(high) + (size if ties else 0.0))
         low, high = np.count_nonzero(self.sure), np.count_nonzero(self.maybe)
-        most = high + (size if self.tail != "dropped" else 0.0)
+        most = float(high) + (size if self.tail != "dropped" else 0.0)
         if "top_k" in self._chain.steps and self._chain.edges["top_k"]["few"]:
-            most = min(most, self._chain.values["top_k"])
-        return Interval(max(low + (size if self.tail == "kept" else 0.0), 1.0), float(most))
+            most = min(most, float(self._chain.values["top_k"]))
+        return Interval(max(low + (self._least_tail if self.tail == "kept" else 0.0), 1.0), most)
 
     def mass(self) -> Interval:
         """Return what the kept tokens have of the probability before truncation."""
@@ -134,6 +138,15 @@ class Bounded:
         with np.errstate(divide="ignore"):
             high, low = (0.0 - np.log(ends[self.row.drawn]) for ends in self.probabilities)
         return Interval(float(low), float(high))
+
+    @property
+    def _least_tail(self) -> float:
+        """How many tokens the tail has at least."""
+        if self.row.tail_size < math.inf:
+            return self.row.tail_size
+        cap = self.row.highest_cap
+        tokens = math.exp(self.row.tail - cap) if cap > -math.inf else 0.0
+        return float(math.ceil(tokens * (1 - ROUNDING)))
 
     @cached_property
     def _ends(self) -> tuple[Reported | None, Reported | None]:

@@ -220,24 +220,32 @@ class _Curve:
 
     def table(self, temperatures: Sequence[float]) -> list[list[float]]:
         """Return at each temperature mean entropy, mean finite NLL, and infinite NLLs."""
-        rows = self.rows
-        if not isinstance(rows, KnownRows):
-            problem = "must be known whole: the lowest NLL depends on tokens that are not reported"
-            raise ArgumentError("logits", problem)
         presets = [self.preset._replace(temperature=t) for t in temperatures]
-        work = partial(entropy_and_nll, presets=presets, targets=rows.targets)
-        (table,) = rows.passes.run(work)
+        if isinstance(self.rows, KnownRows):
+            work = partial(entropy_and_nll, presets=presets, targets=self.rows.targets)
+            (table,) = self.rows.passes.run(work)
+        else:
+            self.number += 1
+            each = self.rows.each(lambda row: [_decided(row, preset) for preset in presets])
+            table = np.sum(each, axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             nll = table[:, 1] / (self.targets - table[:, 2])
         means: list[list[float]] = np.stack(
-            [table[:, 0] / rows.total, nll, table[:, 2]], -1
+            [table[:, 0] / self.size, nll, table[:, 2]], -1
         ).tolist()
         return means
 
     @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self.rows.total if isinstance(self.rows, KnownRows) else len(self.rows.rows)
+
+    @property
     def targets(self) -> int:
         """How many rows have a target."""
-        if not isinstance(self.rows, KnownRows) or self.rows.targets is None:
+        if not isinstance(self.rows, KnownRows):
+            return sum(row.drawn >= 0 for row in self.rows.rows)
+        if self.rows.targets is None:
             return 0
         return int(np.count_nonzero(self.rows.targets != NO_TARGET))
 
@@ -249,6 +257,23 @@ class _Curve:
             ((_, nll, impossible),) = self.table([temperature])
             known |= {"nll": nll, "impossible": int(impossible)}
         return SamplerTemperature(temperature, self.preset.settings, wanted, entropy, **known)
+
+
+def _decided(row: Reported, preset: Preset) -> tuple[float, float, int]:
+    """Return the entropy of a reported row, its NLL where that is finite, and whether it is not."""
+    sampler = Bounded(row, preset)
+    if not sampler.is_decided or (sampler.tail == "kept" and row.tail_size > 0):
+        problem = (
+            "must be known whole, or the preset must leave out what is not reported, by a top_k of "
+            "at most the reported tokens: else the lowest NLL depends on that"
+        )
+        raise ArgumentError("logits", problem)
+    nll = sum(sampler.nll()) / 2
+    return (
+        sum(sampler.entropy()) / 2,
+        nll if math.isfinite(nll) else 0.0,
+        int(nll == math.inf),
+    )
 
 
 def _rises(preset: Preset) -> bool:
@@ -348,7 +373,7 @@ def _roots(at: _Curve, wanted: float) -> SamplerTemperature:
 
 def _lowest_nll(at: _Curve, *, chain_rises: bool) -> SamplerTemperature:
     """Find the temperature at which the targets have the lowest NLL."""
-    if isinstance(at.rows, KnownRows) and not at.targets:
+    if not at.targets:
         raise ArgumentError("targets", "must be given where neither entropy nor like is")
     scan = [0.0, *SCAN, math.inf]
     table = at.table(scan)
