@@ -61,8 +61,12 @@ class Bounded:
             raise preset.error(error) from None
         self.temperature, self.tail = decision.temperature, decision.tail
         self.sure, self.maybe = decision.kept & self.told, ~decision.dropped & self.told
-        self.probabilities = truncate(row, preset.temperature, **preset.settings)
         self._chain = chain_of(preset.settings)
+
+    @cached_property
+    def probabilities(self) -> Interval:
+        """The probability of each reported token to be drawn."""
+        return truncate(self.row, self.preset.temperature, **self.preset.settings)
 
     @property
     def is_decided(self) -> bool:

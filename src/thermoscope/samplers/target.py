@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -29,6 +29,9 @@ __all__ = ["SamplerTemperature", "sampler_temperature"]
 
 # Where the entropy may rise and fall, or a lowest NLL is looked for: it is taken here first.
 SCAN: Final = tuple(np.geomspace(0.01, 100, 41).tolist())
+STRIDE: Final = SCAN[1] / SCAN[0]
+# Where a lowest NLL is looked for if it is not within these: above them, and likewise below.
+FURTHER: Final = tuple(np.geomspace(100, 1e12, 41)[1:].tolist())
 # Steps in log T after which a root, or a minimum, is found.
 ROOT_STEP: Final = 1e-8
 MINIMUM_STEP: Final = 1e-4
@@ -141,8 +144,9 @@ def sampler_temperature(
     own temperature is given, and the `others` with it.
 
     The NLL is infinite while a target is dropped. Targets that can't be drawn at any temperature
-    are left out and counted in `impossible`. The minimum is found on the same 43 temperatures, and
-    around the best of them by golden section, to 1e-4 of T.
+    are left out and counted in `impossible`. The minimum is looked for at the same 43 temperatures,
+    at further ones where the best of them is at an end, and around the best by golden section, to
+    1e-4 of T. With truncation after the temperature there may be several; it is one of the lowest.
 
     References
     ----------
@@ -340,7 +344,7 @@ def _roots(at: _Curve, wanted: float) -> SamplerTemperature:
     slack = SAME * (1 + wanted)
     if wanted < min(found) - slack or wanted > max(found) + slack:
         low, high = ((edge, f"{scan[found.index(edge)]:.6g}") for edge in (min(found), max(found)))
-        raise _out_of_range(Interval(wanted, wanted), low, high)
+        raise _out_of_range(Interval(wanted, wanted), low, high, " of all that were tried")
     seen: dict[float, float] = dict(zip(scan, found, strict=True))
 
     def entropy(t: float) -> float:
@@ -376,53 +380,63 @@ def _lowest_nll(at: _Curve, *, chain_rises: bool) -> SamplerTemperature:
     if not at.targets:
         raise ArgumentError("targets", "must be given where neither entropy nor like is")
     scan = [0.0, *SCAN, math.inf]
-    table = at.table(scan)
-    fewest = min(impossible for *_, impossible in table)
+    table = dict(zip(scan, at.table(scan), strict=True))
+    best = _best(table)
+    if best <= SCAN[0] or best >= SCAN[-1]:
+        # It lies beyond what is looked at first.
+        further = FURTHER if best >= SCAN[-1] else [1 / t for t in FURTHER]
+        table |= dict(zip(further, at.table(further), strict=True))
+        best = _best(table)
+    fewest = min(impossible for *_, impossible in table.values())
     if fewest == at.targets or (fewest and not chain_rises):
         problem = (
             f"must be such that the preset can draw all of them at some temperature, got "
             f"{int(fewest):,} of {at.targets:,} that it drops at every one"
         )
         raise ArgumentError("targets", problem)
-
-    def loss(row: list[float]) -> float:
-        return row[1] if row[2] == fewest else math.inf
-
-    losses = [loss(row) for row in table]
-    best = losses.index(min(losses))
-    reasons = []
+    reason = ""
     if fewest:
-        reasons.append(
-            f"{int(fewest):,} of {at.targets:,} targets can't be drawn at any temperature and are "
-            "left out"
+        left_out = "1 target" if fewest == 1 else f"{int(fewest):,} targets"
+        reason = f"{left_out} of {at.targets:,} can't be drawn at any temperature: left out"
+    row = table[best]
+    if 0 < best < math.inf:
+        below = max(t for t in table if t < best) or best / STRIDE
+        above = min(*(t for t in table if t > best), best * STRIDE)
+        best, row = _minimum(
+            lambda t: at.table([t])[0],
+            lambda row: row[1] if row[2] == fewest else math.inf,
+            (below, above),
+            (best, row),
         )
-    temperature, row = scan[best], table[best]
-    if 1 < best < len(scan) - 2:
-        temperature, row = _minimum(
-            lambda t: at.table([t])[0], loss, scan[best - 1], scan[best + 1], (temperature, row)
-        )
-    elif temperature in {SCAN[0], SCAN[-1]}:
-        reasons.append("it is the end of what is looked at, 0.01 to 100: the best T lies beyond")
     return SamplerTemperature(
-        temperature,
+        best,
         at.preset.settings,
         math.nan,
         row[0],
         nll=row[1],
         impossible=int(row[2]),
-        reason="; ".join(reasons),
+        reason=reason,
     )
+
+
+def _best(table: Mapping[float, list[float]]) -> float:
+    """Return the temperature that drops the fewest targets, and of these has the lowest NLL."""
+    fewest = min(impossible for *_, impossible in table.values())
+    losses = {t: nll for t, (_, nll, impossible) in table.items() if impossible == fewest}
+    lowest = min(losses.values())
+    # An end is the limit of what comes near to it, and as good within rounding.
+    ends = [t for t in (0.0, math.inf) if losses.get(t, math.inf) <= lowest * (1 + SAME)]
+    return ends[0] if ends else min(losses, key=lambda t: losses[t])
 
 
 def _minimum(
     at: Callable[[float], list[float]],
     loss: Callable[[list[float]], float],
-    low: float,
-    high: float,
+    ends: tuple[float, float],
     best: tuple[float, list[float]],
 ) -> tuple[float, list[float]]:
     """Find the lowest loss between two temperatures by golden section in log T."""
-    a, b = math.log(low), math.log(high)
+    a, b = map(math.log, ends)
     points = [b - GOLDEN * (b - a), a + GOLDEN * (b - a)]
     rows = [at(math.exp(x)) for x in points]
     while b - a > MINIMUM_STEP:
@@ -497,11 +511,11 @@ def _between(miss: Callable[[float], float], low: float, high: float) -> tuple[f
 
 
 def _out_of_range(
-    wanted: Interval, low: tuple[float, str], high: tuple[float, str]
+    wanted: Interval, low: tuple[float, str], high: tuple[float, str], tried: str = ""
 ) -> ArgumentError:
     got = f"{wanted.low:.6g}" + ("" if wanted.low == wanted.high else f" to {wanted.high:.6g}")
     return ArgumentError(
         "entropy",
         f"must be between {low[0]:.6g} nats, which the preset has at T = {low[1]}, and "
-        f"{high[0]:.6g} at T = {high[1]}, got {got}",
+        f"{high[0]:.6g} at T = {high[1]}{tried}, got {got}",
     )
