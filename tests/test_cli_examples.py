@@ -13,6 +13,7 @@ import pytest
 from tests.command_line import LOGITS, run, write_answer
 from thermoscope import cli
 from thermoscope.cli.sample import sample
+from thermoscope.cli.samplers import samplers
 from thermoscope.cli.softmax import compute
 from thermoscope.cli.sweep import sweep
 from thermoscope.cli.temperature import temperature
@@ -25,6 +26,7 @@ COMMANDS = {
     "sample": sample,
     "tokens": tokens,
     "sweep": sweep,
+    "samplers": samplers,
 }
 
 
@@ -45,6 +47,8 @@ def test_an_example_of_the_help_runs(
     rows = LOGITS.reshape(12, 100)
     np.save("batch.npy", rows)
     np.save("targets.npy", np.arange(12))
+    np.save("many.npy", rows)
+    Path("p.toml").write_text('b = "llama.cpp"\n[a]\ntop_p = 0.9\n', encoding="utf-8")
     write_rows("many.parquet", [rows], shape=rows.shape, dtype=np.float32)
     write_answer(tmp_path / "response.json")
     before = set(tmp_path.iterdir())
@@ -68,13 +72,22 @@ def test_the_commands_stand_in_the_order_of_a_lesson(capfd: pytest.CaptureFixtur
     _, _, panel = capfd.readouterr().out.partition(" Commands ")
     names = [line.split()[1] for line in panel.splitlines() if line[:2] == "│ " and line[2] != " "]
     judges = ["fit", "reliability", "sweep"]
-    assert names == ["explore", "export", "softmax", "temperature", "sample", "tokens", *judges]
+    assert names == [
+        "explore",
+        "export",
+        "softmax",
+        "temperature",
+        "sample",
+        "tokens",
+        "samplers",
+        *judges,
+    ]
 
 
 @pytest.mark.parametrize(
     ("typed", "completed"),
     [
-        ("thermoscope s", ["softmax", "sample", "sweep"]),
+        ("thermoscope s", ["softmax", "sample", "samplers", "sweep"]),
         ("thermoscope t", ["temperature", "tokens"]),
         ("thermoscope sample --top", ["--top-k", "--top-p", "--top-n-sigma"]),
         ("thermoscope temperature --top", ["--top-probability"]),
