@@ -164,7 +164,7 @@ def test_an_unexpected_exception_keeps_its_traceback(monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize(
     "command",
-    [[], ["explore"], ["export"], ["softmax"], ["fit"], ["reliability"], ["sweep"]],
+    [[], ["explore"], ["export"], ["softmax"], ["fit"], ["reliability"], ["sweep"], ["samplers"]],
 )
 def test_help_teaches_with_examples(capfd: pytest.CaptureFixture[str], command: list[str]) -> None:
     assert cli.main([*command, "--help"]) == 0

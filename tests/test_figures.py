@@ -402,6 +402,43 @@ def test_an_evaluation_is_drawn_with_its_curve() -> None:
     assert len(plot(ts.evaluate_fit(LOGITS, TARGETS)).axes) == 4
 
 
+def test_a_comparison_of_samplers_shows_kept_tokens_and_total_variation() -> None:
+    rows = np.random.default_rng(0).normal(0, 2, (700, 30))
+    presets = {"a": "top_k=4", "$b$": "top_p=0.9", "c": "T=0"}
+    found = ts.compare_samplers(rows, presets)
+    kept, apart = plot(found).axes
+    assert (kept.get_title(), apart.get_title()) == ("Kept tokens", "Total variation")
+    assert [text.get_text() for text in kept.get_legend().get_texts()] == list(presets)
+    assert [text.get_text() for text in apart.get_legend().get_texts()] == [
+        "a and $b$",
+        "a and c",
+        "$b$ and c",
+    ]
+    for line, measures in zip(kept.lines, found.presets.values(), strict=True):
+        values, fractions = map(np.asarray, line.get_data())
+        assert values.size <= 501
+        ordered = np.sort(measures.kept.values)
+        # Every point is on the cumulative distribution.
+        places = np.rint(fractions[1:] * 700).astype(int) - 1
+        assert values[1:].tolist() == ordered[places].tolist()
+        assert (fractions[0], fractions[-1]) == (0, 1)
+    (one,) = plot(ts.compare_samplers(rows, {"alone": {}})).axes
+    assert one.get_title() == "Kept tokens"
+
+
+def test_a_comparison_of_what_a_server_reported_is_drawn_as_bands() -> None:
+    rows = [ts.Reported(np.log(p)) for p in ([0.5, 0.2], [0.7, 0.1], [0.4, 0.3])]
+    figure = plot(ts.compare_samplers(rows, {"a": "top_p=0.6", "b": {}}))
+    for axes in figure.axes:
+        low, high = (np.asarray(line.get_xdata()) for line in axes.lines[:2])
+        there = np.isfinite(high)
+        assert there.any()
+        assert (low[there] <= high[there]).all()
+        assert len(axes.collections) == len(axes.lines) // 2
+    # Nothing infinite is drawn: b may keep any number of tokens.
+    assert np.isnan(figure.axes[0].lines[3].get_xdata()).all()
+
+
 def test_results_take_no_labels() -> None:
     curve = ts.calibration_curve(LOGITS, TARGETS, [1.0, 2.0])
     with pytest.raises(TypeError, match="labels must come with logits, not a result"):

@@ -250,11 +250,11 @@ def hidden_tails(p: np.ndarray, reported: int) -> list[np.ndarray]:
         heaped[at] += min(left, cap)
         left -= min(left, cap)
     heads = falling[:reported]
-    return [
-        falling,
-        np.concatenate([heads, np.full(count, mass / count)]),
-        np.concatenate([heads, heaped]),
-    ]
+    tails = falling[reported:], np.full(count, mass / count), heaped
+    # Of tokens that tie with the last reported one, top_k takes that one: here none ties.
+    uneven = np.exp(-1e-6 * np.arange(len(p)))
+    found = [np.concatenate([heads, tail]) * uneven for tail in tails]
+    return [each / each.sum() for each in found]
 
 
 PRESETS: dict[str, Any] = {
