@@ -255,7 +255,7 @@ class Source:
         if len(rows) != len(ids) - 1:
             raise self._wrong(f"reports {len(rows)} of {len(ids) - 1} tokens")
         placed = [self._placed(*each) for each in zip(rows, ids[1:], strict=True)]
-        passages = (Passage(0, "prompt"),)
+        passages = (Passage(0, "prompt", processed=False),)
         return Dataset.of_reported(placed, source=self.server.model, passages=passages)
 
     def _read(self, answer: Any, kind: str) -> list[Position]:
