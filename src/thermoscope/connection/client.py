@@ -166,7 +166,7 @@ class Client:
         try:
             return json.loads(answer)
         except (ValueError, RecursionError) as error:
-            shown = self._words(answer.decode(errors="replace"), 60)
+            shown = self.words(answer.decode(errors="replace"), 60)
             raise ServerError(
                 f"{self.url}{path} answered with what is not JSON: {shown!r}. Is this the address "
                 "of a model's server?"
@@ -242,7 +242,7 @@ class Client:
         except (errors.TransportError, errors.StreamError) as error:
             raise ServerError(
                 f"{self.url}{path} ended in the middle of its answer "
-                f"({self._words(str(error))}): does the server's log say why?"
+                f"({self.words(str(error))}): does the server's log say why?"
             ) from error
         except errors.InvalidURL as error:
             raise ArgumentError("url", f"must be an address, got {self.url!r}") from error
@@ -259,7 +259,7 @@ class Client:
                 return f"{self.url} does not speak TLS: does its address begin with http://?"
             cause = cause.__cause__ or cause.__context__
         return (
-            f"no server answers at {self.url} ({self._words(str(error))}): is the address right, "
+            f"no server answers at {self.url} ({self.words(str(error))}): is the address right, "
             "and the server running?"
         )
 
@@ -267,7 +267,7 @@ class Client:
         """Return what a status other than 200 means, and what to do."""
         where, reason = f"{self.url}{path}", self._reason(answer)
         if 300 <= status < 400:
-            target = self._words(headers.get("location", "an address that it does not name"))
+            target = self.words(headers.get("location", "an address that it does not name"))
             return f"{where} redirects to {target}, which is not followed: give that address"
         if status in {401, 403}:
             does = "does not take the key in" if self._key else "asks for a key: set the variable"
@@ -288,9 +288,9 @@ class Client:
         except (ValueError, RecursionError):
             return ""
         words = error_of(document) if isinstance(document, dict) else None
-        return "" if words is None else f": {self._words(words)}"
+        return "" if words is None else f": {self.words(words)}"
 
-    def _words(self, text: str, most: int = LONGEST_WORDS) -> str:
+    def words(self, text: str, most: int = LONGEST_WORDS) -> str:
         """Return words from elsewhere in one line, without the key."""
         if self._key:
             text = text.replace(self._key, "[key]")

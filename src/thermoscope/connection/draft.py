@@ -214,7 +214,9 @@ class Draft:
         if not self.rows:
             raise ArgumentError("draft", "must have at least one token")
         name = Path(self.source.server.model).name
-        return Dataset.of_reported(self.rows, source=name, passages=(Passage(0, "answer", processed=False),))
+        return Dataset.of_reported(
+            self.rows, source=name, passages=(Passage(0, "answer", processed=False),)
+        )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text and its distributions to a .json file that every command reads.

@@ -11,16 +11,23 @@ import numpy as np
 
 from thermoscope.arguments import ArgumentError, whole
 from thermoscope.connection.client import Client, Limits, ServerError
-from thermoscope.connection.servers import Prompt, Server, server_at
+from thermoscope.connection.servers import Chat, Prompt, Server, server_at
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import Passage, Position, responses_of
-from thermoscope.present import percent
+from thermoscope.present import percent, printable
 from thermoscope.reported import Reported
 
 if TYPE_CHECKING:
     from thermoscope.reported import Token
 
 __all__ = ["Source", "connect"]
+
+FIRST_ALONE: Final = (
+    "this server does not tell the template of its chats: only the first token of an answer has a "
+    "distribution, and no text can go on after it"
+)
+
+LONGEST_IN_LINE: Final = 200
 
 MODERATE: Final = 100
 """Log-probabilities of each token of a text, where the caller does not say how many."""
@@ -117,6 +124,7 @@ class Source:
                 raise ArgumentError("vocabulary", problem)
         self.vocabulary = told if vocabulary is None else vocabulary
         self._last: Reported | None = None
+        self._chats = False
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +137,7 @@ class Source:
 
     def close(self) -> None:
         """End all connections."""
-        self.server.client.close()
+        self.server.close()
 
     @property
     def about(self) -> str:
@@ -138,12 +146,14 @@ class Source:
         How many tokens it reports, and what they leave out, is known after the first distribution.
         """
         server, last = self.server, self._last
-        parts = [f"{server.kind} {server.version}" if server.version else server.kind, server.model]
+        kind = f"{server.kind} {server.version}" if server.version else server.kind
+        parts = [_in_line(kind), _in_line(server.model)]
         if last is None:
             return " · ".join(parts)
         if last.vocabulary == len(last):
             return " · ".join([*parts, f"all {len(last):,} tokens"])
-        parts.append(f"the likeliest {np.count_nonzero(last.logprobs >= last.cap):,}")
+        likeliest = np.count_nonzero(last.logprobs >= last.cap) or len(last)
+        parts.append(f"the likeliest {likeliest:,}")
         parts.append(f"{percent(last.not_reported(1.0).high)} not reported")
         if last.vocabulary is None:
             parts.append("the size of its vocabulary is not known")
@@ -156,17 +166,16 @@ class Source:
     @property
     def notes(self) -> tuple[str, ...]:
         """What is not safe, in words."""
-        if self.server.client.tells_key_to_all:
-            return ("the key goes over http, which others on the network can read: use https",)
-        return ()
+        return (*self.server.notes, *([FIRST_ALONE] if self._chats else []))
 
     def next(self, prompt: Prompt, *, top: int | None = None) -> Reported:
         """Return the distribution of the token after a prompt, as the model gives it.
 
         Parameters
         ----------
-        prompt : str or sequence of int
-            A text, or the numbers of its tokens where the server takes them.
+        prompt : str, sequence of int or Chat
+            A text, the numbers of its tokens where the server takes them, or what `from_chat` has
+            made.
         top : int, optional
             How many of the likeliest tokens to ask for; by default as many as the server reports.
 
@@ -187,8 +196,12 @@ class Source:
         if top is not None:
             top = whole("top", top, 1)
         server = self.server
-        (position,) = self._read(server.complete(prompt, server.wanted(top)), "answer")
-        self._last = self._reported(position)
+        wanted = server.wanted(top)
+        (position,) = self._read(server.complete(prompt, wanted), "answer")
+        # A server that has refused that many has sent the most that it allows.
+        wanted = min(wanted, server.most or wanted)
+        by_text = server.by_text and not isinstance(prompt, Chat)
+        self._last = self._reported(position._replace(cap=_cap(position, wanted, by_text=by_text)))
         return self._last
 
     def tokenize(self, text: str) -> tuple[Token, ...]:
@@ -202,6 +215,8 @@ class Source:
         tokens = self.server.tokenize(text)
         if tokens is None:
             raise ServerError(f"{self.server.kind} does not tell the tokens of a text")
+        if not tokens and text:
+            raise self.server.wrong("names no tokens of a text")
         return tuple(tokens)
 
     def from_chat(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
@@ -212,12 +227,22 @@ class Source:
         messages : sequence of mapping
             Each with "role" and "content".
 
+        Returns
+        -------
+        str, list of int or Chat
+            A `Chat` where the server does not tell its template: `next` takes it, for the first
+            token of the answer alone, and `notes` says so.
+
         Raises
         ------
-        ServerError
-            If the server does not tell its template.
+        ArgumentError
+            If there are no messages.
         """
-        return self.server.from_chat(messages)
+        if not messages:
+            raise ArgumentError("messages", "must have at least one message, got none")
+        prompt = self.server.from_chat(messages)
+        self._chats = isinstance(prompt, Chat)
+        return prompt
 
     def score(self, text: str, *, top: int | None = None) -> Dataset:
         """Return what the model makes of a given text: a distribution for each token.
@@ -247,13 +272,17 @@ class Source:
         tokens = self.tokenize(text)
         ids = [token.id for token in tokens if token.id is not None]
         if len(ids) < len(tokens):
-            raise self._wrong("does not tell the numbers of the tokens of a text")
+            raise self.server.wrong("does not tell the numbers of the tokens of a text")
         if len(ids) < 2:
             raise ArgumentError("text", "must have at least two tokens")
         answers = self.server.score(ids, self.server.wanted(top))
-        rows = [self._reported(each) for answer in answers for each in self._read(answer, "prompt")]
+        rows = [
+            self._reported(each._replace(cap=_cap(each)))
+            for answer in answers
+            for each in self._read(answer, "prompt")
+        ]
         if len(rows) != len(ids) - 1:
-            raise self._wrong(f"reports {len(rows)} of {len(ids) - 1} tokens")
+            raise self.server.wrong(f"reports {len(rows)} of {len(ids) - 1} tokens")
         placed = [self._placed(*each) for each in zip(rows, ids[1:], strict=True)]
         passages = (Passage(0, "prompt", processed=False),)
         return Dataset.of_reported(placed, source=self.server.model, passages=passages)
@@ -264,14 +293,14 @@ class Source:
         try:
             found = responses_of([("the answer", answer)], notes)
         except ValueError as error:
-            raise self._wrong(f"answered without a distribution: {error}") from error
+            raise self.server.wrong(f"answered without a distribution: {error}") from error
         positions = [] if found is None else found.positions
         if kind == "answer" and len(positions) != 1:
-            raise self._wrong(f"was asked for one token, and reports {len(positions)}")
+            raise self.server.wrong(f"was asked for one token, and reports {len(positions)}")
         for position in positions:
             if position.error is not None:
-                raise self._wrong(f"reports what can't be read: {position.error}")
-        return [position._replace(cap=_cap(position)) for position in positions]
+                raise self.server.wrong(f"reports what can't be read: {position.error}")
+        return positions
 
     def _reported(self, position: Position) -> Reported:
         vocabulary = self.vocabulary
@@ -279,39 +308,63 @@ class Source:
             vocabulary = len(position.tokens)
         numbers = [token.id for token in position.tokens if token.id is not None]
         if vocabulary is not None and max(numbers, default=0) >= vocabulary:
-            raise self._wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
+            raise self.server.wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
         if len(set(numbers)) != len(numbers):
-            raise self._wrong("reports a token twice")
+            raise self.server.wrong("reports a token twice")
         order = np.arange(len(position.tokens))
         if len(numbers) == len(order) == vocabulary:
             # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
             order = np.argsort(numbers)
-        return Reported(
-            np.array(position.logprobs)[order],
-            vocabulary=vocabulary,
-            tokens=[position.tokens[at] for at in order.tolist()],
-            processed=False,
-            delta=np.array(position.deltas)[order],
-            cap=position.cap,
-        )
+        try:
+            return Reported(
+                np.array(position.logprobs)[order],
+                vocabulary=vocabulary,
+                tokens=[position.tokens[at] for at in order.tolist()],
+                processed=False,
+                delta=np.array(position.deltas)[order],
+                cap=position.cap,
+            )
+        except ArgumentError as error:
+            raise self.server.wrong(f"reports no distribution: {error}") from error
 
     def _placed(self, row: Reported, number: int) -> Reported:
         """Return a row with the token of the text as the one drawn."""
         for at, token in enumerate(row.tokens or ()):
             if token.id == number:
                 return row.drawing(at)
-        raise self._wrong(f"does not report token {number}, which the text has")
-
-    def _wrong(self, problem: str) -> ServerError:
-        return ServerError(f"{self.server.client.url} {problem}")
+        raise self.server.wrong(f"does not report token {number}, which the text has")
 
 
-def _cap(position: Position) -> float:
+def _in_line(words: str) -> str:
+    """Return words of a server as they stand in a line."""
+    text = printable(" ".join(words.split()))
+    return text if len(text) <= LONGEST_IN_LINE else f"{text[:LONGEST_IN_LINE]}…"
+
+
+def _cap(position: Position, wanted: int | None = None, *, by_text: bool = False) -> float:
     """Return the logarithm of the most that a token has which is not reported.
 
-    The token that was drawn for the answer is no bound where it is none of the likeliest.
+    Parameters
+    ----------
+    position : Position
+    wanted : int, optional
+        How many of the likeliest tokens were asked for.
+    by_text : bool, optional
+        Whether tokens of the same text are reported as one.
     """
-    if position.cap is not None:
-        return position.cap
-    others = [each for at, each in enumerate(position.logprobs) if at != position.drawn]
-    return min((each for each in others if each > -math.inf), default=0.0)
+    values = position.logprobs
+    cap = position.cap
+    if cap is None:
+        # The token that was drawn is sent beside the likeliest where it is none of them.
+        is_beside = by_text or len(values) != wanted
+        cap = min(
+            (
+                each
+                for at, each in enumerate(values)
+                if each > -math.inf and not (is_beside and at == position.drawn)
+            ),
+            default=0.0,
+        )
+    # Of tokens with the same text, the one that is missing may be likelier than all others.
+    is_missing = by_text and wanted is not None and sum(each >= cap for each in values) < wanted
+    return 0.0 if is_missing else cap
