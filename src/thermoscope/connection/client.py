@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from thermoscope.arguments import ArgumentError
+from thermoscope.data.collection import without_collection
 from thermoscope.data.errors import optional
 from thermoscope.data.formats.servers import error_of
 from thermoscope.present import printable
@@ -164,7 +165,8 @@ class Client:
 
     def _parsed(self, answer: bytes, path: str) -> Any:
         try:
-            return json.loads(answer)
+            with without_collection():
+                return json.loads(answer)
         except (ValueError, RecursionError) as error:
             shown = self.words(answer.decode(errors="replace"), 60)
             raise ServerError(

@@ -17,6 +17,7 @@ import numpy as np
 
 from thermoscope.arguments import ArgumentError, one_temperature, seed_of, whole
 from thermoscope.connection.client import ServerError
+from thermoscope.connection.servers import Chat
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import OURS, Passage
@@ -229,7 +230,7 @@ class Draft:
             "choices": [{"message": {"content": self.text}, "logprobs": {"content": content}}],
             OURS: {
                 "vocabulary": self.source.vocabulary,
-                "prompt": self._prompt if isinstance(self._prompt, str) else [*self._prompt],
+                "prompt": _written(self._prompt),
                 "temperature": self.temperature,
                 "seed": self.seed,
                 "settings": {name: repr(value) for name, value in self.settings.items()},
@@ -239,6 +240,13 @@ class Draft:
 
     def _so_far(self) -> Any:
         """Return the prompt and the text after it, as numbers where the server takes them."""
+        if isinstance(self._prompt, Chat):
+            if self.rows:
+                raise ServerError(
+                    f"{self.source.server.kind} does not tell the template of a chat, and gives the "
+                    "first token of the answer alone"
+                )
+            return self._prompt
         if isinstance(self._prompt, str):
             data = b"".join(token.bytes or token.text.encode() for token in self.tokens)
             try:
@@ -265,6 +273,13 @@ class Draft:
         if length > len(self):
             raise ArgumentError("length", f"must be at most {len(self)}, got {length}")
         return length
+
+
+def _written(prompt: Prompt) -> Any:
+    """Return a prompt as JSON has it."""
+    if isinstance(prompt, Chat):
+        return [*map(dict, prompt.messages)]
+    return prompt if isinstance(prompt, str) else [*prompt]
 
 
 def _drawn(row: Reported) -> Token:

@@ -397,20 +397,17 @@ class VLLM(Server):
             as_list(logprobs.get(name)) for name in ("tokens", "token_logprobs", "top_logprobs")
         )
         top = as_dict(tops[0]) if len(tops) == 1 else {}
-        numbers = {key: at for key in (*keys, *top) if (at := _number(key)) is not None}
-        if len(keys) != 1 or len(values) != 1 or not top or len(numbers) != len({*keys, *top}):
+        numbers = _numbered([*keys, *top])
+        if len(keys) != 1 or len(values) != 1 or not top or numbers is None:
             return answer  # its reader says what is wrong with it
         # The drawn token is the first, and the others follow from the likeliest on.
-        for at in [*numbers.values()][: NAMED + 1]:
+        for at in numbers[: NAMED + 1]:
             self._name(at)
-        texts = self._texts
-        listed = [
-            {"id": (at := numbers[key]), "logprob": value, "token": texts.get(at)}
-            for key, value in top.items()
-        ]
-        at = numbers[keys[0]]
-        drawn = {"id": at, "logprob": values[0], "token": texts.get(at), "top_logprobs": listed}
-        return {"choices": [{"logprobs": {"content": [drawn]}}]}
+        drawn, *others = (
+            {"id": at, "logprob": value, "token": self._texts.get(at, f"token {at}")}
+            for at, value in zip(numbers, (*values, *top.values()), strict=True)
+        )
+        return {"choices": [{"logprobs": {"content": [{**drawn, "top_logprobs": others}]}}]}
 
     def _name(self, at: int) -> None:
         """Find the text of a token, once."""
@@ -774,10 +771,14 @@ def _count(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
 
 
-def _number(key: object) -> int | None:
-    """Return the number in "token_id:7"."""
-    text = key.removeprefix(NUMBERED) if isinstance(key, str) and key.startswith(NUMBERED) else ""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else None
+def _numbered(keys: Sequence[str]) -> list[int] | None:
+    """Return the numbers in "token_id:7", or None where a key is another text."""
+    start = len(NUMBERED)
+    try:
+        found = [int(key[start:]) for key in keys if str(key).startswith(NUMBERED)]
+    except ValueError:
+        return None
+    return found if len(found) == len(keys) else None
 
 
 def _numbers(values: Sequence[object]) -> list[int]:

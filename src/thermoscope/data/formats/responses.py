@@ -15,8 +15,10 @@ import math
 import re
 import struct
 from decimal import Decimal
+from operator import neg
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from thermoscope.data.collection import without_collection
 from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
 from thermoscope.data.formats.servers import (
     ASK,
@@ -86,6 +88,7 @@ NUMBERED: Final = "token_id:"
 # So the completions of OpenAI write a part of a character, and so do vocabularies of SentencePiece.
 BYTES: Final = re.compile(r"bytes:(?:\\x[0-9a-f]{2})+")
 BYTE: Final = re.compile(r"<0x[0-9A-F]{2}>")
+WITH_BYTES: Final = ("bytes:", "<0x")
 # What has the text of a token, and what has its number.
 OF_TEXT: Final = ("token", "text", "tok_str", "decoded_token", "content")
 OF_NUMBER: Final = ("id", "token_id", "tokenId")
@@ -259,7 +262,8 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
     passages: list[Passage] = []
     for kind, entries, processed in answers.passages():
         passages.append(Passage(len(positions), kind, processed))
-        positions += [_position(*entry) for entry in entries]
+        with without_collection():
+            positions += [_position(*entry) for entry in entries]
     if not positions:
         raise ValueError(answers.error or f"{answers.without}: {answers.ask}")
     if any(passage.processed for passage in passages):
@@ -480,7 +484,7 @@ def _position(reported: list[Any], drawn: object) -> Position:
     if not errors:
         # The largest is taken off 1 first, by expm1: it may be so near to 1 that 1 - p is rounded.
         largest, *others = sorted(logprobs, reverse=True)
-        left = math.fsum([-math.expm1(largest), *(-math.exp(each) for each in others)])
+        left = math.fsum([-math.expm1(largest), *map(neg, map(math.exp, others))])
         if left >= -ROUNDING:
             listed = len(tokens) == len(reported)
             sent = reported if listed else [*reported, drawn]
@@ -560,15 +564,17 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
     exact: no server rounds so much. `off_sum` is what else was rounded off the sum.
     """
     deltas = [float32_error(each) + off_sum if each > -math.inf else 0.0 for each in logprobs]
-    numbers = [_sent(record) for record in records]
-    texts = [repr(abs(number)) for _, number in numbers]
-    long = [at for at, text in enumerate(texts) if _has_many_digits(text)]
-    if long:
-        number = numbers[long[0]][1]
-        is_float32 = (
-            abs(number) < MOST_FLOAT32 and _FLOAT32.unpack(_FLOAT32.pack(number))[0] == number
-        )
-        return tuple(deltas) if is_float32 else (0.0,) * len(deltas)
+    numbers, texts = [], []
+    for record in records:
+        is_probability, number = _sent(record)
+        text = repr(abs(number))
+        if _has_many_digits(text):
+            is_float32 = (
+                abs(number) < MOST_FLOAT32 and _FLOAT32.unpack(_FLOAT32.pack(number))[0] == number
+            )
+            return tuple(deltas) if is_float32 else (0.0,) * len(deltas)
+        numbers.append((is_probability, number))
+        texts.append(text)
     digits = [Decimal(text).normalize().as_tuple() for text in texts]
     places = max(-int(each.exponent) for each in digits)
     if places <= BY_HAND:
@@ -626,7 +632,12 @@ def _token(record: Any, errors: list[str]) -> Token | None:
     if not isinstance(record, dict):
         errors.append(f"a token must be an object, got {_short(record)}")
         return None
-    text, number = _value(record, OF_TEXT), _value(record, OF_NUMBER)
+    # There may be 262,144 of them: the usual names come first.
+    text, number = record.get("token"), record.get("id")
+    if text is None:
+        text = _value(record, OF_TEXT)
+    if number is None:
+        number = _value(record, OF_NUMBER)
     if isinstance(text, str) and text.startswith(NUMBERED):
         number, text = text.removeprefix(NUMBERED), None
     number = _number(text if number is None and not isinstance(text, str) else number)
@@ -638,7 +649,10 @@ def _token(record: Any, errors: list[str]) -> Token | None:
     elif not text.isascii():
         # Half of a surrogate pair is no character.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return Token(text, number, _bytes(record.get("bytes")) or _bytes_in(text))
+    data = _bytes(record.get("bytes"))
+    if data is None and text.startswith(WITH_BYTES):
+        data = _bytes_in(text)
+    return Token(text, number, data)
 
 
 def _bytes(data: object) -> bytes | None:
