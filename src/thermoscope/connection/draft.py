@@ -243,8 +243,8 @@ class Draft:
         if isinstance(self._prompt, Chat):
             if self.rows:
                 raise ServerError(
-                    f"{self.source.server.kind} does not tell the template of a chat, and gives the "
-                    "first token of the answer alone"
+                    f"{self.source.server.kind} does not tell the template of a chat, and gives "
+                    "the first token of the answer alone"
                 )
             return self._prompt
         if isinstance(self._prompt, str):
