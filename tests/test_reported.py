@@ -315,7 +315,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "truncate": lambda logits: ts.truncate(logits, top_k=1),
 }
 WITHOUT_LOGITS = {
-    *("ArgumentError", "Interval", "Penalties", "Reported", "engines", "samples"),
+    *("ArgumentError", "Draft", "Interval", "Penalties", "Reported", "engines", "samples"),
     *("connect", "from_transformers", "open_logits", "random_logits", "read_logits"),
 }
 OF_ONE_ROW = {
