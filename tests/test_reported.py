@@ -295,6 +295,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "Explorer": ts.Explorer,
     "TemperatureScaler": lambda logits: ts.TemperatureScaler().fit(logits, [0]),
     "calibration_curve": ts.calibration_curve,
+    "compare_samplers": lambda logits: ts.compare_samplers(logits, {"a": {}}),
     "cross_entropy": lambda logits: ts.cross_entropy(logits, 0),
     "entropy": ts.entropy,
     "evaluate_fit": ts.evaluate_fit,
@@ -308,6 +309,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "plot": ts.plot,
     "reliability": ts.reliability,
     "sample": ts.sample,
+    "sampler_temperature": lambda logits: ts.sampler_temperature(logits, {}, entropy=0.9),
     "softmax": ts.softmax,
     "sweep": ts.sweep,
     "temperature_derivative": ts.temperature_derivative,
@@ -320,9 +322,11 @@ WITHOUT_LOGITS = {
 }
 OF_ONE_ROW = {
     *("entropy", "keep", "log_softmax", "perplexity", "plot", "softmax", "sweep"),
-    *("temperature_for", "truncate"),
+    *("temperature_for", "truncate", "compare_samplers", "sampler_temperature"),
 }
-OF_A_DATA_SET = {"Explorer", "explore", "plot", "sweep"}
+# Those whose results are no intervals, but have some.
+WITH_RESULTS = {"compare_samplers", "keep", "plot", "sampler_temperature"}
+OF_A_DATA_SET = {"Explorer", "explore", "plot", "sweep", "compare_samplers", "sampler_temperature"}
 
 
 def test_every_public_name_is_called_below() -> None:
@@ -341,7 +345,7 @@ def test_each_function_gives_intervals_or_refuses_in_words(name: str) -> None:
         found = CALLS[name](reported)
         if name == "sweep":
             found = found.entropy  # type: ignore[attr-defined]
-        assert isinstance(found, Interval) or name in {"keep", "plot"}
+        assert isinstance(found, Interval) or name in WITH_RESULTS
     else:
         with pytest.raises(ts.ArgumentError, match="must have all entries, got a Reported, of wh"):
             CALLS[name](reported)

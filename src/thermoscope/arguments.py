@@ -532,7 +532,8 @@ def refuse_incomplete(name: str, value: object) -> None:
         raise ArgumentTypeError(
             name,
             "must have all entries, got a Reported, of which only softmax, log_softmax, entropy, "
-            "perplexity, keep, truncate, temperature_for, sweep and plot can give intervals",
+            "perplexity, keep, truncate, temperature_for, sweep, compare_samplers, "
+            "sampler_temperature and plot can give intervals",
         )
 
 
