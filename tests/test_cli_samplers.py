@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,17 @@ def test_an_answer_gives_ranges(answer: str, capfd: pytest.CaptureFixture[str]) 
     lines = list(csv.reader(samplers(capfd, *arguments, "--csv")[0].splitlines()))
     (kept,) = [line for line in lines if line[:4] == ["b", "", "kept", "p95"]]
     assert kept[4:] == ["2.0", "inf"]
+
+
+def test_the_table_of_the_docs_is_what_is_printed(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = Path(__file__).parent.parent
+    page = (root / "docs" / "samplers.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```\n\$ thermoscope samplers (.+?)\n(.+?)```", page, re.DOTALL)
+    monkeypatch.chdir(root / "tests" / "data" / "sequences")
+    out, _ = samplers(capfd, *block[0].split())
+    assert out == block[1]
 
 
 def test_a_range_of_temperatures_is_told(answer: str, capfd: pytest.CaptureFixture[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 import tomllib
 from dataclasses import asdict
@@ -420,6 +421,8 @@ def _number(value: Value | int) -> str:
     low, high = value if isinstance(value, Interval) else (value, value)
     if low == high:
         return f"{int(low):,}" if float(low).is_integer() else present.brief(low)
+    if float(low).is_integer() and (float(high).is_integer() or high == math.inf):
+        return f"≥ {int(low):,}" if high == math.inf else f"{int(low):,} … {int(high):,}"
     return present.interval(low, high)
 
 
@@ -472,7 +475,7 @@ def _lines(result: SamplerComparison, found: list[_Found], source: str) -> Itera
     for (one, other), over in result.total_variation.items():
         yield (
             f"{printable(one)} and {printable(other)}: {differing(over.mean)} (total variation "
-            f"{_number(over.mean)}; 95 % of rows up to {_number(over.p95)}; at most "
+            f"{_number(over.mean)}; 95 % of rows up to {_number(over.p95)}; most "
             f"{_number(over.max)}, in row {over.row_of_max:,})"
         )
     for each in found:

@@ -37,8 +37,8 @@ ROOT_STEP: Final = 1e-8
 MINIMUM_STEP: Final = 1e-4
 # Entropies that differ by less, relative to 1 + H, are the same.
 SAME: Final = 1e-9
-# So much that a wanted entropy is not met: it lies within a jump.
-JUMP: Final = 1e-6
+# An entropy that misses the wanted one by more, relative to 1 + H, is told: there is a jump.
+JUMP: Final = 1e-4
 GOLDEN: Final = (math.sqrt(5) - 1) / 2
 
 
