@@ -363,6 +363,20 @@ def test_an_error_is_one_line_and_exit_code_2(
     assert err.count("\n") == 1
 
 
+def test_rows_come_from_standard_input() -> None:
+    done = run(
+        "samplers",
+        "--logits",
+        "-",
+        "--preset",
+        "a=top_k=2",
+        "--json",
+        text="[[1, 2, 3], [3, 2, 2]]",
+    )
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["presets"]["a"]["kept"] == {"median": 2.5, "p95": 3}
+
+
 def test_the_exit_code_of_an_assertion_reaches_the_shell(saved_rows: Path) -> None:
     path = str(saved_rows / "z.npy")
     done = run("samplers", "--logits", path, "--preset", "vllm", "--assert", "kept<2")

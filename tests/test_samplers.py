@@ -5,8 +5,9 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import tracemalloc
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -24,6 +25,9 @@ from thermoscope.samplers.presets import preset_of, presets_of, settings_of_text
 from thermoscope.samplers.rows import MEASURES, distinct
 
 ROWS = np.random.default_rng(5).normal(0, 2, (7, 9))
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # The orders as the engines' sources have them.
 ORDERS = {
@@ -200,6 +204,35 @@ def test_rows_come_in_any_shape_and_in_blocks(monkeypatch: pytest.MonkeyPatch) -
     assert len(whole.presets["a"].kept) == 7
     assert (2, 7, 1) in seen
     assert seen[-1] == (7, 7, 1)
+
+
+def test_no_more_than_blocks_are_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passes_rows, "BLOCK", 1 << 16)
+
+    class Made:
+        """A data set whose rows are made where they are asked for."""
+
+        shape, dtype = (400, 16384), np.dtype(np.float32)
+
+        def blocks(self, start: int, stop: int) -> Iterator[np.ndarray]:
+            for row in range(start, stop):
+                yield np.random.default_rng(row).normal(0, 3, (1, 16384)).astype(np.float32)
+
+    tracemalloc.start()
+    try:
+        found = ts.compare_samplers(Made(), {"a": "top_p=0.9", "b": "llama.cpp"})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found.presets["a"].kept) == 400
+    assert peak < 400 * 16384 * 4
+
+
+def test_a_vocabulary_without_room_is_an_error_of_all_rows() -> None:
+    rows = [position(entry("a", 0.5), entry("b", 0.3))] * 2
+    data = parse_logits(json.dumps({"logprobs": {"content": rows}}))
+    with pytest.raises(ts.ArgumentError, match="vocabulary must be"):
+        ts.compare_samplers(data, {"a": {}}, vocabulary=1)
 
 
 def test_one_row_of_a_file_is_compared() -> None:

@@ -66,6 +66,10 @@ def thermoscope(
 
     $ thermoscope tokens response.json -T 0.7 --top-p 0.9
 
+    How many of 100 draws would differ between two samplers:
+
+    $ thermoscope samplers --logits rows.npy --preset vllm --preset llama.cpp
+
     And the temperature that a model needs, from its logits and the true classes:
 
     $ thermoscope fit logits.npy targets.npy

@@ -99,17 +99,24 @@ def _reported(
     problems = [logits.problem(row) for row in range(logits.rows)]
     if not logits.is_reported and not any(problems):
         return None
+    return _positions(logits, vocabulary, progress)
+
+
+def _positions(data: Dataset, vocabulary: int | None, progress: Progress | None) -> ReportedRows:
+    """Return what a server reported for each position that can be read."""
     rows, numbers, first = [], [], None
-    for row in range(logits.rows):
+    for row in range(data.rows):
         try:
-            rows.append(logits.reported(row, vocabulary=vocabulary))
+            rows.append(data.reported(row, vocabulary=vocabulary))
         except (ArgumentError, FileError) as error:
+            if isinstance(error, ArgumentError) and error.argument == "vocabulary":
+                raise
             first = first or error
         else:
             numbers.append(row)
     if first is not None and not rows:
         raise first
-    return ReportedRows(rows, np.array(numbers), logits.rows - len(rows), progress)
+    return ReportedRows(rows, np.array(numbers), data.rows - len(rows), progress)
 
 
 def _shape(logits: Any, axis: SupportsIndex) -> tuple[int, ...]:
