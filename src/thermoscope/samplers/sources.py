@@ -96,8 +96,8 @@ def _reported(
         return ReportedRows(list(logits), np.arange(len(logits)), 0, progress)
     if not isinstance(logits, Dataset) or logits.tokens is None:
         return None
-    problems = [logits.problem(row) for row in range(logits.rows)]
-    if not logits.is_reported and not any(problems):
+    is_whole = all(logits.problem(row) is None for row in range(logits.rows))
+    if is_whole and not logits.is_reported:
         return None
     return _positions(logits, vocabulary, progress)
 
