@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import combinations
-from typing import Any, Final, SupportsIndex, TypeAlias
+from typing import Any, Final, NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -286,19 +286,14 @@ def compare_samplers(
     if isinstance(rows, KnownRows):
         shape = (rows.total, width_of(len(checked)))
         work = partial(measured, presets=checked, draws=count, targets=rows.targets, shape=shape)
-        (table,) = rows.passes.run(work)
-        return _comparison(checked, Interval(table, None), np.arange(rows.total), count)
+        (values,) = rows.passes.run(work)
+        table = _Table(values, None, np.arange(rows.total))
+        return _comparison(checked, table, [0] * len(checked), count, skipped=0)
     found = rows.each(partial(bounds_of, presets=checked, draws=count))
     ends = np.array([columns for columns, _ in found])
+    table = _Table(ends[..., 0], ends[..., 1], rows.numbers)
     undecided = len(found) - np.sum([decided for _, decided in found], axis=0)
-    return _comparison(
-        checked,
-        Interval(ends[..., 0], ends[..., 1]),
-        rows.numbers,
-        count,
-        undecided=undecided,
-        skipped=rows.skipped,
-    )
+    return _comparison(checked, table, undecided.tolist(), count, skipped=rows.skipped)
 
 
 def differing(variation: Value) -> str:
@@ -326,35 +321,49 @@ def differing(variation: Value) -> str:
     return f"{least:.0f} of 100 draws would differ"
 
 
+class _Table(NamedTuple):
+    """The measures of all rows, a column for each."""
+
+    low: Array
+    # None where `low` is exact.
+    high: Array | None
+    # Which rows these are.
+    numbers: NDArray[np.int64]
+
+    def column(self, at: int, function: Callable[[Array], Array] = np.asarray) -> OverRows:
+        """Return a rising function of one column, without the rows where it is NaN."""
+        low = self.low[:, at]
+        there = ~np.isnan(low)
+        values: Array | Interval = function(low[there])
+        if self.high is not None:
+            values = Interval(values, function(self.high[there, at]))
+        return OverRows(values, self.numbers[there])
+
+
 def _comparison(
     presets: Sequence[Preset],
-    table: Interval,
-    numbers: NDArray[np.int64],
+    table: _Table,
+    undecided: Sequence[int],
     draws: int,
     *,
-    undecided: Sequence[int] | None = None,
-    skipped: int = 0,
+    skipped: int,
 ) -> SamplerComparison:
-    """Return what a table of all rows holds; its high end is None where it is exact."""
-
-    def column(at: int, function: Callable[[Array], Array] = np.asarray) -> OverRows:
-        there = ~np.isnan(table.low[:, at])
-        ends = [function(end[there, at]) for end in table if end is not None]
-        return OverRows(Interval(*ends) if len(ends) == 2 else ends[0], numbers[there])
-
     measures: dict[str, PresetMeasures] = {}
     for place, preset in enumerate(presets):
         at = {name: len(MEASURES) * place + each for each, name in enumerate(MEASURES)}
-        nll = column(at["nll"])
+        nll = table.column(at["nll"])
         measures[preset.name] = PresetMeasures(
-            preset.keywords(),
-            **{name: column(at[name]) for name in ("kept", "mass")},
-            choices=column(at["entropy"], np.exp),
-            **{name: column(at[name]) for name in ("entropy", "agreement", "distinct")},
+            settings=preset.keywords(),
+            kept=table.column(at["kept"]),
+            mass=table.column(at["mass"]),
+            choices=table.column(at["entropy"], np.exp),
+            entropy=table.column(at["entropy"]),
+            agreement=table.column(at["agreement"]),
+            distinct=table.column(at["distinct"]),
             nll=nll if len(nll) else None,
-            undecided=0 if undecided is None else int(undecided[place]),
+            undecided=undecided[place],
         )
-    pairs = combinations(measures, 2)
     first = len(MEASURES) * len(presets)
-    apart = {pair: column(first + at) for at, pair in enumerate(pairs)}
-    return SamplerComparison(measures, apart, draws, len(numbers), skipped)
+    pairs = combinations(measures, 2)
+    apart = {pair: table.column(first + at) for at, pair in enumerate(pairs)}
+    return SamplerComparison(measures, apart, draws, len(table.numbers), skipped)
