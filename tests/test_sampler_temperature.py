@@ -270,7 +270,11 @@ def test_what_is_left_by_top_k_has_one_temperature() -> None:
     found = ts.sampler_temperature(rows, "top_k=20,T=0.5", entropy=1.5)
     exact = ts.sampler_temperature(FEW, "top_k=20,T=0.5", entropy=1.5)
     assert found.temperature == pytest.approx((exact.temperature,) * 2, rel=1e-6)
-    nll = ts.sampler_temperature(rows, "top_k=20")
+    told: list[tuple[int, int | None, int]] = []
+    nll = ts.sampler_temperature(rows, "top_k=20", progress=lambda *each: told.append(each))
+    assert told[0] == (1, 12, 1)
+    assert told[-1][:2] == (12, 12)
+    assert sorted({number for *_, number in told}) == list(range(1, len(told) // 12 + 1))
     truth = ts.sampler_temperature(FEW, "top_k=20", np.where(known, OF_FEW, -100))
     assert nll.temperature == pytest.approx(truth.temperature, rel=1e-3)
     assert nll.nll == pytest.approx(truth.nll, rel=1e-6)

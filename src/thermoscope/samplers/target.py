@@ -230,7 +230,9 @@ class _Curve:
             (table,) = self.rows.passes.run(work)
         else:
             self.number += 1
-            each = self.rows.each(lambda row: [_decided(row, preset) for preset in presets])
+            each = self.rows.each(
+                lambda row: [_decided(row, preset) for preset in presets], self.number
+            )
             table = np.sum(each, axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             nll = table[:, 1] / (self.targets - table[:, 2])
