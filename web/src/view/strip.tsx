@@ -19,8 +19,12 @@ import type { Part } from "./part";
 
 const { strip: texts } = rowStrings;
 
-/** Tokens in a block of the text: blocks out of view are empty, and keep their height. */
+/**
+ * Most tokens in a block of the text, and how many it has before it ends with a line of the text. Blocks out
+ * of view are empty, and keep their height. A block is painted whole where one of its tokens is coloured.
+ */
 const BLOCK = 256;
+const LEAST = 96;
 /** How high a block is that has not been in view, in lines of this many tokens. */
 const PER_LINE = 16;
 /** After the status line, which has told what the gesture did. */
@@ -272,11 +276,11 @@ function showTokens(
 
   /** Where a block ends that starts here: after a line of the text if it has one. */
   function endOf(start: number, most: number): number {
-    if (most <= start + BLOCK) return most;
-    for (let end = start + BLOCK; end > start + BLOCK / 2; end--) {
+    const last = Math.min(most, start + BLOCK);
+    for (let end = start + LEAST; end < last; end++) {
       if (sequence.at(end - 1).text.endsWith("\n")) return end;
     }
-    return start + BLOCK;
+    return last;
   }
 
   /** Colours the tokens that have another level now, in a frame of a drag those in view. */
