@@ -331,7 +331,7 @@ def test_no_sentence_is_cut(page: Page, width: int, tmp_path: Path) -> None:
     for path, parts in ((out, [".sentence", ".told", ".kept"]), (file, [".sentence", ".kept"])):
         page.goto(f"{path.as_uri()}#T=2&top_p=0.9")
         for part in parts:
-            text = page.locator(part)
+            text = page.locator(part).locator(".shown")
             expect(text).not_to_have_text("")
             expect(text).not_to_contain_text("counting")
             assert text.evaluate("text => text.scrollHeight <= text.clientHeight"), part
@@ -349,3 +349,34 @@ def test_what_the_server_s_own_sampler_has_dropped_is_told(page: Page, tmp_path:
     text = page.get_by_role("region", name="Text", exact=True)
     expect(text).to_contain_text("The server reports probabilities after its own sampler.")
     assert found_by_axe(page) == []
+
+
+# A step of the slider in each frame, as a drag makes them.
+DRAG = """async (range) => {
+  for (let step = 50; step > 30; step--) {
+    range.value = String(Number(range.min) + step * Number(range.step));
+    range.dispatchEvent(new Event("input", { bubbles: true }));
+    await new Promise(requestAnimationFrame);
+  }
+}"""
+
+
+def test_a_drag_lays_out_what_it_changes_and_not_the_page(opened: Page) -> None:
+    sampler = opened.get_by_role("region", name="Sampler")
+    sampler.get_by_role("button", name="Add top-p").click()
+    colour(opened, "could the sampler write it")
+    parts = (".sentence", ".strip .told", ".kept")
+    before = [opened.locator(part).inner_text() for part in parts]
+    # What is made once, by the first move.
+    slider(opened).evaluate(DRAG)
+    browser = opened.context.browser
+    assert browser is not None
+    browser.start_tracing(page=opened, categories=["devtools.timeline"])
+    slider(opened).evaluate(DRAG)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    after = [opened.locator(part).inner_text() for part in parts]
+    assert all(old != new for old, new in zip(before, after, strict=True))
+    layouts = [event["args"]["beginData"] for event in events if event["name"] == "Layout"]
+    assert len(layouts) >= 20
+    # Chromium keeps track of a limited number of blocks: some frames change more.
+    assert sum(not layout["partialLayout"] for layout in layouts) < 5
