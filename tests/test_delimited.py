@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.test_formats import LOGITS, NAMES
+from thermoscope.data.errors import FileError
 from thermoscope.data.formats import delimited, lines
 from thermoscope.data.reading import open_logits, parse_logits, read_logits
 
@@ -41,6 +42,33 @@ def test_csv_gives_values_and_labels(
     assert read.values.tolist() == values
     assert read.values.dtype == np.float64
     assert read.labels == labels
+
+
+odd = st.sampled_from(["", "1", "0", "2.5", "1,5", "1_000", "nan", "-", "label", "#", "inf", " x"])
+
+
+@given(st.lists(st.tuples(odd | texts, floats), min_size=1), st.integers(1, 3))
+def test_labels_in_quotes_beside_numbers_are_labels(
+    tmp_path_factory: pytest.TempPathFactory, pairs: list[tuple[str, float]], columns: int
+) -> None:
+    """The page writes tables like these, whose labels may be numbers."""
+    path = tmp_path_factory.mktemp("csv") / "saved.csv"
+    lines = [",".join(["label", "logit", "probability", "after_truncation"][: 1 + columns])]
+    for label, number in pairs:
+        quoted = label.replace('"', '""')
+        lines.append(f'"{quoted}"' + f",{number!r}" * columns)
+    path.write_bytes("\r\n".join([*lines, ""]).encode())
+    read = read_logits(path, columns="logit")
+    assert read.labels == tuple(label for label, _ in pairs)
+    np.testing.assert_array_equal(read.values, [number for _, number in pairs])
+
+
+def test_quotes_that_numbers_need_do_not_make_them_texts(tmp_path: Path) -> None:
+    # So pandas writes decimal commas between commas.
+    path = tmp_path / "decimal.csv"
+    path.write_text('a,b\n"1,5",2\n"2,5",1\n')
+    with pytest.raises(FileError, match=r"column 'a' must be of numbers, got '1,5': write 1.5"):
+        read_logits(path)
 
 
 @given(st.lists(st.tuples(texts, floats), min_size=1))

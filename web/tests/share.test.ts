@@ -1,5 +1,6 @@
 /** What is shared as text: lines of Python and of a shell, tables, pictures and names of files. */
 import { describe, expect, test } from "vitest";
+import { readTable } from "../src/data/delimited";
 import { commandLine, fileName, pythonLine } from "../src/model/code";
 import { Instrument } from "../src/model/instrument";
 import { picture } from "../src/model/picture";
@@ -70,6 +71,23 @@ test.each<[State, string]>([
 });
 
 describe("a table", () => {
+  test("is read back with the labels that it was given", () => {
+    const labels = ["1", "2.5", "cat", "", "1,5", "nan", 'say "hi"', "a\r\nb", "label", "#"];
+    for (const given of [labels, ...labels.map((label) => [label, "2"])]) {
+      const table = readTable(
+        csv(
+          stateOf(
+            given.map((_, at) => at),
+            { labels: given },
+          ),
+        ),
+        ".csv",
+      );
+      expect(table.kinds[0]).toBe("text");
+      expect(table.words(0)).toEqual(given);
+    }
+  });
+
   test("has every digit, and labels in quotes", () => {
     const state = stateOf([2, 2, -Infinity], { labels: ['a "b", c', "1", ""] });
     const lines = ["label,logit,probability", '"a ""b"", c",2,0.5', '"1",2,0.5', '"",-inf,0'];

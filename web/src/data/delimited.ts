@@ -17,6 +17,7 @@ const THOUSANDS = /^\s*[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\s*$/;
 /** Almost a number: a mistake rather than a word. */
 const ALMOST = /^\s*[+-]?[\d.,'OolI]*\d[\d.,'OolI]*(?:[eE][+-]?\d*)?\s*$/;
 const WHOLE = /^\s*\d+\s*$/;
+const NEEDS_QUOTES = /[,;\t"\r\n]/;
 
 const { data: texts } = strings;
 
@@ -29,6 +30,8 @@ interface Dialect {
 
 interface Line {
   readonly cells: readonly string[];
+  /** Which cells are in quotes. */
+  readonly inQuotes: readonly boolean[];
   /** The line that it begins on, from 1. */
   readonly line: number;
   /** The text of the record, without its end. */
@@ -50,7 +53,7 @@ export function readTable(text: string, ending: string): Table {
     if (cells.length !== width) throw new ReadError(texts.width(line, width, cells.length));
   }
   const { isHeader, names, notes } = header(dialect, comments, head);
-  const isQuoted = isHeader && inQuotes(first, dialect);
+  const isQuoted = isHeader && first.inQuotes.every(Boolean);
   const kinds = kindsOf(dialect, isHeader ? head.slice(1) : head, isQuoted ? null : names);
   if (dialect.decimalComma) notes.push(texts.decimalCommas);
   const body = isHeader ? records.slice(1) : records;
@@ -190,7 +193,8 @@ function recordsOf(text: string, delimiter: string | null, firstLine: number): L
   if (delimiter === null) {
     for (const raw of text.split("\n")) {
       const cells = raw.trim() === "" ? [] : raw.trim().split(/\s+/);
-      if (cells.length > 0) records.push({ cells, line, raw });
+      const inQuotes = cells.map(() => false);
+      if (cells.length > 0) records.push({ cells, inQuotes, line, raw });
       line++;
     }
     return records;
@@ -200,7 +204,9 @@ function recordsOf(text: string, delimiter: string | null, firstLine: number): L
     const begin = at;
     const beginLine = line;
     const cells: string[] = [];
+    const inQuotes: boolean[] = [];
     for (;;) {
+      inQuotes.push(text[at] === '"');
       if (text[at] === '"') {
         let cell = "";
         for (;;) {
@@ -232,7 +238,7 @@ function recordsOf(text: string, delimiter: string | null, firstLine: number): L
       if (at < text.length && text[at] !== "\n") throw new ReadError(texts.loneReturn(line));
     }
     at++;
-    if (raw !== "") records.push({ cells, line: beginLine, raw });
+    if (raw !== "") records.push({ cells, inQuotes, line: beginLine, raw });
     line++;
   }
   return records;
@@ -259,7 +265,11 @@ function header(dialect: Dialect, comments: readonly string[], head: readonly Li
   }
   if (body.length === 0) return found(false, null);
   const [second] = body;
-  if (second!.cells.length > 1 && inQuotes(head[0]!, dialect) && !inQuotes(second!, dialect)) {
+  if (
+    second!.cells.length > 1 &&
+    head[0]!.inQuotes.every(Boolean) &&
+    !second!.inQuotes.every(Boolean)
+  ) {
     return found(true, first);
   }
   const start = first[0] === "" && first.length > 1 ? 1 : 0;
@@ -288,17 +298,13 @@ function header(dialect: Dialect, comments: readonly string[], head: readonly Li
   return found(isHeader, isHeader ? first : null);
 }
 
-/** Whether every cell of a record is in quotes. */
-function inQuotes({ cells, raw }: Line, { delimiter }: Dialect): boolean {
-  if (delimiter === null) return false;
-  return raw === cells.map((cell) => `"${cell.replaceAll('"', '""')}"`).join(delimiter);
-}
-
 function kindsOf(
   dialect: Dialect,
   body: readonly Line[],
   names: readonly string[] | null,
 ): readonly Kind[] {
+  const quoted = body[0]?.cells.map((_, at) => body.every(({ inQuotes }) => inQuotes[at])) ?? [];
+  const isLabel = names !== null && ["label", "token"].includes(names[0]!.trim().toLowerCase());
   return columnsOf(body).map((column, at) => {
     const numbers = column.filter((cell) => numberOf(dialect, cell) !== null);
     const hasWords = column.some(
@@ -310,11 +316,11 @@ function kindsOf(
     const isLabels =
       at === 0 &&
       body[0]!.cells.length === 2 &&
-      (hasWords ||
-        (names === null
-          ? numbers.length === 0
-          : ["label", "token"].includes(names[0]!.trim().toLowerCase())));
-    if (isLabels || (hasWords && numbers.length === 0)) return "text";
+      (hasWords || isLabel || (names === null && numbers.length === 0));
+    const isQuoted = quoted[at]! && !quoted.every(Boolean);
+    const needsNone = !column.every((cell) => NEEDS_QUOTES.test(cell));
+    const isText = isQuoted && ((at === 0 && isLabel) || needsNone);
+    if (isText || isLabels || (hasWords && numbers.length === 0)) return "text";
     const isWhole = numbers.length >= FEWEST_WHOLE && numbers.every((cell) => WHOLE.test(cell));
     return isWhole ? "integer" : "float";
   });

@@ -11,7 +11,9 @@ How a text is understood:
   writes columns without names. A last line of comment ("# cat,dog", as `numpy.savetxt` writes it)
   that has a word for each column is one too.
 - A first column whose name is empty is an index, as pandas writes it.
-- A column with a number in its first rows is one of numbers: any other cell in it is an error.
+- A column whose cells are all in quotes is one of texts, numbers or not, if another column is not,
+  and if it is a first one named "label" or "token" or has a cell that needs no quotes.
+- Any other column with a number in its first rows is one of numbers: any other cell is an error.
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ MISSING: Final = frozenset(
 DECIMAL_COMMA: Final = re.compile(r"\s*[+-]?\d+,\d+(?:[eE][+-]?\d+)?\s*")
 THOUSANDS: Final = re.compile(r"\s*[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?\s*")
 ALMOST: Final = re.compile(r"\s*[+-]?[\d.,'OolI]*\d[\d.,'OolI]*(?:[eE][+-]?\d*)?\s*")
+NEEDS_QUOTES: Final = re.compile(r"[,;\t\"\r\n]")
 
 
 class Dialect(NamedTuple):
@@ -98,7 +101,7 @@ def open_text(text: Text) -> Table:
     header, names, notes = _header(text, dialect, head)
     body = cells[1:] if header else cells
     quoted = header and _in_quotes(text, head, 0, dialect)
-    kinds = _kinds(dialect, body, None if quoted else names)
+    kinds = _kinds(dialect, body, None if quoted else names, _cells_in_quotes(text, head, dialect))
     if dialect.decimal_comma:
         notes.append("numbers with decimal commas")
     begin, line = (head.records[0][2], head.records[0][1]) if header else (head.begin, head.line)
@@ -302,24 +305,35 @@ def _header(
 
 def _in_quotes(text: Text, head: _Head, at: int, dialect: Dialect) -> bool:
     """Whether every cell of a record is in quotes."""
-    if dialect.delimiter is None or at >= len(head.records):
-        return False
-    cells, _, end = head.records[at]
-    begin = head.records[at - 1][2] if at else head.begin
+    return at < len(head.records) and all(_cells_in_quotes(text, head, dialect)[at])
+
+
+def _cells_in_quotes(text: Text, head: _Head, dialect: Dialect) -> list[list[bool]]:
+    """Return which cells of each record are in quotes."""
+    if dialect.delimiter is None:
+        return [[False] * len(cells) for cells, _, _ in head.records]
+    delimiter = re.escape(dialect.delimiter)
+    cell = re.compile(rf'("(?:[^"]|"")*"|[^{delimiter}]*)(?:{delimiter}|$)')
+    found = []
+    begin = head.begin
     with text.open() as file:
         file.seek(begin)
-        raw = file.read(end - begin).decode(errors="replace")
-    written = io.StringIO(newline="")
-    csv.writer(
-        written, delimiter=dialect.delimiter, quoting=csv.QUOTE_ALL, lineterminator=""
-    ).writerow(cells)
-    return raw.strip("\r\n") == written.getvalue().strip("\r\n")
+        for cells, _, end in head.records:
+            raw = file.read(end - begin).decode(errors="replace").strip("\r\n")
+            found.append([each[1].startswith('"') for each in cell.finditer(raw)][: len(cells)])
+            begin = end
+    return found
 
 
 def _kinds(
-    dialect: Dialect, body: list[list[str]], names: tuple[str, ...] | None
+    dialect: Dialect,
+    body: list[list[str]],
+    names: tuple[str, ...] | None,
+    in_quotes: list[list[bool]],
 ) -> tuple[Kind, ...]:
     kinds: list[Kind] = []
+    quoted = [all(column) for column in zip(*in_quotes[-len(body) :], strict=True)] if body else []
+    is_label = names is not None and names[0].strip().lower() in {"label", "token"}
     for at, column in enumerate(zip(*body, strict=True)):
         numbers = [word for word in column if dialect.is_number(word)]
         words = [
@@ -332,13 +346,12 @@ def _kinds(
         is_labels = (
             at == 0
             and len(body[0]) == 2
-            and (
-                bool(words)
-                or (names is None and not numbers)
-                or (names is not None and names[0].strip().lower() in {"label", "token"})
-            )
+            and (bool(words) or is_label or (names is None and not numbers))
         )
-        if is_labels or (words and not numbers):
+        is_quoted = quoted[at] and not all(quoted)
+        needs_none = not all(NEEDS_QUOTES.search(word) for word in column)
+        is_text = is_quoted and ((at == 0 and is_label) or needs_none)
+        if is_text or is_labels or (words and not numbers):
             kinds.append("text")
         elif len(numbers) >= FEWEST_WHOLE and all(word.strip().isdigit() for word in numbers):
             kinds.append("integer")
