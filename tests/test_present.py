@@ -29,8 +29,8 @@ def test_numbers_and_labels_are_written_as_on_the_page(case: dict[str, Any]) -> 
     if function == "percent":
         value, *exact = arguments
         text = present.percent(float(value), exact=(exact or [True])[0])
-    elif function == "printable":
-        text = present.printable(*arguments)
+    elif function in {"printable", "step"}:
+        text = getattr(present, function)(*arguments)
     else:
         value, *significant = arguments
         text = getattr(present, function)(float(value), *significant)

@@ -54,7 +54,7 @@ def test_the_numbers_are_those_of_the_functions(
             [2, 1, 0.1],
             np.inf,
             {"top_k": 2},
-            ["T = ∞", "top probability 33.33 %", "temperature, top_k 2", "kept 2 of 3, 66.67 %"],
+            ["T = ∞", "top probability 33.33 %", "temperature, top-k 2", "kept 2 of 3, 66.67 %"],
         ),
         ([0, -60], 1, {"top_k": 1}, ["top probability > 99.99 %", "kept 1 of 2, > 99.99 %"]),
         ([0, -60], 0, {"top_k": 1}, ["top probability 100 %", "kept 1 of 2, 100 %"]),
@@ -64,7 +64,7 @@ def test_the_numbers_are_those_of_the_functions(
             [2, 1.99, 0],
             0.001,
             {"engine": "vllm", "min_p": 0.5},
-            ["vllm: temperature, min_p 0.5", "kept 1 of 3, 73.11 %; vllm takes T = 0.001 as 0.01"],
+            ["vllm: temperature, min-p 0.5", "kept 1 of 3, 73.11 %; vllm takes T = 0.001 as 0.01"],
         ),
         # typical_p before the temperature has dropped the highest entry.
         (

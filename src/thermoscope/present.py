@@ -282,6 +282,17 @@ def parse_number(text: str) -> float | None:
     return float(typed.replace("∞", "inf")) if _NUMBER.fullmatch(typed) else None
 
 
+def step(name: str) -> str:
+    """Return what a step of a sampler is called in a text, by its keyword.
+
+    Examples
+    --------
+    >>> step("top_k"), step("top_n_sigma"), step("eta")
+    ('top-k', 'top-nσ', 'eta')
+    """
+    return "top-nσ" if name == "top_n_sigma" else name.replace("_", "-")
+
+
 def measure(value: float) -> str:
     """Return a measure, such as an entropy or a number of choices, with five significant digits.
 

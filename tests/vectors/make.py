@@ -226,6 +226,16 @@ TEXTS: dict[str, list[tuple[list[object], str]]] = {
         ([-INF], "-inf"),
         ([NAN], "NaN"),
     ],
+    "step": [
+        (["temperature"], "temperature"),
+        (["top_k"], "top-k"),
+        (["top_p"], "top-p"),
+        (["min_p"], "min-p"),
+        (["typical_p"], "typical-p"),
+        (["epsilon"], "epsilon"),
+        (["eta"], "eta"),
+        (["top_n_sigma"], "top-nσ"),
+    ],
     "brief": [
         ([0.1 + 0.2], "0.3"),
         ([-12345.0], "−12350"),

@@ -14,6 +14,7 @@ import {
   writeState,
 } from "../src/model/state";
 import { brief, digits, measure, percent, pieces, plain } from "../src/text/format";
+import { strings } from "../src/text/strings";
 import { memoryHost } from "./memory";
 import { stateOf } from "./states";
 
@@ -32,6 +33,7 @@ const FUNCTIONS: Record<string, (...values: never[]) => string> = {
   brief,
   measure,
   printable,
+  step: (name: keyof typeof strings.sampler.rules) => strings.sampler.rules[name],
 };
 
 describe("texts", () => {
@@ -40,7 +42,7 @@ describe("texts", () => {
     "$function of $arguments is $text",
     ({ function: name, arguments: given, text }) => {
       const values =
-        name === "printable"
+        name === "printable" || name === "step"
           ? given
           : given!.map((value) => (typeof value === "boolean" ? value : number(value)));
       expect(FUNCTIONS[name]!(...(values as never[]))).toBe(text);

@@ -10,7 +10,7 @@ import numpy as np
 from thermoscope.arguments import ArgumentError
 from thermoscope.definition import softmax
 from thermoscope.measures import entropy, perplexity
-from thermoscope.present import brief, kept, measure, shown
+from thermoscope.present import brief, kept, measure, shown, step
 from thermoscope.state import State
 from thermoscope.truncation import engines, keep
 from thermoscope.truncation.settings import steps_of
@@ -105,7 +105,7 @@ class Summary:
             f"top probability {shown(logits, temperature, probabilities, top=1).percents[0]}",
         ]
         if settings:
-            steps = ", ".join(_step(step, settings.get(step)) for step in steps_of(settings))
+            steps = ", ".join(_step(name, settings.get(name)) for name in steps_of(settings))
             lines.append(steps if engine is None else f"{engine}: {steps}")
             line = kept(logits, used, mask)
             if used != temperature:
@@ -128,5 +128,5 @@ class Summary:
         return self._text
 
 
-def _step(step: str, value: float | None) -> str:
-    return step if value is None else f"{step} {brief(value)}"
+def _step(name: str, value: float | None) -> str:
+    return step(name) if value is None else f"{step(name)} {brief(value)}"

@@ -388,7 +388,7 @@ class Explorer(anywidget.AnyWidget):
         entropy 0.84674 nats
         effective choices 2.3320 of 3
         top probability 65.90 %
-        llama.cpp: top_k 2, temperature
+        llama.cpp: top-k 2, temperature
         kept 2 of 3, 90.14 %
         """
         return Summary.of(self._state())
