@@ -81,7 +81,7 @@ def test_the_text_is_shown_as_tokens(opened: Page) -> None:
         "".join(texts) == "The capital of France is Paris, not Lyon Nantes\\n\nCafé ☕◂️<|im_end|>"
     )
     names = tokens(opened).evaluate_all("all => all.map(one => one.ariaLabel)")
-    assert names[5] == "token 6 of 18, “ Paris”, rank 3, 12 bits, entropy at least 0.072 nats"
+    assert names[5] == "token 6 of 18, “ Paris”, rank 3, 12 bits, entropy at least 0.10 bits"
     assert names[9].startswith("token 10 of 18, “ Nantes”, rank 6 to 1,573, 14 bits, ")
     assert names[15].startswith("token 16 of 18, the rest of “☕”, rank 1, ")
     assert opened.evaluate("violations") == []
@@ -170,7 +170,7 @@ def test_each_choice_of_colour_has_a_legend(opened: Page) -> None:
     colour(opened, "rank")
     expect(legend).to_have_text(["1", "2 … 3", "4 … 10", "11 … 100", "101 … 1,000", "≥ 1,001"])
     assert classes(opened)[5:10] == ["level1", "level1", "level2", "level0", "level4"]
-    colour(opened, "entropy, nats")
+    colour(opened, "entropy, bits")
     assert classes(opened)[:2] == ["level3", "level1"]
     colour(opened, "could the sampler write it")
     expect(legend).to_have_text(["yes", "can't be told", "no"])

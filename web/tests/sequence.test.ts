@@ -101,14 +101,14 @@ test("an error of the server is told", async () => {
 
 describe("a token in words", () => {
   test.each([
-    [HALF, "“ Paris”, rank 2, 2 bits, entropy at least 1.2 nats"],
+    [HALF, "“ Paris”, rank 2, 2 bits, entropy at least 1.7 bits"],
     // 0.2490 may hold 255 tokens as likely as this one.
-    [EXTRA, "“x”, rank 3 to 258, 10 bits, entropy at least 1 nats"],
-    [WHOLE, "“x”, rank 1, 1 bits, entropy 0.69 nats"],
+    [EXTRA, "“x”, rank 3 to 258, 10 bits, entropy at least 1.5 bits"],
+    [WHOLE, "“x”, rank 1, 1 bits, entropy 1 bits"],
     [UNREADABLE, "“?”, not reported"],
-    [UNKNOWN, "“(empty)”, entropy at least 1 nats"],
-    [{ ...WHOLE, text: "☕", part: 1 }, "the rest of “☕”, rank 1, 1 bits, entropy 0.69 nats"],
-    [{ ...WHOLE, text: "\n" }, "“\\n”, rank 1, 1 bits, entropy 0.69 nats"],
+    [UNKNOWN, "“(empty)”, entropy at least 1.5 bits"],
+    [{ ...WHOLE, text: "☕", part: 1 }, "the rest of “☕”, rank 1, 1 bits, entropy 1 bits"],
+    [{ ...WHOLE, text: "\n" }, "“\\n”, rank 1, 1 bits, entropy 1 bits"],
   ])("%o", async (given, words) => {
     const { sequence } = await shown([given]);
     expect(tokenText(sequence, 0)).toBe(`token 1 of 1, ${words}`);
@@ -118,13 +118,13 @@ describe("a token in words", () => {
     const { instrument, sequence } = await shown([HALF]);
     instrument.change({ temperature: 0.5 });
     // Weights 1/4, 1/16, 1/64 and a tail of up to 1/64.
-    expect(tokenText(sequence, 0)).toContain("rank 2, 2.4 to 2.5 bits");
+    expect(tokenText(sequence, 0)).toContain("rank 2, 2.39 to 2.46 bits");
     instrument.change({ temperature: 2 });
     expect(tokenText(sequence, 0)).toContain(
-      "rank 2, at least 1.9 bits, entropy at least 1.3 nats",
+      "rank 2, at least 1.9 bits, entropy at least 1.9 bits",
     );
     instrument.change({ temperature: 0 });
-    expect(tokenText(sequence, 0)).toContain("rank 2, ∞ bits, entropy 0 nats");
+    expect(tokenText(sequence, 0)).toContain("rank 2, ∞ bits, entropy 0 bits");
   });
 
   test("says what the sampler makes of it", async () => {
@@ -142,7 +142,7 @@ test("the temperature that the server applied is that of what it reported", asyn
   const { instrument, sequence } = await shown([HALF], { temperature: 0.5 }, 0.5);
   expect(tokenText(sequence, 0)).toContain("rank 2, 2 bits");
   instrument.change({ temperature: 0.25 });
-  expect(tokenText(sequence, 0)).toContain("rank 2, 2.4 to 2.5 bits");
+  expect(tokenText(sequence, 0)).toContain("rank 2, 2.39 to 2.46 bits");
 });
 
 test.each<[Colour, number, number[]]>([

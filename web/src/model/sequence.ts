@@ -36,12 +36,12 @@ export const COLOURS = ["surprisal", "entropy", "rank", "sampler"] as const;
 export type Colour = (typeof COLOURS)[number];
 
 /**
- * Where the next level of colour begins: of surprisal in bits, of entropy in nats, of ranks. The levels
- * of the sampler are kept, undecided and dropped.
+ * Where the next level of colour begins: of surprisal and entropy in bits, of ranks. The levels of the
+ * sampler are kept, undecided and dropped.
  */
 export const LEVELS: Readonly<Record<Exclude<Colour, "sampler">, readonly number[]>> = {
   surprisal: [0.5, 2, 4, 7, 11],
-  entropy: [0.25, 1, 2, 3, 5],
+  entropy: [0.5, 1.5, 3, 5, 7],
   rank: [2, 4, 11, 101, 1001],
 };
 const FATES: readonly Fate[] = ["kept", "undecided", "dropped"];
@@ -216,7 +216,7 @@ export class Sequence {
     }
     if (colour === "rank") return levelOf(colour, position.place < 0 ? NaN : middle(position.rank));
     const range = this.measures(position)?.[colour] ?? NOTHING;
-    return levelOf(colour, middle(range) / (colour === "surprisal" ? Math.LN2 : 1));
+    return levelOf(colour, middle(range) / Math.LN2);
   }
 
   /** Counts the fates: of a short text as many as a frame has room for at once, the others after a drag. */

@@ -1,7 +1,7 @@
 /** A token of a text in words, for screen readers. */
 
 import type { Range } from "../math/allowed";
-import { brief, clip, count, pieces } from "../text/format";
+import { brief, clip, count, measureRange, pieces } from "../text/format";
 import { rowStrings, strings } from "../text/strings";
 import type { Sequence } from "./sequence";
 
@@ -15,11 +15,10 @@ export function tokenText(sequence: Sequence, position: number): string {
   if (measures === null) known.push(texts.unreadable);
   else {
     if (token.place >= 0) {
-      const { surprisal } = measures;
-      const bits: Range = [surprisal[0] / Math.LN2, surprisal[1] / Math.LN2];
-      known.push(texts.rank(rangeText(token.rank, count)), texts.bits(rangeText(bits, short)));
+      const surprisal = texts.bits(bitsText(measures.surprisal));
+      known.push(texts.rank(rankText(token.rank)), surprisal);
     }
-    known.push(texts.entropy(rangeText(measures.entropy, short)));
+    known.push(texts.entropy(bitsText(measures.entropy)));
   }
   if (fate !== null) known.push(texts.fate[fate]);
   // Not `spoken`: here a space belongs to its token.
@@ -33,13 +32,18 @@ export function tokenText(sequence: Sequence, position: number): string {
   );
 }
 
-function rangeText([low, high]: Range, text: (value: number) => string): string {
-  if (high === Infinity && low < Infinity) return texts.atLeast(text(low));
-  const [least, most] = [text(low), text(high)];
-  return least === most ? least : texts.range(least, most);
+function rankText([low, high]: Range): string {
+  if (high === Infinity) return texts.atLeast(count(low));
+  return low === high ? count(low) : texts.range(count(low), count(high));
 }
 
-/** Two digits, as in a sentence. */
+/** Nats as bits: two digits, as in a sentence, or a range if its ends differ in them. */
+function bitsText(nats: Range): string {
+  const [low, high] = [nats[0] / Math.LN2, nats[1] / Math.LN2];
+  const [least, most] = [short(low), short(high)];
+  return least === most ? least : measureRange(low, high);
+}
+
 function short(value: number): string {
   return brief(Number(value.toPrecision(2)));
 }

@@ -739,7 +739,7 @@ export const enRows = {
     colour: "Colour",
     colours: {
       surprisal: "surprisal, bits",
-      entropy: "entropy, nats",
+      entropy: "entropy, bits",
       rank: "rank",
       sampler: "could the sampler write it",
     },
@@ -758,7 +758,7 @@ export const enRows = {
     part: (label: string) => `the rest of ${quoted(label)}`,
     rank: (rank: string) => `rank ${rank}`,
     bits: (surprisal: string) => `${surprisal} bits`,
-    entropy: (entropy: string) => `entropy ${entropy} nats`,
+    entropy: (entropy: string) => `entropy ${entropy} bits`,
     range: (low: string, high: string) => `${low} to ${high}`,
     atLeast: (low: string) => `at least ${low}`,
     fate: {
@@ -772,7 +772,7 @@ export const enRows = {
     verdict: (dropped: string, known: string, undecided: string | null) =>
       `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
     counting: "counting …",
-    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} nats`,
+    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} bits`,
   },
 
   reliability: {

@@ -169,7 +169,7 @@ function Line({ sequence, instrument, cursor }: StripProps) {
       <div class="cursor" style={at}>
         <span />
       </div>
-      <small>{useComputed(() => texts.line(brief(drawn.value.most)))}</small>
+      <small>{useComputed(() => texts.line(brief(drawn.value.most / Math.LN2)))}</small>
     </div>
   );
 }
