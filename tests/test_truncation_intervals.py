@@ -146,3 +146,11 @@ def test_a_token_of_the_tail_is_undecided_with_it() -> None:
     reported = Reported([math.log(0.55), math.log(0.2), -math.inf], vocabulary=100)
     assert kept_of(reported, top_k=2) == "kkd d"
     assert kept_of(reported, top_k=3) == "kk? u"
+
+
+def test_a_drawn_token_within_rounding_of_the_last_may_be_behind_the_tail() -> None:
+    """Of 0.5, 0.2 and the drawn 0.1999 the last two are within rounding; so may others be."""
+    logprobs = np.log([0.5, 0.2, 0.1999])
+    reported = Reported(logprobs, vocabulary=10, drawn=2, delta=1e-2, cap=float(logprobs[1]))
+    # The true one may be 0.195, and one that is not reported 0.2.
+    assert kept_of(reported, top_k=3) == "kk? u"

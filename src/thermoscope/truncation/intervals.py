@@ -169,11 +169,16 @@ class _Row:
         return low, high
 
     def below_cap(self) -> Mask:
-        """Whether tokens of the tail may be ahead of each token."""
+        """Whether tokens of the tail may be ahead of each token.
+
+        They are not ahead of the likeliest ones, by the server's own numbers. A token that is
+        reported because it was drawn may be within rounding of these, and still be none of them.
+        """
         cap = self.reported.cap
         if self.reported.is_exact:  # no token of the tail has more than all of them
             cap = min(cap, self.reported.tail + CLOSE)
-        mask: Mask = self.reported.told[1] < cap
+        logprobs = self.reported.logprobs
+        mask: Mask = logprobs[logprobs > -math.inf] < cap
         return mask
 
 
