@@ -149,9 +149,11 @@ export class Instrument {
   readonly restedFates = computed(() => this.#fatesAt(this.rested.value.temperature));
   #fatesAt(temperature: number): readonly Fate[] {
     const [{ value: ranked }, { value: settings }] = [this.#ranked, this.truncation];
-    if (!ROWS || ranked === null || !this.sampler.hasSteps.value) return [];
-    const places = this.rows.value.map((row) => this.rankAt(row.position.value));
-    return fatesOf(ranked, places, temperature, settings);
+    const places = () => this.rows.value.map((row) => this.rankAt(row.position.value));
+    // As one expression, so that a bundle without rows is built without `fatesOf`.
+    return ROWS && ranked !== null && this.sampler.hasSteps.value
+      ? fatesOf(ranked, places(), temperature, settings)
+      : [];
   }
   /** What is known of the reported tokens at this temperature. */
   readonly bounds = computed(() => this.reported.value?.at(this.temperature.value) ?? null);
