@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import thermoscope as ts
 from tests.test_servers import BOTH, CAT, DOG, HELLO, MARK, REST, Row, lp, read, row, rows, token
+from thermoscope import entropy
 from thermoscope.data.formats import responses
 from thermoscope.data.formats.responses import Position, Token, looks_like_response, parse_responses
 from thermoscope.data.reading import parse_logits
@@ -380,6 +381,26 @@ def test_what_float32_lost_of_a_sum_widens_the_interval(scale: float, count: int
         truth = np.asarray(ts.softmax(z, temperature))[:20]
         assert (low <= truth).all()
         assert (truth <= high).all()
+
+
+def test_a_likeliest_token_that_is_rounded_to_1_hides_a_tail() -> None:
+    z = np.concatenate([[30.0], -np.linspace(0, 3, 50_256)]).astype(np.float32)
+    # In float32 the sum of the others is lost beside 1.
+    logprobs = (z - z[0] - np.log(np.exp(z - z[0]).sum(dtype=np.float32)))[:20].tolist()
+    assert logprobs[0] == 0
+    tops = [{"token": f"t{at}", "logprob": logprob} for at, logprob in enumerate(logprobs)]
+    answer = {"choices": [{"logprobs": {"content": [{**tops[0], "top_logprobs": tops}]}}]}
+    data = parse_logits(json.dumps(answer), vocabulary=z.size)
+    assert data.is_reported
+    reported = data.reported(0)
+    for temperature in (0.5, 1.0, 2.0, 4.0):
+        low, high = entropy(reported, temperature)
+        assert low <= entropy(z.astype(np.float64), temperature) <= high
+    assert entropy(reported, 2).high > 0.2
+    # Two of two tokens hide nothing that is likelier than the last.
+    pair = [tops[0], {"token": "b", "logprob": -9.1234567}]
+    two = {"logprobs": [{**tops[0], "top_logprobs": pair}]}
+    assert not parse_logits(json.dumps(two)).is_reported
 
 
 def test_a_sum_above_1_by_rounding_has_no_tail() -> None:

@@ -512,11 +512,24 @@ def _summed(
         # Where all tokens are there, what was rounded off their sum can be undone.
         logprobs = [min(each - math.log1p(-left), 0.0) for each in logprobs]
         left = 0.0
-    exact = left <= 0 or _is_rounding(left, tokens, logprobs, sent if listed else sent[:-1])
-    rest = None if exact else math.log(left)
+    # Where the sum is 1 within its rounding, the others may have as much as that hides.
+    others = left
+    if left > 0:
+        exact = _is_rounding(left, tokens, logprobs, sent if listed else sent[:-1])
+    else:
+        others += _hidden(logprobs, _deltas(sent, logprobs, 0.0))
+        least = min(math.exp(each) for each in logprobs if each > -math.inf)
+        exact = others < least or _is_vocabulary(tokens)
+    rest = None if exact else math.log(others)
     deltas = _deltas(sent, logprobs, min(left, IN_ORDER) if in_order and not exact else 0.0)
     cap = _cap(logprobs, drawn, listed=listed)
     return Position(tuple(tokens), tuple(logprobs), rest, drawn, None, deltas, cap)
+
+
+def _hidden(logprobs: list[float], deltas: tuple[float, ...]) -> float:
+    """Return how much of the probability rounding may have added to the reported tokens."""
+    pairs = zip(logprobs, deltas, strict=True)
+    return math.fsum(math.exp(logprob) * -math.expm1(-delta) for logprob, delta in pairs)
 
 
 def _is_vocabulary(tokens: list[Token]) -> bool:
