@@ -380,3 +380,24 @@ def test_a_drag_lays_out_what_it_changes_and_not_the_page(opened: Page) -> None:
     assert len(layouts) >= 20
     # Chromium keeps track of a limited number of blocks: some frames change more.
     assert sum(not layout["partialLayout"] for layout in layouts) < 5
+
+
+def test_axe_finds_nothing_in_an_odd_text_on_a_phone(page: Page, tmp_path: Path) -> None:
+    """A long label, an empty one, an escape, and logits next to 0."""
+    names = ["</script><img src=x onerror=alert(1)>", "", "\u202e", " "]
+    content = []
+    for name in names:
+        tops = [{"token": name, "logprob": -1.1920929e-07}, {"token": "b", "logprob": -20.123457}]
+        content.append({**tops[0], "top_logprobs": tops})
+    answer = {"choices": [{"message": {}, "logprobs": {"content": content}}]}
+    (tmp_path / "odd.json").write_text(json.dumps(answer))
+    out = tmp_path / "odd.html"
+    assert cli.main(["export", str(out), str(tmp_path / "odd.json")]) == 0
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"{out.as_uri()}#T=2&top_k=3&top_p=0.99")
+    expect(tokens(page)).to_have_count(4)
+    assert tokens(page).all_inner_texts()[1:] == ["(empty)", "\\u202e", " "]
+    for at in range(4):
+        tokens(page).nth(at).click()
+        expect(row(page)).to_have_value(str(at))
+        assert found_by_axe(page) == []

@@ -173,7 +173,10 @@ function LogitRow({ instrument, row, draft, grip, onPoint, pressed, go }: LogitR
 
 /** A slider has a value between its ends, also where the logit has none. */
 function nowOf(logit: number, { low, high }: Axis): number {
-  return Number.isNaN(logit) ? low : Math.max(low, Math.min(high, logit));
+  if (Number.isNaN(logit)) return low;
+  // ARIA has no exponents, as JavaScript writes them below this.
+  const now = Math.abs(logit) < 1e-6 ? 0 : logit;
+  return Math.max(low, Math.min(high, now));
 }
 
 interface LogitFieldProps extends Pick<LogitRowProps, "instrument" | "row" | "draft" | "go"> {

@@ -147,7 +147,7 @@ export function SamplerRow({ instrument }: Part) {
       </div>
       <FieldError draft={draft} />
       <p class="note">{told}</p>
-      <p class="kept">
+      <p class={instrument.sequence === null ? "kept" : "kept long"}>
         <span class="shown">
           {useComputed(() =>
             [keptText(instrument) || allText(instrument), fateText(instrument)]
