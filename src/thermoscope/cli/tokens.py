@@ -154,7 +154,7 @@ class _Text(NamedTuple):
         total = total_of(self.tokens)
         count = _count(total.positions, "token")
         if total.drawn < total.positions:
-            count += f", of which {total.drawn:,} are known"
+            count += f", {total.drawn:,} of them known"
         bits = present.interval(*total.surprisal, significant=4)
         line = f"{count}: {bits} {self.unit} at T = {self.temperature:g}"
         if not self.has_sampler:
