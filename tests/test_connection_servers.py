@@ -17,7 +17,7 @@ import pytest
 import thermoscope as ts
 from tests.model_server import Handler, Scripted, scripted
 from thermoscope.connection.client import KEY, ServerError
-from thermoscope.connection.servers import Chat
+from thermoscope.connection.model import Chat
 from thermoscope.connection.source import Source
 from thermoscope.drawn import drawn_tokens
 

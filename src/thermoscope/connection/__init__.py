@@ -1,1 +1,1 @@
-"""A model on a server, asked for distributions of the next token."""
+"""A language model, on a server or in this process, asked for distributions of the next token."""

@@ -17,7 +17,7 @@ import numpy as np
 
 from thermoscope.arguments import ArgumentError, one_temperature, seed_of, whole
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.servers import Chat
+from thermoscope.connection.model import Chat
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import OURS, Passage
@@ -28,7 +28,7 @@ from thermoscope.sampling import fresh_seed, sample
 from thermoscope.truncation import Penalties, keep, truncate
 
 if TYPE_CHECKING:
-    from thermoscope.connection.servers import Prompt
+    from thermoscope.connection.model import Prompt
     from thermoscope.connection.source import Source
 
 __all__ = ["Draft"]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["bytes_of", "is_byte_level"]
+__all__ = ["bytes_of", "is_byte_level", "is_sentencepiece"]
 
 SEEN: Final = (*range(33, 127), *range(161, 173), *range(174, 256))
 """Bytes that are written as the character with the same number; the others follow from 256 on."""
@@ -29,6 +29,11 @@ BYTE: Final = re.compile(r"<0x([0-9A-F]{2})>")
 def is_byte_level(pieces: Iterable[str]) -> bool:
     """Whether tokens that have a space among them are of a vocabulary of bytes."""
     return any(SPACE in piece for piece in pieces)
+
+
+def is_sentencepiece(pieces: Iterable[str]) -> bool:
+    """Whether tokens that have a space among them are of a vocabulary of SentencePiece."""
+    return any(SPACE_OF_SENTENCEPIECE in piece for piece in pieces)
 
 
 def bytes_of(piece: str, *, byte_level: bool) -> bytes:
@@ -48,8 +53,11 @@ def bytes_of(piece: str, *, byte_level: bool) -> bytes:
     >>> bytes_of("▁cat", byte_level=False), bytes_of("<0xC3>", byte_level=False)
     (b' cat', b'\xc3')
     """
-    if byte_level and all(character in BYTES for character in piece):
-        return bytes(BYTES[character] for character in piece)
-    if not byte_level and (byte := BYTE.fullmatch(piece)):
+    if byte_level:
+        # What was added to the vocabulary later is text.
+        found = [BYTES[character] for character in piece if character in BYTES]
+        is_text = len(found) < len(piece)
+        return piece.encode(errors="surrogatepass") if is_text else bytes(found)
+    if byte := BYTE.fullmatch(piece):
         return bytes.fromhex(byte[1])
     return piece.replace(SPACE_OF_SENTENCEPIECE, " ").encode(errors="surrogatepass")

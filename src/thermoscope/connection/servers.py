@@ -34,13 +34,14 @@ not matter to the model's own distribution whether a server reports raw or proce
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.connection.client import ServerError
+from thermoscope.connection.model import Chat, Model, Prompt, Settings
 from thermoscope.connection.pieces import bytes_of, is_byte_level
 from thermoscope.data.formats.servers import as_dict, as_list
 from thermoscope.present import printable
@@ -51,29 +52,6 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Chat", "Prompt", "Server", "server_at"]
 
-
-class Chat(NamedTuple):
-    """A chat for a server that does not tell the template of its model.
-
-    Only the first token after the chat has a distribution: the server takes no text that goes on.
-
-    Attributes
-    ----------
-    messages : tuple of Mapping
-        Each with "role" and "content".
-    """
-
-    messages: tuple[Mapping[str, str], ...]
-
-
-Prompt: TypeAlias = str | Sequence[int] | Chat
-"""A text, the numbers of its tokens, or a chat."""
-
-Settings: TypeAlias = Mapping[str, float | int]
-"""Of a sampler, by the keywords of `truncate`, and "temperature" and "seed"."""
-
-ENOUGH: Final = 1000
-"""Log-probabilities that are asked for where a server would send all, but can't say how many."""
 
 ALL: Final = (1 << 31) - 1
 """More log-probabilities than any server allows: where it refuses them it says how many it does."""
@@ -99,7 +77,7 @@ OTHER_LIMIT: Final = re.compile(r"max_completion_tokens")
 LONGEST_NAME: Final = 100
 
 
-class Server(ABC):
+class Server(Model):
     """One kind of server, and what is known of this one.
 
     Parameters
@@ -112,37 +90,11 @@ class Server(ABC):
 
     Attributes
     ----------
-    kind : str
-        The name of the kind.
-    version : str or None
-    vocabulary : int or None
-        How many tokens the model has, where the server tells it.
-    most : int or None
-        The most log-probabilities that the server reports; None where it is not known.
-    enough : int
-        How many to ask for where nothing else is known.
-    advice : str
-        How the server is made to report more.
-    takes_ids : bool
-        Whether a prompt may be the numbers of tokens: half characters need that.
-    ends : frozenset of int
-        The tokens that end a text, where the server tells them.
-    by_text : bool
-        Whether tokens of the same text are reported as one, so that one may be missing.
     names : Mapping
         What the server calls the settings of a sampler.
     """
 
-    kind: ClassVar[str]
-    takes_ids: ClassVar[bool] = False
-    by_text: ClassVar[bool] = False
     names: ClassVar[Mapping[str, str]] = {}
-    advice: ClassVar[str] = ""
-    enough: ClassVar[int] = ENOUGH
-    most: int | None = None
-    version: str | None = None
-    vocabulary: int | None = None
-    ends: frozenset[int] = frozenset()
 
     def __init__(self, client: Client, model: str, card: Mapping[str, Any]) -> None:
         self.client, self.model, self.card = client, model, card
@@ -151,38 +103,6 @@ class Server(ABC):
     @abstractmethod
     def answers_at(cls, client: Client, owner: str) -> bool:
         """Whether this kind of server is there; `owner` is what its list of models names."""
-
-    @abstractmethod
-    def complete(self, prompt: Prompt, top: int, settings: Settings | None = None) -> Any:
-        """Have one token drawn, and return the answer with `top` log-probabilities.
-
-        Parameters
-        ----------
-        prompt : str, sequence of int or Chat
-        top : int
-            How many log-probabilities to ask for.
-        settings : Mapping, optional
-            Of the sampler; by default the distribution is the model's own.
-        """
-
-    def tokenize(self, text: str) -> list[Token] | None:
-        """Return the tokens of a text, with those that the model wants before it."""
-        del text
-        return None
-
-    def score(self, ids: Sequence[int], top: int) -> Iterator[Any]:
-        """Iterate over answers which together report every token of a text but the first."""
-        del ids, top
-        raise ServerError(f"{self.kind} does not report the tokens of a prompt, only of its answer")
-
-    def from_chat(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
-        """Return the prompt that the model's template makes of a chat."""
-        return Chat(tuple(messages))
-
-    def wanted(self, top: int | None) -> int:
-        """Return how many log-probabilities to ask for, where `top` is what the caller wants."""
-        limits = [each for each in (top, self.most, self.vocabulary) if each is not None]
-        return min(limits) if limits else self.enough
 
     def wrong(self, problem: str) -> ServerError:
         """Return the error that this server does what it should not."""

@@ -1,17 +1,19 @@
-"""`connect`: a model on a server, as a source of distributions of the next token."""
+"""`connect`: a model on a server or in this process, as a source of distributions."""
 
 from __future__ import annotations
 
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, whole
 from thermoscope.connection.client import Client, Limits, ServerError
-from thermoscope.connection.servers import Chat, Prompt, Server, server_at
+from thermoscope.connection.in_process import Transformers
+from thermoscope.connection.model import Chat, Model, Prompt
+from thermoscope.connection.servers import server_at
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import Passage, Position, responses_of
 from thermoscope.present import percent, printable
@@ -35,6 +37,7 @@ MODERATE: Final = 100
 LOGGER: Final = logging.getLogger("thermoscope")
 
 
+@overload
 def connect(
     url: str,
     *,
@@ -42,8 +45,19 @@ def connect(
     vocabulary: int | None = None,
     timeout: float = 30.0,
     tell: Callable[[str], object] | None = None,
+) -> Source: ...
+@overload
+def connect(*, model: Any, tokenizer: Any) -> Source: ...
+def connect(
+    url: str | None = None,
+    *,
+    model: Any = None,
+    tokenizer: Any = None,
+    vocabulary: int | None = None,
+    timeout: float = 30.0,
+    tell: Callable[[str], object] | None = None,
 ) -> Source:
-    """Connect to the server of a language model.
+    """Connect to the server of a language model, or to a model in this process.
 
     Servers that are known: llama.cpp, vLLM, SGLang, Ollama, Text Generation Inference, and others
     with the routes of OpenAI. The server is asked for distributions alone; what is drawn from them
@@ -52,12 +66,18 @@ def connect(
     Nothing but this server is reached: no redirect is followed, and no proxy is used. A key is
     taken from the environment, from ``THERMOSCOPE_API_KEY``, and sent to the server alone.
 
+    A model of transformers in this process takes the place of a server: it is asked without dropout
+    and gradients, and left as it was. What it has computed of a prompt is kept for the next one.
+
     Parameters
     ----------
     url : str
         The address of the server, as http://localhost:8080; a last /v1 may be left out.
-    model : str, optional
-        Its name on the server. It must be given where there are several.
+    model : str or transformers.PreTrainedModel, optional
+        Its name on the server. It must be given where there are several. Without `url`, a model
+        with a language-modelling head.
+    tokenizer : transformers.PreTrainedTokenizerBase, optional
+        Of a model in this process.
     vocabulary : int, optional
         How many tokens the model has, for servers that do not tell. Without it the intervals of
         what is not reported are one-sided.
@@ -75,7 +95,8 @@ def connect(
     Raises
     ------
     ArgumentError
-        If `url` is no address, or the server has several models and none is named.
+        If `url` is no address, or the server has several models and none is named, or neither a
+        server nor a model with its tokenizer is given.
     ServerError
         If there is no such server. It is an OSError and a ValueError.
     ImportError
@@ -90,7 +111,23 @@ def connect(
     >>> reported = source.next("The capital of France is")  # doctest: +SKIP
     >>> ts.entropy(reported, 0.7)  # doctest: +SKIP
     Interval(low=1.3862, high=1.3862)
+
+    In this process:
+
+    >>> from transformers import AutoModelForCausalLM, AutoTokenizer  # doctest: +SKIP
+    >>> model = AutoModelForCausalLM.from_pretrained("gpt2")  # doctest: +SKIP
+    >>> tokenizer = AutoTokenizer.from_pretrained("gpt2")  # doctest: +SKIP
+    >>> source = ts.connect(model=model, tokenizer=tokenizer)  # doctest: +SKIP
     """
+    if url is None:
+        if model is None or isinstance(model, str):
+            raise ArgumentError("url", "must be given, or a model and its tokenizer in its place")
+        if tokenizer is None:
+            raise ArgumentError("tokenizer", "must be given with a model in this process")
+        return Source(Transformers(model, tokenizer))
+    if tokenizer is not None or not (model is None or isinstance(model, str)):
+        problem = "must be the name of a model on the server: leave out url for one in this process"
+        raise ArgumentError("model", problem)
     if not timeout > 0:
         raise ArgumentError("timeout", f"must be > 0, got {timeout}")
     limits = Limits(silence=timeout, seconds=10 * timeout)
@@ -103,18 +140,19 @@ def connect(
 
 
 class Source:
-    """A model on a server: `connect` makes one. As a context manager it closes its connections.
+    """A language model: `connect` makes one. As a context manager it closes its connections.
 
     Attributes
     ----------
-    server : Server
+    server : Model
+        A server, or the model in this process.
     vocabulary : int or None
         How many tokens the model has.
     notes : tuple of str
         What was decided or is not safe, in words.
     """
 
-    def __init__(self, server: Server, vocabulary: int | None = None) -> None:
+    def __init__(self, server: Model, vocabulary: int | None = None) -> None:
         self.server = server
         told = server.vocabulary
         if vocabulary is not None:
@@ -289,6 +327,8 @@ class Source:
 
     def _read(self, answer: Any, kind: str) -> list[Position]:
         """Return the positions of an answer: of the answer itself, or of its prompt."""
+        if isinstance(answer, Position):
+            return [answer]
         notes: list[str] = []
         try:
             found = responses_of([("the answer", answer)], notes)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from thermoscope.data.dataset import Dataset
 
-__all__ = ["from_transformers"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["asking", "from_transformers", "name_of", "texts_of"]
 
 
 def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Dataset:
@@ -45,17 +49,33 @@ def from_transformers(model: Any, tokenizer: Any, prompt: str) -> Dataset:
     tokens = tokenizer(prompt, return_tensors="pt").to(model.device)
     if tokens["input_ids"].shape[-1] == 0:
         raise ValueError(f"prompt must have at least one token, got {prompt!r}")
+    with asking(model):
+        values = model(**tokens).logits[0, -1].float().cpu().numpy()
+    return Dataset.of(values, texts_of(tokenizer, len(values)), source=name_of(model))
+
+
+@contextmanager
+def asking(model: Any) -> Iterator[None]:
+    """Ask a model without dropout and without gradients, and leave it as it was."""
     # A model of PyTorch has loaded it.
     torch = sys.modules["torch"]
-    was_training = model.training
+    training = [module for module in model.modules() if module.training]
     model.eval()
     try:
         with torch.inference_mode():
-            values = model(**tokens).logits[0, -1].float().cpu().numpy()
+            yield
     finally:
-        model.train(was_training)
-    known = min(len(tokenizer), len(values))
+        for module in training:
+            module.training = True
+
+
+def texts_of(tokenizer: Any, size: int) -> list[str]:
+    """Return the text of each entry of a model, or its number where the tokenizer has none."""
+    known = min(len(tokenizer), size)
     labels = [tokenizer.decode([token]) for token in range(known)]
-    labels += [f"token {token}" for token in range(known, len(values))]
-    source = getattr(getattr(model, "config", None), "name_or_path", "") or type(model).__name__
-    return Dataset.of(values, labels, source=source)
+    return labels + [f"token {token}" for token in range(known, size)]
+
+
+def name_of(model: Any) -> str:
+    """Return the name of a model, or that of its class."""
+    return getattr(getattr(model, "config", None), "name_or_path", "") or type(model).__name__
