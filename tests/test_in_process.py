@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -146,6 +148,16 @@ def test_a_prompt_that_goes_on_is_computed_from_there(
     assert fed == [3, 1, 1, 1, 2, 2]
 
 
+def test_a_draft_is_written_by_the_model(source: Source, model: Any) -> None:
+    """Greedily, so that each token is the likeliest after those before it."""
+    draft = ts.Draft(source, " cat sat", 0, seed=1)
+    ids = [1, 2]
+    for token in draft.write(5):
+        assert token.id == int(np.argmax(truth(model, ids)))
+        ids.append(token.id)
+    assert [token.id for token in draft.branch(2).tokens] == ids[2:4]
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_is_left_as_it_was(model: Any, tokenizer: Any, *, training: bool) -> None:
     model.train(training)
@@ -251,6 +263,20 @@ def test_a_server_or_a_model_with_its_tokenizer_is_needed(model: Any, tokenizer:
         connect(model=model)
     with pytest.raises(ts.ArgumentError, match="leave out url for one in this process"):
         connect("localhost:1", model=model, tokenizer=tokenizer)
+
+
+def test_the_code_of_the_docs_runs(
+    model: Any, tokenizer: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "live.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = [block for block in blocks if "from_pretrained" in block]
+    for name, made in (("AutoModelForCausalLM", model), ("AutoTokenizer", tokenizer)):
+        auto = getattr(transformers, name)
+        monkeypatch.setattr(auto, "from_pretrained", lambda _, made=made: made)
+    names = {"ts": ts}
+    exec(code, names)  # noqa: S102 - of this repository
+    assert len(names["source"].next(" cat")) == VOCABULARY  # type: ignore[attr-defined]
 
 
 def test_settings_of_a_sampler_are_refused(source: Source) -> None:
