@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,8 +17,9 @@ import pytest
 
 import thermoscope as ts
 from tests.model_server import Handler, Scripted, scripted
-from thermoscope.connection.client import KEY, ServerError
+from thermoscope.connection.client import KEY, Client, ServerError
 from thermoscope.connection.model import Chat
+from thermoscope.connection.servers import server_at
 from thermoscope.connection.source import Source
 from thermoscope.drawn import drawn_tokens
 
@@ -768,3 +770,91 @@ def test_a_server_that_sends_nothing_but_numbers_everywhere_is_one_line(name: st
         for ask in (source.next, source.tokenize, source.score):
             with pytest.raises((ServerError, ts.ArgumentError)):
                 ask("the")
+
+
+ODD = (None, -1, math.nan, "x", [[]], {"a": 1})
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """Iterate over the places of all values within a value of JSON."""
+    yield path
+    items = value.items() if isinstance(value, dict) else ()
+    for key, each in enumerate(value) if isinstance(value, list) else items:
+        yield from places(each, (*path, key))
+
+
+def replaced(value: Any, path: tuple[Any, ...], by: Any) -> Any:
+    """Return a value of JSON with another value in one place."""
+    if not path:
+        return by
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], by)
+    return copy
+
+
+@pytest.mark.parametrize("name", SERVERS)
+def test_an_odd_value_in_any_place_of_any_answer_is_one_line(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it does not matter: then there is a distribution."""
+    routes = SERVERS[name]()
+    odd: dict[str, Callable[[Any], Any]] = {}
+    changed = 0
+
+    def send(_: Client, __: str, path: str, body: bytes | None) -> bytes:
+        try:
+            answer = routes[path](body and json.loads(body))
+        except (KeyError, IndexError, ValueError, TypeError) as error:
+            raise ServerError(f"{path} is refused", 404) from error
+        status, value = answer if isinstance(answer, tuple) else (200, answer)
+        if status != 200:
+            raise ServerError(json.dumps(value), status)
+        return json.dumps(odd[path](value) if path in odd else value).encode()
+
+    def ask() -> str:
+        """Return what the first error says, of all that can be asked."""
+        try:
+            source = Source(server_at(client))
+            source.next("the")
+            source.next(source.from_chat(MESSAGES))
+            source.tokenize("the cat")
+            source.score(" the cat", top=3)
+        except (ServerError, ts.ArgumentError) as error:
+            return str(error)
+        return ""
+
+    monkeypatch.setattr(Client, "_send", send)
+    client = Client("localhost")
+    for path in routes:
+        tokens = {"tokens": [0, 1] if name == "vLLM" else [[0, 1]]}
+        answer = routes[path](BODIES.get(path, tokens))
+        for place in places(answer):
+            for each in ODD:
+                odd[path] = partial(put, place, each)
+                assert "\n" not in ask()
+                changed += 1
+        odd.clear()
+    client.close()
+    assert changed > 100
+
+
+def put(place: tuple[Any, ...], each: Any, value: Any) -> Any:
+    """Return an answer with an odd value in a place, if it has that place."""
+    try:
+        return replaced(value, place, each)
+    except (KeyError, IndexError, TypeError, AttributeError):
+        return value
+
+
+BODIES = {
+    "/v1/completions": {"logprobs": 3, "prompt_logprobs": 2, "prompt": [0, 1, 2]},
+    "/v1/chat/completions": {"top_logprobs": 3},
+    "/generate": {
+        "top_logprobs_num": 3,
+        "logprob_start_len": 0,
+        "input_ids": [0, 1, 2],
+        "parameters": {"top_n_tokens": 3},
+    },
+    "/api/generate": {"top_logprobs": 3},
+    "/tokenize": {"prompt": "the", "return_token_strs": True, "inputs": "the"},
+}

@@ -43,6 +43,7 @@ from thermoscope.arguments import ArgumentError
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.model import Chat, Model, Prompt, Settings
 from thermoscope.connection.pieces import bytes_of, is_byte_level
+from thermoscope.data.collection import without_collection
 from thermoscope.data.formats.servers import as_dict, as_list
 from thermoscope.present import printable
 from thermoscope.reported import Token
@@ -323,10 +324,11 @@ class VLLM(Server):
         # The drawn token is the first, and the others follow from the likeliest on.
         for at in numbers[: NAMED + 1]:
             self._name(at)
-        drawn, *others = (
-            {"id": at, "logprob": value, "token": self._texts.get(at, f"token {at}")}
-            for at, value in zip(numbers, (*values, *top.values()), strict=True)
-        )
+        with without_collection():
+            drawn, *others = (
+                {"id": at, "logprob": value, "token": self._texts.get(at, f"token {at}")}
+                for at, value in zip(numbers, (*values, *top.values()), strict=True)
+            )
         return {"choices": [{"logprobs": {"content": [{**drawn, "top_logprobs": others}]}}]}
 
     def _name(self, at: int) -> None:
