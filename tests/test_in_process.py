@@ -279,6 +279,12 @@ def test_the_code_of_the_docs_runs(
     assert len(names["source"].next(" cat")) == VOCABULARY  # type: ignore[attr-defined]
 
 
+def test_a_model_without_a_head_says_so(model: Any, tokenizer: Any) -> None:
+    for wrong in (model.base_model, object()):
+        with pytest.raises(ts.ArgumentError, match="model must have a language-modelling head"):
+            ts.connect(model=wrong, tokenizer=tokenizer)
+
+
 def test_settings_of_a_sampler_are_refused(source: Source) -> None:
     with pytest.raises(ts.ArgumentError, match="top_k is no setting here"):
         source.server.complete([1], 8, {"top_k": 1})

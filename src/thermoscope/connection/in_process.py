@@ -47,7 +47,12 @@ class Transformers(Model):
 
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = name_of(model)
-        self.vocabulary = self._size = int(model.get_output_embeddings().weight.shape[0])
+        head = getattr(model, "get_output_embeddings", lambda: None)()
+        if head is None:
+            raise ArgumentError(
+                "model", f"must have a language-modelling head: {self.model} has none"
+            )
+        self.vocabulary = self._size = int(head.weight.shape[0])
         self.version = getattr(sys.modules.get("transformers"), "__version__", None)
         ends = getattr(model.generation_config, "eos_token_id", None)
         self.ends = frozenset([ends] if isinstance(ends, int) else ends or ())
