@@ -81,6 +81,7 @@ def test_the_commands_stand_in_the_order_of_a_lesson(capfd: pytest.CaptureFixtur
         "tokens",
         "samplers",
         *judges,
+        "doctor",
     ]
 
 

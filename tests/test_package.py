@@ -91,6 +91,7 @@ def test_the_public_names() -> None:
         "compare_samplers",
         "connect",
         "cross_entropy",
+        "doctor",
         "engines",
         "entropy",
         "evaluate_fit",
@@ -235,6 +236,7 @@ def test_a_named_machine_or_registry_is_found() -> None:
 # Each room may import from the ones after it, and from itself.
 ROOMS = (
     ("cli", "__main__"),
+    ("diagnosis",),
     ("explorer", "figures", "calibration", "samplers", "sklearn", "drawn"),
     ("connection",),
     ("data", "state", "link", "present"),

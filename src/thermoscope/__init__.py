@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from thermoscope.data.dataset import Dataset
     from thermoscope.data.models import from_transformers
     from thermoscope.data.reading import open_logits, read_logits
+    from thermoscope.diagnosis import doctor
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
     from thermoscope.samplers import compare_samplers, sampler_temperature
@@ -50,6 +51,7 @@ __all__ = [
     "compare_samplers",
     "connect",
     "cross_entropy",
+    "doctor",
     "engines",
     "entropy",
     "evaluate_fit",
@@ -85,6 +87,7 @@ _LAZY = {
     "calibration_curve": "thermoscope.calibration",
     "compare_samplers": "thermoscope.samplers",
     "connect": "thermoscope.connection.source",
+    "doctor": "thermoscope.diagnosis",
     "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",

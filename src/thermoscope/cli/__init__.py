@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
+from thermoscope.cli.doctor import doctor
 from thermoscope.cli.explore import explore
 from thermoscope.cli.export import export
 from thermoscope.cli.fit import fit
@@ -73,6 +74,10 @@ def thermoscope(
     And the temperature that a model needs, from its logits and the true classes:
 
     $ thermoscope fit logits.npy targets.npy
+
+    What a server of a language model really does with T and its samplers:
+
+    $ thermoscope doctor http://localhost:8080
     """
     if version:
         from importlib.metadata import version as version_of
@@ -107,12 +112,14 @@ app.command(**_NUMBERS)(temperature)
 app.command(**_NUMBERS)(sample)
 app.command()(tokens)
 app.command()(samplers)
-for judge in (fit, reliability, sweep):
+for judge in (fit, reliability, sweep, doctor):
     app.command()(judge)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0, 2 for an error, 130 for Ctrl-C.
+
+    `doctor` returns 1 where it has found something wrong.
 
     SIGTERM and SIGHUP end it as Ctrl-C does, with 128 + their number: nothing half written stays.
     """

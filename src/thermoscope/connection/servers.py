@@ -93,9 +93,12 @@ class Server(Model):
     ----------
     names : Mapping
         What the server calls the settings of a sampler.
+    OFF : Mapping
+        The settings by which nothing is truncated, at T = 1.
     """
 
     names: ClassVar[Mapping[str, str]] = {}
+    OFF: ClassVar[Settings] = {}
 
     def __init__(self, client: Client, model: str, card: Mapping[str, Any]) -> None:
         self.client, self.model, self.card = client, model, card
@@ -185,6 +188,14 @@ class LlamaCpp(Server):
         "top_n_sigma": "top_n_sigma",
         "seed": "seed",
     }
+    OFF: ClassVar[Settings] = {
+        "temperature": 1.0,
+        "top_k": 0,
+        "top_p": 1.0,
+        "min_p": 0.0,
+        "typical_p": 1.0,
+        "top_n_sigma": -1.0,
+    }
     _newline: int | None = None
 
     @classmethod
@@ -208,7 +219,8 @@ class LlamaCpp(Server):
             if self._newline is None:
                 self._newline = self._tokens("\n", special=False)[-1].id
             return self._drawing(self._newline, prompt, top)
-        return self._complete(prompt, top, self._named(settings))
+        # The number of half a character is told, though not its log-probability.
+        return self._complete(prompt, top, {"return_tokens": True, **self._named(settings)})
 
     def _drawing(self, token: int | None, prompt: Prompt, top: int) -> Any:
         """Have a given token drawn.
@@ -306,7 +318,7 @@ class VLLM(Server):
             # Two tokens of the same text would be one in an object.
             "return_tokens_as_token_ids": True,
             **self.NO_PENALTY,
-            **self._named({**self.OFF, **(settings or {})}),
+            **self._named(self.OFF if settings is None else settings),
         }
         return self._with_texts(self._asked("/v1/completions", body, body, "logprobs"))
 
@@ -428,7 +440,7 @@ class SGLang(Server):
         )
 
     def _generate(self, body: Mapping[str, Any], top: int, settings: Settings | None = None) -> Any:
-        sampler = self._named({**self.OFF, **(settings or {})})
+        sampler = self._named(self.OFF if settings is None else settings)
         return self.client.post(
             "/generate",
             {
@@ -516,7 +528,7 @@ class Ollama(Server):
         them. But of half a character, and of the end of a text, no log-probabilities are sent: then
         a grammar has the token drawn that begins a value of JSON.
         """
-        sampler = self._named({**self.OFF, **(settings or {})})
+        sampler = self._named(self.OFF if settings is None else settings)
         body = {
             "model": self.model,
             "prompt": self._given(prompt),
@@ -627,7 +639,7 @@ class OpenAI(Server):
 
     def complete(self, prompt: Prompt, top: int, settings: Settings | None = None) -> Any:
         """Have one token drawn."""
-        sampler = {**self.NO_PENALTY, **self._named({**self.OFF, **(settings or {})})}
+        sampler = {**self.NO_PENALTY, **self._named(self.OFF if settings is None else settings)}
         if isinstance(prompt, Chat):
             return self._chat(prompt, self.MOST_OF_CHATS if top == self.most else top, sampler)
         body = {

@@ -235,12 +235,29 @@ class Source:
             top = whole("top", top, 1)
         server = self.server
         wanted = server.wanted(top)
-        (position,) = self._read(server.complete(prompt, wanted), "answer")
-        # A server that has refused that many has sent the most that it allows.
-        wanted = min(wanted, server.most or wanted)
-        by_text = server.by_text and not isinstance(prompt, Chat)
-        self._last = self._reported(position._replace(cap=_cap(position, wanted, by_text=by_text)))
+        self._last = self.reported(self.read(server.complete(prompt, wanted), prompt, wanted))
         return self._last
+
+    def read(self, answer: Any, prompt: Prompt, wanted: int) -> Position:
+        """Return what an answer of the server reports of its one token.
+
+        Parameters
+        ----------
+        answer : object
+        prompt : str, sequence of int or Chat
+        wanted : int
+            How many log-probabilities were asked for.
+
+        Raises
+        ------
+        ServerError
+            If it is not one distribution.
+        """
+        (position,) = self._read(answer, "answer")
+        # A server that has refused that many has sent the most that it allows.
+        wanted = min(wanted, self.server.most or wanted)
+        by_text = self.server.by_text and not isinstance(prompt, Chat)
+        return position._replace(cap=_cap(position, wanted, by_text=by_text))
 
     def tokenize(self, text: str) -> tuple[Token, ...]:
         """Return the tokens of a text, with those that the model wants before it.
@@ -315,7 +332,7 @@ class Source:
             raise ArgumentError("text", "must have at least two tokens")
         answers = self.server.score(ids, self.server.wanted(top))
         rows = [
-            self._reported(each._replace(cap=_cap(each)))
+            self.reported(each._replace(cap=_cap(each)))
             for answer in answers
             for each in self._read(answer, "prompt")
         ]
@@ -342,7 +359,14 @@ class Source:
                 raise self.server.wrong(f"reports what can't be read: {position.error}")
         return positions
 
-    def _reported(self, position: Position) -> Reported:
+    def reported(self, position: Position) -> Reported:
+        """Return what is reported at one position, as a distribution of the model's vocabulary.
+
+        Raises
+        ------
+        ServerError
+            If it has a token twice, or one that is none of the vocabulary.
+        """
         vocabulary = self.vocabulary
         if position.rest is None and vocabulary is None:
             vocabulary = len(position.tokens)

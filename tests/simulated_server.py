@@ -1,0 +1,185 @@
+"""A server of a made-up model that speaks llama.cpp's language, with none or one of 12 faults."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+import thermoscope as ts
+from thermoscope.connection.client import ServerError
+
+Array = NDArray[np.float64]
+
+__all__ = ["FAULTS", "SimulatedServer", "Transport"]
+
+FAULTS: Final = {
+    "T ignored": "temperature",
+    "T applied twice": "temperature",
+    "raw and processed swapped": "log-probabilities",
+    "wrong default": "defaults",
+    "top-p ignored": "top_p",
+    "other order": "top_p, min_p, typical_p, order",
+    "top-k off by one": "top_k",
+    "seed ignored": "seed",
+    "T = 0 not greedy": "greedy",
+    "U+FFFD for bytes": "tokens",
+    "positions off by one": "positions",
+    "log-probabilities rounded": "precision",
+}
+"""Each fault, and the checks that may find it."""
+
+VOCABULARY: Final = 300
+HALVES: Final = 20
+STEPS: Final = ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p")
+OFF: Final = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "top_n_sigma": -1.0}
+DEFAULTS: Final = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
+WRONG_DEFAULTS: Final = (
+    {"temperature": 0.4},
+    {"temperature": 1.3},
+    {"top_k": 5},
+    {"top_p": 0.6},
+    {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "temperature": 1.0},
+)
+
+
+class SimulatedServer:
+    """Answers requests as llama.cpp's server does.
+
+    The distributions are made from a hash of the prompt: some are peaked, some flat. Tokens are
+    words; the last ones of the vocabulary are halves of characters.
+    """
+
+    def __init__(self, fault: str | None = None, model: int = 0) -> None:
+        assert fault is None or fault in FAULTS
+        self.fault, self.model = fault, model
+        self.requests = 0
+        self._known: dict[Any, tuple[Array, Array]] = {}
+        self._random = np.random.default_rng([model, 1])
+        self.defaults = dict(DEFAULTS)
+        if fault == "wrong default":
+            self.defaults |= WRONG_DEFAULTS[model % len(WRONG_DEFAULTS)]
+        self.more = (-1) ** model if fault == "top-k off by one" else 0
+        # Which order is another one: the temperature first, or top-p before top-k.
+        self.order: tuple[str, ...] = (*STEPS, "temperature")
+        if fault == "other order":
+            first: tuple[str, ...] = ("temperature", *STEPS)
+            swapped = ("top_n_sigma", "typical_p", "top_p", "top_k", "min_p", "temperature")
+            self.order = (first, swapped)[model % 2]
+
+    def logits(self, words: list[str]) -> Array:
+        """Return the model's logits after some words."""
+        draw = np.random.default_rng([self.model, zlib.crc32(" ".join(words).encode())])
+        slope = draw.choice([0.6, 1.0, 1.5, 2.5])
+        ranks = np.log(np.arange(1, VOCABULARY + 1))
+        logits = -slope * ranks + draw.normal(0, 0.4, VOCABULARY)
+        return draw.permutation(logits).astype(np.float32).astype(np.float64)
+
+    def probabilities(self, logits: Array, sent: dict[str, Any]) -> Array:
+        """Return what a token is drawn from."""
+        given = {**OFF, **self.defaults, **sent}
+        t = float(given["temperature"])
+        if self.fault == "T ignored":
+            t = (0.8, 1.0)[self.model % 2]
+        elif self.fault == "T applied twice":
+            t = t * t
+        elif self.fault == "T = 0 not greedy" and t == 0:
+            t = 1.0
+        if given["top_k"] > 0:
+            given["top_k"] += self.more
+        ignored = {"top_p"} if self.fault == "top-p ignored" else set()
+        steps = {
+            step: given[step] for step in STEPS if given[step] != OFF[step] and step not in ignored
+        }
+        order = [step for step in self.order if step == "temperature" or step in steps]
+        return ts.truncate(logits, t, engine="llama.cpp", order=order, **steps)
+
+    def answer(self, path: str, body: Any) -> tuple[int, Any]:
+        """Return the status and the JSON value of an answer."""
+        if path == "/v1/models":
+            meta = {"n_vocab": VOCABULARY}
+            return 200, {"data": [{"id": "made-up", "owned_by": "llamacpp", "meta": meta}]}
+        if path == "/props":
+            return 200, {"build_info": "b1-simulated"}
+        if path == "/completion" and body is not None:
+            self.requests += 1
+            return 200, self._complete(body)
+        return 404, {"error": {"message": "File Not Found"}}
+
+    def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        words = body["prompt"].split()
+        names = ("temperature", *STEPS)
+        sent: dict[str, Any] = {name: body[name] for name in names if name in body}
+        key = (body["prompt"], *sent.items())
+        if key not in self._known:
+            logits = self.logits(words)
+            self._known[key] = logits, self.probabilities(logits, sent)
+        logits, p = self._known[key]
+        fixed = self.fault != "seed ignored" and "seed" in body
+        random = np.random.default_rng(body["seed"]) if fixed else self._random
+        drawn = int(random.choice(len(p), p=p))
+        source = self.logits(words[:-1]) if self.fault == "positions off by one" else logits
+        reported = np.asarray(ts.log_softmax(source))
+        if self.fault == "raw and processed swapped":
+            with np.errstate(divide="ignore"):
+                reported = np.log(p)
+        best = np.argsort(-reported, kind="stable")[: body["n_probs"]].tolist()
+        entry = {
+            **self._token(drawn, reported[drawn]),
+            "top_logprobs": [
+                self._token(at, reported[at]) for at in best if reported[at] > -math.inf
+            ],
+        }
+        return {
+            "content": self._data(drawn).decode(errors="replace"),
+            "tokens": [drawn] if body.get("return_tokens") else [],
+            # Of half a character llama.cpp has no log-probabilities.
+            "completion_probabilities": [] if drawn >= VOCABULARY - HALVES else [entry],
+            "stop": True,
+        }
+
+    def _data(self, token: int) -> bytes:
+        half = token - (VOCABULARY - HALVES)
+        return bytes([0xE2, 0x80 + half])[: 1 + half % 2] if half >= 0 else f" w{token}".encode()
+
+    def _token(self, token: int, logprob: float) -> dict[str, Any]:
+        data = self._data(token)
+        text = data.decode(errors="replace")
+        if self.fault == "U+FFFD for bytes":
+            data = text.encode()
+        value = float(np.float32(logprob))
+        if self.fault == "log-probabilities rounded":
+            value = round(value, 3)
+        return {"id": token, "token": text, "bytes": list(data), "logprob": value}
+
+
+class Transport:
+    """Takes the place of a client: it asks a simulated server in this process."""
+
+    url = "simulated"
+    tells_key_to_all = False
+
+    def __init__(self, server: SimulatedServer) -> None:
+        self.server = server
+
+    def find(self, path: str) -> Any:
+        """Return the JSON value of a route, or None where there is no such route."""
+        status, value = self.server.answer(path, None)
+        return value if status == 200 else None
+
+    def post(self, path: str, body: Any) -> Any:
+        """Return the answer to a JSON value."""
+        status, value = self.server.answer(path, body)
+        if status != 200:
+            raise ServerError(f"{path} refuses the request ({status})", status)
+        return value
+
+    def words(self, text: str) -> str:
+        """Return words of the server."""
+        return text
+
+    def close(self) -> None:
+        """End nothing."""
