@@ -138,7 +138,7 @@ class Visit:
 
     def run(self) -> None:
         """Do all checks, or as many as the budget and the server allow."""
-        exam = self.exam
+        exam, failed = self.exam, False
         try:
             for prompt in exam.prompts:
                 with suppress(Unknown):
@@ -147,7 +147,14 @@ class Visit:
                 raise Unknown("no prompt has a distribution")  # noqa: TRY301 - as a check says it
             for name, check in self._checks.items():
                 self._check, before = name, exam.count
-                finding = self._done(name, check)
+                try:
+                    finding = self._done(name, check)
+                    failed = False
+                except ServerError as error:
+                    # One answer may be odd: after two in a row the server is gone.
+                    if failed:
+                        raise
+                    finding, failed = Finding(name, "not known", str(error)), True
                 self.findings.append(replace(finding, requests=exam.count - before))
         except Spent:
             self.stopped = f"all {exam.budget} requests were used"
@@ -155,7 +162,7 @@ class Visit:
             self.stopped = str(error)
 
     def _done(self, name: str, check: Check) -> Finding:
-        """Do one check."""
+        """Do one check; only a failure of the server is an error."""
         if self.exam.unfit and check not in _REPORTS:
             return Finding(name, "not known", self.exam.unfit)
         try:

@@ -11,8 +11,9 @@ import numpy as np
 from thermoscope.calibration.fit import TemperatureFit, fit_temperature
 from thermoscope.diagnosis.examination import NEGLIGIBLE, Examination, Unknown
 from thermoscope.diagnosis.finding import Finding
-from thermoscope.diagnosis.race import ALARM, CLEARED, Draw, Experiment, Race
+from thermoscope.diagnosis.race import ALARM, CLEARED, HIDDEN, Draw, Experiment, Race
 from thermoscope.diagnosis.sampler import OFF, Sampler
+from thermoscope.reported import Token
 
 __all__ = ["defaults", "greedy", "order", "seed", "step", "temperature"]
 
@@ -54,6 +55,8 @@ MARGIN: Final[Mapping[str, float]] = {
 """A value is left out where another one this near to it keeps other tokens."""
 TIE: Final = 0.02
 """In nats: tokens nearer than this may change places from one request to the next."""
+MOST_HIDDEN: Final = 0.05
+"""The most of the draws that a server may keep to itself: ends of a text, half characters."""
 NEEDS: Final = "ask the server for more log-probabilities"
 
 
@@ -71,6 +74,10 @@ def _conclude(
     """Return what a race has found, and go on with the sampler that it has found."""
     if race.untold:
         raise Unknown("no prompt tells what is asked for from a fault")
+    hidden = sum(draw.token == HIDDEN for draw in race.draws)
+    if hidden > 1 + MOST_HIDDEN * len(race.draws):
+        # Those that are seen are then no fair draws.
+        raise Unknown(f"{hidden} of {len(race.draws)} drawn tokens are not told by the server")
     best = race.scores[race.leader]
     ratios = {name: round(float(s - best), 2) for name, s in zip(race.names, race.scores)}  # noqa: B905
     known = {
@@ -251,7 +258,7 @@ def step(exam: Examination, name: str) -> Finding:
             "Texts of this server have tokens that these settings rule out.",
         ),
         "k + 1": Verdict("top_k keeps one token more than k", "Send k - 1."),
-        "k - 1": Verdict("top_k keeps one token less than k", "Send k + 1."),
+        "k - 1": Verdict("top_k keeps one token fewer than k", "Send k + 1."),
         "one token short": Verdict(
             "top_p drops the token at which its sum ends",
             "Less than p is kept.",
@@ -333,7 +340,7 @@ def greedy(exam: Examination) -> Finding:
             "What is asked for at T = 0 does not repeat.",
         )
         for name in samplers
-    } | {AS_SENT: Verdict(f"T = 0 gives the likeliest token, {len(race.draws)} times of as many")}
+    } | {AS_SENT: Verdict(f"each of {len(race.draws)} draws at T = 0 is the likeliest token")}
     before = exam.sampler
     try:
         return _conclude(exam, "greedy", race, verdicts)
@@ -355,15 +362,21 @@ def seed(exam: Examination) -> Finding:
         raise Unknown("all prompts have one likely token, which every seed draws")
     prompt, settings = experiments[int(np.argmin(chances))]
     reference = exam.references[prompt]
-    score, pairs, same, firsts = 0.0, 0, 0, []
+    score, pairs, same, hidden = 0.0, 0, 0, 0
+    firsts: set[Token] = set()
     # A pair that differs is a pair of a seed that is ignored, or one that went astray.
     while pairs < LEAST_PAIRS or (pairs < MOST_PAIRS and -ALARM < score < CLEARED):
         number = exam.new_seed()
         one, other = (exam.drawn(reference.prompt, settings, seed=number) for _ in range(2))
+        if one is None or other is None:
+            hidden += 1
+            if hidden == MOST_PAIRS:
+                raise Unknown("drawn tokens are not told by the server")
+            continue
         pairs += 1
-        equal = one is not None and one == other
+        equal = one == other
         same += equal
-        firsts.append(one)
+        firsts.add(one)
         score += math.log(0.98 / chance) if equal else math.log(0.02 / (1 - chance))
     evidence = {
         "pairs": pairs,
@@ -376,17 +389,17 @@ def seed(exam: Examination) -> Finding:
         return Finding(
             "seed",
             "wrong",
-            f"a seed does not repeat: {same} of {pairs} pairs with the same seed are the same",
+            f"a seed does not repeat: {same} of {pairs} pairs of draws with one seed are equal",
             "No text of this server can be made again.",
             evidence,
         )
-    alike = len(set(firsts)) == 1 and (pairs - 1) * math.log(chance) < -ALARM
+    alike = len(firsts) == 1 and (pairs - 1) * math.log(chance) < -ALARM
     if alike:
         return Finding(
             "seed", "wrong", "all seeds give the same draw", "Many samples are one.", evidence
         )
     if score >= CLEARED:
-        text = f"a seed repeats: {same} of {pairs} pairs with the same seed are the same"
+        text = f"a seed repeats: {same} of {pairs} pairs of draws with one seed are equal"
         return Finding("seed", "ok", text, "", evidence)
     return Finding("seed", "not known", f"{pairs} pairs do not decide", "", evidence)
 

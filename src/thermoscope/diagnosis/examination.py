@@ -16,7 +16,7 @@ from thermoscope.connection.servers import Prompt
 from thermoscope.connection.source import Source
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.data.formats.servers import as_dict, as_list
-from thermoscope.diagnosis.race import Experiment
+from thermoscope.diagnosis.race import BESIDE, HIDDEN, Experiment
 from thermoscope.diagnosis.sampler import as_sent
 from thermoscope.reported import Reported
 
@@ -87,18 +87,18 @@ class Reference:
             if token.id is not None:
                 ids[token.id] = at
             if token.bytes:
-                data[token.bytes] = -1 if token.bytes in data else at
-            texts[token.text] = -1 if token.text in texts else at
+                data[token.bytes] = BESIDE if token.bytes in data else at
+            texts[token.text] = BESIDE if token.text in texts else at
         return ids, data, texts
 
     def place(self, token: Token) -> int:
-        """Return which of the tokens another report's token is; -1 where it can't be told."""
+        """Return which of the tokens another report's token is, or `BESIDE`."""
         ids, data, texts = self._places
         if ids and token.id is not None:
-            return ids.get(token.id, -1)
+            return ids.get(token.id, BESIDE)
         if token.bytes and token.bytes in data:
             return data[token.bytes]
-        return texts.get(token.text, -1)
+        return texts.get(token.text, BESIDE)
 
     def unreported(self, temperature: float) -> float:
         """Return the most that all tokens which are not reported have at a temperature."""
@@ -207,10 +207,10 @@ class Examination:
         return position.tokens[position.drawn] if position.drawn >= 0 else None
 
     def draw(self, experiment: Experiment) -> int:
-        """Return which token of a reference is drawn; -1 where it is none of them."""
+        """Return which token of a reference is drawn, `BESIDE` or `HIDDEN`."""
         reference = self.references[experiment.prompt]
         token = self.drawn(reference.prompt, experiment.settings)
-        return -1 if token is None else reference.place(token)
+        return HIDDEN if token is None else reference.place(token)
 
     def experiments(
         self, *settings: Mapping[str, float], sums: bool = False, whole: bool = False

@@ -23,8 +23,12 @@ from thermoscope.diagnosis.sampler import Sampler
 
 Array = NDArray[np.float64]
 
-__all__ = ["ALARM", "CLEARED", "Draw", "Experiment", "Race"]
+__all__ = ["ALARM", "BESIDE", "CLEARED", "HIDDEN", "Draw", "Experiment", "Race"]
 
+BESIDE: Final = -1
+"""A drawn token that is not reported. The others count as if it had not been drawn."""
+HIDDEN: Final = -2
+"""A drawn token that the server does not tell."""
 ALARM: Final = math.log(2500.0)
 """The log likelihood ratio at which the expected sampler is refused: 12 races err in 0.5 %."""
 CLEARED: Final = math.log(100.0)
@@ -48,7 +52,7 @@ class Experiment(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """A token that was drawn; -1 for one whose log-probability is not known."""
+    """A token that was drawn: its place among those reported, `BESIDE` them, or `HIDDEN`."""
 
     experiment: Experiment
     token: int
