@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from thermoscope.connection.client import ServerError
 
 Array = NDArray[np.float64]
 
-__all__ = ["FAULTS", "SimulatedServer", "Transport"]
+__all__ = ["FAULTS", "SimulatedServer", "SimulatedVLLM", "Transport"]
 
 FAULTS: Final = {
     "T ignored": "temperature",
@@ -53,22 +53,27 @@ class SimulatedServer:
     words; the last ones of the vocabulary are halves of characters.
     """
 
+    engine = "llama.cpp"
+    steps: tuple[str, ...] = STEPS
+    orders: tuple[tuple[str, ...], ...] = (
+        (*STEPS, "temperature"),
+        ("temperature", *STEPS),
+        ("top_n_sigma", "typical_p", "top_p", "top_k", "min_p", "temperature"),
+    )
+    """The engine's own, and two others: of the temperature, and of top-p and top-k."""
+    documented: ClassVar[dict[str, float]] = DEFAULTS
+
     def __init__(self, fault: str | None = None, model: int = 0) -> None:
         assert fault is None or fault in FAULTS
         self.fault, self.model = fault, model
         self.requests = 0
         self._known: dict[Any, tuple[Array, Array]] = {}
         self._random = np.random.default_rng([model, 1])
-        self.defaults = dict(DEFAULTS)
+        self.defaults = dict(self.documented)
         if fault == "wrong default":
             self.defaults |= WRONG_DEFAULTS[model % len(WRONG_DEFAULTS)]
         self.more = (-1) ** model if fault == "top-k off by one" else 0
-        # Which order is another one: the temperature first, or top-p before top-k.
-        self.order: tuple[str, ...] = (*STEPS, "temperature")
-        if fault == "other order":
-            first: tuple[str, ...] = ("temperature", *STEPS)
-            swapped = ("top_n_sigma", "typical_p", "top_p", "top_k", "min_p", "temperature")
-            self.order = (first, swapped)[model % 2]
+        self.order = self.orders[1 + model % 2 if fault == "other order" else 0]
 
     def logits(self, words: list[str]) -> Array:
         """Return the model's logits after some words."""
@@ -91,11 +96,15 @@ class SimulatedServer:
         if given["top_k"] > 0:
             given["top_k"] += self.more
         ignored = {"top_p"} if self.fault == "top-p ignored" else set()
+        if given["top_k"] < 1:
+            ignored |= {"top_k"}
         steps = {
-            step: given[step] for step in STEPS if given[step] != OFF[step] and step not in ignored
+            step: given[step]
+            for step in self.steps
+            if given[step] != OFF[step] and step not in ignored
         }
         order = [step for step in self.order if step == "temperature" or step in steps]
-        return ts.truncate(logits, t, engine="llama.cpp", order=order, **steps)
+        return ts.truncate(logits, t, engine=self.engine, order=order, **steps)
 
     def answer(self, path: str, body: Any) -> tuple[int, Any]:
         """Return the status and the JSON value of an answer."""
@@ -109,7 +118,8 @@ class SimulatedServer:
             return 200, self._complete(body)
         return 404, {"error": {"message": "File Not Found"}}
 
-    def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _drawn(self, body: dict[str, Any]) -> tuple[int, Array]:
+        """Return the token that is drawn, and the log-probabilities that are reported."""
         words = body["prompt"].split()
         names = ("temperature", *STEPS)
         sent: dict[str, Any] = {name: body[name] for name in names if name in body}
@@ -126,6 +136,10 @@ class SimulatedServer:
         if self.fault == "raw and processed swapped":
             with np.errstate(divide="ignore"):
                 reported = np.log(p)
+        return drawn, reported
+
+    def _complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        drawn, reported = self._drawn(body)
         best = np.argsort(-reported, kind="stable")[: body["n_probs"]].tolist()
         entry = {
             **self._token(drawn, reported[drawn]),
@@ -156,6 +170,58 @@ class SimulatedServer:
         return {"id": token, "token": text, "bytes": list(data), "logprob": value}
 
 
+class SimulatedVLLM(SimulatedServer):
+    """Answers requests as vLLM's server does, which reports the likeliest tokens."""
+
+    engine = "vllm"
+    steps = ("min_p", "top_k", "top_p")
+    orders = (
+        ("temperature", "min_p", "top_k", "top_p"),
+        ("min_p", "top_k", "top_p", "temperature"),
+        ("temperature", "min_p", "top_p", "top_k"),
+    )
+    documented: ClassVar[dict[str, float]] = {"temperature": 1.0}
+
+    def __init__(self, fault: str | None = None, model: int = 0, most: int = VOCABULARY) -> None:
+        super().__init__(fault, model)
+        self.most = most
+
+    def answer(self, path: str, body: Any) -> tuple[int, Any]:
+        """Return the status and the JSON value of an answer."""
+        fixed: dict[str, Any] = {
+            "/v1/models": {"data": [{"id": "made-up", "owned_by": "vllm"}]},
+            "/version": {"version": "0.0-simulated"},
+            "/tokenize": {"tokens": [0]},
+        }
+        if path in fixed:
+            return 200, fixed[path]
+        if path == "/detokenize":
+            data = b"".join(self._data(token) for token in body["tokens"])
+            return 200, {"prompt": data.decode(errors="replace")}
+        if path == "/v1/completions":
+            asked = VOCABULARY if body["logprobs"] == -1 else body["logprobs"]
+            if asked > self.most:
+                words = f"Requested sample logprobs of {asked}, which is greater than max allowed: "
+                return 400, {"error": {"message": f"{words}{self.most}"}}
+            self.requests += 1
+            return 200, self._choice(body, asked)
+        return 404, {"error": {"message": "Not Found"}}
+
+    def _choice(self, body: dict[str, Any], asked: int) -> dict[str, Any]:
+        drawn, reported = self._drawn(body)
+        best = np.argsort(-reported, kind="stable")[:asked].tolist()
+        sent = {
+            f"token_id:{at}": float(np.float32(max(reported[at], -9999.0)))
+            for at in dict.fromkeys([drawn, *best])
+        }
+        logprobs = {
+            "tokens": [f"token_id:{drawn}"],
+            "token_logprobs": [sent[f"token_id:{drawn}"]],
+            "top_logprobs": [sent],
+        }
+        return {"choices": [{"text": "", "logprobs": logprobs}]}
+
+
 class Transport:
     """Takes the place of a client: it asks a simulated server in this process."""
 
@@ -174,7 +240,10 @@ class Transport:
         """Return the answer to a JSON value."""
         status, value = self.server.answer(path, body)
         if status != 200:
-            raise ServerError(f"{path} refuses the request ({status})", status)
+            words = value.get("error", {}).get("message", "")
+            raise ServerError(
+                f"{path} refuses the request ({status}{words and ': '}{words})", status
+            )
         return value
 
     def words(self, text: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 import thermoscope as ts
 from tests.model_server import Handler, llama_cpp, needs_llama_cpp, scripted
-from tests.simulated_server import FAULTS, SimulatedServer, Transport
+from tests.simulated_server import FAULTS, SimulatedServer, SimulatedVLLM, Transport
 from thermoscope import cli
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.servers import server_at
@@ -87,6 +87,42 @@ def test_a_fault_is_named(fault: str, check: str, words: str) -> None:
     assert words in diagnose(fault)[check].text
 
 
+def of_vllm(fault: str | None, most: int = 300) -> Diagnosis:
+    server = SimulatedVLLM(fault, 4, most)
+    found = Visit(Source(server_at(Transport(server)), 300))
+    found.run()
+    return found.diagnosis()
+
+
+def test_vllm_without_a_fault_is_cleared() -> None:
+    diagnosis = of_vllm(None)
+    assert len(diagnosis.of("ok")) == len(diagnosis.findings) == 13
+    assert diagnosis["order"].text == "the order is temperature → min_p → top_k → top_p"
+    assert diagnosis["defaults"].text == "where nothing is sent, draws follow T = 1, as documented"
+
+
+def test_vllm_may_report_processed_log_probabilities() -> None:
+    diagnosis = of_vllm("raw and processed swapped")
+    assert diagnosis["log-probabilities"].text == "processed: after the temperature and truncation"
+    assert diagnosis.of("wrong") == ()
+
+
+def test_an_order_is_wrong_once() -> None:
+    """Where the temperature is last, it is last for the steps that are checked later too."""
+    diagnosis = of_vllm("other order")
+    assert [finding.check for finding in diagnosis.of("wrong")] == ["top_p"]
+    words = "top_p is done before the temperature, not as vllm documents"
+    assert diagnosis["top_p"].text == words
+    assert diagnosis["order"].text == "the order is min_p → top_k → top_p → temperature"
+
+
+def test_vllm_reports_as_few_as_it_allows() -> None:
+    diagnosis = of_vllm(None, most=20)
+    assert diagnosis.of("wrong") == ()
+    assert diagnosis["counts"].evidence["most"] == 20
+    assert [finding.check for finding in diagnosis.of("not known")] == ["top_p", "order"]
+
+
 def test_what_is_fitted_has_the_temperature_that_was_sent() -> None:
     fitted = diagnose(None)["temperature"].evidence["fitted"]
     for sent, (estimate, error) in fitted.items():
@@ -140,6 +176,43 @@ def test_a_server_that_fails_keeps_what_is_known() -> None:
     assert diagnosis.stopped == "the server has gone"
     assert diagnosis["precision"].result == "ok"
     assert diagnosis["temperature"].result == "not known"
+
+
+def test_one_odd_answer_costs_one_check() -> None:
+    server = SimulatedServer(None, 4)
+    answer = server.answer
+
+    def odd(path: str, body: Any) -> tuple[int, Any]:
+        if body is not None and body.get("top_k") == 2:
+            return 200, {"choices": []}
+        return answer(path, body)
+
+    server.answer = odd  # type: ignore[method-assign]
+    found = visit(server)
+    found.run()
+    diagnosis = found.diagnosis()
+    assert diagnosis.stopped == ""
+    assert "log-probabilities" in {finding.check for finding in diagnosis.of("not known")}
+    assert diagnosis["temperature"].result == "ok"
+
+
+def test_draws_that_are_not_told_are_no_fair_draws() -> None:
+    """Every other token is drawn in silence: the ones that are seen would look too sure."""
+    server = SimulatedServer(None, 4)
+    answer = server.answer
+
+    def hiding(path: str, body: Any) -> tuple[int, Any]:
+        status, value = answer(path, body)
+        if body is not None and body.get("n_probs") == 1 and value["tokens"][0] % 2:
+            value = {"content": "", "tokens": [], "completion_probabilities": []}
+        return status, value
+
+    server.answer = hiding  # type: ignore[method-assign]
+    found = visit(server)
+    found.run()
+    diagnosis = found.diagnosis()
+    assert diagnosis.of("wrong") == ()
+    assert diagnosis["temperature"].text.endswith("drawn tokens are not told by the server")
 
 
 def test_a_setting_that_is_refused_is_one_check_less() -> None:

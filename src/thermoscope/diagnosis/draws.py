@@ -235,7 +235,9 @@ def step(exam: Examination, name: str) -> Finding:
     elif name != "top_n_sigma":
         first = base.temperature_first(name)
         other = "before" if first else "after"
-        samplers[f"{other} the temperature"] = base.moved(name, before=first, other="temperature")
+        samplers[f"{other} the temperature"] = base.moved(
+            "temperature", before=not first, other=name
+        )
     if name == "top_p":
         samplers["one token short"] = base.changed(short=True)
     settings = [{"temperature": t, name: value} for t in temperatures for value in VALUES[name]]
