@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -138,28 +137,45 @@ class Visit:
 
     def run(self) -> None:
         """Do all checks, or as many as the budget and the server allow."""
-        exam, failed = self.exam, False
         try:
-            for prompt in exam.prompts:
-                with suppress(Unknown):
-                    exam.references.append(exam.reference(prompt))
-            if not exam.references:
-                raise Unknown("no prompt has a distribution")  # noqa: TRY301 - as a check says it
-            for name, check in self._checks.items():
-                self._check, before = name, exam.count
-                try:
-                    finding = self._done(name, check)
-                    failed = False
-                except ServerError as error:
-                    # One answer may be odd: after two in a row the server is gone.
-                    if failed:
-                        raise
-                    finding, failed = Finding(name, "not known", str(error)), True
-                self.findings.append(replace(finding, requests=exam.count - before))
+            self._learn()
+            self._check_all()
         except Spent:
-            self.stopped = f"all {exam.budget} requests were used"
+            self.stopped = f"all {self.exam.budget} requests were used"
         except (ServerError, Unknown) as error:
             self.stopped = str(error)
+
+    def _learn(self) -> None:
+        """Ask for the model's own distribution after each prompt.
+
+        One of them may fail, as where the server says nothing of half a character.
+        """
+        exam, errors = self.exam, list[Unknown]()
+        for prompt in exam.prompts:
+            try:
+                exam.references.append(exam.reference(prompt))
+            except Unknown as error:
+                errors.append(error)
+            except ServerError:
+                if errors or not exam.references:
+                    raise
+                errors.append(Unknown())
+        if not exam.references:
+            raise errors[0]
+
+    def _check_all(self) -> None:
+        exam, failed = self.exam, False
+        for name, check in self._checks.items():
+            self._check, before = name, exam.count
+            try:
+                finding = self._done(name, check)
+                failed = False
+            except ServerError as error:
+                # One answer may be odd: after two in a row the server is gone.
+                if failed:
+                    raise
+                finding, failed = Finding(name, "not known", str(error)), True
+            self.findings.append(replace(finding, requests=exam.count - before))
 
     def _done(self, name: str, check: Check) -> Finding:
         """Do one check; only a failure of the server is an error."""
