@@ -71,7 +71,7 @@ def tokens(exam: Examination) -> Finding:
         "bytes": all(token.bytes is not None for token in known),
     }
     evidence = {**parts, "half_characters": len(halves), "without_their_bytes": len(lost)}
-    given = " and ".join([*(name for name, has in parts.items() if has), "texts"])
+    given = ", ".join([*(name for name, has in parts.items() if has), "texts"])
     if len(lost) > 1:
         return Finding(
             "tokens",
