@@ -11,8 +11,10 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from thermoscope.arguments import ArgumentError
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.servers import Prompt
+from thermoscope.connection.model import Prompt
+from thermoscope.connection.servers import Server
 from thermoscope.connection.source import Source
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.data.formats.servers import as_dict, as_list
@@ -129,6 +131,8 @@ class Examination:
         seed: int = 0,
         tell: Callable[[int], object] | None = None,
     ) -> None:
+        if not isinstance(source.server, Server):
+            raise ArgumentError("source", "must be a model on a server")
         self.source, self.server = source, source.server
         self.budget, self.count = requests, 0
         self.prompts = tuple(prompts)
