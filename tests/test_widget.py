@@ -439,6 +439,7 @@ def test_a_text_is_sent_in_chunks_and_saved_whole(opened: list[Browser], tmp_pat
         "temperature": 1.0,
         "vocabulary": None,
         "passages": [[0, "answer"]],
+        "processed": False,
     }
     chunk = asked(explorer, browser, {"sequence": 0})["answer"]
     assert (len(chunk["texts"]), chunk["texts"][5]) == (18, " Paris")

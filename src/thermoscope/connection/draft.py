@@ -11,13 +11,14 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, one_temperature, seed_of, whole
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.model import Chat
+from thermoscope.connection.model import Chat, Prompt
+from thermoscope.connection.source import Source
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import OURS, Passage
@@ -26,10 +27,6 @@ from thermoscope.present import joined, percent
 from thermoscope.reported import Reported, Token
 from thermoscope.sampling import fresh_seed, sample
 from thermoscope.truncation import Penalties, keep, truncate
-
-if TYPE_CHECKING:
-    from thermoscope.connection.model import Prompt
-    from thermoscope.connection.source import Source
 
 __all__ = ["Draft"]
 
