@@ -186,8 +186,17 @@ def logprobs(exam: Examination) -> Finding:
     """Check whether log-probabilities are of the model, or of what is drawn from."""
     if "temperature" not in exam.takes:
         raise Unknown("the server takes no temperature")
-    # The prompt of most variety.
-    reference = max(exam.references, key=_spread)
+    reason = Unknown("the reported tokens are too few, or equally likely")
+    # The prompt of most variety first. After one or the other, half characters may be likeliest.
+    for reference in sorted(exam.references, key=_spread, reverse=True)[:3]:
+        try:
+            return _raw_or_processed(exam, reference)
+        except Unknown as error:
+            reason = error
+    raise reason
+
+
+def _raw_or_processed(exam: Examination, reference: Reference) -> Finding:
     slopes = {
         t: _slope(reference, exam.reference(reference.prompt, {"temperature": t}))
         for t in (0.5, 2.0)
