@@ -12,6 +12,7 @@ import argparse
 import json
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -75,7 +76,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results as JSON")
     options = parser.parse_args()
     results = {}
-    with ProcessPoolExecutor(options.jobs) as pool:
+    # A fork would copy the threads of libraries that are loaded here, and their locks.
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
         for fault in (NONE, *FAULTS):
             ahead = pool.map(partial(diagnose, fault=fault), range(options.runs), chunksize=5)
             console = Console(stderr=True)

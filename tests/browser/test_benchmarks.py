@@ -40,10 +40,12 @@ def test_a_drag_is_measured(tmp_path: Path) -> None:
 @pytest.mark.browser
 def test_an_opening_and_moves_are_measured(tmp_path: Path) -> None:
     out = tmp_path / "opening.json"
-    few = "--sizes 10 60 --repeats 1 --moves 8 --json"
+    few = "--sizes 10 60 --tokens 300 --rows 300 --repeats 1 --moves 8 --json"
     assert "usable" in run("benchmarks.opening", *few.split(), str(out))
     report = json.loads(out.read_text())
     assert [one["items"] for one in report["openings"]] == [10, 60]
     assert all(0 < one["usable"] <= one["curves"] for one in report["openings"])
-    assert [each["moves"] for each in report["memory"]] == [0, 2, 4, 6, 8]
+    pages = ["60 logits", "300 tokens", "reliability of 300 rows"]
+    found = [(each["what"], each["moves"]) for each in report["memory"]]
+    assert found == [(page, moves) for page in pages for moves in (0, 2, 4, 6, 8)]
     assert all(each["heap_mb"] > 0 and each["nodes"] > 0 for each in report["memory"])
