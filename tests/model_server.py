@@ -13,10 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
 
 MISSING = [name for name in ("gguf", "xllamacpp") if importlib.util.find_spec(name) is None]
 needs_llama_cpp = pytest.mark.skipif(bool(MISSING), reason=f"needs {' and '.join(MISSING)}")
@@ -25,8 +28,10 @@ PROGRAM = Path(__file__).parent / "programs" / "llama_cpp.py"
 
 
 @contextmanager
-def llama_cpp(path: Path, *arguments: str) -> Iterator[str]:
-    """Start llama.cpp's server on a model with the logits of a .npy file; yield its address."""
+def llama_cpp(folder: Path, logits: NDArray[np.floating[Any]], *arguments: str) -> Iterator[str]:
+    """Start llama.cpp's server on a model with these rows of logits, and yield its address."""
+    path = folder / "logits.npy"
+    np.save(path, logits.astype(np.float32))
     with subprocess.Popen(
         [sys.executable, PROGRAM, path, *arguments],
         stdin=subprocess.PIPE,

@@ -20,9 +20,8 @@ TOKENS = 2048
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("cli") / "logits.npy"
-    np.save(path, np.random.default_rng(2).normal(0, 3, (8, TOKENS)).astype(np.float32))
-    with llama_cpp(path, "bytes") as address:
+    rows = np.random.default_rng(2).normal(0, 3, (8, TOKENS))
+    with llama_cpp(tmp_path_factory.mktemp("cli"), rows, "bytes") as address:
         yield address
 
 

@@ -353,8 +353,7 @@ def test_llama_cpp_does_what_it_documents(tmp_path: Path, more: tuple[str, ...])
     rows = np.random.default_rng(3).normal(0, 2, (8, 2048)).astype(np.float32)
     # Not so flat that 400 draws tell nothing.
     rows += -1.2 * np.log(np.arange(1, 2049, dtype=np.float32))
-    np.save(tmp_path / "logits.npy", rows)
-    with llama_cpp(tmp_path / "logits.npy", *more) as address:
+    with llama_cpp(tmp_path, rows, *more) as address:
         diagnosis = ts.doctor(address, prompts=[[row] for row in range(6)])
     assert diagnosis.server.startswith("llama.cpp b")
     assert diagnosis.of("wrong") == (), str(diagnosis)

@@ -27,12 +27,10 @@ ENDS, HALF, FIRST_BYTE = 4, 5, 3
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    rows = np.random.default_rng(2).normal(0, 3, (8, TOKENS)).astype(np.float32)
+    rows = np.random.default_rng(2).normal(0, 3, (8, TOKENS))
     rows[ENDS, END] = 40
     rows[HALF, FIRST_BYTE + 0xE2] = 40
-    path = tmp_path_factory.mktemp("draft") / "logits.npy"
-    np.save(path, rows)
-    with llama_cpp(path, "bytes") as address:
+    with llama_cpp(tmp_path_factory.mktemp("draft"), rows, "bytes") as address:
         yield address
 
 

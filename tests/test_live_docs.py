@@ -23,9 +23,8 @@ ADDRESS = "http://localhost:8080"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("live") / "logits.npy"
-    np.save(path, np.random.default_rng(2).normal(0, 3, (8, 2048)).astype(np.float32))
-    with llama_cpp(path, "bytes") as address:
+    rows = np.random.default_rng(2).normal(0, 3, (8, 2048))
+    with llama_cpp(tmp_path_factory.mktemp("live"), rows, "bytes") as address:
         yield address
 
 

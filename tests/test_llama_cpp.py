@@ -84,9 +84,7 @@ class Server(NamedTuple):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    path = tmp_path_factory.mktemp("llama_cpp") / "logits.npy"
-    np.save(path, LOGITS)
-    with llama_cpp(path) as address:
+    with llama_cpp(tmp_path_factory.mktemp("llama_cpp"), LOGITS) as address:
         yield Server(address)
 
 

@@ -39,9 +39,7 @@ LOGITS = logits()
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    path = tmp_path_factory.mktemp("source") / "logits.npy"
-    np.save(path, LOGITS)
-    with llama_cpp(path, "bytes") as address:
+    with llama_cpp(tmp_path_factory.mktemp("source"), LOGITS, "bytes") as address:
         yield address
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from thermoscope.cli.model_server import Model
 from thermoscope.cli.options import Vocabulary
 from thermoscope.cli.output import print_json
 from thermoscope.present import printable
@@ -28,14 +29,7 @@ def doctor(
         typer.Argument(metavar="URL", help="The address of the server, as http://localhost:8080."),
     ],
     *,
-    model: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="The model on a server that has several.",
-            show_default=False,
-        ),
-    ] = None,
+    model: Model = None,
     requests: Annotated[
         int,
         typer.Option(metavar="N", min=1, help="Ask for at most N tokens, one in each request."),

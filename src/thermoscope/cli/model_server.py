@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from thermoscope.connection.client import ServerError
-from thermoscope.connection.draft import Draft
-from thermoscope.connection.source import connect
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
@@ -101,6 +98,11 @@ def written(asking: Asking, temperature: float, settings: dict[str, Any]) -> Dat
 
     Ctrl-C and a server that fails end the text: what has been written stays.
     """
+    # TLS and what it needs take a tenth of the start of every command.
+    from thermoscope.connection.client import ServerError
+    from thermoscope.connection.draft import Draft
+    from thermoscope.connection.source import connect
+
     if asking.save is not None and asking.save.suffix.lower() != ".json":
         raise ValueError(f"--save must be a .json file, got {asking.save}")
     prompt = sys.stdin.read() if asking.prompt == "-" else asking.prompt

@@ -78,6 +78,11 @@ OTHER_LIMIT: Final = re.compile(r"max_completion_tokens")
 LONGEST_NAME: Final = 100
 
 
+def _alike(*names: str) -> Mapping[str, str]:
+    """Return settings that the server calls by our names."""
+    return {name: name for name in names}
+
+
 class Server(Model):
     """One kind of server, and what is known of this one.
 
@@ -179,15 +184,7 @@ class LlamaCpp(Server):
 
     kind = "llama.cpp"
     takes_ids = True
-    names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "min_p": "min_p",
-        "typical_p": "typical_p",
-        "top_n_sigma": "top_n_sigma",
-        "seed": "seed",
-    }
+    names = _alike("temperature", "top_k", "top_p", "min_p", "typical_p", "top_n_sigma", "seed")
     OFF: ClassVar[Settings] = {
         "temperature": 1.0,
         "top_k": 0,
@@ -282,13 +279,7 @@ class VLLM(Server):
     takes_ids = True
     enough = ALL
     advice = "start it with --max-logprobs -1"
-    names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "min_p": "min_p",
-        "seed": "seed",
-    }
+    names = _alike("temperature", "top_k", "top_p", "min_p", "seed")
     # Where a field is missing, the one of the model's generation_config.json counts.
     OFF: ClassVar[Settings] = {"temperature": 1.0, "top_k": -1, "top_p": 1.0, "min_p": 0.0}
     NO_PENALTY: ClassVar[Settings] = {
@@ -408,10 +399,7 @@ class SGLang(Server):
     kind = "SGLang"
     takes_ids = True
     names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "min_p": "min_p",
+        **_alike("temperature", "top_k", "top_p", "min_p"),
         "seed": "sampling_seed",
     }
     # Where a field is missing, the one of --preferred-sampling-params counts.
@@ -483,14 +471,7 @@ class Ollama(Server):
 
     kind = "Ollama"
     most = 20
-    names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "min_p": "min_p",
-        "typical_p": "typical_p",
-        "seed": "seed",
-    }
+    names = _alike("temperature", "top_k", "top_p", "min_p", "typical_p", "seed")
     # Where an option is missing, the one of the model's own file counts.
     OFF: ClassVar[Settings] = {
         "temperature": 1.0,
@@ -566,13 +547,7 @@ class TGI(Server):
     kind = "TGI"
     enough = ALL
     advice = "start it with --max-top-n-tokens"
-    names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_k": "top_k",
-        "top_p": "top_p",
-        "typical_p": "typical_p",
-        "seed": "seed",
-    }
+    names = _alike("temperature", "top_k", "top_p", "typical_p", "seed")
     OFF: ClassVar[Settings] = {"top_k": 0, "top_p": 1.0, "typical_p": 1.0}
     """What it refuses, and has where a field is missing."""
 
@@ -622,11 +597,7 @@ class OpenAI(Server):
     kind = "a server like OpenAI's"
     most = 5
     by_text = True
-    names: ClassVar[Mapping[str, str]] = {
-        "temperature": "temperature",
-        "top_p": "top_p",
-        "seed": "seed",
-    }
+    names = _alike("temperature", "top_p", "seed")
     OFF: ClassVar[Settings] = {"temperature": 1.0, "top_p": 1.0}
     NO_PENALTY: ClassVar[Settings] = {"presence_penalty": 0.0, "frequency_penalty": 0.0}
     MOST_OF_CHATS: ClassVar[int] = 20

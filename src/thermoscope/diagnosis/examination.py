@@ -41,7 +41,7 @@ SEEDS: Final = 2**31
 TRIES: Final = 4
 """Of half a character llama.cpp reports nothing: then another token is drawn."""
 NEGLIGIBLE: Final = 0.01
-"""What is not reported has at most this probability where a sum is to be decided."""
+"""A check of sums asks only where the tokens that are not reported have less than this together."""
 
 
 class Spent(Exception):  # noqa: N818 - no error: the budget is used up

@@ -24,7 +24,7 @@ class Finding:
     text : str
         What was found, or why nothing is known, in words.
     meaning : str
-        What that means for whoever uses the server; "" where it goes without saying.
+        What that means for users of the server; may be empty.
     evidence : Mapping
         The numbers behind it.
     requests : int

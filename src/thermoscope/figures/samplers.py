@@ -36,7 +36,7 @@ def size_of_comparison(result: SamplerComparison) -> tuple[float, float]:
 
 
 def draw_comparison(figure: FigureBase, result: SamplerComparison) -> None:
-    """Draw how many rows keep at most so many tokens, and differ at most so much."""
+    """Draw two cumulative distributions over the rows: of kept tokens, of total variation."""
     panels = figure.subplots(1, 2 if result.total_variation else 1, squeeze=False, sharey=True)[0]
     kept = panels[0]
     _curves(kept, list(result.presets), [each.kept for each in result.presets.values()])

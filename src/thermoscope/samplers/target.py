@@ -64,7 +64,7 @@ class SamplerTemperature:
     others : tuple of float
         Other temperatures at which the entropy is the wanted one.
     reason : str
-        What is to be known of it, in words; empty where there is nothing.
+        Why it is not the only or the exact answer, in words; may be empty.
     """
 
     temperature: Value
@@ -116,7 +116,7 @@ def sampler_temperature(
     Returns
     -------
     SamplerTemperature
-        The temperature, what it gives, and what is to be known of it.
+        The temperature, what it gives, and the reason where it is not exact or not the only one.
 
     Raises
     ------
@@ -171,7 +171,8 @@ def sampler_temperature(
     checked = preset_of("preset", preset)
     chain = chain_of(checked.settings)
     if "temperature" not in chain.steps:
-        raise ArgumentError("preset", "must have 'temperature' in order: it is to be found")
+        problem = "must have 'temperature' in its order, because a temperature is searched for"
+        raise ArgumentError("preset", problem)
     rows = rows_of(
         logits,
         targets,
