@@ -171,7 +171,7 @@ def sampler_temperature(
     checked = preset_of("preset", preset)
     chain = chain_of(checked.settings)
     if "temperature" not in chain.steps:
-        problem = "must have 'temperature' in its order, because a temperature is searched for"
+        problem = "must have 'temperature' in order, because a temperature is searched for"
         raise ArgumentError("preset", problem)
     rows = rows_of(
         logits,
