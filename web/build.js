@@ -48,10 +48,10 @@ const cssAsText = {
 /**
  * One script with all that it needs.
  *
- * @param rows - whether it can step through rows, and show the text or the reliability that they are: a
- *   page of one distribution is smaller without
+ * @param can - what it has besides one distribution, which is smaller without. "rows": it can step through
+ *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model too
  */
-async function bundle(entry, format, rows) {
+async function bundle(entry, format, can = "") {
   const result = await esbuild.build({
     absWorkingDir: web,
     banner: {
@@ -59,7 +59,11 @@ async function bundle(entry, format, rows) {
     },
     bundle: true,
     charset: "utf8",
-    define: { "process.env.NODE_ENV": '"production"', ROWS: String(rows) },
+    define: {
+      "process.env.NODE_ENV": '"production"',
+      ROWS: String(can !== ""),
+      WRITING: String(can === "writing"),
+    },
     entryPoints: [entry],
     format,
     jsx: "automatic",
@@ -80,17 +84,20 @@ async function makePackage(folder) {
   const source = join(web, "package");
   for (const name of await readdir(source)) await copyFile(join(source, name), join(folder, name));
   await copyFile(join(web, "../LICENSE"), join(folder, "LICENSE"));
-  const element = await bundle("src/element.ts", "esm", false);
+  const element = await bundle("src/element.ts", "esm");
   await writeFile(join(folder, "softmax-thermoscope.js"), element);
 }
 
 async function buildStatic(check) {
   const built = {
-    "page.js": await bundle("src/page.ts", "iife", false),
-    "page-rows.js": await bundle("src/page.ts", "iife", true),
+    "page.js": await bundle("src/page.ts", "iife"),
+    "page-rows.js": await bundle("src/page.ts", "iife", "rows"),
+    "page-writing.js": await bundle("src/page.ts", "iife", "writing"),
     "style.css": await minifiedCss(join(web, "src/view/style.css")),
-    "widget.js": await bundle("src/widget.ts", "esm", false),
-    "widget-rows.js": await bundle("src/widget.ts", "esm", true),
+    "widget.js": await bundle("src/widget.ts", "esm"),
+    "widget-rows.js": await bundle("src/widget.ts", "esm", "rows"),
+    "widget-writing.js": await bundle("src/widget.ts", "esm", "writing"),
+    "writing.css": await minifiedCss(join(web, "src/view/writing.css")),
   };
 
   if (check) {

@@ -173,6 +173,7 @@ TESTED_ELSEWHERE = {
         *("ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"),
         *("PageUp", "PageDown", "Home", "End"),
     ],
+    "Write": ["s", "p", "t", "x", "r", "b"],
     "Reliability": ["ArrowLeft", "ArrowRight", "Home", "End", "Enter"],
     "Logits": [
         *("ArrowLeft", "ArrowRight", "PageDown", "Shift+ArrowLeft", "PageUp", "Shift+ArrowRight"),

@@ -9,8 +9,14 @@ import { explain, mount } from "./view/mount";
 
 /** Asks the server of this page, if there is one. */
 async function ask(query: Query): Promise<unknown> {
-  const text = new URLSearchParams(query as Record<string, string>);
-  const answer = await fetch(`rows?${text}`).catch(() => {
+  const answer = await (WRITING && "write" in query
+    ? fetch("write", {
+        method: "POST",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(query.write),
+      })
+    : fetch(`rows?${new URLSearchParams(query as Record<string, string>)}`)
+  ).catch(() => {
     throw new Error(strings.errors.noServer);
   });
   if (!answer.ok) throw new Error(await answer.text());

@@ -1,2 +1,4 @@
 /** Whether this bundle can step through rows; build.js says it. */
 declare const ROWS: boolean;
+/** Whether it can write a text with a model, which are rows too. */
+declare const WRITING: boolean;

@@ -68,8 +68,11 @@ def page_html(
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    script = script_of(rows=known is not None or reliability is not None or state.tail is not None)
-    policy = content_security_policy(script, rows=served)
+    writing = known is not None and "writing" in known
+    script = script_of(
+        rows=known is not None or reliability is not None or state.tail is not None, writing=writing
+    )
+    policy = content_security_policy(script, rows=served, writing=writing)
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
@@ -81,7 +84,7 @@ def page_html(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_style()}</style>
+<style>{_style(writing=writing)}</style>
 </head>
 <body>
 <main></main>
@@ -93,23 +96,25 @@ def page_html(
 """
 
 
-def content_security_policy(script: str | None = None, *, rows: bool = False) -> str:
+def content_security_policy(
+    script: str | None = None, *, rows: bool = False, writing: bool = False
+) -> str:
     """Return the content security policy: the page may use its own script and style only.
 
     With `rows` it may also send requests to the server that it came from. The script is by default
-    the one of such a page.
+    the one of such a page; the style is that of a page that writes a text if it is `writing`.
 
     Examples
     --------
     >>> content_security_policy().split("; ")[0]
     "default-src 'none'"
     """
-    script = script_of(rows=rows) if script is None else script
+    script = script_of(rows=rows, writing=writing) if script is None else script
     return "; ".join(
         [
             "default-src 'none'",
             f"script-src {_source_hash(script)}",
-            f"style-src {_source_hash(_style())}",
+            f"style-src {_source_hash(_style(writing=writing))}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
             "base-uri 'none'",
@@ -139,13 +144,13 @@ def write_page(
     write_whole(path, page.encode())
 
 
-def script_of(*, rows: bool) -> str:
+def script_of(*, rows: bool, writing: bool = False) -> str:
     """Return the script of a page; that of one whole distribution is smaller."""
-    return _static("page-rows.js" if rows else "page.js")
+    return _static("page-writing.js" if writing else "page-rows.js" if rows else "page.js")
 
 
-def _style() -> str:
-    return _SHELL_STYLE + _static("style.css")
+def _style(*, writing: bool = False) -> str:
+    return _SHELL_STYLE + _static("style.css") + (_static("writing.css") if writing else "")
 
 
 @cache

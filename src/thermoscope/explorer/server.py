@@ -103,10 +103,13 @@ def application(state: State, rows: RowSource | None = None, *, port: int, token
     page_path, rows_path = (f"/{token}/{name}".encode() for name in ("", "rows"))
     # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
-    script = script_of(rows=rows is not None or state.tail is not None)
+    writing = rows is not None and "writing" in rows.about()
+    script = script_of(rows=rows is not None or state.tail is not None, writing=writing)
     headers = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": content_security_policy(script, rows=rows is not None),
+        "Content-Security-Policy": content_security_policy(
+            script, rows=rows is not None, writing=writing
+        ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",

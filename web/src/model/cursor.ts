@@ -27,8 +27,10 @@ export class RowCursor {
   /** The fraction of the rows that were read for the chosen order; null once it is sorted. */
   readonly progress = signal<number | null>(null);
   readonly error = signal("");
+  /** How many rows there are: a text that is written gets more. */
+  readonly count;
   /** How many rows the order has. */
-  readonly size = computed(() => this.sizes.get(this.order.value) ?? this.rows.count);
+  readonly size = computed(() => this.sizes.get(this.order.value) ?? this.count.value);
 
   /** The names of orders that are chosen elsewhere. */
   readonly names = new Map<Order, string>();
@@ -38,6 +40,9 @@ export class RowCursor {
   private aim = 0;
   private wanted: Wanted | null = null;
   private busy = false;
+  private pursuit = Promise.resolve();
+  /** Whether the rows beside the one that is shown are fetched too: not while a text grows. */
+  private looksAhead = true;
   /** Counts up when answers to earlier requests must no longer be shown. */
   private turn = 0;
   private shown: number | null;
@@ -50,6 +55,7 @@ export class RowCursor {
     private readonly instrument: Shown,
     readonly rows: Rows,
   ) {
+    this.count = signal(rows.count);
     const { row, labels } = instrument.items.peek();
     this.shown = row;
     if (row !== null) {
@@ -92,8 +98,8 @@ export class RowCursor {
   go(text: string): boolean {
     const typed = text.replaceAll(",", "").trim();
     const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
-    if (!(row < this.rows.count)) {
-      this.error.value = strings.rows.refused(count(this.rows.count - 1), typed.slice(0, 20));
+    if (!(row < this.count.peek())) {
+      this.error.value = strings.rows.refused(count(this.count.peek() - 1), typed.slice(0, 20));
       return false;
     }
     this.to(row);
@@ -132,9 +138,25 @@ export class RowCursor {
     if (progress !== null) return strings.rows.sorting(`${Math.floor(100 * progress)} %`);
     if (this.order.value === "given") return "";
     const [place, size] = [count(this.place.value + 1), this.size.value];
-    return size === this.rows.count
+    return size === this.count.value
       ? strings.rows.place(place)
       : strings.rows.placeOf(place, count(size));
+  }
+
+  /**
+   * Takes over that the rows from one on have changed, and how many there are now; resolves once the row
+   * at a place is shown.
+   */
+  renew(from: number, count: number, place: number): Promise<void> {
+    for (const key of this.kept.keys()) {
+      if (!(JSON.parse(key).place < from)) this.kept.delete(key);
+    }
+    this.count.value = count;
+    if (place < from && place === this.aim) return Promise.resolve();
+    this.forget();
+    this.aim = place;
+    this.want({ order: "given", place }, false);
+    return this.pursuit;
   }
 
   private settle(order: Order, place: number): void {
@@ -173,10 +195,11 @@ export class RowCursor {
     });
   }
 
-  private want(query: Wanted): void {
+  private want(query: Wanted, looksAhead = true): void {
     this.error.value = "";
     this.wanted = query;
-    if (!this.busy) void this.pursue();
+    this.looksAhead = looksAhead;
+    if (!this.busy) this.pursuit = this.pursue();
   }
 
   private async pursue(): Promise<void> {
@@ -195,7 +218,7 @@ export class RowCursor {
       if (wanted === this.wanted) this.wanted = null;
     }
     this.busy = false;
-    if (this.error.peek() !== "") return;
+    if (this.error.peek() !== "" || !this.looksAhead) return;
     const [order, place] = [this.order.peek(), this.place.peek()];
     for (const beside of [place + 1, place - 1]) {
       if (beside < 0 || beside >= this.size.peek()) continue;

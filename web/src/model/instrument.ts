@@ -31,6 +31,7 @@ import { Reliability } from "./reliability";
 import { afterText, Sampler } from "./sampler";
 import { Sequence } from "./sequence";
 import { type Items, itemsOf, labelOf, type State } from "./state";
+import { Writing } from "./writing";
 
 /** Up to this many items are all shown, in the given order; more are sorted, in a window. */
 const FEW = 50;
@@ -89,6 +90,8 @@ export class Instrument {
   readonly cursor: RowCursor | null;
   /** The text whose positions the rows are, if they are. */
   readonly sequence: Sequence | null;
+  /** What is done to that text, if it is written with a model. */
+  readonly writing: Writing | null;
   /** Of all rows, if they have targets. */
   readonly reliability: Reliability | null;
   /** The last items that were not drawn at random, so that the user can return to them. */
@@ -393,6 +396,8 @@ export class Instrument {
     this.#restedItems = signal(items);
     this.sequence =
       ROWS && host.rows?.sequence !== undefined ? new Sequence(this, host.rows) : null;
+    this.writing =
+      WRITING && host.rows?.writing !== undefined ? new Writing(this, host.rows) : null;
     this.reliability =
       ROWS && (host.rows?.reliability || host.reliability)
         ? new Reliability(this, host.rows, host.reliability)
@@ -426,6 +431,7 @@ export class Instrument {
       unsubscribe();
       this.cursor?.close();
       this.sequence?.close();
+      this.writing?.close();
       this.reliability?.close();
     };
   }

@@ -2,6 +2,7 @@
  * The protocol by which the page asks for rows: `RowSource.answer` in
  * `thermoscope/explorer/browse.py` is the other end, and `tests/vectors/rows.json` holds both to it.
  */
+import type { Settings } from "../math/engines";
 import type { WrittenState } from "./state";
 
 /**
@@ -54,6 +55,8 @@ export interface About {
   readonly orders: readonly Sorted[];
   /** There if the rows are positions of a text. */
   readonly sequence?: AboutSequence;
+  /** There if the text can be written on with a model. */
+  readonly writing?: WritingStatus;
   /** Whether there are targets, and so a reliability. */
   readonly reliability?: boolean;
 }
@@ -73,7 +76,104 @@ export type Query =
   /** A chunk of the text from a position on, or all of its rows. */
   | { readonly sequence: number }
   | { readonly rows: number }
-  | { readonly reliability: string };
+  | { readonly reliability: string }
+  | { readonly write: Action & { readonly version?: number } };
+
+/** What a token is drawn by. */
+export interface Sampling {
+  readonly temperature: number | "inf";
+  readonly truncation: Settings;
+}
+
+/** What is done to a text that is written with a model. */
+export type Action =
+  | { readonly do: "status" | "restore" | "cancel" | "save" }
+  | ({ readonly do: "step" } & Sampling)
+  | { readonly do: "take"; readonly position: number; readonly item: number }
+  | { readonly do: "cut" | "branch"; readonly position: number }
+  | { readonly do: "select" | "delete"; readonly name: string }
+  | { readonly do: "rename"; readonly name: string; readonly to: string }
+  | { readonly do: "start"; readonly prompt: string }
+  | { readonly do: "edit"; readonly text: string }
+  | { readonly do: "reseed"; readonly seed: number | null }
+  | ({ readonly do: "compare"; readonly with: string } & Sampling)
+  | { readonly do: "settings"; readonly a: Sampling; readonly b: Sampling }
+  | ({ readonly do: "page"; readonly scale: string } & Sampling);
+
+export interface Branch {
+  readonly name: string;
+  /** How many tokens it has. */
+  readonly length: number;
+  /** The branch that it left, and how many tokens they share. */
+  readonly from: string | null;
+  readonly shared: number;
+  /** The end of its text. */
+  readonly text: string;
+}
+
+/** A text that is written with a model, as `Writing.status` in `thermoscope/explorer/writing.py` writes it. */
+export interface WritingStatus {
+  /** One more with each change of the text, the branches or the prompt. */
+  readonly version: number;
+  /** The first position that the change since the version before touched. */
+  readonly changed: number;
+  /** Positions of the current branch; the last one is the distribution of the next token. */
+  readonly count: number;
+  /** The name of the current branch. */
+  readonly branch: string;
+  readonly branches: readonly Branch[];
+  /** Null for a chat, and for numbers of tokens. */
+  readonly prompt: string | null;
+  /** How the prompt is shown above the text. */
+  readonly prefix: string;
+  /** What the model and its server are. */
+  readonly about: string;
+  readonly notes: readonly string[];
+  readonly seed: number;
+  /** Whether the last token ends the text. */
+  readonly ended: boolean;
+  readonly canRestore: boolean;
+  /** Whether an action is under way: the page asks again. */
+  readonly busy: boolean;
+  /** What the last action did. */
+  readonly told: string;
+  /** Why it did not work; the text is kept. */
+  readonly error: string;
+}
+
+/** Two branches from the token where they part. */
+export interface ComparedBranches {
+  /** How many tokens they share. */
+  readonly shared: number;
+  readonly branches: readonly {
+    readonly name: string;
+    readonly length: number;
+    /** Nats per token after the parting, at T = 1. */
+    readonly surprisal: number | null;
+    /** The log-probability of these tokens under the settings; null if it is not known. */
+    readonly sampled: number | null;
+    readonly text: string;
+  }[];
+  /** The probabilities of the tokens by which they part; null where a branch has none. */
+  readonly next: readonly (number | null)[];
+}
+
+/** Two settings on one text: total variations, between what they lie. */
+export interface ComparedSettings {
+  readonly positions: number;
+  readonly tv: readonly [low: number, high: number];
+  readonly worst: { readonly position: number; readonly tv: readonly [low: number, high: number] };
+}
+
+/** What some actions find, besides the status. */
+export interface FoundByAction {
+  readonly comparison: ComparedBranches;
+  readonly settings: ComparedSettings;
+  readonly json: string;
+  readonly html: string;
+  /** The name of a file. */
+  readonly name: string;
+}
 
 /** How many rows have been read for an order: all of them once it is complete. */
 export interface Progress {
@@ -103,8 +203,8 @@ export interface WrittenReliability {
 export type Found = Progress | { readonly found: WrittenReliability };
 
 /** Waits until it is time to ask for the progress again. */
-export function later(): Promise<void> {
-  return new Promise((over) => setTimeout(over, 200));
+export function later(milliseconds = 200): Promise<void> {
+  return new Promise((over) => setTimeout(over, milliseconds));
 }
 
 /** A row in its written form; labels that all rows have in common are left out. */
@@ -116,6 +216,6 @@ export type WrittenRow = Omit<WrittenState, "labels"> & {
 
 /** Rows that are fetched one at a time. */
 export interface Rows extends About {
-  /** Resolves to a `WrittenRow`, a `Progress` or a `WrittenChunk`, or rejects with an error whose message is for the user. */
+  /** Resolves to a `WrittenRow`, a `Progress`, a `WrittenChunk` or a `WritingStatus`, or rejects with an error whose message is for the user. */
   ask(query: Query): Promise<unknown>;
 }

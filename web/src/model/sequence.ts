@@ -2,7 +2,7 @@
  * A text as its tokens: what a server reported for each position, and what follows from it at any
  * temperature. `thermoscope/explorer/sequence.py` sends it in chunks.
  */
-import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
+import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { type Drawn, type Fate, type Range, rankWithTail, sampler } from "../math/allowed";
 import type { Settings } from "../math/engines";
 import { Bounds, Reported } from "../math/reported";
@@ -89,9 +89,11 @@ export class Sequence {
   readonly passages: AboutSequence["passages"];
   /** Whether the server reports what its own sampler has left. */
   readonly isProcessed: boolean;
-  readonly count: number;
-  /** How many positions are there. */
+  /** How many positions there are, and how many of them are here. */
+  readonly count;
   readonly loaded = signal(0);
+  /** The first of the positions that changed last, in a text that is written. */
+  readonly changed = signal({ from: 0 });
   readonly error = signal("");
   readonly colour = signal<Colour>("surprisal");
   /** Null while it is counted. */
@@ -101,6 +103,8 @@ export class Sequence {
   readonly #positions: Position[] = [];
   readonly #closers: (() => void)[];
   #isClosed = false;
+  /** Counts up when chunks that are on the way must no longer be added. */
+  #turn = 0;
   readonly #temperature: number;
   readonly #vocabulary: number;
 
@@ -113,7 +117,7 @@ export class Sequence {
     this.#vocabulary = vocabulary ?? Infinity;
     this.passages = passages;
     this.isProcessed = processed;
-    this.count = rows.count;
+    this.count = signal(rows.count);
     this.#closers = [effect(() => this.#countFates()), effect(() => this.#follow())];
     void this.#load();
   }
@@ -124,15 +128,50 @@ export class Sequence {
   }
 
   async #load(): Promise<void> {
+    const turn = this.#turn;
+    const isOver = () => turn !== this.#turn || this.#isClosed;
     try {
-      while (this.#positions.length < this.count && !this.#isClosed) {
+      while (this.#positions.length < this.count.peek() && !isOver()) {
         const { length } = this.#positions;
-        this.#add((await this.rows.ask({ sequence: length })) as WrittenChunk);
+        const chunk = (await this.rows.ask({ sequence: length })) as WrittenChunk;
+        if (isOver()) return;
+        this.#add(chunk);
         this.loaded.value = this.#positions.length;
       }
     } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
+      if (!isOver()) this.error.value = error instanceof Error ? error.message : String(error);
     }
+  }
+
+  /**
+   * Takes over that the positions from one on have changed, and how many there are now. They stay as they
+   * were until the first ones of the others are here.
+   */
+  async renew(changed: number, count: number): Promise<void> {
+    this.#turn++;
+    const turn = this.#turn;
+    const from = Math.min(changed, this.#positions.length);
+    const chunk = from < count && ((await this.rows.ask({ sequence: from })) as WrittenChunk);
+    if (turn !== this.#turn) return;
+    batch(() => {
+      this.error.value = "";
+      this.#positions.length = from;
+      if (chunk) this.#add(chunk);
+      this.count.value = count;
+      this.changed.value = { from };
+      this.loaded.value = this.#positions.length;
+    });
+    void this.#load();
+  }
+
+  /** Whether a position is the one after a text that is written: no token is drawn there yet. */
+  isNext(position: number): boolean {
+    return this.rows.writing !== undefined && position === this.count.peek() - 1;
+  }
+
+  /** The text of the tokens that are here. */
+  text(): string {
+    return this.#positions.map(({ text, part }) => (part > 0 ? "" : text)).join("");
   }
 
   #add(chunk: WrittenChunk): void {
@@ -174,6 +213,7 @@ export class Sequence {
 
   /** Which entry of a row was drawn; -1 if that is not known. */
   itemOf(row: number | null): number {
+    this.changed.value;
     return row !== null && row < this.loaded.value ? this.at(row).item : -1;
   }
 
@@ -223,6 +263,7 @@ export class Sequence {
   #countFates(): () => void {
     const found = { known: 0, dropped: 0, undecided: 0 };
     const size = this.loaded.value;
+    this.changed.value;
     // Read here: the others are counted when this function has ended.
     this.#judge.value;
     this.verdict.value = null;
@@ -240,6 +281,7 @@ export class Sequence {
 
   #follow(): () => void {
     const size = this.loaded.value;
+    this.changed.value;
     const { temperature } = this.instrument.rested.value;
     const surprisal = new Float64Array(size);
     const entropy = new Float64Array(size);

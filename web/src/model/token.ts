@@ -2,7 +2,7 @@
 
 import type { Range } from "../math/allowed";
 import { brief, clip, count, measureRange, pieces } from "../text/format";
-import { rowStrings, strings } from "../text/strings";
+import { rowStrings, strings, writingStrings } from "../text/strings";
 import type { Sequence } from "./sequence";
 
 const { strip: texts } = rowStrings;
@@ -26,8 +26,10 @@ export function tokenText(sequence: Sequence, position: number): string {
   const quote = token.part > 0 ? texts.part : texts.text;
   return texts.token(
     count(position + 1),
-    count(sequence.count),
-    quote(label.join("") || strings.label.empty),
+    count(sequence.count.peek()),
+    WRITING && sequence.isNext(position)
+      ? writingStrings.next
+      : quote(label.join("") || strings.label.empty),
     known,
   );
 }

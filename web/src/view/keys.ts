@@ -21,6 +21,8 @@ export function useKeys(part: RefObject<HTMLElement | null>, actions: Actions): 
       if (action === undefined || metaKey || ((altKey || ctrlKey) && !typed)) return;
       if ((target as Element).closest('input:not([type="range"]), select, textarea')) return;
       event.preventDefault();
+      // JupyterLab would do something to the cell.
+      event.stopPropagation();
       action();
     }
     instrument.addEventListener("keydown", pressed);

@@ -10,6 +10,7 @@ import type { Part } from "./part";
 /** The controls that go from row to row. */
 export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCursor }) {
   const { rows, place, chosen, error } = cursor;
+  const { value: size } = cursor.count;
   const bar = useRef<HTMLDivElement>(null);
   /** The content of the text field while it is not just the row. */
   const draft = useSignal<string | null>(null);
@@ -17,7 +18,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
   useKeys(bar, { "[": () => cursor.step(-1), "]": () => cursor.step(1) });
 
   const text = useComputed(() => draft.value ?? String(instrument.items.value.row ?? ""));
-  const last = rows.count - 1;
+  const last = size - 1;
   /** The order of a bin, which is chosen in the figure "Reliability". */
   const bin = useComputed(() => (cursor.names.has(chosen.value) ? chosen.value : null)).value;
   const { rows: texts } = strings;
@@ -58,7 +59,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
           }}
         />
       </label>
-      <span class="of">{texts.of(count(rows.count))}</span>
+      <span class="of">{texts.of(count(size))}</span>
       <button
         type="button"
         aria-label={texts.next}

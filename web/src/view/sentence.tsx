@@ -24,7 +24,9 @@ export function Sentence({ instrument }: Part) {
         const items = instrument.items.value;
         // What is kept may change, also where the sentence does not.
         instrument.truncation.value;
-        if (held.value) return;
+        // While tokens are played, each would be read.
+        const plays = WRITING && (instrument.writing?.left.value ?? 0) > 0;
+        if (held.value || plays) return;
         const tell = () => {
           described.current = items;
           const kept = untracked(() => keptText(instrument));

@@ -92,7 +92,10 @@ async function savePng(instrument: Instrument): Promise<Told> {
 async function saveHtml(instrument: Instrument): Promise<Told> {
   try {
     const reliability = await instrument.reliability?.written();
-    const html = await instrument.host.html?.(instrument.state(), reliability);
+    const html =
+      WRITING && instrument.writing !== null
+        ? (await instrument.writing.page())?.html
+        : await instrument.host.html?.(instrument.state(), reliability);
     if (html === undefined) return { sentence: texts.noHtml("") };
     return saved(instrument, "html", html, "text/html");
   } catch (error) {

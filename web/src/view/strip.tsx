@@ -1,4 +1,5 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
@@ -35,10 +36,13 @@ const POINTS = 400;
 interface StripProps extends Part {
   readonly sequence: Sequence;
   readonly cursor: RowCursor;
+  /** What stands above the tokens and below them. */
+  readonly above?: ComponentChildren;
+  readonly below?: ComponentChildren;
 }
 
 /** A text as its tokens, coloured by what each position has. */
-export function Strip({ instrument, sequence, cursor }: StripProps) {
+export function Strip({ instrument, sequence, cursor, above, below }: StripProps) {
   const list = useRef<HTMLDivElement>(null);
   const { colour, error } = sequence;
   // The tokens are made and coloured without Preact: a drag colours hundreds of them in a frame.
@@ -66,7 +70,9 @@ export function Strip({ instrument, sequence, cursor }: StripProps) {
         <Legend sequence={sequence} />
       </div>
       {sequence.isProcessed && <p class="processed">{texts.processed}</p>}
+      {above}
       <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
+      {below}
       <Line sequence={sequence} instrument={instrument} cursor={cursor} />
       <Told sequence={sequence} />
       <p class="error" role="alert">
@@ -148,7 +154,7 @@ function Line({ sequence, instrument, cursor }: StripProps) {
     const { row } = instrument.items.value;
     return row === null
       ? "display:none"
-      : `transform:translateX(${(100 * (row + 0.5)) / sequence.count}%)`;
+      : `transform:translateX(${(100 * (row + 0.5)) / sequence.count.value}%)`;
   });
   return (
     <div
@@ -159,7 +165,8 @@ function Line({ sequence, instrument, cursor }: StripProps) {
       onClick={(event) => {
         const { left, width } = event.currentTarget.getBoundingClientRect();
         const part = (event.clientX - left) / width;
-        cursor.to(Math.max(0, Math.min(sequence.count - 1, Math.floor(part * sequence.count))));
+        const { value: count } = sequence.count;
+        cursor.to(Math.max(0, Math.min(count - 1, Math.floor(part * count))));
       }}
     >
       <svg viewBox="0 0 1 1" preserveAspectRatio="none">
@@ -198,7 +205,7 @@ function path(values: readonly number[], most: number): string {
 interface Block {
   readonly element: HTMLElement;
   readonly start: number;
-  readonly end: number;
+  end: number;
   /** The level of each token as it is shown; null while the tokens are not there. */
   levels: Int8Array | null;
   /** Which of the tokens are in view, counted from the first. */
@@ -233,8 +240,7 @@ function showTokens(
     if (block.levels !== null) return;
     block.levels = new Int8Array(block.end - block.start).fill(UNKNOWN);
     block.element.style.height = "";
-    const tokens = Array.from(block.levels, (_, k) => tokenElement(sequence, block.start + k));
-    block.element.replaceChildren(...tokens);
+    block.element.replaceChildren(...tokensOf(block.start, block.end));
     paint(block);
     name(block);
     mark();
@@ -249,11 +255,53 @@ function showTokens(
     block.element.replaceChildren();
   }
 
+  function tokensOf(start: number, end: number): HTMLElement[] {
+    return Array.from({ length: end - start }, (_, k) => tokenElement(sequence, start + k));
+  }
+
+  /** Removes the tokens from a position on. */
+  function trim(from: number): void {
+    while ((blocks.at(-1)?.start ?? -1) >= from) {
+      const { element } = blocks.pop()!;
+      observer.unobserve(element);
+      byElement.delete(element);
+      element.remove();
+    }
+    const last = blocks.at(-1);
+    if (last !== undefined) resize(last, Math.min(last.end, from));
+    begun = sequence.passages.filter(([start]) => start < (last?.end ?? 0)).length;
+  }
+
+  /** Gives a block another end: no other token is made. */
+  function resize(block: Block, end: number): void {
+    const { element, levels, start } = block;
+    if (end === block.end) return;
+    if (levels !== null) {
+      while (element.childElementCount > end - start) element.lastElementChild!.remove();
+      element.append(...tokensOf(Math.min(block.end, end), end));
+      block.levels = new Int8Array(end - start).fill(UNKNOWN);
+      block.levels.set(levels.subarray(0, end - start));
+    }
+    const from = Math.min(block.end, end) - start;
+    block.end = end;
+    if (levels === null) {
+      element.style.height = heightOf(end - start);
+      return;
+    }
+    paint(block, from);
+    name(block, from);
+    look();
+  }
+
   /** How many passages have begun. */
   let begun = 0;
   function add(): void {
     const { passages } = sequence;
     const end = sequence.loaded.peek();
+    const last = blocks.at(-1);
+    if (last !== undefined) {
+      resize(last, endOf(last.start, Math.min(passages[begun]?.[0] ?? end, end)));
+    }
     for (let start = blocks.at(-1)?.end ?? 0; start < end; ) {
       const isBegin = passages[begun]?.[0] === start;
       if (isBegin) begun++;
@@ -264,7 +312,7 @@ function showTokens(
       element.ariaLabel = name;
       element.className = `block ${passages[begun - 1]?.[1] ?? ""}`;
       if (isBegin) element.setAttribute("data-passage", name);
-      element.style.height = `${(1.9 * (stop - start)) / PER_LINE}rem`;
+      element.style.height = heightOf(stop - start);
       const block: Block = { element, start, end: stop, levels: null, view: [0, 0] };
       byElement.set(element, block);
       blocks.push(block);
@@ -310,9 +358,10 @@ function showTokens(
   }
 
   /** Names the tokens of a block for screen readers, once a drag rests. */
-  function name({ element, start, levels }: Block): void {
-    for (let k = 0; k < levels!.length; k++) {
+  function name({ element, start, levels }: Block, from = 0): void {
+    for (let k = from; k < levels!.length; k++) {
       element.children[k]!.ariaLabel = tokenText(sequence, start + k);
+      element.children[k]!.ariaSetSize = String(sequence.count.peek());
     }
   }
 
@@ -401,10 +450,21 @@ function showTokens(
   list.addEventListener("scroll", look);
   const resized = new ResizeObserver(look);
   resized.observe(list);
+  let seen = sequence.changed.peek();
   const stops = [
     effect(() => {
       sequence.loaded.value;
+      const { value: changed } = sequence.changed;
+      if (changed === seen) return add();
+      seen = changed;
+      const hasFocus = () => list.contains(document.activeElement);
+      const hadFocus = hasFocus();
+      trim(changed.from);
       add();
+      current = Math.max(0, Math.min(current, sequence.loaded.peek() - 1));
+      mark();
+      // Keys go on from the token that has taken the place of the focused one.
+      if (hadFocus && !hasFocus()) elementOf(current)?.focus({ preventScroll: true });
     }),
     effect(() => {
       // Also where no token is present yet.
@@ -417,6 +477,7 @@ function showTokens(
       // Once a drag rests.
       instrument.rested.value;
       instrument.truncation.value;
+      sequence.count.value;
       return whenIdle(() => {
         for (const block of present()) {
           paint(block);
@@ -444,20 +505,28 @@ function showTokens(
   };
 }
 
+/** How high a block is before it is laid out. */
+function heightOf(tokens: number): string {
+  return `${(1.9 * tokens) / PER_LINE}rem`;
+}
+
 function tokenElement(sequence: Sequence, position: number): HTMLElement {
   const token = document.createElement("span");
   const { text, part } = sequence.at(position);
+  const isNext = WRITING && sequence.isNext(position);
   // A character stands in the first of its tokens.
   const shown =
     part > 0
       ? ([{ kind: "mark", text: "◂" }] as const)
-      : pieces(text === "" ? strings.label.empty : text);
+      : isNext
+        ? []
+        : pieces(text === "" ? strings.label.empty : text);
   token.className = "token";
   token.tabIndex = -1;
   token.role = "option";
   token.ariaSelected = "false";
   token.ariaPosInSet = String(position + 1);
-  token.ariaSetSize = String(sequence.count);
+  token.toggleAttribute("data-next", isNext);
   token.append(
     ...shown.map(({ kind, text: piece }) => {
       if (kind === "text") return piece;

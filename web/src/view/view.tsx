@@ -24,6 +24,7 @@ import { Search } from "./search";
 import { Share } from "./share";
 import { Strip } from "./strip";
 import { Values } from "./values";
+import { Prompt, WritingTools } from "./writing";
 
 function Alert({ instrument: { alert } }: Part) {
   return alert.value === "" ? null : (
@@ -82,7 +83,18 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
       </header>
       {shows.temperature && <TemperatureControls instrument={instrument} />}
       {ROWS && instrument.sequence !== null && shows.text && (
-        <Strip instrument={instrument} sequence={instrument.sequence} cursor={instrument.cursor!} />
+        <Strip
+          instrument={instrument}
+          sequence={instrument.sequence}
+          cursor={instrument.cursor!}
+          above={WRITING && instrument.writing !== null && <Prompt writing={instrument.writing} />}
+          below={
+            WRITING &&
+            instrument.writing !== null && (
+              <WritingTools instrument={instrument} writing={instrument.writing} />
+            )
+          }
+        />
       )}
       <div class="bench">
         {(shows.logits || shows.softmax) && (

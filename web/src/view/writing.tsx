@@ -1,0 +1,504 @@
+import { effect, type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { ComparedBranches, FoundByAction, Sampling } from "../model/rows";
+import { readTemperature } from "../model/state";
+import { stepsText } from "../model/steps";
+import type { SettingsApart, Writing } from "../model/writing";
+import { brief, clip, count, measure, parseNumber, percent, pieces, spoken } from "../text/format";
+import { strings, writingStrings } from "../text/strings";
+import { partOf } from "./compare";
+import { isFramed, save } from "./deliver";
+import { useKeys } from "./keys";
+import type { Part } from "./part";
+
+const texts = writingStrings;
+
+/** How many tokens are played at first, and at most. */
+const PLAYED = 20;
+const MOST = 10_000;
+/** An action that takes less time is not told of while it is under way. */
+const PATIENCE_MS = 200;
+/** How much of a label, and of the text of a branch, stands in a control. */
+const LABEL = 20;
+const ENDING = 24;
+
+interface WritingProps {
+  readonly writing: Writing;
+}
+
+/** What the text goes on from. */
+export function Prompt({ writing }: WritingProps) {
+  const { prefix } = writing.status.value;
+  return prefix === "" ? null : (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long prompt scrolls, by keys too
+    <section class="prefix" aria-label={texts.prompt} tabIndex={0}>
+      {prefix}
+    </section>
+  );
+}
+
+/** All that is done to a text that is written with a model. */
+export function WritingTools({ instrument, writing }: Part & WritingProps) {
+  const part = useRef<HTMLDivElement>(null);
+  const { status, isBusy, left, error } = writing;
+  const waits = useWaits(isBusy);
+  const row = useComputed(() => instrument.items.value.row);
+  const plays = useComputed(() => left.value > 0);
+  /** While the model is asked, and while tokens are played, nothing else is done. */
+  const isOff = useComputed(() => waits.value || plays.value);
+  const cannotStep = useComputed(() => isOff.value || status.value.ended);
+  const cannotTake = useComputed(() => isOff.value || row.value === null);
+  const cannotCut = useComputed(() => isOff.value || !writing.isWritten(row.value));
+  const cannotRestore = useComputed(() => isOff.value || !status.value.canRestore);
+  const tokens = useSignal(String(PLAYED));
+  const refused = useSignal("");
+
+  const play = () => {
+    const number = parseNumber(tokens.peek());
+    const isRight = number !== null && Number.isInteger(number) && number >= 1 && number <= MOST;
+    refused.value = isRight
+      ? ""
+      : texts.tokensRefused(count(MOST), clip(tokens.peek().trim(), LABEL));
+    if (isRight) void writing.play(number);
+  };
+  const at = () => row.peek()!;
+  const actions = {
+    step: () => void writing.step(),
+    play: () => (plays.peek() ? writing.pause() : play()),
+    take: () => {
+      const item = instrument.itemAt(instrument.selected.peek());
+      void writing.act({ do: "take", position: at(), item });
+    },
+    cut: () => void writing.act({ do: "cut", position: at() }),
+    restore: () => void writing.act({ do: "restore" }),
+    branch: () => void writing.act({ do: "branch", position: at() }),
+  };
+  const cannotPlay = useComputed(() => !plays.value && cannotStep.value);
+  const unless = (off: ReadonlySignal<boolean>, action: () => void) => () => {
+    if (!off.peek()) action();
+  };
+  useKeys(part, {
+    s: unless(cannotStep, actions.step),
+    p: unless(cannotPlay, actions.play),
+    t: unless(cannotTake, actions.take),
+    x: unless(cannotCut, actions.cut),
+    r: unless(cannotRestore, actions.restore),
+    b: unless(cannotTake, actions.branch),
+  });
+
+  const taken = useComputed(() => {
+    const label = instrument.label(instrument.itemAt(instrument.selected.value));
+    // Not `spoken`: here a space belongs to its token.
+    const shown = pieces(clip(label, LABEL)).map(({ text }) => text);
+    return texts.take(shown.join("") || strings.label.empty);
+  });
+  const told = useComputed(() => {
+    if (plays.value) return texts.playing(count(left.value));
+    if (waits.value) return texts.asking;
+    return status.value.ended ? texts.ended : status.value.told;
+  });
+  return (
+    <div class="writing" role="group" aria-label={texts.name} ref={part}>
+      <div class="buttons">
+        <Do name={texts.step} key="s" letter="s" off={cannotStep} does={actions.step} />
+        <Do
+          name={plays.value ? texts.pause : texts.play}
+          letter="p"
+          off={cannotPlay}
+          does={actions.play}
+        />
+        <label class="field">
+          <input
+            type="text"
+            class="few"
+            inputMode="numeric"
+            autocomplete="off"
+            spellcheck={false}
+            value={tokens}
+            aria-invalid={refused.value === "" ? "false" : "true"}
+            aria-description={refused}
+            onInput={(event) => (tokens.value = event.currentTarget.value)}
+          />
+          {texts.tokens}
+        </label>
+        <Do name={taken} letter="t" off={cannotTake} does={actions.take} />
+        <Do name={texts.cut} letter="x" off={cannotCut} does={actions.cut} />
+        <Do name={texts.restore} letter="r" off={cannotRestore} does={actions.restore} />
+        {isOff.value && <Do name={texts.cancel} does={() => void writing.cancel()} />}
+      </div>
+      <p class="error" role="alert">
+        {useComputed(() => refused.value || error.value)}
+      </p>
+      <p class="now-told note">{told}</p>
+      <Branches writing={writing} isOff={isOff}>
+        <Do name={texts.branchHere} letter="b" off={cannotTake} does={actions.branch} />
+      </Branches>
+      <Edit instrument={instrument} writing={writing} isOff={isOff} />
+      <Compare instrument={instrument} writing={writing} isOff={isOff} />
+      <Ways instrument={instrument} writing={writing} isOff={isOff} />
+    </div>
+  );
+}
+
+/** Whether an action has been under way for so long that it is told. */
+function useWaits(isBusy: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
+  const waits = useSignal(false);
+  useEffect(
+    () =>
+      effect(() => {
+        if (!isBusy.value) {
+          waits.value = false;
+          return;
+        }
+        const timer = setTimeout(() => (waits.value = true), PATIENCE_MS);
+        return () => clearTimeout(timer);
+      }),
+    [isBusy, waits],
+  );
+  return waits;
+}
+
+interface DoProps {
+  readonly name: string | ReadonlySignal<string>;
+  /** The key that does the same. */
+  readonly letter?: string;
+  readonly off?: ReadonlySignal<boolean>;
+  does(): void;
+}
+
+/** A button that keeps the focus while it can't be used. */
+function Do({ name, letter, off, does }: DoProps) {
+  const text = typeof name === "string" ? name : name.value;
+  return (
+    <button
+      type="button"
+      aria-disabled={off?.value === true ? "true" : undefined}
+      aria-keyshortcuts={letter}
+      title={letter === undefined ? undefined : strings.withKey(text, letter)}
+      onClick={() => {
+        if (off?.peek() !== true) does();
+      }}
+    >
+      {text}
+    </button>
+  );
+}
+
+interface OffProps extends WritingProps {
+  readonly isOff: ReadonlySignal<boolean>;
+}
+
+/** The branches of the text, and the seed that they draw by. */
+function Branches({
+  writing,
+  isOff,
+  children,
+}: OffProps & { readonly children: preact.JSX.Element }) {
+  const { status } = writing;
+  const { branch, branches, seed } = status.value;
+  const isOnly = useComputed(() => isOff.value || status.value.branches.length === 1);
+  const error = useSignal("");
+
+  function type(typed: string): void {
+    const number = parseNumber(typed);
+    const isRight = number !== null && Number.isSafeInteger(number) && number >= 0;
+    const most = count(Number.MAX_SAFE_INTEGER);
+    error.value = isRight ? "" : strings.draws.seedRefused(most, clip(typed.trim(), LABEL));
+    if (isRight) void writing.act({ do: "reseed", seed: number });
+  }
+
+  return (
+    <>
+      <div class="buttons">
+        <label class="field">
+          {texts.branch}
+          <select
+            value={branch}
+            aria-disabled={isOff.value ? "true" : undefined}
+            onChange={(event) => {
+              const { currentTarget } = event;
+              const name = currentTarget.value;
+              if (isOff.peek()) currentTarget.value = branch;
+              else void writing.act({ do: "select", name });
+            }}
+          >
+            {branches.map(({ name, length, text }) => (
+              <option key={name} value={name}>
+                {texts.branchOf(name, count(length), ending(text))}
+              </option>
+            ))}
+          </select>
+        </label>
+        <label class="field">
+          {texts.branchName}
+          <input
+            type="text"
+            autocomplete="off"
+            spellcheck={false}
+            value={branch}
+            onChange={(event) => {
+              const to = event.currentTarget.value;
+              if (to !== branch) void writing.act({ do: "rename", name: branch, to });
+            }}
+            onKeyDown={(event) => {
+              if (event.key === "Escape") event.currentTarget.value = branch;
+            }}
+          />
+        </label>
+        {children}
+        <Do
+          name={texts.deleteBranch}
+          off={isOnly}
+          does={() => void writing.act({ do: "delete", name: branch })}
+        />
+        <label class="field">
+          {strings.draws.seed}
+          <input
+            type="text"
+            inputMode="numeric"
+            autocomplete="off"
+            spellcheck={false}
+            value={String(seed)}
+            aria-invalid={error.value === "" ? "false" : "true"}
+            aria-description={error}
+            onChange={(event) => type(event.currentTarget.value)}
+            onKeyDown={(event) => {
+              if (event.key !== "Escape") return;
+              event.currentTarget.value = String(seed);
+              error.value = "";
+            }}
+          />
+        </label>
+        <Do
+          name={texts.newSeed}
+          off={isOff}
+          does={() => {
+            error.value = "";
+            void writing.act({ do: "reseed", seed: null });
+          }}
+        />
+      </div>
+      <p class="error" role="alert">
+        {error}
+      </p>
+    </>
+  );
+}
+
+/** The end of a text, in a line. */
+function ending(text: string): string {
+  const shown = pieces(text.slice(-ENDING)).map(({ text: piece }) => piece);
+  return `${text.length > ENDING ? "…" : ""}${shown.join("")}`;
+}
+
+/** Another prompt, and another text. */
+function Edit({ instrument, writing, isOff }: Part & OffProps) {
+  const isOpen = useSignal(false);
+  return (
+    <details onToggle={(event) => (isOpen.value = event.currentTarget.open)}>
+      <summary>{texts.edit}</summary>
+      {isOpen.value && <Fields instrument={instrument} writing={writing} isOff={isOff} />}
+    </details>
+  );
+}
+
+function Fields({ instrument, writing, isOff }: Part & OffProps) {
+  const sequence = instrument.sequence!;
+  const { prompt } = writing.status.value;
+  sequence.changed.value;
+  /** What is typed: it stays until it has become the prompt, or the text. */
+  const typed = useSignal<string | null>(null);
+  const edited = useSignal<string | null>(null);
+  const isPart = useComputed(() => isOff.value || sequence.loaded.value < sequence.count.value);
+
+  async function start(): Promise<void> {
+    const found = await writing.act({ do: "start", prompt: typed.peek() ?? prompt ?? "" });
+    if (found !== null) typed.value = null;
+  }
+  async function replace(): Promise<void> {
+    const found = await writing.act({ do: "edit", text: edited.peek() ?? sequence.text() });
+    if (found !== null) edited.value = null;
+  }
+  return (
+    <div class="fields">
+      <label>
+        {texts.prompt}
+        <textarea
+          rows={3}
+          value={typed.value ?? prompt ?? ""}
+          onInput={(event) => (typed.value = event.currentTarget.value)}
+        />
+      </label>
+      {prompt === null && <p class="note">{texts.unwritten}</p>}
+      <Do name={texts.start} off={isOff} does={() => void start()} />
+      <label>
+        {texts.text}
+        <textarea
+          rows={4}
+          value={edited.value ?? sequence.text()}
+          onInput={(event) => (edited.value = event.currentTarget.value)}
+        />
+      </label>
+      <Do name={texts.replace} off={isPart} does={() => void replace()} />
+    </div>
+  );
+}
+
+/** Two branches beside each other, and two settings on one text. */
+function Compare({ instrument, writing, isOff }: Part & OffProps) {
+  const { status, branches: found, settings: apart } = writing;
+  const { branch, branches } = status.value;
+  const others = branches.filter(({ name }) => name !== branch);
+  const chosen = useSignal<string | null>(null);
+  const other = others.find(({ name }) => name === chosen.value)?.name ?? others[0]?.name;
+  const a = useComputed(() => {
+    const { temperature = 1, truncation = {} } = instrument.pinned.value?.state ?? {};
+    return settingText(temperature, truncation);
+  });
+  const b = useComputed(() =>
+    settingText(instrument.rested.value.temperature, instrument.truncation.value),
+  );
+  return (
+    <details>
+      <summary>{texts.compare}</summary>
+      <div class="fields">
+        {other === undefined ? (
+          <p class="note">{texts.alone}</p>
+        ) : (
+          <div class="buttons">
+            <label class="field">
+              {texts.with}
+              <select
+                value={other}
+                onChange={(event) => (chosen.value = event.currentTarget.value)}
+              >
+                {others.map(({ name, length, text }) => (
+                  <option key={name} value={name}>
+                    {texts.branchOf(name, count(length), ending(text))}
+                  </option>
+                ))}
+              </select>
+            </label>
+            <Do
+              name={texts.compareBranches}
+              off={isOff}
+              does={() => void writing.compareBranches(other)}
+            />
+          </div>
+        )}
+        {found.value !== null && <SideBySide found={found.value} />}
+        <div class="buttons">
+          <Do
+            name={useComputed(() => texts.compareSettings(a.value, b.value))}
+            off={isOff}
+            does={() => void writing.compareSettings()}
+          />
+        </div>
+        {apart.value !== null && <Apart instrument={instrument} apart={apart.value} />}
+      </div>
+    </details>
+  );
+}
+
+function settingText(temperature: number, truncation: Sampling["truncation"]): string {
+  return texts.setting(brief(temperature), stepsText(truncation));
+}
+
+/** Two branches from the token where they part. */
+function SideBySide({ found }: { readonly found: ComparedBranches }) {
+  const { branches, next, shared } = found;
+  const known = (value: number | null | undefined, text: (value: number) => string) =>
+    value === null || value === undefined || Number.isNaN(value) ? texts.unknown : text(value);
+  const lines: readonly (readonly [string, readonly string[]])[] = [
+    [texts.length, branches.map(({ length }) => count(length))],
+    [texts.first, next.map((p) => known(p, (value) => percent(value, false)))],
+    [texts.surprisal, branches.map(({ surprisal }) => known(surprisal, measure))],
+    [texts.sampled, branches.map(({ sampled }) => known(sampled, measure))],
+    [texts.text, branches.map(({ text }) => text)],
+  ];
+  return (
+    <>
+      <p>{texts.shared(count(shared))}</p>
+      <table class="narrow branches" aria-label={texts.columns}>
+        <thead>
+          <tr>
+            <th scope="col">{texts.columns}</th>
+            {branches.map(({ name }) => (
+              <th scope="col" key={name}>
+                {name}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {lines.map(([name, values]) => (
+            <tr key={name}>
+              <th scope="row">{name}</th>
+              {values.map((value, k) => (
+                <td key={k}>{value}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </>
+  );
+}
+
+/** How many draws would differ between two settings. */
+function Apart({ instrument, apart }: Part & { readonly apart: SettingsApart }) {
+  const { positions, tv, worst } = apart.found;
+  if (positions === 0) return <p class="note">{texts.noPositions}</p>;
+  const [a, b] = [apart.a, apart.b].map(({ temperature, truncation }) =>
+    settingText(readTemperature(temperature), truncation),
+  );
+  return (
+    <>
+      <p>{texts.apart(partBetween(tv), count(positions), a!, b!)}</p>
+      <div class="buttons">
+        <button type="button" onClick={() => instrument.cursor!.to(worst.position)}>
+          {texts.worst(partBetween(worst.tv), count(worst.position + 1))}
+        </button>
+      </div>
+    </>
+  );
+}
+
+function partBetween([low, high]: readonly [number, number]): string {
+  const [least, most] = [partOf(low), partOf(high)];
+  return least === most ? least : texts.range(least, most);
+}
+
+/** Files of the text, and what the model is. */
+function Ways({ instrument, writing, isOff }: Part & OffProps) {
+  const { about, notes } = writing.status.value;
+
+  async function keep(
+    found: Promise<Partial<FoundByAction> | null>,
+    ending: "json" | "html",
+    type: string,
+  ): Promise<void> {
+    const { [ending]: content, name } = (await found) ?? {};
+    if (content === undefined || name === undefined) return;
+    save(name, content, type);
+    const { saved, framed } = strings.share;
+    instrument.tell([saved(spoken(name)), ...(isFramed() ? [framed] : [])].join(" "));
+  }
+  return (
+    <>
+      <div class="buttons">
+        <Do
+          name={texts.saveText}
+          off={isOff}
+          does={() => void keep(writing.json(), "json", "application/json")}
+        />
+        <Do
+          name={texts.savePage}
+          off={isOff}
+          does={() => void keep(writing.page(), "html", "text/html")}
+        />
+      </div>
+      <p class="note">{[about, ...notes].join(" · ")}</p>
+    </>
+  );
+}

@@ -1,0 +1,283 @@
+/** A text that is written with a model: what the page asks for, and what it shows of the answers. */
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Instrument } from "../src/model/instrument";
+import type { Action, Query, Rows, WritingStatus } from "../src/model/rows";
+import { logitsToBytes, writeState } from "../src/model/state";
+import { tokenText } from "../src/model/token";
+import { memoryHost } from "./memory";
+import { stateOf } from "./states";
+
+const LABELS = [" a", " b", " c"];
+
+function base64(bytes: ArrayBufferView): string {
+  return btoa(String.fromCharCode(...new Uint8Array(bytes.buffer as ArrayBuffer)));
+}
+const doubles = (values: readonly number[]) => base64(logitsToBytes(Float64Array.from(values)));
+
+/** A server of a text with one branch, whose tokens are the items that are taken or drawn. */
+class Server implements Rows {
+  readonly orders = ["given"] as const;
+  readonly sequence = { temperature: 1, vocabulary: 3, passages: [[0, "answer"]] } as const;
+  readonly asked: Query[] = [];
+  items: number[] = [];
+  version = 0;
+  changed = 0;
+  told = "";
+  error = "";
+  /** How many answers say that the action is under way. */
+  slow = 0;
+  /** What goes wrong with the next action; what the next draw ends the text with. */
+  wrong = "";
+  ends = Infinity;
+  extras: object = {};
+
+  get count(): number {
+    return this.items.length + 1;
+  }
+  get writing(): WritingStatus {
+    const { count, version, changed, told, error } = this;
+    const branch = { name: "1", length: count - 1, from: null, shared: 0, text: "" };
+    return {
+      ...{ version, changed, count, told, error },
+      ...{ branch: "1", branches: [branch], prompt: "p", prefix: "p", about: "", notes: [] },
+      ...{ seed: 7, ended: count > this.ends, canRestore: false, busy: this.slow > 0 },
+      ...this.extras,
+    };
+  }
+  written(): (Action & { readonly version?: number })[] {
+    return this.asked.flatMap((query) => ("write" in query ? [query.write] : []));
+  }
+
+  async ask(query: Query): Promise<unknown> {
+    this.asked.push(query);
+    if ("write" in query) return this.#act(query.write);
+    if ("sequence" in query) return this.#chunk(query.sequence);
+    if (!("place" in query)) return null;
+    const { version, logits } = writeState(stateOf([query.place, 0, -1]));
+    const { place } = query;
+    return { version, logits, temperature: 1, source: "m", row: place, place, labels: LABELS };
+  }
+  #change(from: number, ...items: number[]): void {
+    this.items.splice(from, Infinity, ...items);
+    this.version++;
+    this.changed = from;
+  }
+  #act(action: Action): WritingStatus {
+    if (action.do === "status") {
+      this.slow = Math.max(0, this.slow - 1);
+      return this.writing;
+    }
+    this.error = this.wrong;
+    this.wrong = "";
+    if (this.error !== "") return this.writing;
+    if (action.do === "step") this.#change(this.items.length, 1);
+    if (action.do === "take") this.#change(action.position, action.item);
+    if (action.do === "cut") this.#change(action.position);
+    this.told = `${action.do}.`;
+    return this.writing;
+  }
+  #chunk(start: number): object {
+    const drawn = [...this.items, -1].slice(start);
+    const rows = drawn.flatMap(() => [0.5, 0.25, 0.25]);
+    const view = new DataView(new ArrayBuffer(4 * rows.length));
+    for (const [k, p] of rows.entries()) view.setFloat32(4 * k, Math.log(p), true);
+    return {
+      ...{ start, width: 3, sizes: drawn.map(() => 3), drawn, places: drawn },
+      ...{ parts: drawn.map(() => 0), texts: drawn.map((item) => LABELS[item] ?? "") },
+      logprobs: base64(view),
+      rest: doubles(drawn.map(() => -Infinity)),
+      deltas: doubles(drawn.map(() => 0)),
+    };
+  }
+}
+
+let server: Server;
+let instrument: Instrument;
+beforeEach(() => {
+  server = new Server();
+  const change = { labels: LABELS, row: 0, temperature: 0.5, truncation: { top_k: 2 } };
+  instrument = new Instrument(memoryHost(stateOf([0, 0, -1], change), server));
+});
+const writing = () => instrument.writing!;
+const shown = () => instrument.items.value.row;
+const text = () => instrument.sequence!.text();
+
+test("rows that nothing writes have no tools", () => {
+  const rows: Rows = { count: 1, orders: ["given"], ask: async () => null };
+  expect(new Instrument(memoryHost(stateOf([1, 2]), rows)).writing).toBeNull();
+});
+
+test("a step draws by what the page is set to, and shows the next distribution", async () => {
+  await writing().step();
+  const settings = { temperature: 0.5, truncation: { top_k: 2 } };
+  expect(server.written()).toEqual([{ do: "step", ...settings, version: 0 }]);
+  expect([shown(), text()]).toEqual([1, " b"]);
+  expect(instrument.items.value.logits).toEqual(Float64Array.of(1, 0, -1));
+  expect(instrument.told.value.text).toBe("step.");
+  expect(instrument.cursor!.count.value).toBe(2);
+  expect(instrument.sequence!.count.value).toBe(2);
+  expect(tokenText(instrument.sequence!, 1)).toMatch(/^token 2 of 2, next token, entropy /);
+  expect(tokenText(instrument.sequence!, 0)).toMatch(/^token 1 of 2, “ b”, rank 2, /);
+  expect(instrument.sequence!.itemOf(1)).toBe(-1);
+});
+
+test("∞ is written as JSON has it", async () => {
+  instrument.change({ temperature: Infinity });
+  await writing().step();
+  expect(server.written()[0]).toMatchObject({ temperature: "inf" });
+});
+
+test("only the positions from the change on are read again", async () => {
+  await writing().step();
+  await writing().step();
+  server.asked.length = 0;
+  await writing().step();
+  expect(server.asked.filter((query) => "sequence" in query)).toEqual([{ sequence: 2 }]);
+  expect(text()).toBe(" b b b");
+});
+
+test("a page that has missed a change reads all again", async () => {
+  await writing().step();
+  server.items = [2, 2];
+  server.version += 1;
+  await writing().step();
+  expect(text()).toBe(" c c b");
+});
+
+test("a text that becomes shorter, and one of the same length", async () => {
+  for (let k = 0; k < 3; k++) await writing().step();
+  await writing().act({ do: "cut", position: 1 });
+  expect([shown(), text(), instrument.sequence!.loaded.value]).toEqual([1, " b", 2]);
+  await writing().act({ do: "take", position: 0, item: 2 });
+  expect([shown(), text()]).toEqual([1, " c"]);
+  expect(instrument.sequence!.itemOf(0)).toBe(2);
+});
+
+test("the rows of another text are not those that were kept", async () => {
+  await writing().step();
+  await writing().step();
+  instrument.cursor!.to(0);
+  await vi.waitUntil(() => shown() === 0);
+  await writing().act({ do: "cut", position: 1 });
+  server.asked.length = 0;
+  instrument.cursor!.to(0);
+  await vi.waitUntil(() => shown() === 0);
+  expect(server.asked).not.toContainEqual({ order: "given", place: 0 });
+  await writing().act({ do: "take", position: 0, item: 0 });
+  instrument.cursor!.to(0);
+  await vi.waitUntil(() => shown() === 0);
+  expect(server.asked).toContainEqual({ order: "given", place: 0 });
+});
+
+test("an error is told, and the text is kept", async () => {
+  await writing().step();
+  server.wrong = "the server is down";
+  expect(await writing().step()).toBeNull();
+  expect([writing().error.value, text(), shown()]).toEqual(["the server is down", " b", 1]);
+  expect(writing().isBusy.value).toBe(false);
+  await writing().step();
+  expect([writing().error.value, text()]).toEqual(["", " b b"]);
+});
+
+test("an answer that never comes is an error too", async () => {
+  vi.spyOn(server, "ask").mockRejectedValueOnce(new Error("no answer"));
+  expect(await writing().step()).toBeNull();
+  expect(writing().error.value).toBe("no answer");
+});
+
+test("while an action is under way the page asks again, and does nothing else", async () => {
+  vi.useFakeTimers();
+  try {
+    server.slow = 2;
+    const step = writing().step();
+    expect(await writing().step()).toBeNull();
+    await vi.advanceTimersByTimeAsync(200);
+    expect((await step)?.version).toBe(1);
+    expect(server.written().map(({ do: name }) => name)).toEqual(["step", "status", "status"]);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test("what is cancelled says so once", async () => {
+  server.slow = 1;
+  const step = writing().step();
+  await writing().cancel();
+  await step;
+  expect(server.written().map(({ do: name }) => name)).toEqual(["step", "cancel", "status"]);
+  await writing().cancel();
+  expect(server.written()).toHaveLength(3);
+});
+
+describe("played", () => {
+  test("as many tokens as asked for, told once", async () => {
+    await writing().play(3);
+    expect([text(), writing().left.value]).toEqual([" b b b", 0]);
+    expect(instrument.told.value.text).toBe("3 tokens written.");
+  });
+  test("up to the end of the text", async () => {
+    server.ends = 2;
+    await writing().play(9);
+    expect(text()).toBe(" b b");
+  });
+  test("up to a pause, after the token that is on the way", async () => {
+    const playing = writing().play(9);
+    expect(writing().left.value).toBe(9);
+    writing().pause();
+    await playing;
+    expect([text(), instrument.told.value.text]).toEqual([" b", "1 token written."]);
+  });
+  test("up to an error", async () => {
+    server.wrong = "gone";
+    await writing().play(3);
+    expect([text(), writing().error.value, writing().left.value]).toEqual(["", "gone", 0]);
+    expect(instrument.told.value.text).toBe("");
+  });
+  test("while the user looks at another position", async () => {
+    await writing().step();
+    instrument.cursor!.to(0);
+    await vi.waitUntil(() => shown() === 0);
+    await writing().play(2);
+    expect([text(), shown()]).toEqual([" b b b", 0]);
+    await writing().step();
+    expect(shown()).toBe(4);
+  });
+});
+
+describe("compared", () => {
+  const found = { positions: 1, tv: [0.1, 0.2], worst: { position: 0, tv: [0.1, 0.2] } };
+  test("what is set, with T = 1 or with A", async () => {
+    server.extras = { settings: found };
+    await writing().compareSettings();
+    const b = { temperature: 0.5, truncation: { top_k: 2 } };
+    expect(writing().settings.value).toEqual({ a: { temperature: 1, truncation: {} }, b, found });
+    instrument.pin();
+    instrument.change({ temperature: 0 });
+    await writing().compareSettings();
+    expect(server.written().at(-1)).toMatchObject({ a: b, b: { ...b, temperature: 0 } });
+    await writing().step();
+    expect(writing().settings.value).toBeNull();
+  });
+  test("two branches", async () => {
+    const comparison = { shared: 0, branches: [], next: [] };
+    server.extras = { comparison };
+    await writing().compareBranches("2");
+    expect(server.written().at(-1)).toMatchObject({ do: "compare", with: "2", temperature: 0.5 });
+    expect(writing().branches.value).toEqual(comparison);
+  });
+});
+
+test("a page that is there before the first distribution waits for it", async () => {
+  const early = new Server();
+  early.slow = 1;
+  const opened = new Instrument(memoryHost(stateOf([0, 0, -1], { row: 0 }), early));
+  await vi.waitUntil(() => !opened.writing!.isBusy.value);
+  expect(early.written().map(({ do: name }) => name)).toEqual(["status"]);
+});
+
+test("a page that is closed asks for nothing more", async () => {
+  const close = instrument.follow();
+  close();
+  expect(await writing().step()).toBeNull();
+  expect(server.written()).toEqual([]);
+});
