@@ -185,15 +185,18 @@ test("an answer that never comes is an error too", async () => {
   expect(writing().error.value).toBe("no answer");
 });
 
-test("while an action is under way the page asks again, and does nothing else", async () => {
+test("while an action is under way the page asks again; one more waits, others are dropped", async () => {
   vi.useFakeTimers();
   try {
     server.slow = 2;
     const step = writing().step();
+    const cut = writing().act({ do: "cut", position: 0 });
     expect(await writing().step()).toBeNull();
     await vi.advanceTimersByTimeAsync(200);
     expect((await step)?.version).toBe(1);
-    expect(server.written().map(({ do: name }) => name)).toEqual(["step", "status", "status"]);
+    expect((await cut)?.version).toBe(2);
+    const names = server.written().map(({ do: name }) => name);
+    expect(names).toEqual(["step", "status", "status", "cut"]);
   } finally {
     vi.useRealTimers();
   }

@@ -58,6 +58,9 @@ export class Writing {
   /** Whether tokens are played, also the last of them after a pause. */
   #isPlaying = false;
   #isClosed = false;
+  /** What is under way, and whether an action waits for its end. */
+  #current: Promise<unknown> = Promise.resolve();
+  #waits = false;
 
   constructor(
     private readonly instrument: Shown,
@@ -81,11 +84,21 @@ export class Writing {
   }
 
   /**
-   * Does something to the text, and shows what has come of it. Null if it did not work, or if something
-   * else is under way.
+   * Does something to the text, and shows what has come of it; null if it did not work. While something
+   * else is under way, one action waits, and others are dropped: a key that is held down asks for many.
    */
   async act(action: Action, isTold = true): Promise<Answer | null> {
-    if (this.isBusy.peek() || this.#isClosed) return null;
+    if (this.#waits) return null;
+    this.#waits = true;
+    while (this.isBusy.peek()) await this.#current;
+    this.#waits = false;
+    if (this.#isClosed) return null;
+    const current = this.#do(action, isTold);
+    this.#current = current;
+    return current;
+  }
+
+  async #do(action: Action, isTold: boolean): Promise<Answer | null> {
     this.isBusy.value = true;
     this.error.value = "";
     try {
@@ -142,7 +155,7 @@ export class Writing {
 
   /** Draws some tokens, one after the other, until the text ends or `pause` is called. */
   async play(tokens: number): Promise<void> {
-    if (this.isBusy.peek() || this.#isPlaying) return;
+    if (this.#isPlaying) return;
     this.#isPlaying = true;
     this.left.value = tokens;
     let written = 0;

@@ -832,6 +832,7 @@ export const enWriting = {
   playing: (left: string) => `${left} tokens to go …`,
   played: (written: string) => `${written} ${written === "1" ? "token" : "tokens"} written.`,
   ended: "The text has ended: cut it back, or take another token, to go on.",
+  tools: "Branches and files",
   branch: "Branch",
   branchOf: (name: string, tokens: string, text: string) =>
     [name, `${tokens} ${tokens === "1" ? "token" : "tokens"}`, ...(text === "" ? [] : [text])].join(
@@ -843,6 +844,7 @@ export const enWriting = {
   newSeed: "New seed",
   edit: "Prompt and text",
   text: "Text so far",
+  textOf: "Text",
   start: "Start from this prompt",
   replace: "Replace the text",
   unwritten:

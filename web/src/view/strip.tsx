@@ -36,13 +36,14 @@ const POINTS = 400;
 interface StripProps extends Part {
   readonly sequence: Sequence;
   readonly cursor: RowCursor;
-  /** What stands above the tokens and below them. */
+  /** What stands above the tokens, below them, and below all. */
   readonly above?: ComponentChildren;
   readonly below?: ComponentChildren;
+  readonly last?: ComponentChildren;
 }
 
 /** A text as its tokens, coloured by what each position has. */
-export function Strip({ instrument, sequence, cursor, above, below }: StripProps) {
+export function Strip({ instrument, sequence, cursor, above, below, last }: StripProps) {
   const list = useRef<HTMLDivElement>(null);
   const { colour, error } = sequence;
   // The tokens are made and coloured without Preact: a drag colours hundreds of them in a frame.
@@ -78,6 +79,7 @@ export function Strip({ instrument, sequence, cursor, above, below }: StripProps
       <p class="error" role="alert">
         {error}
       </p>
+      {last}
     </section>
   );
 }

@@ -24,7 +24,7 @@ import { Search } from "./search";
 import { Share } from "./share";
 import { Strip } from "./strip";
 import { Values } from "./values";
-import { Prompt, WritingTools } from "./writing";
+import { Prompt, WritingSteps, WritingTools } from "./writing";
 
 function Alert({ instrument: { alert } }: Part) {
   return alert.value === "" ? null : (
@@ -89,6 +89,12 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           cursor={instrument.cursor!}
           above={WRITING && instrument.writing !== null && <Prompt writing={instrument.writing} />}
           below={
+            WRITING &&
+            instrument.writing !== null && (
+              <WritingSteps instrument={instrument} writing={instrument.writing} />
+            )
+          }
+          last={
             WRITING &&
             instrument.writing !== null && (
               <WritingTools instrument={instrument} writing={instrument.writing} />

@@ -37,15 +37,14 @@ export function Prompt({ writing }: WritingProps) {
   );
 }
 
-/** All that is done to a text that is written with a model. */
-export function WritingTools({ instrument, writing }: Part & WritingProps) {
+/** What goes on with the text: the next token, another one, and back. */
+export function WritingSteps({ instrument, writing }: Part & WritingProps) {
   const part = useRef<HTMLDivElement>(null);
   const { status, isBusy, left, error } = writing;
   const waits = useWaits(isBusy);
+  const isOff = useOff(writing, waits);
   const row = useComputed(() => instrument.items.value.row);
   const plays = useComputed(() => left.value > 0);
-  /** While the model is asked, and while tokens are played, nothing else is done. */
-  const isOff = useComputed(() => waits.value || plays.value);
   const cannotStep = useComputed(() => isOff.value || status.value.ended);
   const cannotTake = useComputed(() => isOff.value || row.value === null);
   const cannotCut = useComputed(() => isOff.value || !writing.isWritten(row.value));
@@ -71,7 +70,6 @@ export function WritingTools({ instrument, writing }: Part & WritingProps) {
     },
     cut: () => void writing.act({ do: "cut", position: at() }),
     restore: () => void writing.act({ do: "restore" }),
-    branch: () => void writing.act({ do: "branch", position: at() }),
   };
   const cannotPlay = useComputed(() => !plays.value && cannotStep.value);
   const unless = (off: ReadonlySignal<boolean>, action: () => void) => () => {
@@ -83,7 +81,6 @@ export function WritingTools({ instrument, writing }: Part & WritingProps) {
     t: unless(cannotTake, actions.take),
     x: unless(cannotCut, actions.cut),
     r: unless(cannotRestore, actions.restore),
-    b: unless(cannotTake, actions.branch),
   });
 
   const taken = useComputed(() => {
@@ -130,14 +127,26 @@ export function WritingTools({ instrument, writing }: Part & WritingProps) {
         {useComputed(() => refused.value || error.value)}
       </p>
       <p class="now-told note">{told}</p>
-      <Branches writing={writing} isOff={isOff}>
-        <Do name={texts.branchHere} letter="b" off={cannotTake} does={actions.branch} />
-      </Branches>
+    </div>
+  );
+}
+
+/** The branches of the text, other texts and prompts, comparisons and files. */
+export function WritingTools({ instrument, writing }: Part & WritingProps) {
+  const isOff = useOff(writing, useWaits(writing.isBusy));
+  return (
+    <div class="writing" role="group" aria-label={texts.tools}>
+      <Branches instrument={instrument} writing={writing} isOff={isOff} />
       <Edit instrument={instrument} writing={writing} isOff={isOff} />
       <Compare instrument={instrument} writing={writing} isOff={isOff} />
       <Ways instrument={instrument} writing={writing} isOff={isOff} />
     </div>
   );
+}
+
+/** While the model is asked, and while tokens are played, nothing else is done. */
+function useOff(writing: Writing, waits: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
+  return useComputed(() => waits.value || writing.left.value > 0);
 }
 
 /** Whether an action has been under way for so long that it is told. */
@@ -189,12 +198,15 @@ interface OffProps extends WritingProps {
 }
 
 /** The branches of the text, and the seed that they draw by. */
-function Branches({
-  writing,
-  isOff,
-  children,
-}: OffProps & { readonly children: preact.JSX.Element }) {
+function Branches({ instrument, writing, isOff }: Part & OffProps) {
   const { status } = writing;
+  const part = useRef<HTMLDivElement>(null);
+  const cannotBranch = useComputed(() => isOff.value || instrument.items.value.row === null);
+  const branchHere = () => {
+    if (cannotBranch.peek()) return;
+    void writing.act({ do: "branch", position: instrument.items.peek().row! });
+  };
+  useKeys(part, { b: branchHere });
   const { branch, branches, seed } = status.value;
   const isOnly = useComputed(() => isOff.value || status.value.branches.length === 1);
   const error = useSignal("");
@@ -209,7 +221,7 @@ function Branches({
 
   return (
     <>
-      <div class="buttons">
+      <div class="buttons" ref={part}>
         <label class="field">
           {texts.branch}
           <select
@@ -245,7 +257,7 @@ function Branches({
             }}
           />
         </label>
-        {children}
+        <Do name={texts.branchHere} letter="b" off={cannotBranch} does={branchHere} />
         <Do
           name={texts.deleteBranch}
           off={isOnly}
@@ -414,7 +426,7 @@ function SideBySide({ found }: { readonly found: ComparedBranches }) {
     [texts.first, next.map((p) => known(p, (value) => percent(value, false)))],
     [texts.surprisal, branches.map(({ surprisal }) => known(surprisal, measure))],
     [texts.sampled, branches.map(({ sampled }) => known(sampled, measure))],
-    [texts.text, branches.map(({ text }) => text)],
+    [texts.textOf, branches.map(({ text }) => text)],
   ];
   return (
     <>
