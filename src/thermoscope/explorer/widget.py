@@ -275,7 +275,7 @@ class Explorer(anywidget.AnyWidget):
     """
 
     _esm: Path | str = STATIC / "widget.js"
-    _css = STATIC / "style.css"
+    _css: Path | str = STATIC / "style.css"
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
@@ -340,7 +340,7 @@ class Explorer(anywidget.AnyWidget):
         else:
             state = _state_of(logits, labels, settings)
         if self.rows is not None or state.tail is not None:
-            self._esm = (STATIC / "widget-rows.js").read_text(encoding="utf-8")
+            self._esm, self._css = _front_end(writing="writing" in traits.get("_rows", {}))
         self.embed = embed
         super().__init__(
             logits=state.logits,
@@ -650,6 +650,14 @@ def explore(
         notes=notes,
         embed=embed,
     )
+
+
+def _front_end(*, writing: bool) -> tuple[str, str]:
+    """Return the script and the style of a widget with rows, and of one that writes a text."""
+    script = "widget-writing.js" if writing else "widget-rows.js"
+    styles = ("style.css", "writing.css") if writing else ("style.css",)
+    css = "".join((STATIC / name).read_text(encoding="utf-8") for name in styles)
+    return (STATIC / script).read_text(encoding="utf-8"), css
 
 
 def _state_of(logits: Any, labels: Sequence[str] | None, settings: dict[str, Any]) -> State:

@@ -466,7 +466,10 @@ function showTokens(
       current = Math.max(0, Math.min(current, sequence.loaded.peek() - 1));
       mark();
       // Keys go on from the token that has taken the place of the focused one.
-      if (hadFocus && !hasFocus()) elementOf(current)?.focus({ preventScroll: true });
+      if (hadFocus && !hasFocus()) {
+        reveal(current);
+        elementOf(current)?.focus({ preventScroll: true });
+      }
     }),
     effect(() => {
       // Also where no token is present yet.
