@@ -141,7 +141,10 @@ function classOf(colour: Colour, level: number): string {
 function verdict(found: Verdict | null): string {
   if (found === null) return texts.counting;
   const { dropped, known, undecided } = found;
-  return texts.verdict(count(dropped), count(known), undecided === 0 ? null : count(undecided));
+  // A text that is still to be written.
+  return known === 0
+    ? ""
+    : texts.verdict(count(dropped), count(known), undecided === 0 ? null : count(undecided));
 }
 
 /** Surprisal and entropy along the text: of many positions, the highest of each group. */
