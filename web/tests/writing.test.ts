@@ -93,10 +93,14 @@ class Server implements Rows {
 
 let server: Server;
 let instrument: Instrument;
-beforeEach(() => {
+beforeEach(async () => {
   server = new Server();
   const change = { labels: LABELS, row: 0, temperature: 0.5, truncation: { top_k: 2 } };
   instrument = new Instrument(memoryHost(stateOf([0, 0, -1], change), server));
+  await vi.waitUntil(() => !writing().isBusy.value && instrument.sequence!.loaded.value === 1, {
+    interval: 1,
+  });
+  server.asked.length = 0;
 });
 const writing = () => instrument.writing!;
 const shown = () => instrument.items.value.row;
@@ -276,6 +280,31 @@ test("a page that is there before the first distribution waits for it", async ()
   const opened = new Instrument(memoryHost(stateOf([0, 0, -1], { row: 0 }), early));
   await vi.waitUntil(() => !opened.writing!.isBusy.value);
   expect(early.written().map(({ do: name }) => name)).toEqual(["status"]);
+});
+
+test("a page that is opened again shows the text as it is now", async () => {
+  const { writing: old, sequence, orders } = server;
+  server.items = [2, 0];
+  server.version = 5;
+  const ask = server.ask.bind(server);
+  const rows: Rows = { count: 1, orders, sequence, writing: old, ask };
+  const opened = new Instrument(memoryHost(stateOf([0, 0, -1], { row: 0 }), rows));
+  await vi.waitUntil(() => opened.items.value.row === 2);
+  expect(opened.sequence!.text()).toBe(" c a");
+});
+
+test("positions that could not be read are read with the next action", async () => {
+  await writing().step();
+  const ask = server.ask.bind(server);
+  const broken = vi.spyOn(server, "ask").mockImplementation(async (query) => {
+    if ("sequence" in query) throw new Error("no answer");
+    return ask(query);
+  });
+  expect(await writing().step()).toBeNull();
+  expect([writing().error.value, text()]).toEqual(["no answer", " b"]);
+  broken.mockRestore();
+  await writing().act({ do: "status" });
+  expect([writing().error.value, text()]).toEqual(["", " b b"]);
 });
 
 test("a page that is closed asks for nothing more", async () => {

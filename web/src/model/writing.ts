@@ -58,6 +58,8 @@ export class Writing {
   /** Whether tokens are played, also the last of them after a pause. */
   #isPlaying = false;
   #isClosed = false;
+  /** Whether the positions could not be read after the last change. */
+  #isStale = false;
   /** What is under way, and whether an action waits for its end. */
   #current: Promise<unknown> = Promise.resolve();
   #waits = false;
@@ -68,8 +70,8 @@ export class Writing {
   ) {
     this.status = signal(rows.writing!);
     this.error = signal(rows.writing!.error);
-    // The page may be there before the first distribution is.
-    if (rows.writing!.busy) void this.act({ do: "status" });
+    // The page may be older than the text, as after a reload, or there before the first distribution is.
+    void this.act({ do: "status" }, false);
   }
 
   close(): void {
@@ -128,12 +130,13 @@ export class Writing {
 
   async #take(status: WritingStatus): Promise<void> {
     const before = this.status.peek();
-    if (status.version === before.version) {
+    if (status.version === before.version && !this.#isStale) {
       this.status.value = status;
       return;
     }
     // A page that has missed a change reads all again.
-    const from = status.version === before.version + 1 ? status.changed : 0;
+    const isNext = status.version === before.version + 1 && !this.#isStale;
+    const from = isNext ? status.changed : 0;
     const { cursor, sequence } = this.instrument;
     const row = this.instrument.items.peek().row ?? Infinity;
     const stays = row < from && (this.#isPlaying ? row < before.count - 1 : isSame(status, before));
@@ -142,10 +145,12 @@ export class Writing {
       this.branches.value = null;
       this.settings.value = null;
     });
+    this.#isStale = true;
     await Promise.all([
       sequence!.renew(from, status.count),
       cursor!.renew(from, status.count, stays ? row : status.count - 1),
     ]);
+    this.#isStale = false;
   }
 
   /** Draws the next token by the temperature and the steps of the page. */
