@@ -267,6 +267,35 @@ class Reported(Incomplete):
         found.tokens = self.tokens if tokens is None else tokens
         return found
 
+    def shortened(self, count: int) -> Reported:
+        """Return the same with the likeliest tokens and the drawn one; the others are the tail.
+
+        Parameters
+        ----------
+        count : int
+            How many of the likeliest tokens to keep.
+
+        Examples
+        --------
+        >>> Reported(np.log([0.5, 0.2, 0.2, 0.1]), vocabulary=4, drawn=3).shortened(1)
+        <Reported: 2 of 4 tokens, 0.4 not reported, at T = 1>
+        """
+        if len(self) <= count + 1:
+            return self
+        likeliest = np.argsort(-self.logprobs, kind="stable")[:count]
+        kept = np.union1d(likeliest, [self.drawn] if self.drawn >= 0 else [])
+        kept = kept[self._told[kept.astype(np.intp)]].astype(np.intp)
+        tokens = self.tokens
+        return Reported(
+            self.logprobs[kept],
+            vocabulary=self.vocabulary,
+            applied_temperature=self.applied_temperature,
+            drawn=int(np.searchsorted(kept, self.drawn)) if self.drawn in kept else -1,
+            tokens=None if tokens is None else [tokens[at] for at in kept.tolist()],
+            processed=self.processed,
+            delta=self.delta[kept],
+        )
+
     def weights(self, temperature: ArrayLike) -> Weights:
         """Return the weights of all tokens above -inf, and of the tail."""
         return self._at(temperature).weights()

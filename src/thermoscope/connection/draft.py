@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,9 @@ __all__ = ["Draft"]
 
 SAVED: Final = 1000
 """Tokens of each position that a file has; the others are a sum."""
+MOST_BYTES: Final = 1 << 29
+"""Of whole distributions that are kept; of earlier positions `SAVED` tokens are."""
+BYTES_PER_ENTRY: Final = 40
 
 
 class Draft:
@@ -59,7 +63,9 @@ class Draft:
     seed : int
     settings : dict
     rows : list of Reported
-        What the model gave for each position, with the token that was taken as the drawn one.
+        What the model gave for each position, with the token that was taken as the drawn one. Of
+        whole vocabularies the last positions are kept whole, up to 512 MiB; earlier ones have the
+        1,000 likeliest tokens.
 
     Raises
     ------
@@ -90,19 +96,25 @@ class Draft:
         **settings: Any,
     ) -> None:
         self.source = source
-        self.temperature = one_temperature(temperature)
         self.seed = fresh_seed() if seed is None else seed_of(seed)
-        self.settings = settings
         self.rows: list[Reported] = []
+        self._next: Reported | None = None
         self._vocabulary: tuple[Token, ...] = ()
         self._prompt = prompt
-        self._check()
+        self.draw_by(temperature, **settings)
         if source.server.takes_ids and isinstance(prompt, str):
             self._prompt = [token.id for token in source.tokenize(prompt) if token.id is not None]
 
-    def _check(self) -> None:
-        """Raise what is wrong with the settings before anything is asked."""
-        checked, penalties = dict(self.settings), self.settings.get("penalties")
+    def draw_by(self, temperature: float, **settings: Any) -> None:
+        """Set the sampler of the tokens that are drawn from now on.
+
+        Raises
+        ------
+        ArgumentError
+            As for a new draft.
+        """
+        temperature = one_temperature(temperature)
+        checked, penalties = dict(settings), settings.get("penalties")
         most = 0
         if isinstance(penalties, Penalties):
             if not self.source.server.takes_ids:
@@ -110,7 +122,8 @@ class Draft:
                 raise ArgumentError("penalties", problem)
             checked["penalties"] = replace(penalties, history=(), prompt_tokens=0)
             most = max((*(penalties.logit_bias or ()), *(penalties.dry_breakers or ())), default=0)
-        keep(np.zeros(1 + int(most)), self.temperature, **checked)
+        keep(np.zeros(1 + int(most)), temperature, **checked)
+        self.temperature, self.settings = temperature, settings
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -124,15 +137,46 @@ class Draft:
         return tuple(_drawn(row) for row in self.rows)
 
     @property
+    def prompt(self) -> Prompt:
+        """What the text goes on from, as the model is asked."""
+        return self._prompt
+
+    @property
+    def name(self) -> str:
+        """The name of the model, without folders."""
+        return Path(self.source.server.model).name
+
+    @property
     def text(self) -> str:
         """What was written, with the characters whole that two tokens share."""
-        return "".join(
-            text for _, text in joined((token.text, token.bytes) for token in self.tokens)
-        )
+        return self.text_from(0)
+
+    def text_from(self, start: int) -> str:
+        """Return the text of the tokens from a position on."""
+        tokens = self.tokens[start:]
+        return "".join(text for _, text in joined((token.text, token.bytes) for token in tokens))
+
+    @property
+    def known_next(self) -> Reported | None:
+        """The distribution of the token after the text; None where it has not been asked for."""
+        return self._next
+
+    @property
+    def ended(self) -> bool:
+        """Whether the last token is one that ends a text, as far as the model tells."""
+        return bool(self.rows) and _drawn(self.rows[-1]).id in self.source.server.ends
 
     def next(self) -> Reported:
-        """Return the distribution of the token after the text."""
-        return self.source.next(self._so_far())
+        """Return the distribution of the token after the text, which is asked for once."""
+        if self._next is None:
+            row = self.source.next(self._so_far())
+            # All positions share the tokens of a whole vocabulary.
+            if row.tokens == self._vocabulary:
+                row = row.drawing(-1, self._vocabulary)
+            elif len(row) == row.vocabulary:
+                self._vocabulary = row.tokens or ()
+            self._next = row
+        return self._next
 
     def step(self) -> Token:
         """Draw the next token, append it and return it.
@@ -150,7 +194,7 @@ class Draft:
             prompt = len(ids) - len(self)
             chain["penalties"] = replace(penalties, history=ids, prompt_tokens=prompt)
         rng = np.random.default_rng((self.seed, len(self)))
-        return self._append(row, _draw(row, self.temperature, chain, rng))
+        return self.append(_draw(row, self.temperature, chain, rng))
 
     def write(self, count: int) -> Iterator[Token]:
         """Draw tokens up to the end of the text, which the model may draw before `count`.
@@ -160,9 +204,8 @@ class Draft:
         Token
         """
         for _ in range(whole("count", count, 0)):
-            token = self.step()
-            yield token
-            if token.id is not None and token.id in self.source.server.ends:
+            yield self.step()
+            if self.ended:
                 return
 
     def take(self, token: int | str) -> Token:
@@ -181,12 +224,32 @@ class Draft:
         row = self.next()
         for at, known in enumerate(row.tokens or ()):
             if token in ((known.text,) if isinstance(token, str) else (known.id,)):
-                return self._append(row, at)
+                return self.append(at)
         raise ArgumentError("token", f"must be one that is reported here, got {token!r}")
 
+    def append(self, entry: int) -> Token:
+        """Append a token of `next`, by its place there.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such entry, or its probability is not told.
+        """
+        row = self.next()
+        entry = whole("entry", entry, 0)
+        if entry >= len(row) or row.logprobs[entry] == -np.inf:
+            raise ArgumentError("entry", f"must be one that is reported here, got {entry}")
+        self.rows.append(row.drawing(entry))
+        self._next = None
+        self._shorten()
+        return _drawn(self.rows[-1])
+
     def cut(self, length: int) -> None:
-        """Forget the tokens from a position on."""
-        del self.rows[self._position(length) :]
+        """Forget the tokens from a position on. The distribution of that position stays known."""
+        length = self._position(length)
+        if length < len(self):
+            self._next = self.rows[length].drawing(-1)
+        del self.rows[length:]
 
     def branch(self, length: int | None = None) -> Draft:
         """Return another draft with the same beginning, which goes on by itself.
@@ -196,9 +259,9 @@ class Draft:
         length : int, optional
             How many tokens they share; all of them by default.
         """
-        kept = len(self) if length is None else self._position(length)
-        other = Draft(self.source, self._prompt, self.temperature, seed=self.seed, **self.settings)
-        other.rows, other._vocabulary = self.rows[:kept], self._vocabulary
+        other = copy(self)
+        other.rows = self.rows.copy()
+        other.cut(len(self) if length is None else length)
         return other
 
     def dataset(self) -> Dataset:
@@ -211,9 +274,8 @@ class Draft:
         """
         if not self.rows:
             raise ArgumentError("draft", "must have at least one token")
-        name = Path(self.source.server.model).name
         return Dataset.of_reported(
-            self.rows, source=name, passages=(Passage(0, "answer", processed=False),)
+            self.rows, source=self.name, passages=(Passage(0, "answer", processed=False),)
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -221,8 +283,12 @@ class Draft:
 
         Of each position the file has the 1,000 likeliest tokens and the one that was drawn.
         """
-        content = [_record(row) for row in self.rows]
-        document = {
+        write_whole(os.fspath(path), json.dumps(self.document(), ensure_ascii=False).encode())
+
+    def document(self, start: int = 0) -> dict[str, Any]:
+        """Return what `save` writes, of the positions from one on."""
+        content = [_record(row) for row in self.rows[start:]]
+        return {
             "model": self.source.server.model,
             "choices": [{"message": {"content": self.text}, "logprobs": {"content": content}}],
             OURS: {
@@ -233,7 +299,17 @@ class Draft:
                 "settings": {name: repr(value) for name, value in self.settings.items()},
             },
         }
-        write_whole(os.fspath(path), json.dumps(document, ensure_ascii=False).encode())
+
+    def _shorten(self) -> None:
+        """Keep the likeliest tokens alone of positions long ago, where all would fill the memory.
+
+        Many at once: what shows the text reads again those that have changed.
+        """
+        rows = [at for at, row in enumerate(self.rows) if len(row) > SAVED + 1]
+        most = max(2, MOST_BYTES // (BYTES_PER_ENTRY * len(self.rows[-1])))
+        if len(rows) > most:
+            for at in rows[: -most // 2]:
+                self.rows[at] = self.rows[at].shortened(SAVED)
 
     def _so_far(self) -> Any:
         """Return the prompt and the text after it, as numbers where the server takes them."""
@@ -254,16 +330,6 @@ class Draft:
                     "character: cut it back, or take another token"
                 ) from error
         return [*self._prompt, *(token.id for token in self.tokens if token.id is not None)]
-
-    def _append(self, row: Reported, drawn: int) -> Token:
-        # All positions share the tokens of a whole vocabulary.
-        if row.tokens == self._vocabulary:
-            tokens = self._vocabulary
-        else:
-            tokens = row.tokens or ()
-            self._vocabulary = tokens if len(row) == row.vocabulary else self._vocabulary
-        self.rows.append(row.drawing(drawn, tokens))
-        return _drawn(self.rows[-1])
 
     def _position(self, length: int) -> int:
         length = whole("length", length, 0)

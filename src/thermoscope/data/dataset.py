@@ -139,22 +139,34 @@ class Dataset:
     ) -> Dataset:
         """Return reported distributions of one vocabulary, as positions of a text.
 
+        They stay where they are: reading some rows copies these alone.
+
         Examples
         --------
         >>> token = Token("a", 0, None)
         >>> Dataset.of_reported([Reported([-0.5], tokens=[token], drawn=0, vocabulary=9)])
         <Dataset 'given': shape (1, 1), float64>
         """
-        array = np.full((len(rows), max(map(len, rows))), -np.inf)
-        for to, row in zip(array, rows, strict=True):
-            to[: len(row)] = row.logprobs
+        widest = max(map(len, rows))
+
+        def read(start: int, stop: int, _: int) -> Iterator[NDArray[np.float64]]:
+            array = np.full((stop - start, widest), -np.inf)
+            for to, row in zip(array, rows[start:stop], strict=True):
+                to[: len(row)] = row.logprobs
+            yield array
+
         tokens = [row.tokens or () for row in rows]
         names: dict[int, tuple[str, ...]] = {}
         row_labels = [
             names.setdefault(id(each), tuple(token.text for token in each)) for each in tokens
         ]
         return cls(
-            held(array, row_labels[0] if len(rows) == 1 else None),
+            Array(
+                (len(rows), widest),
+                np.dtype(np.float64),
+                read,
+                row_labels[0] if len(rows) == 1 else None,
+            ),
             source=source,
             tokens=tokens,
             row_labels=row_labels,

@@ -196,7 +196,7 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
         ValueError
             If there is no such row, or a setting is wrong.
         """
-        labels, checked = self._labels, checked_settings(temperature, **settings)
+        labels, checked = self._shared_labels(row), checked_settings(temperature, **settings)
         tail = None
         if isinstance(self._data, Dataset):
             with self._naming(f"row {row}"):
@@ -217,6 +217,10 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
         return State(
             logits, labels, source=self.source, row=row, target=target, tail=tail, **checked
         )
+
+    def _shared_labels(self, _row: int) -> tuple[str, ...] | None:
+        """Return the labels of a row if all rows have them."""
+        return self._labels
 
     def order(self, kind: str) -> Job[NDArray[Any]]:
         """Return one of the orders; the first call starts a thread that reads all rows for it.
@@ -339,7 +343,7 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
             else:
                 place = _place(row, kind, numbers)
         written = self.state(row).to_json()
-        if self._labels is not None and "labels" not in query:
+        if self._shared_labels(row) is not None and "labels" not in query:
             del written["labels"]
         return {**written, "place": place}
 

@@ -1,0 +1,630 @@
+"""A text that is written with a model, step by step, as the rows of a page that can go on."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+
+from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, whole, writable
+from thermoscope.connection.draft import SAVED, Draft
+from thermoscope.data.dataset import Dataset
+from thermoscope.data.formats.responses import OURS, Passage
+from thermoscope.explorer import sequence
+from thermoscope.explorer.browse import RowSource
+from thermoscope.explorer.job import Job
+from thermoscope.explorer.page import page_html
+from thermoscope.present import joined
+from thermoscope.reported import Interval, Reported
+from thermoscope.samplers.compare import compare_samplers
+from thermoscope.sampling import fresh_seed
+from thermoscope.state import checked_settings
+from thermoscope.truncation import truncate
+
+__all__ = ["Writing"]
+
+PATIENCE: Final = 0.05
+"""Seconds that an answer waits for an action, so that a quick one needs no second query."""
+END: Final = 200
+"""Characters of each text that are told of it."""
+LONGEST_NAME: Final = 60
+EXACT: Final = 1e-9
+"""Of a probability: an interval that is narrower is a number."""
+PASSAGES: Final = (Passage(0, "answer", processed=False),)
+
+
+@dataclass(frozen=True)
+class _Branch:
+    """A text, and which other one it left, after how many tokens."""
+
+    draft: Draft
+    prompt: str | None
+    origin: str | None = None
+    shared: int = 0
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """All branches, and which is shown. An action changes none of them: it makes others."""
+
+    branches: Mapping[str, _Branch]
+    current: str
+
+    @property
+    def branch(self) -> _Branch:
+        return self.branches[self.current]
+
+    @property
+    def positions(self) -> list[Reported]:
+        """The tokens of the current branch, and what is known of the next one."""
+        draft = self.branch.draft
+        return [*draft.rows, *([] if draft.known_next is None else [draft.known_next])]
+
+    def having(self, name: str, branch: _Branch) -> _Texts:
+        """Return the same with a branch, which is then the current one."""
+        return _Texts({**self.branches, name: branch}, name)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What has come of an action."""
+
+    texts: _Texts
+    told: str = ""
+    # Besides the status.
+    found: Mapping[str, object] | None = None
+    # What `restore` brings back.
+    before: _Texts | None = None
+
+
+Action: TypeAlias = Callable[["Writing", _Texts, Mapping[str, Any]], _Done]
+
+
+class Writing(RowSource):
+    """A text that a model and a sampler write, for a page: its positions are the rows.
+
+    The last row is the distribution of the next token, from which nothing has been drawn. Where
+    another token is taken at an earlier position, the text that was there stays as another branch.
+
+    Parameters
+    ----------
+    draft : Draft
+        The first branch. The model is asked for its next token.
+    prompt : str, optional
+        What the prompt was, where it is a text.
+
+    Raises
+    ------
+    ServerError
+        If the text is empty, and the model's server fails.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> source = ts.connect("http://localhost:8080")  # doctest: +SKIP
+    >>> writing = Writing(ts.Draft(source, "1 + 1 ="), "1 + 1 =")  # doctest: +SKIP
+    >>> writing.act({"do": "step", "temperature": 0})["count"]  # doctest: +SKIP
+    2
+    """
+
+    def __init__(self, draft: Draft, prompt: str | None = None) -> None:
+        self._error = ""
+        try:
+            draft.next()
+        except (OSError, ValueError) as error:
+            if not len(draft):
+                raise
+            self._error = _line(error)
+        self._texts = _Texts({"1": _Branch(draft, prompt)}, "1")
+        self._before: _Texts | None = None
+        self._version = self._changed = 0
+        self._told = ""
+        self._extra: Mapping[str, object] = {}
+        self._job: Job[_Done] | None = None
+        self._lock = threading.Lock()
+        # Each position as the text of the page has it, with its likeliest tokens.
+        self._short: list[tuple[Reported, Reported]] = []
+        self._positions = self._texts.positions
+        super().__init__(_dataset(self._positions, draft.name))
+        last = self._positions[-1]
+        self._vocabulary = last.tokens if len(last) == last.vocabulary else None
+        self._labels = None if self._vocabulary is None else self._data.labels_of(self.count - 1)
+
+    @property
+    def before(self) -> _Texts | None:
+        """The texts before something was cut or deleted."""
+        return self._before
+
+    def about(self) -> dict[str, object]:
+        """Return what the front end must know before it asks for a row."""
+        return {**super().about(), "writing": self.status()}
+
+    def status(self) -> dict[str, object]:
+        """Return what the page shows of the text; `WritingStatus` in web/src/model/rows.ts."""
+        with self._lock:
+            texts = self._texts
+            draft, prompt = texts.branch.draft, texts.branch.prompt
+            source = draft.source
+            return {
+                "version": self._version,
+                "changed": self._changed,
+                "count": len(texts.positions),
+                "branch": texts.current,
+                "branches": [_told_of(name, each) for name, each in texts.branches.items()],
+                "prompt": prompt,
+                "prefix": prompt or "",
+                "about": source.about,
+                "notes": list(source.notes),
+                "seed": draft.seed,
+                "ended": draft.ended,
+                "canRestore": self._before is not None,
+                "busy": self._job is not None,
+                "told": self._told,
+                "error": self._error,
+                **self._extra,
+            }
+
+    def answer(self, query: Mapping[str, object]) -> dict[str, object]:
+        """Answer a query as `RowSource.answer` does, and ``{"write": action}`` as `act` does."""
+        if "write" in query:
+            return self.act(query["write"])
+        return super().answer(query)
+
+    def act(self, action: object, patience: float = PATIENCE) -> dict[str, object]:
+        """Do something to the text, one thing at a time, in a background thread.
+
+        Parameters
+        ----------
+        action : mapping
+            ``{"do": name}`` with its arguments: `Action` in web/src/model/rows.ts lists them. With
+            the "version" that the page knows, nothing is done to a text that has changed since.
+        patience : float
+            Seconds to wait. After that the status is "busy", and ``{"do": "status"}`` asks again.
+
+        Returns
+        -------
+        dict
+            The `status`. Why an action did not work is its "error"; the text is as before.
+        """
+        if not isinstance(action, Mapping):
+            raise ArgumentTypeError("write", "must be an action")
+        name = action.get("do")
+        if name == "cancel":
+            self._cancel()
+        elif name != "status":
+            self._begin(str(name), action)
+        job = self._job
+        if job is not None and job.wait(patience):
+            self._end(job)
+        return self.status()
+
+    def _begin(self, name: str, action: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._extra, self._told, self._error = {}, "", ""
+            version = action.get("version", self._version)
+            if self._job is not None:
+                self._error = "the action before is still under way: wait for it, or cancel it"
+            elif version != self._version:
+                self._error = "the text has changed since: this is how it is now"
+            elif name not in ACTIONS:
+                self._error = f"there is no action {name[:40]!r}"
+            else:
+                texts = self._texts
+                self._job = Job(lambda _: ACTIONS[name](self, texts, action))
+
+    def _cancel(self) -> None:
+        """Drop what is under way: nothing but its result reaches the text."""
+        with self._lock:
+            if self._job is not None:
+                self._job, self._told = None, "Cancelled: the text is as it was."
+
+    def _end(self, job: Job[_Done]) -> None:
+        """Take over what a job has found."""
+        with self._lock:
+            if self._job is not job:
+                return
+            self._job = None
+            try:
+                done = job.result()
+            except Exception as error:  # noqa: BLE001 - the page tells it, the text is kept
+                self._error = _line(error)
+                return
+            self._told, self._extra = done.told, done.found or {}
+            if done.texts is self._texts:
+                return
+            before, after = self._texts.positions, done.texts.positions
+            pairs = enumerate(zip(before, after, strict=False))
+            most = min(len(before), len(after))
+            self._changed = next((at for at, (old, new) in pairs if old is not new), most)
+            self._version += 1
+            self._texts, self._before = done.texts, done.before
+            self._positions, self._data = after, _dataset(after, self.source)
+            self.count, self._size = self._data.shape
+
+    def _shared_labels(self, row: int) -> tuple[str, ...] | None:
+        # Positions of a whole vocabulary share its tokens.
+        return self._labels if self._data.tokens[row] is self._vocabulary else None
+
+    def _chunk(self, name: str, start: int) -> dict[str, object]:
+        if name != "sequence":
+            return super()._chunk(name, start)
+        positions = self._positions
+        short = self._short
+        for at, row in enumerate(positions):
+            if at >= len(short) or short[at][0] is not row:
+                short[at : at + 1] = [(row, row.shortened(sequence.MOST - 1))]
+        found = sequence.chunk(_dataset([each for _, each in short[: len(positions)]], ""), start)
+        stop = start + sequence.CHUNK
+        return {**found, "drawn": [_item(row) for row in positions[start:stop]]}
+
+
+def _dataset(positions: list[Reported], source: str) -> Dataset:
+    return Dataset.of_reported(positions, source=source, passages=PASSAGES)
+
+
+def _item(row: Reported) -> int:
+    """Return which entry of its row a page shows as drawn; -1 if none is."""
+    if row.drawn < 0 or row.tail == -np.inf:
+        return row.drawn
+    # A log-probability of -inf is one that is not told, and not shown.
+    return int(np.count_nonzero(row.logprobs[: row.drawn] > -np.inf))
+
+
+def _entry(row: Reported, item: object) -> int:
+    """Return the entry of a row that a page shows as this item."""
+    shown = np.arange(len(row)) if row.tail == -np.inf else np.flatnonzero(row.logprobs > -np.inf)
+    at = _up_to("item", item, len(shown) - 1)
+    return int(shown[at])
+
+
+def _up_to(name: str, value: Any, most: int) -> int:
+    number = whole(name, value, 0)
+    if number > most:
+        raise ArgumentError(name, f"must be 0 to {most}, got {number}")
+    return number
+
+
+def _named(value: object, texts: _Texts, name: str = "name") -> str:
+    """Return the name of a branch that is there."""
+    if not isinstance(value, str) or value not in texts.branches:
+        raise ArgumentError(name, f"must be that of a branch, got {value!r:.60}")
+    return value
+
+
+def _unused(texts: _Texts) -> str:
+    """Return the next name, a number."""
+    number = len(texts.branches) + 1
+    while str(number) in texts.branches:
+        number += 1
+    return str(number)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise ArgumentError(name, "must be a text")
+    return value
+
+
+def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the temperature and the steps of an action, as keywords of `truncate`."""
+    temperature = of.get("temperature", 1.0)
+    checked = checked_settings(
+        math.inf if temperature == "inf" else temperature, of.get("truncation")
+    )
+    return {"temperature": checked["temperature"], **checked["truncation"]}
+
+
+def _line(error: BaseException) -> str:
+    """Return an error in one line."""
+    words = str(error)
+    if not isinstance(error, (OSError, TypeError, ValueError)) or not words:
+        words = "".join(traceback.format_exception_only(error))
+    return " ".join(words.split())
+
+
+def _tokens(number: int) -> str:
+    return "1 token" if number == 1 else f"{number:,} tokens"
+
+
+def _told_of(name: str, branch: _Branch) -> dict[str, object]:
+    draft = branch.draft
+    # The end of a long text is that of its last tokens.
+    end = "".join(text for _, text in joined(token[::2] for token in draft.tokens[-END:]))
+    return {
+        "name": name,
+        "length": len(draft),
+        "from": branch.origin,
+        "shared": branch.shared,
+        "text": end[-END:],
+    }
+
+
+def _step(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    draft = texts.branch.draft.branch()
+    draft.draw_by(**_sampler(action))
+    draft.step()
+    draft.next()
+    return _Done(texts.having(texts.current, replace(texts.branch, draft=draft)))
+
+
+def _take(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    branch, positions = texts.branch, texts.positions
+    length = len(branch.draft)
+    position = _up_to("position", action.get("position"), len(positions) - 1)
+    entry = _entry(positions[position], action.get("item"))
+    draft = branch.draft.branch(position)
+    taken = draft.append(entry)
+    draft.next()
+    if position == length:
+        return _Done(texts.having(texts.current, replace(branch, draft=draft)))
+    name = _unused(texts)
+    made = _Branch(draft, branch.prompt, texts.current, position)
+    told = f"Branch {name} takes “{taken.text}” here; branch {texts.current} is as it was."
+    return _Done(texts.having(name, made), told)
+
+
+def _cut(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    branch = texts.branch
+    length = len(branch.draft)
+    position = _up_to("position", action.get("position"), length)
+    draft = branch.draft.branch(position)
+    draft.next()
+    told = f"Cut {_tokens(length - position)}; Restore brings them back."
+    cut = texts.having(texts.current, replace(branch, draft=draft))
+    return _Done(cut, told, before=texts)
+
+
+def _restore(writing: Writing, _texts: _Texts, _action: Mapping[str, Any]) -> _Done:
+    before = writing.before
+    if before is None:
+        raise ArgumentError("restore", "must come after something was cut or deleted")
+    return _Done(before, "Restored.")
+
+
+def _new_branch(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    branch = texts.branch
+    position = _up_to("position", action.get("position"), len(branch.draft))
+    draft = branch.draft.branch(position)
+    draft.next()
+    name = _new_name(action["name"], texts) if action.get("name") else _unused(texts)
+    made = _Branch(draft, branch.prompt, texts.current, position)
+    told = f"Branch {name} shares {_tokens(position)} with branch {texts.current}."
+    return _Done(texts.having(name, made), told)
+
+
+def _new_name(value: object, texts: _Texts) -> str:
+    name = writable(_text("name", value)).strip()
+    if not 0 < len(name) <= LONGEST_NAME:
+        raise ArgumentError("name", f"must have 1 to {LONGEST_NAME} characters")
+    if name in texts.branches:
+        raise ArgumentError("name", f"must be new, and there is a branch {name!r}")
+    return name
+
+
+def _select(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    name = _named(action.get("name"), texts)
+    texts.branches[name].draft.next()
+    return _Done(replace(texts, current=name), f"Branch {name}.")
+
+
+def _rename(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    name, to = _named(action.get("name"), texts), action.get("to")
+    if name == to:
+        return _Done(texts)
+    to = _new_name(to, texts)
+    branches = {
+        to if each == name else each: replace(
+            branch, origin=to if branch.origin == name else branch.origin
+        )
+        for each, branch in texts.branches.items()
+    }
+    current = to if texts.current == name else texts.current
+    return _Done(_Texts(branches, current), f"Branch {name} is now {to}.")
+
+
+def _delete(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    name = _named(action.get("name"), texts)
+    gone = texts.branches[name]
+    branches = {
+        each: replace(branch, origin=None, shared=0) if branch.origin == name else branch
+        for each, branch in texts.branches.items()
+        if each != name
+    }
+    if not branches:
+        raise ArgumentError("name", "must not be that of the only branch")
+    current = texts.current
+    if current == name:
+        current = gone.origin if gone.origin in branches else next(iter(branches))
+        branches[current].draft.next()
+    told = f"Branch {name} is deleted; Restore brings it back."
+    return _Done(_Texts(branches, current), told, before=texts)
+
+
+def _start(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    prompt = _text("prompt", action.get("prompt"))
+    old = texts.branch.draft
+    draft = Draft(old.source, prompt, old.temperature, seed=old.seed, **old.settings)
+    draft.next()
+    name = _unused(texts)
+    return _Done(texts.having(name, _Branch(draft, prompt)), f"Branch {name} has the new prompt.")
+
+
+def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    branch, text = texts.branch, action.get("text")
+    source = branch.draft.source
+    if not isinstance(text, str):
+        raise ArgumentError("text", "must be a text")
+    if branch.prompt is None or not source.server.takes_ids:
+        problem = "can't be replaced: that needs a prompt that is a text, and a server that takes "
+        raise ArgumentError("text", f"{problem}the numbers of tokens")
+    start = [token.id for token in source.tokenize(branch.prompt)]
+    wanted = [token.id for token in source.tokenize(branch.prompt + text)]
+    if wanted[: len(start)] != start:
+        problem = "joins the last token of the prompt: start from a prompt that has it"
+        raise ArgumentError("text", problem)
+    wanted = wanted[len(start) :]
+    had = [token.id for token in branch.draft.tokens]
+    pairs = enumerate(zip(had, wanted, strict=False))
+    same = next((at for at, (one, other) in pairs if one != other), min(len(had), len(wanted)))
+    draft = branch.draft.branch(same)
+    for number in wanted[same:]:
+        if number is None:
+            raise source.server.wrong("does not tell the numbers of the tokens of a text")
+        draft.take(number)
+    draft.next()
+    told = f"The text has {_tokens(len(draft))}; Restore brings back the one before."
+    return _Done(texts.having(texts.current, replace(branch, draft=draft)), told, before=texts)
+
+
+def _reseed(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    seed = action.get("seed")
+    draft = texts.branch.draft.branch()
+    draft.seed = fresh_seed() if seed is None else seed_of(seed)
+    made = texts.having(texts.current, replace(texts.branch, draft=draft))
+    return _Done(made, f"The seed is {draft.seed}.")
+
+
+def _compare(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    other = _named(action.get("with"), texts, "with")
+    if other == texts.current:
+        raise ArgumentError("with", "must be another branch than the one that is shown")
+    sampler = _sampler(action)
+    branches = [(name, texts.branches[name]) for name in (texts.current, other)]
+    one, two = (branch.draft for _, branch in branches)
+    if one.prompt != two.prompt:
+        raise ArgumentError("with", "must be a branch with the same prompt")
+    pairs = enumerate(zip(one.tokens, two.tokens, strict=False))
+    shared = next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
+    comparison = {
+        "shared": shared,
+        "branches": [
+            {
+                "name": name,
+                "length": len(branch.draft),
+                **_from(branch.draft.rows[shared:], sampler),
+                "text": branch.draft.text_from(shared),
+            }
+            for name, branch in branches
+        ],
+        "next": [
+            float(np.exp(_logprob(draft.rows[shared]))) if len(draft) > shared else None
+            for draft in (one, two)
+        ],
+    }
+    return _Done(texts, found={"comparison": comparison})
+
+
+def _logprob(row: Reported) -> float:
+    return float(row.logprobs[row.drawn])
+
+
+def _from(rows: list[Reported], sampler: Mapping[str, Any]) -> dict[str, object]:
+    """Return what the tokens of rows have, as the model gives them and as a sampler draws them.
+
+    "sampled" is the logarithm of the chance to draw them all: "-inf" where it is 0, None where it
+    is not known.
+    """
+    chances = [_chance(row, sampler) for row in rows]
+    known = [chance for chance in chances if chance is not None]
+    sampled: object = None
+    if 0 in known:
+        sampled = "-inf"
+    elif len(known) == len(chances):
+        sampled = math.fsum(map(math.log, known))
+    return {
+        "surprisal": -math.fsum(map(_logprob, rows)) / len(rows) if rows else None,
+        "sampled": sampled,
+    }
+
+
+def _chance(row: Reported, sampler: Mapping[str, Any]) -> float | None:
+    """Return the probability with which a sampler draws the token of a row; None if not known."""
+    p = truncate(row.logprobs if len(row) == row.vocabulary else row, **sampler)
+    if not isinstance(p, Interval):
+        return float(p[row.drawn])
+    low, high = (float(end[row.drawn]) for end in p)
+    return high if high - low <= EXACT else None
+
+
+def _settings(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    presets = {}
+    for name in ("a", "b"):
+        given = action.get(name)
+        if not isinstance(given, Mapping):
+            raise ArgumentTypeError(name, "must be a temperature and truncation")
+        presets[name] = _sampler(given)
+    found = compare_samplers(texts.positions, presets).total_variation["a", "b"]
+    worst = found.row_of_max
+    values = found.values
+    low, high = values if isinstance(values, Interval) else (values, values)
+    at = int(np.flatnonzero(found.rows == worst)[0])
+    settings = {
+        "positions": len(found),
+        "tv": [float(low.mean()), float(high.mean())],
+        "worst": {"position": worst, "tv": [float(low[at]), float(high[at])]},
+        "each": ((low + high) / 2).tolist(),
+    }
+    return _Done(texts, found={"settings": settings})
+
+
+def _save(_: Writing, texts: _Texts, _action: Mapping[str, Any]) -> _Done:
+    if not len(texts.branch.draft):
+        raise ArgumentError("save", "must come after the first token: there is no text yet")
+    document = texts.branch.draft.document()
+    branches = []
+    for name, branch in texts.branches.items():
+        # What it shares with the branch that it left stands there.
+        part = branch.draft.document(branch.shared)
+        (choice,) = part["choices"]
+        branches.append(
+            {
+                "name": name,
+                "from": branch.origin,
+                "shared": branch.shared,
+                "prompt": part[OURS]["prompt"],
+                "seed": part[OURS]["seed"],
+                "text": choice["message"]["content"],
+                "content": choice["logprobs"]["content"],
+            }
+        )
+    document[OURS] |= {"branch": texts.current, "branches": branches}
+    written = json.dumps(document, ensure_ascii=False)
+    return _Done(texts, "Saved with all branches.", {"json": written, "name": "text.json"})
+
+
+def _page(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    draft = texts.branch.draft
+    if not len(draft):
+        raise ArgumentError("page", "must come after the first token: there is no text yet")
+    sampler = _sampler(action)
+    temperature = sampler.pop("temperature")
+    positions = [row.shortened(SAVED) for row in draft.rows]
+    rows = RowSource(_dataset(positions, draft.name))
+    state = rows.state(0, temperature, truncation=sampler, scale=action.get("scale", "full"))
+    html = page_html(state, rows, offline=True)
+    return _Done(texts, "The page is saved.", {"html": html, "name": "text.html"})
+
+
+ACTIONS: Final[Mapping[str, Action]] = {
+    "step": _step,
+    "take": _take,
+    "cut": _cut,
+    "restore": _restore,
+    "branch": _new_branch,
+    "select": _select,
+    "rename": _rename,
+    "delete": _delete,
+    "start": _start,
+    "edit": _edit,
+    "reseed": _reseed,
+    "compare": _compare,
+    "settings": _settings,
+    "save": _save,
+    "page": _page,
+}
