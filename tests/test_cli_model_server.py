@@ -43,7 +43,7 @@ def test_a_text_is_written_saved_and_shown(
     options = ["-n", "4", "--seed", "3", "-T", "1.5", "--top-k", "50", "--save", str(path)]
     assert cli.main(["explore", "--server", address, "a", *options]) == 0
     ((state, rows),) = served
-    assert (rows.count, rows.is_sequence) == (4, True)
+    assert (rows.count, rows.is_sequence, state.row) == (5, True, 4)
     assert (state.temperature, state.truncation) == (1.5, {"top_k": 50})
     assert len(state.logits) == TOKENS
     with ts.connect(address) as source:
@@ -59,7 +59,8 @@ def test_a_text_is_written_saved_and_shown(
 @needs_llama_cpp
 def test_a_chat_is_put_into_the_models_template(address: str, served: list[Any]) -> None:
     assert cli.main(["explore", "--server", address, "a", "--chat", "-n", "1"]) == 0
-    assert served[0][1].count == 1
+    assert served[0][1].count == 2
+    assert served[0][1].status()["prompt"] is None
 
 
 @needs_llama_cpp
@@ -78,7 +79,7 @@ def test_ctrl_c_shows_what_has_been_written(
 
     monkeypatch.setattr(ts.Draft, "step", interrupted)
     assert cli.main(["explore", "--server", address, "a", "-n", "9"]) == 0
-    assert served[0][1].count == 2
+    assert [each["length"] for each in served[0][1].status()["branches"]] == [2]
     assert "stopped after 2 tokens\n" in capsys.readouterr().err
 
 
@@ -98,7 +99,9 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
             handler.send({"choices": [{"logprobs": {"content": [entry]}}]})
 
     with scripted(script) as server:
-        assert cli.main(["explore", "--server", server.url, "a", "--top-k", "1"]) == 0
+        assert cli.main(["explore", "--server", server.url, "a", "--top-k", "1", "-n", "9"]) == 0
+        # The page tells it too, and shows the text.
+        assert "out of memory" in served[0][1].status()["error"]
     assert served[0][1].count == 2
     assert "stopped after 2 tokens: http://" in capsys.readouterr().err
 
@@ -111,6 +114,7 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
         (["--server", "http://127.0.0.1:9", "a", "--row", "1"], "--row must come with a file"),
         (["--server", "http://127.0.0.1:9", "a", "--sample", "digits"], "without --sample"),
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.txt"], "must be a .json file"),
+        (["--server", "http://127.0.0.1:9", "a", "--save", "a.json"], "must come with --tokens"),
         (["--chat"], "--chat must come with --server"),
         (["--seed", "1"], "--seed must come with --server"),
     ],

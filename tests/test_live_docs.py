@@ -58,5 +58,5 @@ def test_the_commands_run(address: str, tmp_path: Path, monkeypatch: pytest.Monk
     for line in commands:
         words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
         assert cli.main([word.replace(ADDRESS, address) for word in words[1:]]) == 0
-    assert shown == [60, 40, 40]
+    assert shown == [1, 41, 40]
     assert (tmp_path / "text.html").exists()

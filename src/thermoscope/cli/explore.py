@@ -20,7 +20,7 @@ from thermoscope.cli.model_server import (
     Timeout,
     Tokens,
     check_unused,
-    written,
+    writing,
 )
 from thermoscope.cli.options import (
     RULES,
@@ -39,6 +39,7 @@ from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource
+from thermoscope.state import State
 
 __all__ = ["explore"]
 
@@ -89,7 +90,7 @@ def explore(
     server: ServerAddress = None,
     model: Model = None,
     chat: Chat = False,
-    tokens: Tokens = 40,
+    tokens: Tokens = 0,
     seed: Seed = None,
     save: Save = None,
     timeout: Timeout = 30.0,
@@ -102,9 +103,11 @@ def explore(
     The options of truncation are the steps of the page's sampler, where they
     can be changed.
 
-    With --server a model writes a text first: the server gives the
-    distribution of each token, and the sampler of these options draws from it
-    here. Ctrl-C ends the text and shows it.
+    With --server the page writes a text with a model, step by step: the server
+    gives the distribution of each token, and the page's sampler draws from it
+    here. Any token can be taken in place of the drawn one, and a text has
+    branches. --tokens writes some tokens before the page opens; Ctrl-C ends
+    that.
 
     For example:
 
@@ -114,6 +117,7 @@ def explore(
     $ thermoscope explore response.json --applied-temperature 0.7 --vocabulary 151936
     $ thermoscope explore logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope explore --server http://localhost:8080 "The capital of France is" --top-p 0.9
+    $ thermoscope explore --server http://localhost:8080 "Hi" --chat -n 40 --save text.json
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
@@ -124,7 +128,6 @@ def explore(
     )
     path = None if file is None else Path(file)
     others: dict[str, Any] = {"--sample": sample, "--targets": targets}
-    rows = None
     if server is not None:
         reading._replace(vocabulary=None).check_unused(row)
         for name, value in {**others, "--labels": labels, "--state": link}.items():
@@ -133,10 +136,12 @@ def explore(
         if not file:
             raise ValueError("--server must come with a prompt")
         asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
-        rows = RowSource(written(asking, number, truncation.given))
-    else:
-        check_unused(model=model, chat=chat, seed=seed, save=save)
-        rows = _rows(path, sample, targets, reading) if link is None else None
+        with writing(asking, number, truncation.given) as text:
+            state = text.state(text.count - 1, number, truncation=truncation.given)
+            _serve(state, text, port, no_open=no_open)
+        return
+    check_unused(model=model, chat=chat, seed=seed, save=save)
+    rows = _rows(path, sample, targets, reading) if link is None else None
     if link is not None:
         others |= {"a file": file, **truncation.options}
         state = linked(link, temperature, row, reading, **others)
@@ -144,6 +149,10 @@ def explore(
         state = state_of(read_one(path, row, reading), labels, number, truncation.given)
     else:
         state = rows.state(row or 0, number, truncation=truncation.given)
+    _serve(state, rows, port, no_open=no_open)
+
+
+def _serve(state: State, rows: RowSource | None, port: int | None, *, no_open: bool) -> None:
     from thermoscope.explorer.server import serve
 
     serve(state, rows=rows, port=port, open_browser=not no_open)

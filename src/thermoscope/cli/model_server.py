@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -11,7 +12,9 @@ import typer
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
-    from thermoscope.data.dataset import Dataset
+    from collections.abc import Iterator
+
+    from thermoscope.explorer.writing import Writing
 
 __all__ = [
     "Asking",
@@ -23,7 +26,7 @@ __all__ = [
     "Timeout",
     "Tokens",
     "check_unused",
-    "written",
+    "writing",
 ]
 
 ServerAddress = Annotated[
@@ -47,7 +50,14 @@ Chat = Annotated[
     bool, typer.Option("--chat", help="The prompt is a message, put into the model's template.")
 ]
 Tokens = Annotated[
-    int, typer.Option("--tokens", "-n", metavar="N", min=1, help="Write at most N tokens.")
+    int,
+    typer.Option(
+        "--tokens",
+        "-n",
+        metavar="N",
+        min=0,
+        help="Write at most N tokens before the page opens, where more can be written.",
+    ),
 ]
 Seed = Annotated[
     int | None,
@@ -93,18 +103,22 @@ def check_unused(**options: Any) -> None:
             raise ValueError(f"--{name} must come with --server")
 
 
-def written(asking: Asking, temperature: float, settings: dict[str, Any]) -> Dataset:
-    """Have a text written, which is shown as it comes, and return it.
+@contextmanager
+def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Iterator[Writing]:
+    """Have a text begun, which is shown as it comes, and give it to the page that goes on with it.
 
-    Ctrl-C and a server that fails end the text: what has been written stays.
+    Ctrl-C and a server that fails end the beginning: what has been written stays.
     """
     # TLS and what it needs take a tenth of the start of every command.
     from thermoscope.connection.client import ServerError
     from thermoscope.connection.draft import Draft
     from thermoscope.connection.source import connect
+    from thermoscope.explorer.writing import Writing
 
     if asking.save is not None and asking.save.suffix.lower() != ".json":
         raise ValueError(f"--save must be a .json file, got {asking.save}")
+    if asking.save is not None and not asking.tokens:
+        raise ValueError("--save must come with --tokens: the page saves what is written there")
     prompt = sys.stdin.read() if asking.prompt == "-" else asking.prompt
     source = connect(
         asking.url,
@@ -119,20 +133,21 @@ def written(asking: Asking, temperature: float, settings: dict[str, Any]) -> Dat
         start = source.from_chat([{"role": "user", "content": prompt}]) if asking.chat else prompt
         draft = Draft(source, start, temperature, seed=asking.seed, **settings)
         try:
+            draft.next()
+            _told(f"{source.about}; drawn with --seed {draft.seed}")
             for token in draft.write(asking.tokens):
-                if len(draft) == 1:
-                    _told(f"{source.about}; drawn with --seed {draft.seed}")
                 typer.echo(printable(token.text), nl=False, err=True)
         except (KeyboardInterrupt, ServerError) as error:
-            if not len(draft):
+            if draft.known_next is None and not len(draft):
                 raise
             typer.echo(err=True)
             _told(f"stopped after {len(draft)} tokens" + (f": {error}" if f"{error}" else ""))
         else:
-            typer.echo(err=True)
+            if asking.tokens:
+                typer.echo(err=True)
         if asking.save is not None:
             draft.save(asking.save)
-        return draft.dataset()
+        yield Writing(draft, None if asking.chat else prompt, prompt)
 
 
 def _told(line: str) -> None:

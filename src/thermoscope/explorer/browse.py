@@ -174,6 +174,7 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
         self._targets = None if targets is None else _classes(targets, self.count, self._size)
         given = data.source if isinstance(data, Dataset) else "given"
         self.source = writable(source or given)
+        self.orders: tuple[str, ...]
         self.orders = ("given", "uncertain") if targets is None else ("given", "uncertain", "wrong")
         self.reliability: LiveReliability | None = None
         if self._size > 1 and self._targets is not None and (self._targets != NO_TARGET).any():
@@ -296,6 +297,7 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
             ``{"order": kind, "row": r}`` asks for a row and its place in a complete order;
             ``{"reliability": "stops"}`` or ``{"reliability": T}`` asks for the reliability, see
             `LiveReliability.answer`.
+            ``{"write": action}`` does something to a text that a model writes, see `Writing.act`.
             ``{"sequence": s}`` asks for a chunk of the text from position s on, and
             ``{"rows": s}`` for all of its rows, where the rows are positions of a text.
 
@@ -317,6 +319,8 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
         ValueError
             If the query is none of these, there is no such row, or the order is not complete.
         """
+        if "write" in query:
+            return self.act(query["write"])
         if "reliability" in query:
             if self.reliability is None:
                 raise ArgumentError("reliability", "must be asked of rows with targets")
@@ -325,6 +329,11 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
             if kind in query:
                 return self._chunk(kind, _number(kind, query[kind], self.count))
         return self._row_or_progress(query)
+
+    def act(self, action: object, patience: float = 0.0) -> dict[str, object]:
+        """Do something to a text that a model writes: these rows are none."""
+        del action, patience
+        raise ArgumentError("write", "must be left out: no model writes these rows")
 
     def _row_or_progress(self, query: Mapping[str, object]) -> dict[str, object]:
         kind = str(query.get("order", "given"))

@@ -1,14 +1,16 @@
-"""The explorer as a local page: read-only, on 127.0.0.1, at an address that is hard to guess."""
+"""The explorer as a local page: on 127.0.0.1, at an address that is hard to guess."""
 
 from __future__ import annotations
 
 import errno
+import json
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
@@ -20,7 +22,7 @@ from thermoscope.arguments import ArgumentError
 from thermoscope.explorer.page import content_security_policy, page_html, script_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -30,6 +32,10 @@ if TYPE_CHECKING:
 __all__ = ["application", "serve"]
 
 HOST: Final = "127.0.0.1"
+MOST_BYTES: Final = 1 << 20
+"""Of a request that changes the text."""
+PATIENCE: Final = 10.0
+"""Seconds that an answer waits for the model."""
 
 
 def serve(
@@ -48,7 +54,8 @@ def serve(
     state : State
         What the page shows first. Changes that the user makes stay in the page.
     rows : RowSource, optional
-        The rows to step through, if `state` is one of several. The page requests the others.
+        The rows to step through, if `state` is one of several. The page requests the others, and
+        has the text of a `Writing` go on.
     port : int, optional
         The port to listen on. The default, and 0, is a free one.
     open_browser : bool, default True
@@ -100,7 +107,9 @@ def serve(
 def application(state: State, rows: RowSource | None = None, *, port: int, token: str) -> ASGIApp:
     """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
     body = page_html(state, rows).encode()
-    page_path, rows_path = (f"/{token}/{name}".encode() for name in ("", "rows"))
+    page_path, rows_path, write_path = (
+        f"/{token}/{name}".encode() for name in ("", "rows", "write")
+    )
     # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     writing = rows is not None and "writing" in rows.about()
@@ -117,32 +126,62 @@ def application(state: State, rows: RowSource | None = None, *, port: int, token
         "X-Frame-Options": "DENY",
     }
 
+    def methods(path: bytes) -> str | None:
+        """Return what may be asked at a path; None where there is nothing."""
+        # Each is compared in the same time, whatever the token.
+        is_page, is_rows, is_write = (
+            secrets.compare_digest(path, known) for known in (page_path, rows_path, write_path)
+        )
+        if is_write and writing:
+            return "POST"
+        return "GET, HEAD" if is_page or (is_rows and rows is not None) else None
+
     async def answer(request: Request) -> Response:
         if request.headers.get("host", "").lower() not in hosts:
             return PlainTextResponse("Misdirected request", 421, headers)
         path = request.scope["path"].encode()
-        is_query = rows is not None and secrets.compare_digest(path, rows_path)
-        if not (is_query or secrets.compare_digest(path, page_path)):
+        allowed = methods(path)
+        if allowed is None:
             return PlainTextResponse("Not found", 404, headers)
-        if request.method not in {"GET", "HEAD"}:
-            return PlainTextResponse("Method not allowed", 405, {**headers, "Allow": "GET, HEAD"})
-        if rows is not None and is_query:
-            return await _answer(rows, request.query_params, headers)
+        if request.method not in allowed.split(", "):
+            return PlainTextResponse("Method not allowed", 405, {**headers, "Allow": allowed})
+        if rows is not None and path == write_path:
+            return await _act(rows, request, headers)
+        if rows is not None and path == rows_path:
+            return await _found(partial(rows.answer, request.query_params), headers)
         return HTMLResponse(body, headers=headers)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        response = await answer(Request(scope))
+        response = await answer(Request(scope, receive))
         await response(scope, receive, send)
 
     return app
 
 
-async def _answer(
-    rows: RowSource, query: Mapping[str, str], headers: Mapping[str, str]
-) -> Response:
+async def _act(rows: RowSource, request: Request, headers: Mapping[str, str]) -> Response:
+    """Answer a request that changes the text: only the page itself may send it."""
+    # A page of another site can send a form, but neither this type nor this origin.
+    host = request.headers["host"].lower()
+    if request.headers.get("origin", f"http://{host}").lower() != f"http://{host}":
+        return PlainTextResponse("Only the page itself may ask for this", 403, headers)
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        return PlainTextResponse("The content must be application/json", 415, headers)
+    content = bytearray()
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_BYTES:
+            return PlainTextResponse(f"More than {MOST_BYTES:,} bytes", 413, headers)
     try:
-        # In a thread: reading may take long, and other requests must not wait.
-        found = await run_in_threadpool(rows.answer, query)
+        action = json.loads(content)
+    except (RecursionError, ValueError):
+        return PlainTextResponse("The content must be JSON", 400, headers)
+    return await _found(partial(rows.act, action, PATIENCE), headers)
+
+
+async def _found(find: Callable[[], dict[str, object]], headers: Mapping[str, str]) -> Response:
+    try:
+        # In a thread: it may take long, and other requests must not wait.
+        found = await run_in_threadpool(find)
     except OSError as error:
         return PlainTextResponse(str(error), 500, headers)
     except (TypeError, ValueError) as error:

@@ -221,7 +221,8 @@ class Explorer(anywidget.AnyWidget):
 
     Parameters
     ----------
-    logits, labels, targets, row, temperature, truncation, scale, state, hide, lock, notes, embed
+    logits, labels, targets, row, temperature, truncation, scale, state, hide, lock, notes, embed, \
+server, model, tokenizer, prompt
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -308,6 +309,10 @@ class Explorer(anywidget.AnyWidget):
         lock: str | Sequence[str] = (),
         notes: bool = True,
         embed: bool = False,
+        server: str | None = None,
+        model: Any = None,
+        tokenizer: Any = None,
+        prompt: str | None = None,
         **traits: Any,
     ) -> None:
         if isinstance(state, str):
@@ -323,22 +328,24 @@ class Explorer(anywidget.AnyWidget):
             "scale": scale,
         }
         self.rows: RowSource | None = None
-        if state is not None:
-            given = {"logits": logits, "labels": labels, "targets": targets, "row": row}
-            given |= {name: value for name, value in settings.items() if value not in (1, "full")}
-            for name, value in given.items():
-                if value is not None:
-                    raise ArgumentError("state", f"must come without {name}, which it has")
+        given = {"logits": logits, "labels": labels, "targets": targets, "row": row}
+        asked = {"server": server, "model": model, "tokenizer": tokenizer, "prompt": prompt}
+        if any(value is not None for value in asked.values()):
+            _alone("prompt", **given, state=state)
+            self.rows = _writing(**asked, **settings)
+            state = self.rows.state(self.rows.count - 1, **settings)
+        elif state is not None:
+            set_apart = {name: each for name, each in settings.items() if each not in (1, "full")}
+            _alone("state", **given, **set_apart)
             state = state if isinstance(state, State) else state_of_link(state)
         elif has_rows(logits):
             self.rows = RowSource(logits, labels, targets=targets)
             state = self.rows.state(row or 0, **settings)
-            traits["_rows"] = self.rows.about()
-        elif targets is not None or row is not None:
-            name = "row" if targets is None else "targets"
-            raise ArgumentError(name, "must come with rows of logits, which these are not")
         else:
+            _without_rows(targets=targets, row=row)
             state = _state_of(logits, labels, settings)
+        if self.rows is not None:
+            traits["_rows"] = self.rows.about()
         if self.rows is not None or state.tail is not None:
             self._esm, self._css = _front_end(writing="writing" in traits.get("_rows", {}))
         self.embed = embed
@@ -571,6 +578,10 @@ def explore(
     lock: str | Sequence[str] = (),
     notes: bool = True,
     embed: bool = False,
+    server: str | None = None,
+    model: Any = None,
+    tokenizer: Any = None,
+    prompt: str | None = None,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
 
@@ -610,6 +621,16 @@ def explore(
         Show the page itself instead of a widget. It works without a kernel, and so in a saved
         notebook, on nbviewer and in ``nbconvert --to html``. But it exchanges nothing with Python,
         and the notebook grows by the size of the page.
+    server : str, optional
+        The address of a model's server, as for `connect`. With a prompt, a text is written step by
+        step: the model gives the distribution of each token, and the temperature and truncation
+        that are shown draw from it here.
+    model : str or transformers.PreTrainedModel, optional
+        Its name on the server; or, without a server, a model in this process.
+    tokenizer : transformers.PreTrainedTokenizerBase, optional
+        Of a model in this process.
+    prompt : str, optional
+        What the text goes on from.
 
     Returns
     -------
@@ -622,6 +643,8 @@ def explore(
         If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
         them, there is no such `row`, `temperature` is negative or NaN, `truncation`, `scale`,
         `hide` or `lock` is wrong, or `state` is a link with an error or comes with what it has.
+    ServerError
+        If the model's server fails.
     ImportError
         If anywidget is missing: ``pip install "thermoscope[notebook]"``.
 
@@ -649,7 +672,54 @@ def explore(
         lock=lock,
         notes=notes,
         embed=embed,
+        server=server,
+        model=model,
+        tokenizer=tokenizer,
+        prompt=prompt,
     )
+
+
+def _alone(argument: str, **others: Any) -> None:
+    """Raise an error if an argument comes with what it has itself."""
+    for name, value in others.items():
+        if value is not None:
+            raise ArgumentError(argument, f"must come without {name}, which it has")
+
+
+def _without_rows(**given: Any) -> None:
+    """Raise an error for an argument that needs rows, where there are none."""
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(name, "must come with rows of logits, which these are not")
+
+
+def _writing(
+    *,
+    server: str | None,
+    model: Any,
+    tokenizer: Any,
+    prompt: str | None,
+    temperature: float,
+    truncation: Mapping[str, Any] | None,
+    scale: str,
+) -> RowSource:
+    """Return a text that a model writes, which is asked for the first token."""
+    # What the requests need takes longer to load than all of this.
+    from thermoscope.connection.draft import Draft  # noqa: PLC0415
+    from thermoscope.connection.source import connect  # noqa: PLC0415
+    from thermoscope.explorer.writing import Writing  # noqa: PLC0415
+
+    if not isinstance(prompt, str):
+        raise ArgumentTypeError("prompt", f"must be a text, got {prompt!r}")
+    scale_of(scale)
+    steps = settings_of(truncation)
+    if server is None:
+        source = connect(model=model, tokenizer=tokenizer)
+    elif tokenizer is not None:
+        raise ArgumentError("tokenizer", "must be left out where there is a server")
+    else:
+        source = connect(server, model=model)
+    return Writing(Draft(source, prompt, temperature, **steps), prompt)
 
 
 def _front_end(*, writing: bool) -> tuple[str, str]:

@@ -45,6 +45,7 @@ class _Branch:
 
     draft: Draft
     prompt: str | None
+    prefix: str
     origin: str | None = None
     shared: int = 0
 
@@ -97,7 +98,9 @@ class Writing(RowSource):
     draft : Draft
         The first branch. The model is asked for its next token.
     prompt : str, optional
-        What the prompt was, where it is a text.
+        What the prompt was, where it is a text that `start` and `edit` can change.
+    prefix : str, optional
+        What is shown of it; by default the prompt.
 
     Raises
     ------
@@ -113,7 +116,7 @@ class Writing(RowSource):
     2
     """
 
-    def __init__(self, draft: Draft, prompt: str | None = None) -> None:
+    def __init__(self, draft: Draft, prompt: str | None = None, prefix: str = "") -> None:
         self._error = ""
         try:
             draft.next()
@@ -121,7 +124,7 @@ class Writing(RowSource):
             if not len(draft):
                 raise
             self._error = _line(error)
-        self._texts = _Texts({"1": _Branch(draft, prompt)}, "1")
+        self._texts = _Texts({"1": _Branch(draft, prompt, prefix or prompt or "")}, "1")
         self._before: _Texts | None = None
         self._version = self._changed = 0
         self._told = ""
@@ -132,6 +135,7 @@ class Writing(RowSource):
         self._short: list[tuple[Reported, Reported]] = []
         self._positions = self._texts.positions
         super().__init__(_dataset(self._positions, draft.name))
+        self.orders = ("given",)
         last = self._positions[-1]
         self._vocabulary = last.tokens if len(last) == last.vocabulary else None
         self._labels = None if self._vocabulary is None else self._data.labels_of(self.count - 1)
@@ -145,11 +149,17 @@ class Writing(RowSource):
         """Return what the front end must know before it asks for a row."""
         return {**super().about(), "writing": self.status()}
 
+    def embedded(self) -> dict[str, object]:
+        """Return the text for a page that has no server: it can't go on there."""
+        positions = [row.shortened(SAVED) for row in self._positions]
+        return RowSource(_dataset(positions, self.source)).embedded()
+
     def status(self) -> dict[str, object]:
         """Return what the page shows of the text; `WritingStatus` in web/src/model/rows.ts."""
         with self._lock:
             texts = self._texts
-            draft, prompt = texts.branch.draft, texts.branch.prompt
+            branch = texts.branch
+            draft = branch.draft
             source = draft.source
             return {
                 "version": self._version,
@@ -157,8 +167,8 @@ class Writing(RowSource):
                 "count": len(texts.positions),
                 "branch": texts.current,
                 "branches": [_told_of(name, each) for name, each in texts.branches.items()],
-                "prompt": prompt,
-                "prefix": prompt or "",
+                "prompt": branch.prompt,
+                "prefix": branch.prefix,
                 "about": source.about,
                 "notes": list(source.notes),
                 "seed": draft.seed,
@@ -169,12 +179,6 @@ class Writing(RowSource):
                 "error": self._error,
                 **self._extra,
             }
-
-    def answer(self, query: Mapping[str, object]) -> dict[str, object]:
-        """Answer a query as `RowSource.answer` does, and ``{"write": action}`` as `act` does."""
-        if "write" in query:
-            return self.act(query["write"])
-        return super().answer(query)
 
     def act(self, action: object, patience: float = PATIENCE) -> dict[str, object]:
         """Do something to the text, one thing at a time, in a background thread.
@@ -364,7 +368,7 @@ def _take(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     if position == length:
         return _Done(texts.having(texts.current, replace(branch, draft=draft)))
     name = _unused(texts)
-    made = _Branch(draft, branch.prompt, texts.current, position)
+    made = replace(branch, draft=draft, origin=texts.current, shared=position)
     told = f"Branch {name} takes “{taken.text}” here; branch {texts.current} is as it was."
     return _Done(texts.having(name, made), told)
 
@@ -393,7 +397,7 @@ def _new_branch(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     draft = branch.draft.branch(position)
     draft.next()
     name = _new_name(action["name"], texts) if action.get("name") else _unused(texts)
-    made = _Branch(draft, branch.prompt, texts.current, position)
+    made = replace(branch, draft=draft, origin=texts.current, shared=position)
     told = f"Branch {name} shares {_tokens(position)} with branch {texts.current}."
     return _Done(texts.having(name, made), told)
 
@@ -452,7 +456,9 @@ def _start(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     draft = Draft(old.source, prompt, old.temperature, seed=old.seed, **old.settings)
     draft.next()
     name = _unused(texts)
-    return _Done(texts.having(name, _Branch(draft, prompt)), f"Branch {name} has the new prompt.")
+    return _Done(
+        texts.having(name, _Branch(draft, prompt, prompt)), f"Branch {name} has the new prompt."
+    )
 
 
 def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
