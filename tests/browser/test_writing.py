@@ -1,0 +1,310 @@
+"""A text that is written with a real llama.cpp, step by step, and the file that is left of it."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.explorer_page import field
+from tests.browser.test_everyone import found_by_axe, view
+from tests.model_server import llama_cpp, needs_llama_cpp
+from tools.explorer import WATCH, explorer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.explorer import Served
+
+pytestmark = [pytest.mark.browser, needs_llama_cpp]
+
+TOKENS = 300
+# Each byte is a token, from the third on: those of the digits are likely after any other.
+DIGITS = range(3 + ord("0"), 3 + ord("9") + 1)
+PROMPT = "1+1"
+
+
+def logits() -> np.ndarray:
+    found = np.full((64, TOKENS), -30.0)
+    found[:, DIGITS] = np.random.default_rng(3).normal(0, 1, (64, len(DIGITS)))
+    return found
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Serve the page of a text without tokens, by a model that all tests of this module share."""
+    folder = tmp_path_factory.mktemp("writing")
+    with (
+        llama_cpp(folder, logits(), "bytes") as address,
+        explorer("--server", address, "--tokens", "0", "--seed", "5", PROMPT) as served,
+    ):
+        yield served
+
+
+@pytest.fixture
+def opened(page: Page, served: Served) -> Page:
+    """Open the page, with a new branch that has no tokens yet."""
+    page.add_init_script(WATCH)
+    page.goto(served.url)
+    start(page, PROMPT)
+    return page
+
+
+def start(page: Page, prompt: str) -> None:
+    page.get_by_text("Prompt and text").click()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill(prompt)
+    button(page, "Start from this prompt").click()
+    expect(tokens(page)).to_have_count(1)
+    page.get_by_text("Prompt and text").click()
+
+
+def button(page: Page, name: str | re.Pattern[str]) -> Locator:
+    exact = isinstance(name, str)
+    return page.get_by_role("button", name=name, exact=exact)
+
+
+def tokens(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Tokens").get_by_role("option")
+
+
+def text(page: Page) -> str:
+    return "".join(tokens(page).all_inner_texts())
+
+
+def branch(page: Page) -> Locator:
+    return page.get_by_role("combobox", name="Branch", exact=True)
+
+
+def row(page: Page) -> Locator:
+    return page.get_by_role("textbox", name="Row", exact=True)
+
+
+def told(page: Page) -> Locator:
+    """Return what a screen reader is told of a gesture."""
+    return page.locator("p[role=status]")
+
+
+def error(page: Page) -> Locator:
+    return page.get_by_role("group", name="Write", exact=True).get_by_role("alert")
+
+
+def step(page: Page, times: int = 1) -> None:
+    for _ in range(times):
+        before = tokens(page).count()
+        button(page, "Step").click()
+        expect(tokens(page)).to_have_count(before + 1)
+
+
+def test_the_whole_walk(opened: Page, tmp_path: Path) -> None:
+    page = opened
+    expect(tokens(page)).to_have_attribute("aria-label", re.compile("^token 1 of 1, next token, "))
+    expect(page.get_by_role("region", name="Prompt")).to_have_text(PROMPT)
+
+    # At T = 0 each draw is the likeliest token, which the page shows before it is drawn.
+    field(page).fill("0")
+    field(page).press("Enter")
+    leads = page.get_by_role("figure", name="Softmax").get_by_role("listitem").first
+    likeliest = leads.locator(".label").inner_text()
+    step(page)
+    expect(row(page)).to_have_value("1")
+    expect(tokens(page).first).to_have_text(likeliest)
+    step(page, 3)
+    written = text(page)
+    assert re.fullmatch(r"[0-9]{4}", written)
+    expect(tokens(page).last).to_have_attribute("aria-selected", "true")
+
+    # Another token at an earlier place: a branch, and nothing is lost.
+    first = branch(page).input_value()
+    tokens(page).nth(1).click()
+    expect(row(page)).to_have_value("1")
+    second = page.get_by_role("figure", name="Softmax").get_by_role("listitem").nth(1)
+    second.click()
+    other = second.locator(".label").inner_text()
+    button(page, f"Take “{other}”").click()
+    expect(tokens(page)).to_have_count(3)
+    assert text(page) == written[0] + other
+    name = page.get_by_role("textbox", name="Branch name")
+    name.fill("the other")
+    name.press("Enter")
+    expect(branch(page)).to_have_value("the other")
+    step(page)
+
+    compare_with(page, first, written)
+
+    # Back to the first one, as it was.
+    branch(page).select_option(first)
+    expect(tokens(page)).to_have_count(5)
+    assert text(page) == written
+    tokens(page).nth(2).click()
+    expect(row(page)).to_have_value("2")
+    button(page, "Cut here").click()
+    expect(tokens(page)).to_have_count(3)
+    button(page, "Restore").click()
+    expect(tokens(page)).to_have_count(5)
+    assert text(page) == written
+
+    save_and_open(page, tmp_path, written)
+
+
+def compare_with(page: Page, first: str, written: str) -> None:
+    """Put the branch "the other" beside the first one, and T = 1 beside T = 0."""
+    page.get_by_text("Compare on this text").click()
+    page.get_by_role("combobox", name="Branch to compare").select_option(first)
+    button(page, "Compare branches").click()
+    table = page.get_by_role("table", name="From where they part")
+    expect(table.get_by_role("columnheader")).to_have_text(
+        ["From where they part", "the other", first]
+    )
+    expect(table.get_by_role("row", name="Text").get_by_role("cell").last).to_have_text(written[1:])
+    expect(page.get_by_text("They share the first token.")).to_be_visible()
+    button(page, "Compare T = 1 with T = 0").click()
+    expect(
+        page.get_by_text(re.compile("draws would differ between T = 1 and T = 0"))
+    ).to_be_visible()
+    button(page, re.compile("^Most at token ")).click()
+    expect(row(page)).not_to_have_value("3")
+
+
+def save_and_open(page: Page, tmp_path: Path, written: str) -> None:
+    """Save both files, and open the page with the network off."""
+    with page.expect_download() as saved:
+        button(page, "Save text (JSON)").click()
+    saved.value.save_as(tmp_path / "text.json")
+    assert json.loads((tmp_path / "text.json").read_text(encoding="utf-8"))["choices"]
+    with page.expect_download() as saved:
+        button(page, "Save page (HTML)").click()
+    saved.value.save_as(tmp_path / "text.html")
+    assert page.evaluate("violations") == []
+    page.context.set_offline(True)
+    page.goto((tmp_path / "text.html").as_uri())
+    expect(tokens(page)).to_have_count(4)
+    assert text(page) == written
+    expect(button(page, "Step")).to_have_count(0)
+    assert page.evaluate("violations") == []
+
+
+def test_the_walk_by_keys_alone(opened: Page) -> None:
+    page = opened
+    page.get_by_role("region", name="Softmax temperature").focus()
+    for count in (2, 3, 4):
+        page.keyboard.press("s")
+        expect(tokens(page)).to_have_count(count)
+    written = text(page)
+    tokens(page).last.focus()
+    page.keyboard.press("Home")
+    expect(row(page)).to_have_value("0")
+    # The focus is on a token: it stays in the text, whatever becomes of it.
+    page.keyboard.press("x")
+    expect(tokens(page)).to_have_count(1)
+    expect(tokens(page)).to_be_focused()
+    page.keyboard.press("r")
+    expect(tokens(page)).to_have_count(4)
+    assert text(page) == written
+    expect(page.locator(":focus")).to_have_attribute("role", "option")
+    before = branch(page).input_value()
+    page.keyboard.press("Home")
+    expect(row(page)).to_have_value("0")
+    page.keyboard.press("t")
+    expect(tokens(page)).to_have_count(2)
+    expect(branch(page)).not_to_have_value(before)
+    taken = branch(page).input_value()
+    page.keyboard.press("b")
+    expect(branch(page)).not_to_have_value(taken)
+    tokens_field = page.get_by_role("textbox", name="tokens")
+    tokens_field.fill("2")
+    # A letter that is typed in a field does nothing else.
+    tokens_field.press("s")
+    expect(tokens_field).to_have_value("2s")
+    button(page, "Play").press("Enter")
+    expect(error(page)).to_have_text("Tokens must be a whole number from 1 to 10,000, got “2s”.")
+    tokens_field.fill("2")
+    button(page, "Play").focus()
+    page.keyboard.press("p")
+    expect(tokens(page)).to_have_count(4)
+    expect(told(page)).to_have_text("2 tokens written.")
+
+
+def test_the_same_seed_writes_the_same_text(opened: Page) -> None:
+    page = opened
+    seed = page.get_by_role("textbox", name="Seed", exact=True)
+    texts = []
+    for number in ("12", "13", "12"):
+        seed.fill(number)
+        seed.press("Enter")
+        expect(told(page)).to_contain_text(number)
+        step(page, 4)
+        texts.append(text(page))
+        tokens(page).first.click()
+        expect(row(page)).to_have_value("0")
+        button(page, "Cut here").click()
+        expect(tokens(page)).to_have_count(1)
+    assert texts[0] == texts[2] != texts[1]
+    seed.fill("-1")
+    seed.press("Enter")
+    expect(seed).to_have_attribute("aria-invalid", "true")
+
+
+def test_it_plays_until_it_is_paused(opened: Page) -> None:
+    page = opened
+    page.get_by_role("textbox", name="tokens").fill("200")
+    button(page, "Play").click()
+    expect(tokens(page).nth(3)).to_be_attached()
+    button(page, "Pause").click()
+    expect(button(page, "Play")).to_be_visible()
+    expect(told(page)).to_have_text(re.compile(r"^\d+ tokens written\.$"))
+    written = int(told(page).inner_text().split()[0])
+    assert 3 <= written < 200
+    expect(tokens(page)).to_have_count(written + 1)
+
+
+def test_another_text(opened: Page) -> None:
+    page = opened
+    step(page, 2)
+    page.get_by_text("Prompt and text").click()
+    area = page.get_by_role("textbox", name="Text so far")
+    expect(area).to_have_value(text(page))
+    area.fill("2024")
+    button(page, "Replace the text").click()
+    expect(tokens(page)).to_have_count(5)
+    assert text(page) == "2024"
+
+
+def test_errors_of_the_server_are_told_and_the_text_is_kept(page: Page, tmp_path: Path) -> None:
+    with ExitStack() as ends:
+        server = ends.enter_context(ExitStack())
+        address = server.enter_context(llama_cpp(tmp_path, logits(), "bytes"))
+        page.goto(ends.enter_context(explorer("--server", address, "--tokens", "0", PROMPT)).url)
+        step(page, 2)
+        written = text(page)
+        server.close()
+        button(page, "Step").click()
+        expect(error(page)).not_to_be_empty()
+        assert text(page) == written
+        # What is known of the text is still there.
+        tokens(page).first.click()
+        expect(row(page)).to_have_value("0")
+
+
+@pytest.mark.parametrize(("width", "colours"), [(360, "light"), (1280, "forced")])
+def test_axe_finds_nothing(opened: Page, width: int, colours: str) -> None:
+    page = opened
+    view(page, width, "light" if colours == "light" else "forced")
+    step(page, 2)
+    tokens(page).first.click()
+    expect(row(page)).to_have_value("0")
+    button(page, re.compile("^Take ")).click()
+    expect(tokens(page)).to_have_count(2)
+    for name in ("Prompt and text", "Compare on this text"):
+        page.get_by_text(name).click()
+    button(page, "Compare branches").click()
+    expect(page.get_by_role("table", name="From where they part")).to_be_visible()
+    button(page, re.compile("^Compare T = ")).click()
+    expect(button(page, re.compile("^Most at token "))).to_be_visible()
+    assert found_by_axe(page) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
