@@ -8,14 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 import uvicorn
 
+from tests.model_server import Handler, Scripted, scripted
 from thermoscope.explorer import server
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import content_security_policy, page_html
@@ -23,7 +25,6 @@ from thermoscope.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 ADDRESS = re.compile(
     r"The explorer is at http://127\.0\.0\.1:(\d+)/([A-Za-z0-9_-]{43})/ \(Ctrl-C ends it\)\n"
@@ -437,3 +438,170 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert asyncio.run(ask()) == [200, 200, 200]
     assert len(rendered) == 1
+
+
+class TestWriting:
+    """The page of a text that a model writes: only the page itself may have it go on."""
+
+    KEY = "a-secret-key"
+
+    @pytest.fixture(scope="class")
+    def model(self) -> Iterator[Scripted]:
+        """Return a server of a model, which answers with what it should not where it is told to."""
+
+        def script(handler: Handler, body: Any) -> None:
+            prompt = (body or {}).get("prompt", "")
+            entries = [
+                {"token": word, "logprob": logprob, "top_logprobs": []}
+                for word, logprob in (("</script>", -0.5), ("b", -1.0))
+            ]
+            entries[0]["top_logprobs"] = [dict(each) for each in entries]
+            if handler.path == "/v1/models":
+                handler.send({"data": [{"id": "</script><b>m", "owned_by": "someone"}]})
+            elif handler.path != "/v1/completions":
+                handler.send({}, 404)
+            elif prompt.endswith("elsewhere"):
+                handler.send({}, 302, Location="http://127.0.0.1:9/")
+            elif prompt.endswith("key"):
+                handler.send({"error": {"message": handler.headers["Authorization"]}}, 500)
+            elif prompt.endswith("huge"):
+                handler.send(b'{"choices": "' + b"x" * (80 << 20) + b'"}')
+            elif prompt.endswith("endless"):
+                handler.send_response(200)
+                handler.end_headers()
+                # The other end leaves.
+                with suppress(OSError):
+                    while not handler.server.stopped.is_set():
+                        handler.wfile.write(b" " * (1 << 20))
+            else:
+                handler.send({"choices": [{"logprobs": {"content": entries[:1]}}]})
+
+        with scripted(script) as server:
+            yield server
+
+    @pytest.fixture(scope="class")
+    def writing(self, model: Scripted) -> Iterator[Explorer]:
+        options = ["--server", model.url, "a", "--no-open", "--top-k", "1", "--timeout", "5"]
+        with explorer(*options, THERMOSCOPE_API_KEY=self.KEY) as running:
+            yield running
+
+    def act(self, running: Explorer, action: Any, **headers: str) -> tuple[int, str]:
+        content = action if isinstance(action, bytes) else json.dumps(action).encode()
+        connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=60)
+        known = {"Content-Type": "application/json", "Origin": f"http://127.0.0.1:{running.port}"}
+        try:
+            path = headers.pop("path", f"/{running.token}/write")
+            connection.request(headers.pop("method", "POST"), path, content, known | headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            connection.close()
+
+    def test_the_page_itself_has_it_go_on(self, writing: Explorer) -> None:
+        status, content = self.act(writing, {"do": "step", "truncation": {"top_k": 1}})
+        assert status == 200
+        answer = json.loads(content)
+        assert (answer["error"], answer["count"]) == ("", 2)
+        assert answer["branches"][0]["text"] == "</script>"
+
+    @pytest.mark.parametrize(
+        ("headers", "expected"),
+        [
+            ({"Origin": "http://127.0.0.1:1"}, 403),
+            ({"Origin": "http://evil.example"}, 403),
+            ({"Origin": "null"}, 403),
+            ({"Content-Type": "text/plain"}, 415),
+            ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+            ({"Host": "evil.example"}, 421),
+            ({"path": "/write"}, 404),
+            ({"path": "/not-the-token/write"}, 404),
+            ({"method": "GET"}, 405),
+            ({"method": "PUT"}, 405),
+        ],
+    )
+    def test_nobody_else_does(
+        self, writing: Explorer, headers: dict[str, str], expected: int
+    ) -> None:
+        before = self.act(writing, {"do": "status"})
+        status, content = self.act(writing, {"do": "start", "prompt": "evil"}, **headers)
+        assert (status, "evil" in content) == (expected, False)
+        assert self.act(writing, {"do": "status"}) == before
+
+    @pytest.mark.parametrize(
+        ("content", "expected"),
+        [
+            (b"no JSON", 400),
+            (b"[" * 100_000, 400),
+            (b"[]", 400),
+            (b" " * (1 << 20) + b" ", 413),
+        ],
+    )
+    def test_what_is_no_action_is_refused(
+        self, writing: Explorer, content: bytes, expected: int
+    ) -> None:
+        assert self.act(writing, content)[0] == expected
+        assert self.act(writing, {"do": "status"})[0] == 200
+
+    @pytest.mark.parametrize("name", ["server", "url", "model", "base_url"])
+    def test_no_action_reaches_another_server(
+        self, writing: Explorer, model: Scripted, name: str
+    ) -> None:
+        with scripted(lambda handler, _: handler.send({})) as other:
+            asked = len(model.requests)
+            action = {"do": "start", "prompt": f"{name} {other.url}", name: other.url}
+            assert self.act(writing, action)[0] == 200
+            assert other.requests == []
+        assert len(model.requests) == asked + 1
+
+    @pytest.mark.parametrize(
+        ("prompt", "words"),
+        [
+            ("elsewhere", "redirect"),
+            ("key", "500"),
+            ("huge", "MB"),
+            ("endless", ""),
+        ],
+    )
+    def test_a_malicious_server_is_told_and_does_no_harm(
+        self, writing: Explorer, prompt: str, words: str
+    ) -> None:
+        before = json.loads(self.act(writing, {"do": "status"})[1])
+        action = {"do": "start", "prompt": prompt}
+        answer = json.loads(self.act(writing, action)[1])
+        while answer["busy"]:
+            answer = json.loads(self.act(writing, {"do": "status"})[1])
+        assert words in answer["error"]
+        assert answer["error"] != ""
+        assert "\n" not in answer["error"]
+        assert answer["branches"] == before["branches"]
+
+    def test_the_key_is_in_no_answer_page_or_file(self, writing: Explorer, model: Scripted) -> None:
+        assert {headers.get("Authorization") for *_, headers in model.requests} == {
+            f"Bearer {self.KEY}"
+        }
+        self.act(writing, {"do": "step", "truncation": {"top_k": 1}})
+        answers = [
+            self.act(writing, action)[1]
+            for action in (
+                {"do": "status"},
+                {"do": "save"},
+                {"do": "page"},
+                {"do": "start", "prompt": "key"},
+            )
+        ]
+        assert '"html"' in answers[2]
+        host = f"127.0.0.1:{writing.port}"
+        for name in ("", "rows?order=given&place=0", "rows?sequence=0"):
+            status, _, body = writing.ask("GET", f"/{writing.token}/{name}", host)
+            assert status == 200
+            answers.append(body.decode())
+        assert all(self.KEY not in answer for answer in answers)
+        # Hostile texts end no element.
+        assert answers[4].count("</script>") == 2
+
+    def test_the_memory_is_bounded(self, writing: Explorer) -> None:
+        lines = Path(f"/proc/{writing.process.pid}/status")
+        if not lines.exists():
+            pytest.skip("needs /proc")
+        peak = next(line for line in lines.read_text().splitlines() if line.startswith("VmHWM"))
+        assert int(peak.split()[1]) < 600_000

@@ -151,7 +151,7 @@ export interface ComparedBranches {
     /** Nats per token after the parting, at T = 1. */
     readonly surprisal: number | null;
     /** The log-probability of these tokens under the settings; null if it is not known. */
-    readonly sampled: number | null;
+    readonly sampled: number | "-inf" | null;
     readonly text: string;
   }[];
   /** The probabilities of the tokens by which they part; null where a branch has none. */

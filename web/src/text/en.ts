@@ -862,6 +862,7 @@ export const enWriting = {
   length: "Tokens",
   surprisal: "Nats per token, T = 1",
   sampled: "Log-probability as sampled",
+  never: "could not be drawn",
   first: "Its first token had",
   unknown: "not known",
   compareSettings: (a: string, b: string) => `Compare ${a} with ${b}`,

@@ -425,7 +425,10 @@ function SideBySide({ found }: { readonly found: ComparedBranches }) {
     [texts.length, branches.map(({ length }) => count(length))],
     [texts.first, next.map((p) => known(p, (value) => percent(value, false)))],
     [texts.surprisal, branches.map(({ surprisal }) => known(surprisal, measure))],
-    [texts.sampled, branches.map(({ sampled }) => known(sampled, measure))],
+    [
+      texts.sampled,
+      branches.map(({ sampled }) => (sampled === "-inf" ? texts.never : known(sampled, measure))),
+    ],
     [texts.textOf, branches.map(({ text }) => text)],
   ];
   return (

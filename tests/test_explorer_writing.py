@@ -1,0 +1,429 @@
+"""`Writing`: a text that a model writes for a page, branch by branch."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import thermoscope as ts
+from tests.model_server import llama_cpp, needs_llama_cpp
+from thermoscope.arguments import ArgumentError
+from thermoscope.connection import draft as drafts
+from thermoscope.connection.client import ServerError
+from thermoscope.connection.model import Model
+from thermoscope.connection.source import Source
+from thermoscope.data.formats.responses import Position, Token
+from thermoscope.explorer import sequence
+from thermoscope.explorer.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+WORDS = [" a", " b", " c", " d", " e", "</script>", "\u202e", "\x00"]
+END = 4
+
+
+class Words(Model):
+    """A model of a few words, whose next one depends on the one before."""
+
+    kind, version, model = "words", None, "folder/words.gguf"
+    takes_ids = True
+    ends = frozenset([END])
+
+    def __init__(self, most: int | None = None, size: int = len(WORDS)) -> None:
+        self.vocabulary = size
+        self.most = most
+        self.table = ts.log_softmax(np.random.default_rng(1).normal(0, 2, (size, size)))
+        self.asked: list[list[int]] = []
+        self.goes_on = threading.Event()
+        self.goes_on.set()
+        self.error = ""
+        self.known = tuple(Token(WORDS[at % len(WORDS)], at, None) for at in range(size))
+
+    def complete(self, prompt: Any, top: int, settings: Any = None) -> Position:
+        del settings
+        assert self.goes_on.wait(60)
+        if self.error:
+            raise ServerError(self.error)
+        self.asked.append([*prompt])
+        values = self.table[prompt[-1]]
+        order = np.sort(np.argsort(-values)[:top])
+        rest = None
+        if top < len(values):
+            rest = math.log(1 - np.exp(values[order]).sum())
+        kept = values[order]
+        tokens = tuple(self.known[at] for at in order)
+        return Position(tokens, tuple(kept.tolist()), rest, -1, None, (0.0,) * len(kept), None)
+
+    def tokenize(self, text: str) -> list[Token]:
+        return [self.known[WORDS.index(f" {word}")] for word in text.split()]
+
+    def wrong(self, problem: str) -> ServerError:
+        return ServerError(f"words {problem}")
+
+    def close(self) -> None:
+        pass
+
+
+def written(model: Words | None = None, *, seed: int = 3, prompt: str = "a") -> Writing:
+    source = Source(model or Words())
+    return Writing(ts.Draft(source, prompt, seed=seed), prompt)
+
+
+def model_of(writing: Writing) -> Words:
+    found: Any = writing._texts.branch.draft.source.server
+    return found
+
+
+def do(writing: Writing, name: str, /, **arguments: Any) -> Any:
+    status = writing.act({"do": name, **arguments}, patience=60)
+    assert status["error"] == "", status["error"]
+    assert not status["busy"]
+    return status
+
+
+def step(writing: Writing, times: int = 1, **arguments: Any) -> Any:
+    for _ in range(times):
+        status = do(writing, "step", temperature=1.0, **arguments)
+    return status
+
+
+def text(writing: Writing) -> str:
+    status = writing.status()
+    return next(each["text"] for each in status["branches"] if each["name"] == status["branch"])
+
+
+def test_the_last_row_is_the_next_token_of_which_nothing_is_drawn() -> None:
+    writing = written()
+    about = writing.about()
+    assert (about["count"], about["orders"]) == (1, ["given"])
+    assert about["writing"] == writing.status()
+    chunk = writing.answer({"sequence": 0})
+    assert (chunk["drawn"], chunk["places"], chunk["texts"]) == ([-1], [-1], [""])
+    first = writing.state(0)
+    assert first.logits.tolist() == model_of(writing).table[0].tolist()
+    assert first.tail is None
+    step(writing, 2)
+    chunk = writing.answer({"sequence": 0})
+    assert writing.count == 3
+    assert chunk["drawn"][2] == -1
+    assert "".join(chunk["texts"]) == text(writing)
+
+
+def test_it_draws_as_a_draft_does_and_asks_for_each_position_once() -> None:
+    writing = written()
+    settings: Any = {"top_p": 0.9, "engine": "llama.cpp"}
+    for _ in range(5):
+        status = do(writing, "step", temperature=1.5, truncation=settings)
+    draft = ts.Draft(Source(Words()), "a", 1.5, seed=3, **settings)
+    assert [token.text for token in draft.write(5)]
+    assert text(writing) == draft.text
+    assert len(model_of(writing).asked) == 6
+    assert status["seed"] == 3
+    for _ in range(30):
+        ended = do(writing, "step", temperature="inf")["ended"]
+        assert ended == text(writing).endswith(WORDS[END])
+
+
+def test_another_token_at_an_earlier_place_is_another_branch() -> None:
+    writing = written()
+    step(writing, 3)
+    before = text(writing)
+    asked = len(model_of(writing).asked)
+    status = do(writing, "take", position=1, item=2)
+    assert (status["branch"], status["count"], status["changed"]) == ("2", 3, 1)
+    assert status["branches"][1] | {"text": ""} == {
+        "name": "2",
+        "length": 2,
+        "from": "1",
+        "shared": 1,
+        "text": "",
+    }
+    assert text(writing) == before[:2] + " c"
+    assert "branch 1 is as it was" in status["told"]
+    assert len(model_of(writing).asked) == asked + 1
+    # At the end, the branch that is there goes on.
+    assert do(writing, "take", position=2, item=1)["branch"] == "2"
+    assert do(writing, "select", name="1")["changed"] == 1
+    assert text(writing) == before
+    assert len(model_of(writing).asked) == asked + 2
+
+
+def test_what_is_cut_comes_back_and_is_not_asked_for_again() -> None:
+    writing = written()
+    step(writing, 4)
+    before, version = text(writing), writing.status()["version"]
+    asked = len(model_of(writing).asked)
+    status = do(writing, "cut", position=1)
+    assert (status["count"], status["changed"], status["version"]) == (2, 1, version + 1)
+    assert (status["told"], status["canRestore"]) == (
+        "Cut 3 tokens; Restore brings them back.",
+        True,
+    )
+    # The seed of each position writes the same.
+    assert step(writing, 3)["canRestore"] is False
+    assert text(writing) == before
+    do(writing, "cut", position=0)
+    status = do(writing, "restore")
+    assert (text(writing), status["canRestore"]) == (before, False)
+    assert len(model_of(writing).asked) == asked + 3
+    assert "must come after" in writing.act({"do": "restore"}, 60)["error"]
+
+
+def test_branches_have_names_and_can_be_deleted() -> None:
+    writing = written()
+    step(writing, 3)
+    do(writing, "branch", position=2)
+    status = do(writing, "rename", name="2", to="  the other ")
+    assert (status["branch"], status["changed"]) == ("the other", status["count"])
+    do(writing, "branch", position=1, name="third")
+    status = do(writing, "delete", name="the other")
+    assert [each["name"] for each in status["branches"]] == ["1", "third"]
+    assert status["branches"][1]["from"] is None
+    assert len(do(writing, "restore")["branches"]) == 3
+    do(writing, "delete", name="third")
+    assert do(writing, "delete", name="the other")["branch"] == "1"
+    assert "the only branch" in writing.act({"do": "delete", "name": "1"}, 60)["error"]
+
+
+def test_prompt_text_and_seed_can_be_others() -> None:
+    writing = written()
+    step(writing, 2)
+    before = text(writing)
+    status = do(writing, "edit", text=before + " b c")
+    assert (text(writing), status["changed"]) == (before + " b c", 2)
+    assert do(writing, "edit", text="")["count"] == 1
+    assert text(writing) == ""
+    do(writing, "restore")
+    assert text(writing) == before + " b c"
+    status = do(writing, "start", prompt="b d")
+    assert (status["prompt"], status["prefix"], status["count"]) == ("b d", "b d", 1)
+    assert model_of(writing).asked[-1] == [1, 3]
+    assert do(writing, "reseed", seed=12)["seed"] == 12
+    assert do(writing, "reseed", seed=None)["seed"] != 12
+    assert [each["text"] for each in writing.status()["branches"]] == [before + " b c", ""]
+
+
+def test_two_branches_are_compared_from_where_they_part() -> None:
+    writing = written()
+    do(writing, "take", position=0, item=1)
+    do(writing, "take", position=1, item=2)
+    do(writing, "take", position=1, item=3)
+    sampler = {"temperature": 0.5, "truncation": {"top_k": 3}}
+    found = do(writing, "compare", **{"with": "1"}, **sampler)["comparison"]
+    row = model_of(writing).table[1]
+    p = ts.truncate(row, 0.5, top_k=3)
+    assert found["shared"] == 1
+    assert found["next"] == pytest.approx(np.exp(row[[3, 2]]))
+    for one, token in zip(found["branches"], (3, 2), strict=True):
+        assert one["text"] == WORDS[token]
+        assert one["surprisal"] == pytest.approx(-row[token])
+        assert one["sampled"] == ("-inf" if p[token] == 0 else pytest.approx(math.log(p[token])))
+    assert "same prompt" in compared_with_another_prompt(writing)
+
+
+def compared_with_another_prompt(writing: Writing) -> str:
+    do(writing, "start", prompt="c")
+    return str(writing.act({"do": "compare", "with": "1"}, 60)["error"])
+
+
+def test_two_settings_are_compared_on_the_text() -> None:
+    writing = written()
+    step(writing, 3)
+    a, b = ({"temperature": t, "truncation": {"top_k": k}} for t, k in ((1.0, 5), (0.3, 2)))
+    found = do(writing, "settings", a=a, b=b)["settings"]
+    model = model_of(writing)
+    rows = model.table[[ids[-1] for ids in model.asked]]
+    apart = abs(ts.truncate(rows, 1.0, top_k=5) - ts.truncate(rows, 0.3, top_k=2)).sum(axis=1) / 2
+    assert found["positions"] == 4
+    assert found["each"] == pytest.approx(apart)
+    assert found["tv"] == pytest.approx([apart.mean()] * 2)
+    assert found["worst"]["position"] == apart.argmax()
+    assert found["worst"]["tv"] == pytest.approx([apart.max()] * 2)
+
+
+def test_files_have_all_branches_and_ask_for_nothing(tmp_path: Path) -> None:
+    writing = written(seed=1)
+    assert "no text yet" in writing.act({"do": "save"}, 60)["error"]
+    step(writing, 3)
+    do(writing, "take", position=1, item=5)
+    found = do(writing, "save")
+    path = tmp_path / str(found["name"])
+    path.write_text(str(found["json"]), encoding="utf-8")
+    data = ts.open_logits(path)
+    assert [data.tokens[row][data.drawn[row]].text for row in range(2)][1] == "</script>"
+    kept = json.loads(str(found["json"]))["thermoscope"]
+    assert (kept["branch"], [each["name"] for each in kept["branches"]]) == ("2", ["1", "2"])
+    assert [len(each["content"]) for each in kept["branches"]] == [3, 1]
+    assert kept["branches"][1]["shared"] == 1
+
+    page = str(do(writing, "page", temperature=0.5, truncation={"top_k": 3})["html"])
+    content = re.search(r'<script type="application/json">(.*?)</script>', page, re.DOTALL)
+    assert content is not None
+    state = json.loads(content[1])
+    assert (state["temperature"], state["truncation"]) == (0.5, {"top_k": 3})
+    assert (state["rows"]["count"], "writing" in state["rows"]) == (2, False)
+    policy = re.search('Content-Security-Policy" content="([^"]*)"', page)
+    assert policy is not None
+    assert "connect-src" not in policy[1]
+    assert page.count("</script>") == 2
+
+
+def test_a_server_that_fails_is_told_and_the_text_is_kept() -> None:
+    writing = written()
+    step(writing, 2)
+    before = writing.status()
+    model = model_of(writing)
+    model.error = "the server has\nno memory"
+    status = writing.act({"do": "step", "temperature": 1}, 60)
+    assert status == before | {"error": "the server has no memory", "told": ""}
+    # What is known is still there.
+    assert do(writing, "cut", position=1)["count"] == 2
+    model.error = ""
+    step(writing)
+    assert text(writing) == before["branches"][0]["text"]
+    model.error = "gone"
+    with pytest.raises(ServerError, match="gone"):
+        written(model)
+
+
+def test_one_action_at_a_time_and_what_is_cancelled_is_dropped() -> None:
+    writing = written()
+    model = model_of(writing)
+    model.goes_on.clear()
+    status = writing.act({"do": "step", "temperature": 1}, 0.01)
+    assert status["busy"]
+    assert "still under way" in writing.act({"do": "cut", "position": 0}, 0.01)["error"]
+    late = writing._job
+    assert late is not None
+    status = writing.act({"do": "cancel"})
+    assert (status["busy"], status["count"]) == (False, 1)
+    model.goes_on.set()
+    assert late.wait(60)
+    assert writing.act({"do": "status"})["count"] == 1
+    # The answer that comes late has been found by another query, and once.
+    assert step(writing)["count"] == 2
+    model.goes_on.clear()
+    assert writing.act({"do": "step", "temperature": 1}, 0.01)["busy"]
+    model.goes_on.set()
+    assert writing.act({"do": "status"}, 60)["count"] == 3
+
+
+def test_a_page_that_has_missed_a_change_does_nothing() -> None:
+    writing = written()
+    version = writing.status()["version"]
+    step(writing, 2)
+    status = writing.act({"do": "cut", "position": 0, "version": version}, 60)
+    assert "has changed since" in status["error"]
+    assert status["count"] == 3
+    # What is there now can always be asked for.
+    assert writing.act({"do": "status", "version": version})["count"] == 3
+
+
+@pytest.mark.parametrize(
+    ("action", "error"),
+    [
+        ({"do": "erase"}, "there is no action 'erase'"),
+        ({}, "there is no action 'None'"),
+        ({"do": "take", "position": 9, "item": 0}, "position must be 0 to 1, got 9"),
+        ({"do": "take", "position": 0, "item": 99}, "item must be 0 to 7, got 99"),
+        ({"do": "take", "position": "0", "item": 0}, "position must be a whole number"),
+        ({"do": "cut"}, "position must be a whole number"),
+        ({"do": "step", "temperature": -1}, "temperature must be"),
+        ({"do": "step", "temperature": [1]}, "temperature must be"),
+        ({"do": "step", "truncation": {"top_k": -1}}, "truncation is wrong"),
+        ({"do": "step", "truncation": {"url": "http://x"}}, "truncation must have keys of"),
+        ({"do": "select", "name": "9"}, "name must be that of a branch, got '9'"),
+        ({"do": "rename", "name": "1", "to": ""}, "name must be a text"),
+        ({"do": "branch", "position": 0, "name": "1"}, "there is a branch '1'"),
+        ({"do": "branch", "position": 0, "name": "n" * 61}, "must have 1 to 60 characters"),
+        ({"do": "start", "prompt": ""}, "prompt must be a text"),
+        ({"do": "start", "prompt": ["http://x"]}, "prompt must be a text"),
+        ({"do": "edit", "text": None}, "text must be a text"),
+        ({"do": "reseed", "seed": -1}, "seed must be"),
+        ({"do": "compare", "with": "1"}, "must be another branch"),
+        ({"do": "settings", "a": {}, "b": 1}, "b must be a temperature and truncation"),
+    ],
+)
+def test_a_wrong_action_is_told_in_a_line_and_changes_nothing(action: Any, error: str) -> None:
+    writing = written()
+    before = step(writing)
+    status = writing.act(action, 60)
+    assert error in str(status["error"])
+    assert "\n" not in str(status["error"])
+    assert status | {"error": ""} == before
+
+
+def test_other_rows_are_not_written() -> None:
+    with pytest.raises(ArgumentError, match="no model writes these rows"):
+        ts.explore([[1.0, 2.0], [2.0, 1.0]]).rows.answer({"write": {"do": "step"}})
+    with pytest.raises(TypeError, match="must be an action"):
+        written().act("step")
+
+
+def test_a_whole_vocabulary_is_named_once_and_a_part_each_time() -> None:
+    writing = written()
+    step(writing)
+    assert "labels" not in writing.answer({"order": "given", "place": 1})
+    asked = writing.answer({"order": "given", "place": 1, "labels": "all"})
+    assert asked["labels"] == list(writing.state(0).labels or ())
+    part = written(Words(most=3))
+    do(part, "take", position=0, item=1)
+    row = part.answer({"order": "given", "place": 0})
+    assert len(row["labels"]) == 3
+    assert part.state(0).tail is not None
+    assert part.answer({"sequence": 0})["drawn"] == [1, -1]
+    # Which tokens the sampler keeps is not known.
+    error = part.act({"do": "step", "temperature": 1.0}, 60)["error"]
+    assert "what the sampler keeps is not known" in str(error)
+
+
+def test_of_positions_long_ago_the_likeliest_tokens_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = 400
+    monkeypatch.setattr(drafts, "SAVED", 20)
+    monkeypatch.setattr(drafts, "MOST_BYTES", 4 * drafts.BYTES_PER_ENTRY * size)
+    writing = written(Words(size=size))
+    whole = []
+    for _ in range(8):
+        step(writing)
+        whole.append(sum(writing.state(row).tail is None for row in range(writing.count - 1)))
+    assert whole == [1, 2, 3, 4, 2, 3, 4, 2]
+    first = writing.state(0)
+    assert 20 <= len(first.logits) <= 21
+    assert first.labels is not None
+    assert len(first.labels) == len(first.logits)
+    chunk = writing.answer({"sequence": 0})
+    assert max(chunk["sizes"]) <= sequence.MOST
+    # The page draws the bar of the drawn token by its place in the row.
+    for row, (item, word) in enumerate(zip(chunk["drawn"][:-1], chunk["texts"], strict=False)):
+        assert (writing.state(row).labels or ())[item] == word
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    rows = np.random.default_rng(2).normal(0, 3, (8, 2048))
+    with llama_cpp(tmp_path_factory.mktemp("writing"), rows, "bytes") as address:
+        yield address
+
+
+@needs_llama_cpp
+def test_llama_cpp_writes_takes_and_edits(address: str) -> None:
+    with ts.connect(address) as source:
+        writing = Writing(ts.Draft(source, "a", seed=7), "a")
+        step(writing, 3, truncation={"top_k": 9})
+        draft = ts.Draft(source, "a", seed=7, top_k=9)
+        assert [*draft.write(3)]
+        assert text(writing) == draft.text
+        do(writing, "take", position=1, item=2047)
+        assert do(writing, "edit", text="1+1")["count"] == 4
+        assert text(writing) == "1+1"
+        assert "all 2,048 tokens" in str(writing.status()["about"])
+        do(writing, "start", prompt="b")
+        assert step(writing)["prompt"] == "b"
