@@ -446,7 +446,8 @@ class TestWriting:
     KEY = "a-secret-key"
 
     @pytest.fixture(scope="class")
-    def model(self) -> Iterator[Scripted]:
+    @classmethod
+    def model(cls) -> Iterator[Scripted]:
         """Return a server of a model, which answers with what it should not where it is told to."""
 
         def script(handler: Handler, body: Any) -> None:
@@ -465,7 +466,7 @@ class TestWriting:
             elif prompt.endswith("key"):
                 handler.send({"error": {"message": handler.headers["Authorization"]}}, 500)
             elif prompt.endswith("huge"):
-                handler.send(b'{"choices": "' + b"x" * (80 << 20) + b'"}')
+                handler.send(b'{"choices": "' + b"x" * (129 << 20) + b'"}')
             elif prompt.endswith("endless"):
                 handler.send_response(200)
                 handler.end_headers()
@@ -480,9 +481,10 @@ class TestWriting:
             yield server
 
     @pytest.fixture(scope="class")
-    def writing(self, model: Scripted) -> Iterator[Explorer]:
+    @classmethod
+    def writing(cls, model: Scripted) -> Iterator[Explorer]:
         options = ["--server", model.url, "a", "--no-open", "--top-k", "1", "--timeout", "5"]
-        with explorer(*options, THERMOSCOPE_API_KEY=self.KEY) as running:
+        with explorer(*options, THERMOSCOPE_API_KEY=cls.KEY) as running:
             yield running
 
     def act(self, running: Explorer, action: Any, **headers: str) -> tuple[int, str]:
@@ -558,8 +560,8 @@ class TestWriting:
         [
             ("elsewhere", "redirect"),
             ("key", "500"),
-            ("huge", "MB"),
-            ("endless", ""),
+            ("huge", "more than 128 MiB"),
+            ("endless", "more than 128 MiB"),
         ],
     )
     def test_a_malicious_server_is_told_and_does_no_harm(
