@@ -156,10 +156,10 @@ class Dataset:
             yield array
 
         tokens = [row.tokens or () for row in rows]
-        names: dict[int, tuple[str, ...]] = {}
-        row_labels = [
-            names.setdefault(id(each), tuple(token.text for token in each)) for each in tokens
-        ]
+        # Positions that share their tokens share their labels.
+        names = {id(each): each for each in tokens}
+        labels = {key: tuple(token.text for token in each) for key, each in names.items()}
+        row_labels = [labels[id(each)] for each in tokens]
         return cls(
             Array(
                 (len(rows), widest),
