@@ -123,12 +123,14 @@ def test_log_softmax_beside_a_dominant_entry_is_within_2_ulp(
     for dtype in (np.float32, np.float64) if abs(logits).max() < 1e30 else (np.float64,):
         row = logits.astype(dtype)
         want = exact(row, temperature, -1)[1]
-        several = np.tile(row, (17 if row.size > 1000 else 70, 1))
+        # More than fill a register; of the longest row 3, for comparing them takes seconds.
+        copies = 70 if row.size <= 1000 else 17 if row.size < 1_000_000 else 3
+        several = np.tile(row, (copies, 1))
         with kernels.use(kernel, threads=2):
             assert worst_ulp(ts.log_softmax(row, temperature), want) <= 2
             assert worst_ulp(ts.log_softmax(several, temperature), want) <= 2
             columns = ts.log_softmax(several.T.copy(), temperature, axis=0)
-        assert worst_ulp(columns[:, 3], want) <= 2
+        assert worst_ulp(columns[:, 2], want) <= 2
 
 
 @pytest.mark.parametrize("kernel", NATIVE)
