@@ -31,10 +31,10 @@ COMMANDS = {
 
 
 def examples(command: str) -> list[str]:
-    """Return the examples, but for those that need a cluster."""
+    """Return the examples, but for those that need a cluster or a model's server."""
     lines = map(str.strip, (inspect.getdoc(COMMANDS[command]) or "").splitlines())
     found = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return [line for line in found if "--scheduler" not in line]
+    return [line for line in found if "--scheduler" not in line and "--server" not in line]
 
 
 @pytest.mark.parametrize("line", [line for command in COMMANDS for line in examples(command)])

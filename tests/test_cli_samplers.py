@@ -319,7 +319,7 @@ def test_a_wrong_assertion_says_what_it_must_be(text: str, words: str) -> None:
 
 
 ERRORS = [
-    ("", "Missing option '--logits'."),
+    ("--preset vllm", "--logits FILE must be given, or PROMPTS with --server URL"),
     ("--logits z.npy", "--preset must be given, once or more: --preset a=temperature=0.7,top_p"),
     ("--logits none.npy --preset vllm", "none.npy: No such file or directory"),
     ("--logits z.npy --preset vlm", "presets have an error in 'vlm': settings must be"),

@@ -91,6 +91,7 @@ def test_the_public_names() -> None:
         "compare_samplers",
         "connect",
         "cross_entropy",
+        "distributions",
         "doctor",
         "engines",
         "entropy",

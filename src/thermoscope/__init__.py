@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     )
     from thermoscope.calibration.reliability import reliability
     from thermoscope.connection.draft import Draft
+    from thermoscope.connection.prompts import distributions
     from thermoscope.connection.source import connect
     from thermoscope.data.dataset import Dataset
     from thermoscope.data.models import from_transformers
@@ -51,6 +52,7 @@ __all__ = [
     "compare_samplers",
     "connect",
     "cross_entropy",
+    "distributions",
     "doctor",
     "engines",
     "entropy",
@@ -87,6 +89,7 @@ _LAZY = {
     "calibration_curve": "thermoscope.calibration",
     "compare_samplers": "thermoscope.samplers",
     "connect": "thermoscope.connection.source",
+    "distributions": "thermoscope.connection.prompts",
     "doctor": "thermoscope.diagnosis",
     "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",

@@ -45,7 +45,9 @@ FIGURES = (".svg", ".png", ".pdf")
 
 
 @contextmanager
-def progress(what: str, rows: int) -> Iterator[Callable[[int, int | None, int], None]]:
+def progress(
+    what: str, count: int, unit: str = "rows"
+) -> Iterator[Callable[[int, int | None, int], None]]:
     """Give a function that shows how far each pass over rows is, if a terminal is there to see."""
     from rich.console import Console
     from rich.progress import (
@@ -65,7 +67,7 @@ def progress(what: str, rows: int) -> Iterator[Callable[[int, int | None, int], 
     )
     shown = os.isatty(2)
     with Progress(*columns, console=Console(stderr=True), disable=not shown, transient=True) as bar:
-        task = bar.add_task(what, total=rows, speed="")
+        task = bar.add_task(what, total=count, speed="")
         current = 1
 
         def tell(done: int, _: int | None, number: int) -> None:
@@ -74,9 +76,14 @@ def progress(what: str, rows: int) -> Iterator[Callable[[int, int | None, int], 
                 bar.reset(task, description=f"{what}, pass {number}")
                 current = number
             speed = bar.tasks[0].speed
-            bar.update(task, completed=done, speed=f"{speed:,.0f} rows/s" if speed else "")
+            bar.update(task, completed=done, speed=_speed(speed, unit))
 
         yield tell
+
+
+def _speed(speed: float | None, unit: str) -> str:
+    """Return a speed as text, "" where it is not known."""
+    return f"{speed:,.{0 if speed >= 10 else 1}f} {unit}/s" if speed else ""
 
 
 def ending(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""``thermoscope samplers``: presets of samplers side by side over recorded rows."""
+"""``thermoscope samplers``: presets of samplers side by side over rows, recorded or asked for."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from thermoscope import present
 from thermoscope.arguments import ArgumentError
 from thermoscope.cli.assertions import GRAMMAR, Assertion, assertion_of
 from thermoscope.cli.input import Reading, RowsWithTargets
+from thermoscope.cli.model_server import Model, Timeout
 from thermoscope.cli.options import (
     AppliedTemperature,
     AsJson,
@@ -35,6 +36,18 @@ from thermoscope.cli.output import (
     progress,
     without_warning,
     write_figure,
+)
+from thermoscope.cli.prompts import (
+    Answers,
+    Asking,
+    Chat,
+    PromptsFile,
+    SaveRows,
+    Score,
+    ServerOfPrompts,
+    Tokens,
+    Top,
+    answers,
 )
 from thermoscope.data.errors import FileError, naming
 from thermoscope.present import printable
@@ -54,9 +67,10 @@ __all__ = ["samplers"]
 
 
 def samplers(
+    prompts: PromptsFile = None,
     *,
     logits: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--logits",
             metavar="FILE",
@@ -65,7 +79,15 @@ def samplers(
             "model answered, with logprobs, which gives ranges.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    server: ServerOfPrompts = None,
+    model: Model = None,
+    chat: Chat = False,
+    tokens: Tokens = None,
+    score: Score = False,
+    top: Top = None,
+    save: SaveRows = None,
+    timeout: Timeout = 30.0,
     preset: Annotated[
         list[str] | None,
         typer.Option(
@@ -146,7 +168,12 @@ def samplers(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Compare presets of samplers over recorded rows, exactly: nothing is drawn.
+    """Compare presets of samplers over rows, exactly: nothing is drawn.
+
+    The rows are recorded, --logits FILE, or asked of a model's server: the
+    distribution after each prompt, or with --score those of every token of
+    each text. --save keeps them, so that they need not be asked for again.
+    Ctrl-C ends the asking and compares what has been answered.
 
     It prints for each preset how many tokens it keeps and with which mass,
     the effective choices (perplexity), entropy, the chance that two runs
@@ -168,7 +195,13 @@ def samplers(
     $ thermoscope samplers --logits many.npy --presets p.toml --match a=b
     $ thermoscope samplers --logits many.npy --presets p.toml --assert 'tv<0.9'
 
-    Exit codes are 0, 1 where an assertion fails, and 2 for an error.
+    The rows of a model, and those of texts as they were written, kept for later:
+
+    $ thermoscope samplers prompts.txt --server localhost:8080 --preset vllm
+    $ thermoscope samplers texts.txt --server localhost:8080 --score --save rows.json --preset vllm
+
+    Exit codes are 0, 1 where an assertion fails, 2 for an error, also of a
+    server that ends the asking, and 130 where Ctrl-C ends it.
     """
     check_figure(plot)
     if as_csv and as_json:
@@ -180,9 +213,8 @@ def samplers(
         assertion.check(tuple(given))
     searches = list(_searches(given, target_entropy, match or [], minimise_nll=minimise_nll))
     reading = Reading(columns, applied_temperature, probabilities, None, target_column, vocabulary)
-    rows = RowsWithTargets.open(logits, targets, reading=reading)
-    if minimise_nll and rows.targets is None and not (rows.data.drawn >= 0).any():
-        raise ValueError("--minimise-nll must come with --targets or --target-column")
+    asking = Asking(server, prompts, model, chat, tokens, score, top, save, timeout, vocabulary)
+    rows, asked = _opened(asking, logits, targets, reading, minimise_nll=minimise_nll)
     data: dict[str, Any] = {"logits": rows.data, "targets": rows.targets}
     with without_warning(), rows.blamed():
         with progress("samplers", rows.count) as tell:
@@ -196,16 +228,45 @@ def samplers(
 
         write_figure(plot, draw(result))
     if as_json:
-        print_json(_document(result, found, assertions, failures))
+        print_json(_document(result, found, assertions, failures, asked))
     elif as_csv:
         typer.echo(_csv(result, found), nl=False)
     else:
-        _print_table(result, found, rows.data.source)
+        _print_table(result, found, rows.data.source, asked)
     for failure in failures:
         if failure is not None:
             typer.echo(f"thermoscope: {printable(failure)}", err=True)
-    if any(failures):
-        raise typer.Exit(1)
+    # That the asking came to no end says more than an assertion over a part of the prompts.
+    code = asked.code if asked is not None and asked.code else int(any(failures))
+    if code:
+        raise typer.Exit(code)
+
+
+def _opened(
+    asking: Asking,
+    logits: Path | None,
+    targets: Path | None,
+    reading: Reading,
+    *,
+    minimise_nll: bool,
+) -> tuple[RowsWithTargets, Answers | None]:
+    """Return rows that a server is asked for, and what came of that, or those of a file."""
+    if asking.url is not None:
+        for name, path in {"--logits": logits, "--targets": targets}.items():
+            if path is not None:
+                raise ValueError(f"--server must come without {name}, got {path}")
+        reading._replace(vocabulary=None).check_unused(None)
+        if minimise_nll and not asking.score:
+            raise ValueError("--minimise-nll must come with --score: a prompt alone has no target")
+        asked = answers(asking)
+        return asked.rows, asked
+    asking.check_unused()
+    if logits is None:
+        raise ValueError("--logits FILE must be given, or PROMPTS with --server URL")
+    rows = RowsWithTargets.open(logits, targets, reading=reading)
+    if minimise_nll and rows.targets is None and not (rows.data.drawn >= 0).any():
+        raise ValueError("--minimise-nll must come with --targets or --target-column")
+    return rows, None
 
 
 # Columns of a table that goes into a pipe, at most.
@@ -342,6 +403,7 @@ def _document(
     found: list[_Found],
     assertions: list[Assertion],
     failures: list[str | None],
+    asked: Answers | None,
 ) -> dict[str, Any]:
     presets: dict[str, dict[str, Any]] = {}
     for name, measures in result.presets.items():
@@ -354,9 +416,11 @@ def _document(
         if measures.nll is not None:
             known["targets"] = len(measures.nll)
             known["impossible"] = _known(measures.impossible)
+    prompts = {} if asked is None else {"prompts": asked.prompts, "stopped": asked.stopped or None}
     return {
         "rows": result.n,
         "skipped": result.skipped,
+        **prompts,
         "draws": result.draws,
         "presets": presets,
         "total_variation": [
@@ -433,7 +497,9 @@ def _percent(value: Value) -> str:
     return present.interval(100 * value.low, 100 * value.high)
 
 
-def _print_table(result: SamplerComparison, found: list[_Found], source: str) -> None:
+def _print_table(
+    result: SamplerComparison, found: list[_Found], source: str, asked: Answers | None
+) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -466,17 +532,21 @@ def _print_table(result: SamplerComparison, found: list[_Found], source: str) ->
     console = Console(highlight=False, width=None if os.isatty(1) else WIDE)
     console.print(table)
     console.print()
-    for line in _lines(result, found, source):
+    for line in _lines(result, found, source, asked):
         console.print(Text(line), soft_wrap=True)
 
 
-def _lines(result: SamplerComparison, found: list[_Found], source: str) -> Iterator[str]:
+def _lines(
+    result: SamplerComparison, found: list[_Found], source: str, asked: Answers | None
+) -> Iterator[str]:
     """Yield what stands below the table."""
     for (one, other), over in result.total_variation.items():
+        row = over.row_of_max
+        where = "" if asked is None else f", of prompt {asked.prompt_of(row):,}"
         yield (
             f"{printable(one)} and {printable(other)}: {differing(over.mean)} (total variation "
             f"{_number(over.mean)}; 95 % of rows up to {_number(over.p95)}; most "
-            f"{_number(over.max)}, in row {over.row_of_max:,})"
+            f"{_number(over.max)}, in row {row:,}{where})"
         )
     for each in found:
         yield printable(str(each))

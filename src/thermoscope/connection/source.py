@@ -299,14 +299,15 @@ class Source:
         self._chats = isinstance(prompt, Chat)
         return prompt
 
-    def score(self, text: str, *, top: int | None = None) -> Dataset:
+    def score(self, text: str | Sequence[int], *, top: int | None = None) -> Dataset:
         """Return what the model makes of a given text: a distribution for each token.
 
         The first token has none, unless the model wants another one before each text.
 
         Parameters
         ----------
-        text : str
+        text : str or sequence of int
+            A text, or the numbers of its tokens.
         top : int, optional
             How many of the likeliest tokens to ask for at each position; 100 by default.
 
@@ -324,9 +325,9 @@ class Source:
             If the server does not report the tokens of a prompt.
         """
         top = MODERATE if top is None else whole("top", top, 1)
-        tokens = self.tokenize(text)
-        ids = [token.id for token in tokens if token.id is not None]
-        if len(ids) < len(tokens):
+        numbers = [each.id for each in self.tokenize(text)] if isinstance(text, str) else [*text]
+        ids = [number for number in numbers if number is not None]
+        if len(ids) < len(numbers):
             raise self.server.wrong("does not tell the numbers of the tokens of a text")
         if len(ids) < 2:
             raise ArgumentError("text", "must have at least two tokens")

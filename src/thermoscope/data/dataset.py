@@ -147,6 +147,10 @@ class Dataset:
         >>> Dataset.of_reported([Reported([-0.5], tokens=[token], drawn=0, vocabulary=9)])
         <Dataset 'given': shape (1, 1), float64>
         """
+        # A row without others has no more tokens than it reports.
+        sizes = {each.vocabulary for each in rows if each.tail > -np.inf}
+        sizes = sizes or {each.vocabulary for each in rows}
+        vocabulary = sizes.pop() if len(sizes) == 1 else None
         widest = max(map(len, rows))
 
         def read(start: int, stop: int, _: int) -> Iterator[NDArray[np.float64]]:
@@ -175,7 +179,7 @@ class Dataset:
             tails=np.array([row.tail for row in rows]),
             deltas=[row.delta for row in rows],
             caps=[row.cap for row in rows],
-            vocabulary=rows[0].vocabulary,
+            vocabulary=rows[0].vocabulary if vocabulary is None else vocabulary,
             applied_temperature=rows[0].applied_temperature,
         )
 

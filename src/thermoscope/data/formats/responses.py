@@ -31,6 +31,7 @@ from thermoscope.data.formats.servers import (
     Entry,
     Part,
     as_dict,
+    as_list,
     error_of,
     is_answer,
     is_entry,
@@ -57,7 +58,7 @@ __all__ = [
 
 NOT_REPORTED: Final = "not reported"
 OURS: Final = "thermoscope"
-"""In a document that `thermoscope.Draft` saved: what a server's answer has no room for."""
+"""In a document that was saved here: what a server's answer has no room for."""
 PROCESSED: Final = (
     "the server reports probabilities after its own penalties, temperature and truncation: a token "
     "that it dropped has 0 at every temperature; --applied-temperature names its temperature"
@@ -264,6 +265,8 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
         passages.append(Passage(len(positions), kind, processed))
         with without_collection():
             positions += [_position(*entry) for entry in entries]
+    if len(answers.bounds) == len(positions):
+        positions = list(map(_bounded, positions, answers.bounds))
     if not positions:
         raise ValueError(answers.error or f"{answers.without}: {answers.ask}")
     if any(passage.processed for passage in passages):
@@ -377,6 +380,8 @@ class _Answers:
         The first error that a server answered with.
     vocabulary : int or None
         As a file of ours tells it.
+    bounds : list
+        Of each position in files of ours, how sure its numbers are.
     without, ask : str
         What to say where nothing has log-probabilities, and how to ask for them.
     """
@@ -386,6 +391,7 @@ class _Answers:
         self.known = False
         self.error: str | None = None
         self.vocabulary: int | None = None
+        self.bounds: list[Any] = []
         self.without, self.ask = "the answer has no log-probabilities in a known format", ASK
         # An answer has a name, or ends where the next one begins, and these are counted.
         self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
@@ -403,7 +409,9 @@ class _Answers:
 
     def add(self, where: str, document: dict[str, Any]) -> None:
         """Add what one document has."""
-        size = as_dict(document.get(OURS)).get("vocabulary")
+        ours = as_dict(document.get(OURS))
+        size = ours.get("vocabulary")
+        self.bounds += as_list(ours.get("bounds"))
         self.vocabulary = size if isinstance(size, int) and size > 0 else self.vocabulary
         parts = self._parts(where, document)
         error = error_of(document)
@@ -524,6 +532,20 @@ def _summed(
     deltas = _deltas(sent, logprobs, min(left, IN_ORDER) if in_order and not exact else 0.0)
     cap = _cap(logprobs, drawn, listed=listed)
     return Position(tuple(tokens), tuple(logprobs), rest, drawn, None, deltas, cap)
+
+
+def _bounded(position: Position, bound: Any) -> Position:
+    """Return a position with the bounds that a file of ours has for it, if they can be those."""
+    known = as_dict(bound)
+    cap: Any = known.get("cap")
+    deltas = as_list(known.get("deltas"))
+    if position.error is not None or len(deltas) != len(position.logprobs):
+        return position
+    if not all(type(each) in {int, float} for each in (cap, *deltas)):
+        return position
+    if not (cap <= 0 and all(0 <= each < math.inf for each in deltas)):
+        return position
+    return position._replace(cap=cap, deltas=tuple(deltas))
 
 
 def _hidden(logprobs: list[float], deltas: tuple[float, ...]) -> float:
