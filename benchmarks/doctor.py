@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.doctor`` diagnoses simulated servers: for each fault, and for none, many with
 other models and other seeds. The servers are those of ``tests/simulated_server.py``, asked in this
-process. Found is a fault where a check that is about it says "wrong"; a false alarm is any "wrong"
-of a server without a fault.
+process: llama.cpp's, which report all tokens, or with ``--few`` vLLM's, which report 20. Found is a
+fault where a check that is about it says "wrong"; a false alarm is any "wrong" of a server without
+a fault.
 """
 
 from __future__ import annotations
@@ -19,18 +20,27 @@ from typing import Any, Final, cast
 from rich.console import Console
 from rich.progress import track
 
-from tests.simulated_server import FAULTS, SimulatedServer, Transport
+from tests.simulated_server import (
+    FAULTS,
+    FAULTS_OF_VLLM,
+    SimulatedServer,
+    SimulatedVLLM,
+    Transport,
+)
 from thermoscope.connection.client import Client
 from thermoscope.connection.servers import server_at
 from thermoscope.connection.source import Source
 from thermoscope.diagnosis import REQUESTS, Visit
 
 NONE: Final = "none"
+FEW: Final = 20
+"""The log-probabilities that vLLM reports where nothing else is set."""
 
 
-def diagnose(model: int, fault: str) -> dict[str, Any]:
+def diagnose(model: int, fault: str, *, few: bool = False) -> dict[str, Any]:
     """Diagnose one server: what it found, and what it took."""
-    server = SimulatedServer(None if fault == NONE else fault, model)
+    known = None if fault == NONE else fault
+    server = SimulatedVLLM(known, model, FEW) if few else SimulatedServer(known, model)
     transport = cast("Client", Transport(server))
     visit = Visit(Source(server_at(transport)), seed=model)
     visit.run()
@@ -72,14 +82,16 @@ def main() -> None:
     """Diagnose, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor", description=__doc__)
     parser.add_argument("--runs", type=int, default=100, help="servers for each (default 100)")
+    parser.add_argument("--few", action="store_true", help=f"vLLM's, which report {FEW} tokens")
     parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results as JSON")
     options = parser.parse_args()
     results = {}
     # A fork would copy the threads of libraries that are loaded here, and their locks.
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
-        for fault in (NONE, *FAULTS):
-            ahead = pool.map(partial(diagnose, fault=fault), range(options.runs), chunksize=5)
+        for fault in (NONE, *(FAULTS_OF_VLLM if options.few else FAULTS)):
+            work = partial(diagnose, fault=fault, few=options.few)
+            ahead = pool.map(work, range(options.runs), chunksize=5)
             console = Console(stderr=True)
             visits = [*track(ahead, fault, total=options.runs, console=console)]
             results[fault] = summary(fault, visits)

@@ -14,7 +14,7 @@ from thermoscope.connection.client import ServerError
 
 Array = NDArray[np.float64]
 
-__all__ = ["FAULTS", "SimulatedServer", "SimulatedVLLM", "Transport"]
+__all__ = ["FAULTS", "FAULTS_OF_VLLM", "SimulatedServer", "SimulatedVLLM", "Transport"]
 
 FAULTS: Final = {
     "T ignored": "temperature",
@@ -31,13 +31,19 @@ FAULTS: Final = {
     "log-probabilities rounded": "precision",
 }
 """Each fault, and the checks that may find it."""
+FAULTS_OF_VLLM: Final = {
+    fault: checks
+    for fault, checks in FAULTS.items()
+    # vLLM documents both, and has the bytes of no token.
+    if fault not in {"raw and processed swapped", "U+FFFD for bytes"}
+}
 
 VOCABULARY: Final = 300
 HALVES: Final = 20
 STEPS: Final = ("top_n_sigma", "top_k", "typical_p", "top_p", "min_p")
 OFF: Final = {"top_k": 0, "top_p": 1.0, "min_p": 0.0, "typical_p": 1.0, "top_n_sigma": -1.0}
 DEFAULTS: Final = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
-WRONG_DEFAULTS: Final = (
+WRONG_DEFAULTS: Final[tuple[dict[str, float], ...]] = (
     {"temperature": 0.4},
     {"temperature": 1.3},
     {"top_k": 5},
@@ -62,6 +68,7 @@ class SimulatedServer:
     )
     """The engine's own, and two others: of the temperature, and of top-p and top-k."""
     documented: ClassVar[dict[str, float]] = DEFAULTS
+    others: ClassVar[tuple[dict[str, float], ...]] = WRONG_DEFAULTS
 
     def __init__(self, fault: str | None = None, model: int = 0) -> None:
         assert fault is None or fault in FAULTS
@@ -71,7 +78,7 @@ class SimulatedServer:
         self._random = np.random.default_rng([model, 1])
         self.defaults = dict(self.documented)
         if fault == "wrong default":
-            self.defaults |= WRONG_DEFAULTS[model % len(WRONG_DEFAULTS)]
+            self.defaults |= self.others[model % len(self.others)]
         self.more = (-1) ** model if fault == "top-k off by one" else 0
         self.order = self.orders[1 + model % 2 if fault == "other order" else 0]
 
@@ -164,10 +171,12 @@ class SimulatedServer:
         text = data.decode(errors="replace")
         if self.fault == "U+FFFD for bytes":
             data = text.encode()
+        return {"id": token, "token": text, "bytes": list(data), "logprob": self._number(logprob)}
+
+    def _number(self, logprob: float) -> float:
+        """Return a log-probability as it is sent."""
         value = float(np.float32(logprob))
-        if self.fault == "log-probabilities rounded":
-            value = round(value, 3)
-        return {"id": token, "token": text, "bytes": list(data), "logprob": value}
+        return round(value, 3) if self.fault == "log-probabilities rounded" else value
 
 
 class SimulatedVLLM(SimulatedServer):
@@ -181,6 +190,7 @@ class SimulatedVLLM(SimulatedServer):
         ("temperature", "min_p", "top_p", "top_k"),
     )
     documented: ClassVar[dict[str, float]] = {"temperature": 1.0}
+    others = (*WRONG_DEFAULTS[:-1], {"min_p": 0.2})
 
     def __init__(self, fault: str | None = None, model: int = 0, most: int = VOCABULARY) -> None:
         super().__init__(fault, model)
@@ -211,7 +221,7 @@ class SimulatedVLLM(SimulatedServer):
         drawn, reported = self._drawn(body)
         best = np.argsort(-reported, kind="stable")[:asked].tolist()
         sent = {
-            f"token_id:{at}": float(np.float32(max(reported[at], -9999.0)))
+            f"token_id:{at}": self._number(max(reported[at], -9999.0))
             for at in dict.fromkeys([drawn, *best])
         }
         logprobs = {

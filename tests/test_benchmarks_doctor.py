@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import doctor
-from tests.simulated_server import FAULTS
+from tests.simulated_server import FAULTS, FAULTS_OF_VLLM
 
 ROOT = Path(__file__).parent.parent
 
@@ -22,6 +22,19 @@ def test_the_docs_say_what_was_simulated() -> None:
     page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
     table = page.partition("<!-- table: doctor -->\n")[2].partition("<!-- end -->")[0]
     assert table == doctor.table(results)
+
+
+def test_the_docs_say_what_was_simulated_of_servers_that_report_few() -> None:
+    document = json.loads((ROOT / "benchmarks" / "results" / "doctor_few.json").read_text())
+    results = document["results"]
+    assert [*results] == [doctor.NONE, *FAULTS_OF_VLLM]
+    page = (ROOT / "docs" / "doctor.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- table: doctor, few -->\n")[2].partition("<!-- end -->")[0]
+    assert table == doctor.table(results)
+    assert f"{document['options']['runs']} for each row" in page
+    assert results[doctor.NONE]["alarms"] <= 0.01
+    assert min(results[fault]["found"] for fault in FAULTS_OF_VLLM) >= 0.9
+    assert max(result["most requests"] for result in results.values()) <= 400
 
 
 def test_the_simulation_keeps_what_is_promised() -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from thermoscope.calibration.fit import TemperatureFit, fit_temperature
-from thermoscope.diagnosis.examination import NEGLIGIBLE, Examination, Unknown
+from thermoscope.diagnosis.examination import NEGLIGIBLE, Array, Examination, Unknown
 from thermoscope.diagnosis.finding import Finding
 from thermoscope.diagnosis.race import ALARM, CLEARED, HIDDEN, Draw, Experiment, Race
 from thermoscope.diagnosis.sampler import OFF, Sampler
@@ -44,6 +44,8 @@ DEFAULTS: Final[Mapping[str, tuple[float, ...]]] = {
 }
 """What servers are known to take where nothing is sent, and values far from it."""
 LEAST_PAIRS, MOST_PAIRS = 3, 12
+TOP_KS: Final = (5, 10, 18)
+"""What is sent as top-k beside a step that needs sums, where few tokens are reported."""
 NOTHING: Final[Mapping[str, float]] = {}
 
 MARGIN: Final[Mapping[str, float]] = {
@@ -144,7 +146,7 @@ def temperature(exam: Examination) -> Finding:
         "always the likeliest token": base.changed(temperature=_constant(0.0)),
         "tokens evenly": base.changed(temperature=_constant(FLAT)),
     }
-    experiments = exam.experiments(*({"temperature": t} for t in SENT))
+    experiments = exam.experiments(*({"temperature": t, **exam.beside} for t in SENT))
     required = [_whatever(1.0), "applied twice", "1 / T", "0.5 T", "2 T"]
     race = Race(samplers, AS_SENT, exam.logprobs, experiments, required)
     groups = [
@@ -193,10 +195,10 @@ def temperature(exam: Examination) -> Finding:
 
 
 def _steady(
-    exam: Examination, experiments: Iterable[Experiment], name: str, samplers: Iterable[Sampler]
+    logprobs: Array, experiments: Iterable[Experiment], name: str, samplers: Iterable[Sampler]
 ) -> list[Experiment]:
     """Return the experiments where a value a little off, or noise, keeps the same tokens."""
-    sorted_logits = -np.sort(-exam.logprobs, axis=1)
+    sorted_logits = -np.sort(-logprobs, axis=1)
     known: dict[int, np.ndarray[Any, np.dtype[np.bool_]]] = {}
     found = []
     for each in experiments:
@@ -207,11 +209,11 @@ def _steady(
                 gaps = -np.diff(sorted_logits[:, max(k - 2, 0) : k + 2], axis=1)
                 steady = np.logical_and.reduce(gaps > TIE, axis=1)
             else:
-                steady = np.full(len(exam.logprobs), fill_value=True)
+                steady = np.full(len(logprobs), fill_value=True)
                 for sampler in samplers:
                     low, high = (
                         sampler.probabilities(
-                            exam.logprobs, {**each.settings, name: value + sign * MARGIN[name]}
+                            logprobs, {**each.settings, name: value + sign * MARGIN[name]}
                         )
                         > 0
                         for sign in (-1, 1)
@@ -243,20 +245,26 @@ def step(exam: Examination, name: str) -> Finding:
     settings = [{"temperature": t, name: value} for t in temperatures for value in VALUES[name]]
     sums = name in {"top_p", "typical_p"}
     experiments = exam.experiments(*settings, sums=sums, whole=name == "top_n_sigma")
+    rows, nothing = exam.logprobs, "does nothing"
+    if sums and len(experiments) < len(settings) * len(exam.references) and exam.drops_first:
+        rows, experiments = exam.with_others, experiments + _with_top_k(exam, settings)
+        # What it does to tokens that top-k drops can't be seen.
+        nothing = "does nothing, or sees tokens that top_k drops before it"
     if not experiments:
         raise Unknown(f"too much is not reported at T = {HIGH:g}: {NEEDS}")
     # Of an alternative a wrong edge costs power alone.
     among = [base]
     if not exam.documented and other:
         among.append(samplers[f"{other} the temperature"])
-    steady = _steady(exam, experiments, name, among)
-    race = Race(samplers, AS_SENT, exam.logprobs, steady, [*samplers][1:])
+    steady = _steady(rows, experiments, name, among)
+    reported = exam.logprobs.shape[1]
+    race = Race(samplers, AS_SENT, rows, steady, [*samplers][1:], reported=reported)
     race.run(exam.draw, 80)
     place = f", {_place(exam, name)}" if other else ""
     verdicts = {
         AS_SENT: Verdict(f"{name} is done as its rule says{place}"),
         IGNORED: Verdict(
-            f"{name} does nothing: tokens are drawn that it drops",
+            f"{name} {nothing}: tokens are drawn that it drops",
             "Texts of this server have tokens that these settings rule out.",
         ),
         "k + 1": Verdict("top_k keeps one token more than k", "Send k - 1."),
@@ -279,6 +287,30 @@ def step(exam: Examination, name: str) -> Finding:
     return finding
 
 
+def _with_top_k(exam: Examination, settings: Iterable[Mapping[str, float]]) -> list[Experiment]:
+    """Return experiments with a top-k beside, which drops all that is not reported."""
+    return [
+        each
+        for k in TOP_KS
+        for each in _steady(
+            exam.with_others,
+            _reported_to(exam, k, *({**each, "top_k": k} for each in settings)),
+            "top_k",
+            (),
+        )
+    ]
+
+
+def _reported_to(exam: Examination, k: int, *settings: Mapping[str, float]) -> list[Experiment]:
+    """Return the experiments after prompts where it is known which tokens a top-k keeps."""
+    more = max(exam.sampler.more, 0)
+    return [
+        each
+        for each in exam.experiments(*settings)
+        if k + more <= exam.references[each.prompt].likeliest
+    ]
+
+
 def _place(exam: Examination, name: str) -> str:
     side = "after" if exam.sampler.temperature_first(name) else "before"
     return f"{side} the temperature"
@@ -292,7 +324,7 @@ def order(exam: Examination) -> Finding:
     ]
     if not pairs:
         raise Unknown("no two steps whose order matters are known to be done")
-    samplers, experiments = {AS_SENT: base}, []
+    samplers, experiments, rows = {AS_SENT: base}, list[Experiment](), exam.with_others
     for other in pairs:
         changed = {
             f"top_p before {other}": base.moved("top_p", before=True, other=other),
@@ -301,13 +333,20 @@ def order(exam: Examination) -> Finding:
         values = (3, 5, 10) if other == "top_k" else (0.1, 0.2, 0.3)
         settings = [{other: value, "top_p": p} for value in values for p in (0.4, 0.6, 0.7, 0.8)]
         among = [base] if exam.documented else [*changed.values()]
-        steady = _steady(exam, exam.experiments(*settings, sums=True), other, among)
-        experiments += _steady(exam, steady, "top_p", among)
+        possible = exam.experiments(*settings, sums=True)
+        some = len(possible) < len(settings) * len(exam.references)
+        if other == "top_k" and some and base.temperature(1.0) == 1.0:
+            possible = [
+                each for one in settings for each in _reported_to(exam, int(one["top_k"]), one)
+            ]
+        steady = _steady(rows, possible, other, among)
+        experiments += _steady(rows, steady, "top_p", among)
         # The order that the sampler has is no alternative.
         del changed[f"top_p before {other}" if base.sees_all(other) else f"{other} before top_p"]
         samplers |= changed
     others = [*samplers][1:]
-    race = Race(samplers, AS_SENT, exam.logprobs, experiments, others)
+    reported = exam.logprobs.shape[1]
+    race = Race(samplers, AS_SENT, rows, experiments, others, reported=reported)
     race.run(exam.draw, 60)
     engine = exam.sampler.engine
     shown = " → ".join(each for each in base.steps if each in {*exam.takes, "temperature"})
@@ -422,10 +461,19 @@ def defaults(exam: Examination) -> Finding:
     experiments = [
         Experiment(at, NOTHING)
         for at, reference in enumerate(exam.references)
+        # At T = 1 what is documented has exact sums, whatever is not reported.
         if reference.unreported(max(1.0, t)) <= NEGLIGIBLE
+        or (base.temperature(t) == 1.0 and reference.likeliest)
     ]
     if not experiments:
         raise Unknown(f"too much is not reported: {NEEDS}")
+    groups = None
+    if exam.beside and exam.drops_first:
+        # By turns with a top-k: without it draws that are not reported tell nothing.
+        beside: Mapping[str, float] = exam.beside
+        first = len(experiments)
+        experiments += [Experiment(each.prompt, beside) for each in experiments]
+        groups = [range(first), range(first, 2 * first)]
     far: list[Mapping[str, float]] = [
         {**documented, **off, "temperature": 1.0},
         {**documented, **off},
@@ -433,8 +481,10 @@ def defaults(exam: Examination) -> Finding:
         {**documented, "temperature": 1.5},
     ]
     required = [name for name in map(_named, far) if name in samplers and name != expected]
-    race = Race(samplers, expected, exam.logprobs, experiments, required)
-    race.run(exam.draw, 200, least=100)
+    reported = exam.logprobs.shape[1]
+    race = Race(samplers, expected, exam.with_others, experiments, required, reported=reported)
+    # A draw among few tokens tells less.
+    race.run(exam.draw, 300 if exam.beside else 200, least=100, groups=groups)
     verdicts = {
         name: Verdict(
             f"where nothing is sent, draws fit {name} best"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -79,6 +79,13 @@ class Reference:
     def rest(self) -> float:
         """The probability of all others."""
         return float(self.reported.not_reported(1.0).high)
+
+    @cached_property
+    def likeliest(self) -> int:
+        """How many tokens are known to be the likeliest: all others have less."""
+        if self.rest == 0:
+            return len(self.logprobs)
+        return int(np.count_nonzero(self.logprobs >= self.reported.cap))
 
     @cached_property
     def _places(self) -> tuple[dict[int, int], dict[bytes, int], dict[str, int]]:
@@ -188,7 +195,7 @@ class Examination:
                 if not _numbers(answer):
                     raise
             else:
-                self.sent = [*_sent(answer)]
+                self.sent = _sent(answer)
                 return position
         raise Unknown("half characters are drawn, of which the server reports nothing")
 
@@ -215,6 +222,22 @@ class Examination:
         reference = self.references[experiment.prompt]
         token = self.drawn(reference.prompt, experiment.settings)
         return HIDDEN if token is None else reference.place(token)
+
+    @property
+    def beside(self) -> dict[str, float]:
+        """A top-k by which only reported tokens are drawn; nothing where nearly all are reported.
+
+        It keeps those that are reported, so that it harms nothing where the server ignores it.
+        """
+        least = min(each.likeliest for each in self.references)
+        is_part = any(each.rest > NEGLIGIBLE for each in self.references)
+        return {"top_k": least} if is_part and least and "top_k" in self.takes else {}
+
+    @property
+    def drops_first(self) -> bool:
+        """Whether a top-k is known to drop tokens before top-p and typical_p see the others."""
+        known = self.documented and "top_k" in self.confirmed - self.sampler.ignored
+        return known and not self.sampler.sees_all("top_k")
 
     def experiments(
         self, *settings: Mapping[str, float], sums: bool = False, whole: bool = False
@@ -251,22 +274,43 @@ class Examination:
             row[: len(reference.logprobs)] = reference.logprobs
         return rows
 
+    @cached_property
+    def with_others(self) -> Array:
+        """The rows of `logprobs` with tokens for what is not reported, behind those that are.
+
+        Each has as much as the cap allows. So sums over the likeliest tokens are exact at T = 1,
+        and at every T where a top-k before them drops all others.
+        """
+        counts = [
+            math.ceil(each.rest / math.exp(each.reported.cap)) if each.rest > NEGLIGIBLE else 0
+            for each in self.references
+        ]
+        rows = np.full((len(self.references), self.logprobs.shape[1] + max(counts)), -np.inf)
+        rows[:, : self.logprobs.shape[1]] = self.logprobs
+        for row, count, reference in zip(rows, counts, self.references, strict=True):
+            if count:
+                row[len(row) - count :] = math.log(reference.rest / count)
+        return rows
+
 
 def _numbers(answer: Any) -> list[int]:
     """Return the numbers of tokens that llama.cpp tells beside the log-probabilities."""
     return [each for each in as_list(as_dict(answer).get("tokens")) if isinstance(each, int)]
 
 
-def _sent(value: Any, *, inside: bool = False) -> Iterator[float]:
-    """Iterate over the log-probabilities of an answer, as they were sent.
+def _sent(answer: Any) -> list[float]:
+    """Return the log-probabilities of an answer, as they were sent.
 
-    Those that were read may have been corrected.
+    Those that were read may have been corrected. There may be 262,144 of them, each in an object.
     """
-    if isinstance(value, dict):
-        for key, each in value.items():
-            yield from _sent(each, inside=inside or "prob" in key)
-    elif isinstance(value, list):
-        for each in value:
-            yield from _sent(each, inside=inside)
-    elif isinstance(value, float) and inside and -math.inf < value < 0:
-        yield value
+    found, ahead = list[float](), [(answer, False)]
+    while ahead:
+        value, inside = ahead.pop()
+        pairs = value.items() if isinstance(value, dict) else (("", each) for each in value)
+        for key, each in pairs:
+            if type(each) is float:
+                if (inside or "prob" in key) and -math.inf < each < 0:
+                    found.append(each)
+            elif isinstance(each, (dict, list)) and key != "bytes":
+                ahead.append((each, inside or "prob" in key))
+    return found

@@ -72,6 +72,9 @@ class Race:
     experiments : sequence of Experiment
     required : iterable of str
         The samplers that must be ruled out; the others only may be found.
+    reported : int, optional
+        How many tokens of a row are reported, and come first; all by default. Of the others it is
+        known alone that each is less likely. What is drawn counts as drawn among those reported.
     """
 
     def __init__(
@@ -81,11 +84,14 @@ class Race:
         references: Array,
         experiments: Sequence[Experiment],
         required: Iterable[str] = (),
+        *,
+        reported: int | None = None,
     ) -> None:
         self.names = list(samplers)
         self.samplers = list(samplers.values())
         self.expected = self.names.index(expected)
         self.references, self.experiments = references, list(experiments)
+        self.reported = references.shape[1] if reported is None else reported
         self.scores = np.zeros(len(self.names))
         self.draws: list[Draw] = []
         self._known: dict[int, Array] = {}
@@ -100,19 +106,29 @@ class Race:
         """Return the log-probabilities of an experiment's tokens under each sampler."""
         if at not in self._known:
             prompt, settings = self.experiments[at]
-            self._known[at] = self._logs_after([prompt], settings)[0]
+            self._known[at] = self._logs_after([prompt], settings)[0][0]
         return self._known[at]
 
-    def _logs_after(self, prompts: Sequence[int], settings: Mapping[str, float]) -> Array:
-        """Return them for several prompts, of shape (prompts, samplers, tokens)."""
+    def _logs_after(
+        self, prompts: Sequence[int], settings: Mapping[str, float]
+    ) -> tuple[Array, Array]:
+        """Return them for several prompts, of shape (prompts, samplers, tokens).
+
+        With them comes the chance of each sampler to draw a token that is reported.
+        """
         logits = self.references[prompts]
-        p = np.stack([each.probabilities(logits, settings) for each in self.samplers], axis=1)
-        model = np.exp(logits)
+        p = np.stack(
+            [each.probabilities(logits, settings)[:, : self.reported] for each in self.samplers],
+            axis=1,
+        )
+        seen = p.sum(-1) if self.reported < logits.shape[1] else np.ones(p.shape[:-1])
+        p /= seen[..., None]
+        model = np.exp(logits[:, : self.reported])
         told = model > 0
         stray = (model / model.sum(-1, keepdims=True) + told / told.sum(-1, keepdims=True)) / 2
         with np.errstate(divide="ignore"):  # where the row of another prompt is longer
             logs: Array = np.log((1 - STRAY) * p + STRAY * stray[:, None])
-        return logs
+        return logs, seen
 
     def _tell_apart(self) -> None:
         """Find what a draw tells of each pair of samplers, in nats, whichever of both it has."""
@@ -121,14 +137,14 @@ class Race:
             groups.setdefault(id(settings), []).append(at)
         for group in groups.values():
             prompts = [self.experiments[at].prompt for at in group]
-            logs = self._logs_after(prompts, self.experiments[group[0]].settings)
-            for at, table in zip(group, logs, strict=True):
+            found = self._logs_after(prompts, self.experiments[group[0]].settings)
+            for at, table, seen in zip(group, *found, strict=True):
                 if table.size <= SMALL:
                     self._known[at] = table
                 p = np.exp(table)
                 cross = p @ np.where(p > 0, table, 0.0).T
                 toward = np.diag(cross)[:, None] - cross
-                self.information[at] = (toward + toward.T) / 2
+                self.information[at] = (toward + toward.T) / 2 * np.minimum.outer(seen, seen)
 
     @property
     def untold(self) -> bool:

@@ -102,9 +102,11 @@ class Sampler:
             order = [step for step in self.order if step == "temperature" or step in steps]
         result = truncate(logits, temperature, engine=self.engine, order=order, **steps)
         if self.short and "top_p" in steps:
-            last = np.where(result > 0, result, np.inf).min(axis=-1, keepdims=True)
+            # Of those that tie for the last place, one.
+            last = np.where(result > 0, result, np.inf).argmin(axis=-1)[..., None]
             several = np.count_nonzero(result, axis=-1, keepdims=True) > 1
-            result = np.where(several & (result == last), 0.0, result)
+            kept = np.where(several, 0.0, np.take_along_axis(result, last, axis=-1))
+            np.put_along_axis(result, last, kept, axis=-1)
             result /= result.sum(axis=-1, keepdims=True)
         return result
 
