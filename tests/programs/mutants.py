@@ -70,6 +70,8 @@ def main(ending: str) -> None:
         chance = random.Random(seed)  # noqa: S311 - no secret
         damaged = chance.choice(list(good))
         for name, data in good.items():
+            # A file system may wait for the disk where a file is written over.
+            (bad / name).unlink(missing_ok=True)
             (bad / name).write_bytes(mutant(data, chance) if name == damaged else data)
         sys.stdout.write(f"{seed} ")
         sys.stdout.flush()
