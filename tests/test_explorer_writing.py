@@ -276,6 +276,50 @@ def test_files_have_all_branches_and_ask_for_nothing(tmp_path: Path) -> None:
     assert page.count("</script>") == 2
 
 
+@pytest.mark.parametrize("change", ["cut of the origin", "edit of the origin", "cut of the branch"])
+def test_a_file_has_every_token_of_a_branch_whose_origin_has_changed(change: str) -> None:
+    writing = written()
+    step(writing, 5)
+    do(writing, "take", position=3, item=0)
+    if change == "cut of the origin":
+        do(writing, "select", name="1")
+        do(writing, "cut", position=1)
+    elif change == "edit of the origin":
+        do(writing, "select", name="1")
+        do(writing, "edit", text=" d d d d")
+    else:
+        do(writing, "cut", position=2)
+    saved = json.loads(do(writing, "save")["json"])["thermoscope"]["branches"]
+    drafts_now = {name: each.draft for name, each in writing._texts.branches.items()}
+    assert [each["name"] for each in saved] == [*drafts_now] == ["1", "2"]
+    words: dict[str, list[str]] = {}
+    for each in saved:
+        beginning = words[each["from"]][: each["shared"]] if each["from"] else []
+        assert len(beginning) == each["shared"]
+        words[each["name"]] = [*beginning, *(token["token"] for token in each["content"])]
+        assert words[each["name"]] == [token.text for token in drafts_now[each["name"]].tokens]
+    told = writing.status()["branches"]
+    assert [each["shared"] for each in told] == [each["shared"] for each in saved]  # type: ignore[attr-defined]
+
+
+def test_a_cut_of_nothing_leaves_what_can_be_restored() -> None:
+    writing = written()
+    before = step(writing, 4)["count"]
+    do(writing, "cut", position=2)
+    assert "nothing stands here" in str(writing.act({"do": "cut", "position": 2}, 60)["error"])
+    assert do(writing, "restore")["count"] == before
+
+
+def test_half_a_surrogate_pair_in_a_prompt_breaks_no_answer() -> None:
+    model = Words()
+    model.takes_ids = False
+    model.complete = lambda *_: Words().complete([1], 3)  # type: ignore[method-assign]
+    writing = written(model)
+    status = do(writing, "start", prompt="x\ud800")
+    assert json.dumps(status, ensure_ascii=False).encode()
+    assert status["prompt"].startswith("x")
+
+
 def test_a_server_that_fails_is_told_and_the_text_is_kept() -> None:
     writing = written()
     step(writing, 2)

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -21,7 +22,7 @@ from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.job import Job
 from thermoscope.explorer.page import page_html
 from thermoscope.present import joined
-from thermoscope.reported import Interval, Reported
+from thermoscope.reported import Interval, Reported, Token
 from thermoscope.samplers.compare import compare_samplers
 from thermoscope.sampling import fresh_seed
 from thermoscope.state import checked_settings
@@ -66,6 +67,18 @@ class _Texts:
         """The tokens of the current branch, and what is known of the next one."""
         draft = self.branch.draft
         return [*draft.rows, *([] if draft.known_next is None else [draft.known_next])]
+
+    def shared(self, branch: _Branch) -> int:
+        """Return how many tokens a branch has in common with the one that it left.
+
+        Both may have been cut or edited since.
+        """
+        if branch.origin is None:
+            return 0
+        pairs = zip(branch.draft.rows, self.branches[branch.origin].draft.rows, strict=False)
+        beginning = enumerate(islice(pairs, branch.shared))
+        most = min(branch.shared, len(branch.draft), len(self.branches[branch.origin].draft))
+        return next((at for at, (one, other) in beginning if not _same(one, other)), most)
 
     def having(self, name: str, branch: _Branch) -> _Texts:
         """Return the same with a branch, which is then the current one."""
@@ -166,7 +179,7 @@ class Writing(RowSource):
                 "changed": self._changed,
                 "count": len(texts.positions),
                 "branch": texts.current,
-                "branches": [_told_of(name, each) for name, each in texts.branches.items()],
+                "branches": [_told_of(name, texts) for name in texts.branches],
                 "prompt": branch.prompt,
                 "prefix": branch.prefix,
                 "about": source.about,
@@ -312,7 +325,8 @@ def _unused(texts: _Texts) -> str:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, "must be a text")
-    return value
+    # Half of a surrogate pair is no character: no answer could have it.
+    return writable(value)
 
 
 def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
@@ -336,7 +350,17 @@ def _tokens(number: int) -> str:
     return "1 token" if number == 1 else f"{number:,} tokens"
 
 
-def _told_of(name: str, branch: _Branch) -> dict[str, object]:
+def _same(one: Reported, other: Reported) -> bool:
+    """Whether the same token stands at two positions with the same tokens before them."""
+    return one is other or _token(one) == _token(other)
+
+
+def _token(row: Reported) -> Token:
+    return (row.tokens or ())[row.drawn]
+
+
+def _told_of(name: str, texts: _Texts) -> dict[str, object]:
+    branch = texts.branches[name]
     draft = branch.draft
     # The end of a long text is that of its last tokens.
     end = "".join(text for _, text in joined(token[::2] for token in draft.tokens[-END:]))
@@ -344,7 +368,7 @@ def _told_of(name: str, branch: _Branch) -> dict[str, object]:
         "name": name,
         "length": len(draft),
         "from": branch.origin,
-        "shared": branch.shared,
+        "shared": texts.shared(branch),
         "text": end[-END:],
     }
 
@@ -377,6 +401,9 @@ def _cut(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch = texts.branch
     length = len(branch.draft)
     position = _up_to("position", action.get("position"), length)
+    if position == length:
+        # What was cut before can still be restored.
+        raise ArgumentError("position", "must be that of a token: nothing stands here to be cut")
     draft = branch.draft.branch(position)
     draft.next()
     told = f"Cut {_tokens(length - position)}; Restore brings them back."
@@ -403,7 +430,7 @@ def _new_branch(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
 
 
 def _new_name(value: object, texts: _Texts) -> str:
-    name = writable(_text("name", value)).strip()
+    name = _text("name", value).strip()
     if not 0 < len(name) <= LONGEST_NAME:
         raise ArgumentError("name", f"must have 1 to {LONGEST_NAME} characters")
     if name in texts.branches:
@@ -586,13 +613,14 @@ def _save(_: Writing, texts: _Texts, _action: Mapping[str, Any]) -> _Done:
     branches = []
     for name, branch in texts.branches.items():
         # What it shares with the branch that it left stands there.
-        part = branch.draft.document(branch.shared)
+        shared = texts.shared(branch)
+        part = branch.draft.document(shared)
         (choice,) = part["choices"]
         branches.append(
             {
                 "name": name,
                 "from": branch.origin,
-                "shared": branch.shared,
+                "shared": shared,
                 "prompt": part[OURS]["prompt"],
                 "seed": part[OURS]["seed"],
                 "text": choice["message"]["content"],
