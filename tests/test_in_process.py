@@ -158,6 +158,24 @@ def test_a_draft_is_written_by_the_model(source: Source, model: Any) -> None:
     assert [token.id for token in draft.branch(2).tokens] == ids[2:4]
 
 
+def test_a_notebook_shows_the_text_that_the_model_writes(model: Any, tokenizer: Any) -> None:
+    explorer = ts.explore(model=model, tokenizer=tokenizer, prompt=" cat sat")
+    rows = explorer.rows
+    assert rows is not None
+    ids = [1, 2]
+    for length in range(1, 4):
+        status = rows.act({"do": "step", "temperature": 0}, 60)
+        assert (status["error"], status["count"]) == ("", length + 1)
+        ids.append(int(np.argmax(truth(model, ids))))
+        assert status["branches"][0]["length"] == length  # type: ignore[index]
+    assert [
+        row[at].id for row, at in zip(rows._data.tokens, rows._data.drawn[:-1], strict=False)
+    ] == ids[2:]
+    np.testing.assert_allclose(
+        ts.softmax(rows.state(3).logits), np.exp(truth(model, ids)), rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_the_model_is_left_as_it_was(model: Any, tokenizer: Any, *, training: bool) -> None:
     model.train(training)

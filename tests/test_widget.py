@@ -7,6 +7,7 @@ import math
 import re
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter, LatexExporter
 from traitlets import TraitError
 
+from tests.model_server import Handler, scripted
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.reading import open_logits, read_logits
 from thermoscope.definition import softmax
@@ -954,3 +956,57 @@ class TestParts:
         page = (tmp_path / "page.html").read_text(encoding="utf-8")
         assert '"hide":["values"],"lock":["logits"]}' in page
         assert '"hide"' not in page_html(State.of([1.0])).split("</script>")[0]
+
+
+class TestText:
+    """A text that a model on a server writes."""
+
+    def test_goes_on_when_the_browser_asks(self, opened: list[Browser]) -> None:
+        waits = threading.Event()
+        waits.set()
+
+        def script(handler: Handler, _: Any) -> None:
+            if handler.path == "/v1/models":
+                handler.send({"data": [{"id": "m", "owned_by": "someone"}]})
+            elif handler.path == "/v1/completions":
+                assert waits.wait(60)
+                tops = [{"token": " a", "logprob": -0.5}, {"token": " b", "logprob": -1.0}]
+                entry = {**tops[0], "top_logprobs": tops}
+                handler.send({"choices": [{"logprobs": {"content": [entry]}}]})
+            else:
+                handler.send({}, 404)
+
+        def act(**action: Any) -> Any:
+            return asked(explorer, browser, {"write": action})["answer"]
+
+        with scripted(script) as server:
+            explorer = explore(server=server.url, prompt="x", truncation={"top_k": 1})
+            browser = named(explorer.model_id, opened)
+            (opening,) = browser.news()
+            assert opening["state"]["_rows"]["writing"]["prompt"] == "x"
+            assert explorer.row == 0
+            waits.clear()
+            # The kernel goes on while the model is silent.
+            status = act(do="step", truncation={"top_k": 1})
+            assert (status["busy"], status["count"]) == (True, 1)
+            waits.set()
+            while status["busy"]:
+                status = act(do="status")
+            assert (status["error"], status["count"]) == ("", 2)
+            assert status["branches"][0]["text"] == " a"
+            page = explorer._page()
+        assert server.url not in page
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            ({"prompt": "x", "logits": [1.0, 2.0]}, "prompt must come without logits"),
+            ({"server": "http://localhost:1"}, "prompt must be a text"),
+            ({"server": "http://localhost:1", "prompt": "x", "tokenizer": 1}, "tokenizer must be"),
+            ({"prompt": "x"}, "url must be given, or a model"),
+            ({"server": "file:///etc/passwd", "prompt": "x"}, "url must be"),
+        ],
+    )
+    def test_without_a_model_is_an_error(self, arguments: Any, expected: str) -> None:
+        with pytest.raises((TypeError, ValueError), match=expected):
+            explore(**arguments)
