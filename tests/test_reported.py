@@ -318,7 +318,15 @@ CALLS: dict[str, Callable[[Any], object]] = {
 }
 WITHOUT_LOGITS = {
     *("ArgumentError", "Draft", "Interval", "Penalties", "Reported", "engines", "samples"),
-    *("connect", "doctor", "from_transformers", "open_logits", "random_logits", "read_logits"),
+    *(
+        "connect",
+        "distributions",
+        "doctor",
+        "from_transformers",
+        "open_logits",
+        "random_logits",
+        "read_logits",
+    ),
 }
 OF_ONE_ROW = {
     *("entropy", "keep", "log_softmax", "perplexity", "plot", "softmax", "sweep"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
@@ -11,14 +12,13 @@ from thermoscope.data.formats.lines import split_lines
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
 __all__ = ["Given", "Messages", "Prompts", "parse_prompts", "read_prompts"]
 
-Messages: TypeAlias = "tuple[Mapping[str, str], ...]"
+Messages: TypeAlias = tuple[Mapping[str, str], ...]
 """A chat: each with "role" and "content"."""
 
-Given: TypeAlias = "str | Messages"
+Given: TypeAlias = str | Messages
 """A text, or a chat."""
 
 OF_LINE: Final = '"prompt" (a text) or "messages" (a list of {"role": ..., "content": ...})'
