@@ -182,3 +182,17 @@ def test_a_server_that_goes_away_leaves_the_text(source: Source) -> None:
     with pytest.raises(ServerError, match="no server answers"):
         draft.step()
     assert len(draft) == 2
+
+
+def test_a_saved_text_is_no_surer_than_what_the_model_gave(source: Source, tmp_path: Path) -> None:
+    draft = ts.Draft(source, [1], 1.5, seed=3)
+    list(draft.write(3))
+    draft.save(tmp_path / "text.json")
+    data = ts.open_logits(tmp_path / "text.json")
+    for at, row in enumerate(draft.rows):
+        kept, short = data.reported(at), row.shortened(1000)
+        assert len(kept) in (1000, 1001)
+        assert kept.delta.tolist() == short.delta.tolist() != [0.0] * len(short)
+        assert kept.cap == short.cap
+        low, high = kept.entropy(0.7)
+        assert low <= float(ts.entropy(row.logprobs, 0.7)) <= high

@@ -23,6 +23,7 @@ from thermoscope.connection.source import Source
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import OURS, Passage
+from thermoscope.data.saved import bound_of, record_of
 from thermoscope.definition import softmax
 from thermoscope.present import joined, percent
 from thermoscope.reported import Reported, Token
@@ -287,12 +288,14 @@ class Draft:
 
     def document(self, start: int = 0) -> dict[str, Any]:
         """Return what `save` writes, of the positions from one on."""
-        content = [_record(row) for row in self.rows[start:]]
+        rows = [row.shortened(SAVED) for row in self.rows[start:]]
+        content = [record_of(row) for row in rows]
         return {
             "model": self.source.server.model,
             "choices": [{"message": {"content": self.text}, "logprobs": {"content": content}}],
             OURS: {
                 "vocabulary": self.source.vocabulary,
+                "bounds": [bound_of(row) for row in rows],
                 "prompt": _written(self._prompt),
                 "temperature": self.temperature,
                 "seed": self.seed,
@@ -377,20 +380,3 @@ def _number(row: Reported, at: int) -> int:
     """Return the number of a token, or its place where it has none."""
     number = (row.tokens or ())[at].id
     return at if number is None else number
-
-
-def _record(row: Reported) -> dict[str, Any]:
-    """Return a position as servers of chats write it."""
-    order = np.argsort(-row.logprobs, kind="stable")[:SAVED]
-    tops = [_entry(row, int(at)) for at in order]
-    return {**_entry(row, row.drawn), "top_logprobs": tops}
-
-
-def _entry(row: Reported, at: int) -> dict[str, Any]:
-    text, number, data = (row.tokens or ())[at]
-    entry: dict[str, Any] = {"token": text, "logprob": float(row.logprobs[at])}
-    if number is not None:
-        entry["token_id"] = number
-    if data is not None:
-        entry["bytes"] = [*data]
-    return entry

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from thermoscope.reported import Reported
 
-__all__ = ["save_reported"]
+__all__ = ["bound_of", "record_of", "save_reported"]
 
 
 def save_reported(path: str | os.PathLike[str], rows: Sequence[Reported], *, model: str) -> None:
@@ -58,15 +58,15 @@ def save_reported(path: str | os.PathLike[str], rows: Sequence[Reported], *, mod
 def _pieces(rows: Sequence[Reported], model: str) -> Iterator[str]:
     yield f'{{"model": {json.dumps(model)}, "choices": [{{"logprobs": {{"content": ['
     for at, row in enumerate(rows):
-        yield (",\n" if at else "\n") + json.dumps(_record(row))
+        yield (",\n" if at else "\n") + json.dumps(record_of(row))
     ours = {
         "vocabulary": next((row.vocabulary for row in rows if row.tail > -math.inf), None),
-        "bounds": [_bound(row) for row in rows],
+        "bounds": [bound_of(row) for row in rows],
     }
     yield f'\n]}}}}], "{OURS}": {json.dumps(ours)}}}\n'
 
 
-def _record(row: Reported) -> dict[str, Any]:
+def record_of(row: Reported) -> dict[str, Any]:
     """Return a position as servers of chats write it."""
     entries = [_entry(row, at) for at in range(len(row))]
     drawn = entries[row.drawn] if row.drawn >= 0 else {}
@@ -85,7 +85,7 @@ def _entry(row: Reported, at: int) -> dict[str, Any]:
     return entry
 
 
-def _bound(row: Reported) -> dict[str, Any] | None:
+def bound_of(row: Reported) -> dict[str, Any] | None:
     """Return how sure a position is, None where every token is reported."""
     if row.tail == -math.inf:
         return None

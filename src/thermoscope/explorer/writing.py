@@ -625,6 +625,7 @@ def _save(_: Writing, texts: _Texts, _action: Mapping[str, Any]) -> _Done:
                 "seed": part[OURS]["seed"],
                 "text": choice["message"]["content"],
                 "content": choice["logprobs"]["content"],
+                "bounds": part[OURS]["bounds"],
             }
         )
     document[OURS] |= {"branch": texts.current, "branches": branches}
