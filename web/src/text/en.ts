@@ -870,7 +870,7 @@ export const enWriting = {
     `${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
   apart: (part: string, tokens: string, a: string, b: string) =>
     `${part} draws would differ between ${a} and ${b}: the mean over ${tokens} ${tokens === "1" ? "position" : "positions"}.`,
-  range: (low: string, high: string) => `${low} to ${high}`,
+  range: (low: string, high: string) => `${low} to ${high} of 100`,
   worst: (part: string, place: string) => `Most at token ${place}: ${part}`,
   noPositions: "There is no position yet to compare the settings at.",
   saveText: "Save text (JSON)",

@@ -92,6 +92,8 @@ export function Logits({ instrument, labelField }: Part & LabelField) {
     return base === 0 ? "" : figures.barsFrom(brief(base));
   });
   const zero = useComputed(() => fraction(logitAxis.value, 0));
+  /** Near an end of a narrow axis its number would stand on that of the end. */
+  const isNearEnd = useComputed(() => Math.abs(zero.value - 0.5) > 0.2);
   const shared = { instrument, draft, grip, pressed, go };
   return (
     <figure
@@ -104,7 +106,9 @@ export function Logits({ instrument, labelField }: Part & LabelField) {
         <small>{note}</small>
         <div class="axis" aria-hidden="true">
           <span>{useComputed(() => brief(logitAxis.value.low))}</span>
-          <span class="zero">0</span>
+          <span class="zero" hidden={isNearEnd}>
+            0
+          </span>
           <span>{useComputed(() => brief(logitAxis.value.high))}</span>
         </div>
       </figcaption>

@@ -479,9 +479,12 @@ function Apart({ instrument, apart }: Part & { readonly apart: SettingsApart }) 
   );
 }
 
+/** Ends of a total variation that are nearer than this are one number. */
+const SAME = 1e-6;
+
 function partBetween([low, high]: readonly [number, number]): string {
-  const [least, most] = [partOf(low), partOf(high)];
-  return least === most ? least : texts.range(least, most);
+  if (high - low < SAME) return partOf(high);
+  return texts.range(count(Math.floor(100 * low)), count(Math.ceil(100 * high)));
 }
 
 /** Files of the text, and what the model is. */
