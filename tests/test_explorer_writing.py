@@ -19,7 +19,7 @@ from thermoscope.connection.client import ServerError
 from thermoscope.connection.model import Model
 from thermoscope.connection.source import Source
 from thermoscope.data.formats.responses import Position, Token
-from thermoscope.explorer import sequence
+from thermoscope.explorer import browse, sequence
 from thermoscope.explorer.writing import Writing
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ def test_one_action_at_a_time_and_what_is_cancelled_is_dropped() -> None:
     status = writing.act({"do": "cancel"})
     assert (status["busy"], status["count"]) == (False, 1)
     model.goes_on.set()
-    assert late.wait(60)
+    late.result()
     assert writing.act({"do": "status"})["count"] == 1
     # The answer that comes late has been found by another query, and once.
     assert step(writing)["count"] == 2
@@ -358,6 +358,79 @@ def test_one_action_at_a_time_and_what_is_cancelled_is_dropped() -> None:
     assert writing.act({"do": "step", "temperature": 1}, 0.01)["busy"]
     model.goes_on.set()
     assert writing.act({"do": "status"}, 60)["count"] == 3
+
+
+def test_what_is_cancelled_is_awaited_no_longer() -> None:
+    writing = written()
+    model_of(writing).goes_on.clear()
+    assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
+    job = writing._job
+    assert job is not None
+    waiting = threading.Thread(target=job.wait, args=[50])
+    waiting.start()
+    writing.act({"do": "cancel"})
+    waiting.join(20)
+    assert not waiting.is_alive()
+    assert not job.ended
+    model_of(writing).goes_on.set()
+
+
+def test_a_refusal_is_told_to_the_page_that_asked_alone() -> None:
+    writing = written()
+    step(writing)
+    assert "comparison" in do(writing, "branch", position=0) | do(
+        writing, "compare", **{"with": "1", "temperature": 1}
+    )
+    for refused in ({"do": "erase"}, {"do": "cut", "position": 0, "version": 0}):
+        assert writing.act(refused)["error"]
+        assert writing.status()["error"] == ""
+        assert "comparison" in writing.status()
+    model_of(writing).goes_on.clear()
+    assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
+    other = writing.act({"do": "cut", "position": 0}, 60)
+    # It waits for nothing: nothing of its own is under way.
+    assert ("still under way" in other["error"], other["busy"]) == (True, False)
+    model_of(writing).goes_on.set()
+    status = writing.act({"do": "status"}, 60)
+    assert (status["error"], status["count"]) == ("", 2)
+
+
+@pytest.mark.parametrize("query", [{"place": 2}, {"sequence": 0}, {"rows": 0}])
+def test_no_action_ends_in_the_middle_of_an_answer(
+    monkeypatch: pytest.MonkeyPatch, query: dict[str, object]
+) -> None:
+    writing = written()
+    step(writing, 2)
+    free: list[bool] = []
+
+    def tried(row: int) -> int:
+        # What an action has found is taken over under this lock, in the thread of another query.
+        other = threading.Thread(target=lambda: free.append(writing._lock.acquire(blocking=False)))
+        other.start()
+        other.join()
+        return row
+
+    for name in ("_number", "_shared_labels"):
+        owner: Any = browse if name == "_number" else writing
+        real = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *of, real=real: (tried(0), real(*of))[1])
+    writing.answer(query)
+    assert free
+    assert not any(free)
+
+
+def test_a_text_that_began_without_a_next_token_shows_it_once_it_is_known() -> None:
+    model = Words()
+    draft = ts.Draft(Source(model), "a", seed=3)
+    draft.step()
+    model.error = "down"
+    writing = Writing(draft, "a")
+    assert (writing.count, writing.status()["error"]) == (1, "down")
+    model.error = ""
+    do(writing, "rename", name="1", to="one")
+    # A page that reads from "changed" on reads the position that is new.
+    status = do(writing, "select", name="one")
+    assert (status["count"], status["changed"], writing.count) == (2, 1, 2)
 
 
 def test_a_page_that_has_missed_a_change_does_nothing() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
 from typing import Generic, TypeAlias, TypeVar
 
 __all__ = ["Job", "Progress"]
@@ -34,6 +34,7 @@ class Job(Generic[Found]):
     def __init__(self, work: Callable[[Progress], Found]) -> None:
         self.done = 0
         self._future: Future[Found] = Future()
+        self._awaited = threading.Event()
         # A daemon thread does not keep the program from ending.
         threading.Thread(target=self._run, args=[work], daemon=True).start()
 
@@ -48,9 +49,13 @@ class Job(Generic[Found]):
         return self.ended and self._future.exception() is not None
 
     def wait(self, seconds: float) -> bool:
-        """Wait for the job, up to a time, and return whether it has ended."""
-        wait([self._future], seconds)
+        """Wait for the job, up to a time or until it is dropped; return whether it has ended."""
+        self._awaited.wait(seconds)
         return self.ended
+
+    def drop(self) -> None:
+        """Let nothing wait for the job any longer. Its thread goes on to the end."""
+        self._awaited.set()
 
     def result(self) -> Found:
         """Wait for what is found and return it.
@@ -70,3 +75,5 @@ class Job(Generic[Found]):
             self._future.set_result(work(self._progress))
         except BaseException as error:  # noqa: BLE001 - `result` raises it
             self._future.set_exception(error)
+        finally:
+            self._awaited.set()

@@ -182,11 +182,11 @@ async def _found(find: Callable[[], dict[str, object]], headers: Mapping[str, st
     try:
         # In a thread: it may take long, and other requests must not wait.
         found = await run_in_threadpool(find)
+        return JSONResponse(found, headers=headers)
     except OSError as error:
         return PlainTextResponse(str(error), 500, headers)
     except (TypeError, ValueError) as error:
         return PlainTextResponse(str(error), 400, headers)
-    return JSONResponse(found, headers=headers)
 
 
 def _listen(port: int | None) -> socket.socket:

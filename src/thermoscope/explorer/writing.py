@@ -143,7 +143,8 @@ class Writing(RowSource):
         self._told = ""
         self._extra: Mapping[str, object] = {}
         self._job: Job[_Done] | None = None
-        self._lock = threading.Lock()
+        # Of what an answer is made of: all of it is of one version of the text.
+        self._lock = threading.RLock()
         # Each position as the text of the page has it, with its likeliest tokens.
         self._short: list[tuple[Reported, Reported]] = []
         self._positions = self._texts.positions
@@ -160,7 +161,15 @@ class Writing(RowSource):
 
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
-        return {**super().about(), "writing": self.status()}
+        with self._lock:
+            return {**super().about(), "writing": self.status()}
+
+    def answer(self, query: Mapping[str, object]) -> dict[str, object]:
+        """Answer a query of the front end, see `RowSource.answer`."""
+        if "write" in query:
+            return self.act(query["write"])
+        with self._lock:
+            return super().answer(query)
 
     def embedded(self) -> dict[str, object]:
         """Return the text for a page that has no server: it can't go on there."""
@@ -177,7 +186,7 @@ class Writing(RowSource):
             return {
                 "version": self._version,
                 "changed": self._changed,
-                "count": len(texts.positions),
+                "count": self.count,
                 "branch": texts.current,
                 "branches": [_told_of(name, texts) for name in texts.branches],
                 "prompt": branch.prompt,
@@ -214,31 +223,33 @@ class Writing(RowSource):
         name = action.get("do")
         if name == "cancel":
             self._cancel()
-        elif name != "status":
-            self._begin(str(name), action)
+        elif name != "status" and (refused := self._begin(str(name), action)):
+            # Only the page that asked hears of it: another one may wait for its own action.
+            return {**self.status(), "busy": False, "error": refused}
         job = self._job
         if job is not None and job.wait(patience):
             self._end(job)
         return self.status()
 
-    def _begin(self, name: str, action: Mapping[str, Any]) -> None:
+    def _begin(self, name: str, action: Mapping[str, Any]) -> str:
+        """Start an action, or return why it is refused."""
         with self._lock:
-            self._extra, self._told, self._error = {}, "", ""
-            version = action.get("version", self._version)
             if self._job is not None:
-                self._error = "the action before is still under way: wait for it, or cancel it"
-            elif version != self._version:
-                self._error = "the text has changed since: this is how it is now"
-            elif name not in ACTIONS:
-                self._error = f"there is no action {name[:40]!r}"
-            else:
-                texts = self._texts
-                self._job = Job(lambda _: ACTIONS[name](self, texts, action))
+                return "the action before is still under way: wait for it, or cancel it"
+            if action.get("version", self._version) != self._version:
+                return "the text has changed since: this is how it is now"
+            if name not in ACTIONS:
+                return f"there is no action {name[:40]!r}"
+            self._extra, self._told, self._error = {}, "", ""
+            texts = self._texts
+            self._job = Job(lambda _: ACTIONS[name](self, texts, action))
+            return ""
 
     def _cancel(self) -> None:
         """Drop what is under way: nothing but its result reaches the text."""
         with self._lock:
             if self._job is not None:
+                self._job.drop()
                 self._job, self._told = None, "Cancelled: the text is as it was."
 
     def _end(self, job: Job[_Done]) -> None:
@@ -249,20 +260,21 @@ class Writing(RowSource):
             self._job = None
             try:
                 done = job.result()
+                after = done.texts.positions
+                data = _dataset(after, self.source)
             except Exception as error:  # noqa: BLE001 - the page tells it, the text is kept
                 self._error = _line(error)
                 return
             self._told, self._extra = done.told, done.found or {}
             if done.texts is self._texts:
                 return
-            before, after = self._texts.positions, done.texts.positions
-            pairs = enumerate(zip(before, after, strict=False))
-            most = min(len(before), len(after))
+            pairs = enumerate(zip(self._positions, after, strict=False))
+            most = min(self.count, len(after))
             self._changed = next((at for at, (old, new) in pairs if old is not new), most)
             self._version += 1
             self._texts, self._before = done.texts, done.before
-            self._positions, self._data = after, _dataset(after, self.source)
-            self.count, self._size = self._data.shape
+            self._positions, self._data = after, data
+            self.count, self._size = data.shape
 
     def _shared_labels(self, row: int) -> tuple[str, ...] | None:
         # Positions of a whole vocabulary share its tokens.
@@ -440,8 +452,14 @@ def _new_name(value: object, texts: _Texts) -> str:
 
 def _select(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     name = _named(action.get("name"), texts)
-    texts.branches[name].draft.next()
-    return _Done(replace(texts, current=name), f"Branch {name}.")
+    return _Done(texts.having(name, _going_on(texts.branches[name])), f"Branch {name}.")
+
+
+def _going_on(branch: _Branch) -> _Branch:
+    """Return a branch whose next token is known."""
+    draft = branch.draft.branch()
+    draft.next()
+    return replace(branch, draft=draft)
 
 
 def _rename(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
@@ -472,7 +490,7 @@ def _delete(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     current = texts.current
     if current == name:
         current = gone.origin if gone.origin in branches else next(iter(branches))
-        branches[current].draft.next()
+        branches[current] = _going_on(branches[current])
     told = f"Branch {name} is deleted; Restore brings it back."
     return _Done(_Texts(branches, current), told, before=texts)
 
@@ -497,7 +515,7 @@ def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
         problem = "can't be replaced: that needs a prompt that is a text, and a server that takes "
         raise ArgumentError("text", f"{problem}the numbers of tokens")
     start = [token.id for token in source.tokenize(branch.prompt)]
-    wanted = [token.id for token in source.tokenize(branch.prompt + text)]
+    wanted = [token.id for token in source.tokenize(branch.prompt + writable(text))]
     if wanted[: len(start)] != start:
         problem = "joins the last token of the prompt: start from a prompt that has it"
         raise ArgumentError("text", problem)
