@@ -437,11 +437,8 @@ def text_of(count: int) -> Dataset:
         tuple(Token(words[word], place, None) for place, word in enumerate(row))
         for row in draw.integers(0, len(words), (count, REPORTED)).tolist()
     ]
-    labels = [tuple(token.text for token in row) for row in tokens]
     drawn = np.minimum(draw.geometric(0.6, count) - 1, REPORTED - 1)
-    return Dataset.of(
-        logprobs, tails=rest, tokens=tokens, row_labels=labels, drawn=drawn, source="text"
-    )
+    return Dataset.of(logprobs, tails=rest, tokens=tokens, drawn=drawn, source="text")
 
 
 async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:

@@ -119,12 +119,10 @@ def answered(
     **known: Any,
 ) -> Dataset:
     """Return what a server answered; the last of the log-probabilities are those of the tails."""
-    labels = [tuple(token.text for token in row) for row in tokens]
     return Dataset.of(
         logprobs[:, :-1],
         tails=logprobs[:, -1],
         tokens=tokens,
-        row_labels=labels,
         drawn=drawn,
         **known,
     )

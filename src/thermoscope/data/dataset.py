@@ -160,20 +160,15 @@ class Dataset:
             yield array
 
         tokens = [row.tokens or () for row in rows]
-        # Positions that share their tokens share their labels.
-        names = {id(each): each for each in tokens}
-        labels = {key: tuple(token.text for token in each) for key, each in names.items()}
-        row_labels = [labels[id(each)] for each in tokens]
         return cls(
             Array(
                 (len(rows), widest),
                 np.dtype(np.float64),
                 read,
-                row_labels[0] if len(rows) == 1 else None,
+                _texts(tokens[0]) if len(rows) == 1 else None,
             ),
             source=source,
             tokens=tokens,
-            row_labels=row_labels,
             drawn=np.array([row.drawn for row in rows], np.int64),
             passages=passages,
             tails=np.array([row.tail for row in rows]),
@@ -218,7 +213,9 @@ class Dataset:
 
     def labels_of(self, row: int) -> tuple[str, ...] | None:
         """Return the labels of one row, where each row has its own or all have the same."""
-        return self.labels if self._row_labels is None else self._row_labels[row]
+        if self._row_labels is not None:
+            return self._row_labels[row]
+        return self.labels if self.tokens is None else _texts(self.tokens[row])
 
     def problem(self, row: int) -> str | None:
         """Return why a row of a server's answer can't be read; None if it can be."""
@@ -548,3 +545,7 @@ class Dataset:
         stop = min(start + size, self.rows)
         with naming(self.path):
             return next(rebatched(self._pieces(start, stop, stop - start), stop - start))
+
+
+def _texts(tokens: Sequence[Token]) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens)

@@ -449,13 +449,12 @@ def _dataset(
 def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
     """Return the rows of a server's answer: what is missing at the end of one is -inf."""
     positions = responses.positions
-    row_labels = [tuple(token.text for token in position.tokens) for position in positions]
     # A position that cannot be read may have no token.
-    array = np.full((len(positions), max(1, *map(len, row_labels))), -np.inf)
+    widest = max(1, *(len(position.tokens) for position in positions))
+    array = np.full((len(positions), widest), -np.inf)
     for row, position in zip(array, positions, strict=True):
         row[: len(position.logprobs)] = position.logprobs
     known = {
-        "row_labels": row_labels,
         "tokens": [position.tokens for position in positions],
         "tails": np.array([-np.inf if p.rest is None else p.rest for p in positions]),
         "deltas": [position.deltas for position in positions],
@@ -464,7 +463,7 @@ def _of_responses(responses: Responses) -> tuple[Found, dict[str, Any]]:
         "unreadable": [position.error for position in positions],
         "passages": responses.passages,
     }
-    labels = row_labels[0] if len(positions) == 1 else None
+    labels = tuple(token.text for token in positions[0].tokens) if len(positions) == 1 else None
     return Found(held(array, labels), notes=responses.notes), known
 
 
