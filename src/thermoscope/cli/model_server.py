@@ -14,6 +14,7 @@ from thermoscope.present import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from thermoscope.connection.source import Source
     from thermoscope.explorer.writing import Writing
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Timeout",
     "Tokens",
     "check_unused",
+    "connected",
+    "told",
     "writing",
 ]
 
@@ -112,7 +115,6 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
     # TLS and what it needs take a tenth of the start of every command.
     from thermoscope.connection.client import ServerError
     from thermoscope.connection.draft import Draft
-    from thermoscope.connection.source import connect
     from thermoscope.explorer.writing import Writing
 
     if asking.save is not None and asking.save.suffix.lower() != ".json":
@@ -120,28 +122,19 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
     if asking.save is not None and not asking.tokens:
         raise ValueError("--save must come with --tokens: the page saves what is written there")
     prompt = sys.stdin.read() if asking.prompt == "-" else asking.prompt
-    source = connect(
-        asking.url,
-        model=asking.model,
-        vocabulary=asking.vocabulary,
-        timeout=asking.timeout,
-        tell=_told,
-    )
-    with source:
-        for note in source.notes:
-            _told(f"warning: {note}")
+    with connected(asking.url, asking.model, asking.vocabulary, asking.timeout) as source:
         start = source.from_chat([{"role": "user", "content": prompt}]) if asking.chat else prompt
         draft = Draft(source, start, temperature, seed=asking.seed, **settings)
         try:
             draft.next()
-            _told(f"{source.about}; drawn with --seed {draft.seed}")
+            told(f"{source.about}; drawn with --seed {draft.seed}")
             for token in draft.write(asking.tokens):
                 typer.echo(printable(token.text), nl=False, err=True)
         except (KeyboardInterrupt, ServerError) as error:
             if draft.known_next is None and not len(draft):
                 raise
             typer.echo(err=True)
-            _told(f"stopped after {len(draft)} tokens" + (f": {error}" if f"{error}" else ""))
+            told(f"stopped after {len(draft)} tokens" + (f": {error}" if f"{error}" else ""))
         else:
             if asking.tokens:
                 typer.echo(err=True)
@@ -150,5 +143,20 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
         yield Writing(draft, None if asking.chat else prompt, prompt)
 
 
-def _told(line: str) -> None:
+@contextmanager
+def connected(
+    url: str, model: str | None, vocabulary: int | None, timeout: float
+) -> Iterator[Source]:
+    """Connect to a server, tell what is not safe about it, and close the connection at the end."""
+    from thermoscope.connection.source import connect
+
+    source = connect(url, model=model, vocabulary=vocabulary, timeout=timeout, tell=told)
+    with source:
+        for note in source.notes:
+            told(f"warning: {note}")
+        yield source
+
+
+def told(line: str) -> None:
+    """Tell something about a server on standard error."""
     typer.echo(f"thermoscope: {printable(line)}", err=True)

@@ -12,13 +12,12 @@ import numpy as np
 import typer
 
 from thermoscope.cli.input import RowsWithTargets, tell
-from thermoscope.cli.model_server import check_unused
+from thermoscope.cli.model_server import check_unused, connected, told
 from thermoscope.cli.output import ending, progress
 from thermoscope.data.errors import FileError, check_memory, naming
 from thermoscope.data.prompts import parse_prompts, read_prompts
 from thermoscope.data.saved import save_reported
 from thermoscope.data.writing import ENDINGS, write_rows
-from thermoscope.present import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -176,7 +175,6 @@ def answers(asking: Asking) -> Answers:
     # TLS and what it needs take a tenth of the start of every command.
     from thermoscope.connection.client import ServerError
     from thermoscope.connection.prompts import dataset_of
-    from thermoscope.connection.source import connect
 
     if asking.url is None or asking.prompts is None:
         raise ValueError("--server must come with PROMPTS: a file, or - for standard input")
@@ -186,16 +184,10 @@ def answers(asking: Asking) -> Answers:
     asked: list[dict[str, Any]] = []
     first: Exception | None = None
     stopped, code = "", 0
-    source = connect(
-        asking.url,
-        model=asking.model,
-        vocabulary=asking.vocabulary,
-        timeout=asking.timeout,
-        tell=_told,
-    )
-    with source, progress("prompts", len(prompts.items), "prompts") as show:
-        for note in source.notes:
-            _told(f"warning: {note}")
+    with (
+        connected(asking.url, asking.model, asking.vocabulary, asking.timeout) as source,
+        progress("prompts", len(prompts.items), "prompts") as show,
+    ):
         try:
             for each in _each(asking, source, prompts):
                 asked.append(_prompt(each.number, len(found), each.rows, each.error))
@@ -211,7 +203,7 @@ def answers(asking: Asking) -> Answers:
             raise first
         data = dataset_of(found, source, score=asking.score)
     if stopped:
-        _told(f"stopped after {len(asked):,} of {len(prompts.items):,} prompts: {stopped}")
+        told(f"stopped after {len(asked):,} of {len(prompts.items):,} prompts: {stopped}")
     if asking.save is not None:
         _save(asking.save, found, source)
     answered = sum(1 for each in asked if "error" not in each)
@@ -221,7 +213,7 @@ def answers(asking: Asking) -> Answers:
 
 
 def _each(asking: Asking, source: Source, prompts: Prompts) -> Iterator[Asked]:
-    """Iterate over what came of each prompt, and tell what is to be known of it."""
+    """Iterate over what came of each prompt; tell the server, and why a prompt has no rows."""
     from thermoscope.connection.prompts import ask_each
 
     is_first = True
@@ -234,10 +226,10 @@ def _each(asking: Asking, source: Source, prompts: Prompts) -> Iterator[Asked]:
         top=asking.top,
     ):
         if each.error is not None:
-            _told(f"{each.error}: left out")
+            told(f"{each.error}: left out")
         elif is_first:
             is_first = False
-            _told(source.about)
+            told(source.about)
             check_memory(BYTES * len(each.rows) * len(each.rows[0]) * len(prompts.items))
             _check_room(asking.save, each.rows[0])
         yield each
@@ -286,7 +278,3 @@ def _save(path: Path, rows: list[Reported], source: Source) -> None:
     write_rows(path, batches, shape=(len(rows), size), dtype=np.float64)
     if any(row.drawn >= 0 for row in rows):
         tell(path.name, ("the tokens of the texts, for the NLL, are kept in .json alone",))
-
-
-def _told(line: str) -> None:
-    typer.echo(f"thermoscope: {printable(line)}", err=True)

@@ -32,6 +32,8 @@ from thermoscope.truncation import Penalties, keep, truncate
 
 __all__ = ["Draft"]
 
+ANSWER: Final = (Passage(0, "answer", processed=False),)
+"""What a text is that is written here, as a data set has it."""
 SAVED: Final = 1000
 """Tokens of each position that a file has; the others are a sum."""
 MOST_BYTES: Final = 1 << 29
@@ -100,7 +102,6 @@ class Draft:
         self.seed = fresh_seed() if seed is None else seed_of(seed)
         self.rows: list[Reported] = []
         self._next: Reported | None = None
-        self._vocabulary: tuple[Token, ...] = ()
         self._prompt = prompt
         self.draw_by(temperature, **settings)
         if source.server.takes_ids and isinstance(prompt, str):
@@ -170,13 +171,7 @@ class Draft:
     def next(self) -> Reported:
         """Return the distribution of the token after the text, which is asked for once."""
         if self._next is None:
-            row = self.source.next(self._so_far())
-            # All positions share the tokens of a whole vocabulary.
-            if row.tokens == self._vocabulary:
-                row = row.drawing(-1, self._vocabulary)
-            elif len(row) == row.vocabulary:
-                self._vocabulary = row.tokens or ()
-            self._next = row
+            self._next = self.source.next(self._so_far())
         return self._next
 
     def step(self) -> Token:
@@ -275,9 +270,7 @@ class Draft:
         """
         if not self.rows:
             raise ArgumentError("draft", "must have at least one token")
-        return Dataset.of_reported(
-            self.rows, source=self.name, passages=(Passage(0, "answer", processed=False),)
-        )
+        return Dataset.of_reported(self.rows, source=self.name, passages=ANSWER)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text and its distributions to a .json file that every command reads.

@@ -13,7 +13,7 @@ from thermoscope.connection.source import Source
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import Passage
 from thermoscope.data.prompts import Given
-from thermoscope.reported import Reported, Token
+from thermoscope.reported import Reported
 
 __all__ = ["Asked", "ask_each", "distributions"]
 
@@ -128,7 +128,6 @@ def ask_each(
         If the server fails; the message has the number of the prompt.
     """
     _check(prompts, score=score, tokens=tokens, top=top)
-    shared: tuple[Token, ...] = ()
     for number, given in enumerate(prompts, 1):
         try:
             start = _start(source, given, chat=chat)
@@ -144,10 +143,6 @@ def ask_each(
                 raise named from error
             yield Asked(number, [], named)
         else:
-            for at, row in enumerate(rows):
-                # All rows share the tokens of a whole vocabulary, which take far more memory.
-                shared = shared if row.tokens == shared else row.tokens or ()
-                rows[at] = row.drawing(row.drawn, shared)
             yield Asked(number, rows)
 
 

@@ -162,6 +162,7 @@ class Source:
                 raise ArgumentError("vocabulary", problem)
         self.vocabulary = told if vocabulary is None else vocabulary
         self._last: Reported | None = None
+        self._tokens: tuple[Token, ...] = ()
         self._chats = False
 
     def __enter__(self) -> Self:
@@ -381,7 +382,7 @@ class Source:
             # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
             order = np.argsort(numbers)
         try:
-            return Reported(
+            found = Reported(
                 np.array(position.logprobs)[order],
                 vocabulary=vocabulary,
                 tokens=[position.tokens[at] for at in order.tolist()],
@@ -391,6 +392,12 @@ class Source:
             )
         except ArgumentError as error:
             raise self.server.wrong(f"reports no distribution: {error}") from error
+        # All rows share the tokens of a whole vocabulary, which take far more memory.
+        if found.tokens == self._tokens:
+            return found.drawing(found.drawn, self._tokens)
+        if len(found) == vocabulary:
+            self._tokens = found.tokens or ()
+        return found
 
     def _placed(self, row: Reported, number: int) -> Reported:
         """Return a row with the token of the text as the one drawn."""
