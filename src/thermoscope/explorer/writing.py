@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import takewhile
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, whole, writable
-from thermoscope.connection.draft import SAVED, Draft
+from thermoscope.connection.draft import ANSWER, SAVED, Draft
 from thermoscope.data.dataset import Dataset
-from thermoscope.data.formats.responses import OURS, Passage
+from thermoscope.data.formats.responses import OURS
 from thermoscope.explorer import sequence
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.job import Job
@@ -37,7 +38,6 @@ END: Final = 200
 LONGEST_NAME: Final = 60
 EXACT: Final = 1e-9
 """Of a probability: an interval that is narrower is a number."""
-PASSAGES: Final = (Passage(0, "answer", processed=False),)
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class _Texts:
 
     branches: Mapping[str, _Branch]
     current: str
+    # What `restore` brings back.
+    before: _Texts | None = None
 
     @property
     def branch(self) -> _Branch:
@@ -75,14 +77,20 @@ class _Texts:
         """
         if branch.origin is None:
             return 0
-        pairs = zip(branch.draft.rows, self.branches[branch.origin].draft.rows, strict=False)
-        beginning = enumerate(islice(pairs, branch.shared))
-        most = min(branch.shared, len(branch.draft), len(self.branches[branch.origin].draft))
-        return next((at for at, (one, other) in beginning if not _same(one, other)), most)
+        left = self.branches[branch.origin].draft
+        return _common(branch.draft.rows[: branch.shared], left.rows, _same)
 
     def having(self, name: str, branch: _Branch) -> _Texts:
         """Return the same with a branch, which is then the current one."""
         return _Texts({**self.branches, name: branch}, name)
+
+    def going_on(self, draft: Draft) -> _Texts:
+        """Return the same with another text in the current branch."""
+        return self.having(self.current, replace(self.branch, draft=draft))
+
+    def after(self, before: _Texts) -> _Texts:
+        """Return the same, from which `restore` goes back."""
+        return replace(self, before=replace(before, before=None))
 
 
 @dataclass(frozen=True)
@@ -93,11 +101,9 @@ class _Done:
     told: str = ""
     # Besides the status.
     found: Mapping[str, object] | None = None
-    # What `restore` brings back.
-    before: _Texts | None = None
 
 
-Action: TypeAlias = Callable[["Writing", _Texts, Mapping[str, Any]], _Done]
+Action: TypeAlias = Callable[[_Texts, Mapping[str, Any]], _Done]
 
 
 class Writing(RowSource):
@@ -138,7 +144,6 @@ class Writing(RowSource):
                 raise
             self._error = _line(error)
         self._texts = _Texts({"1": _Branch(draft, prompt, prefix or prompt or "")}, "1")
-        self._before: _Texts | None = None
         self._version = self._changed = 0
         self._told = ""
         self._extra: Mapping[str, object] = {}
@@ -153,11 +158,6 @@ class Writing(RowSource):
         last = self._positions[-1]
         self._vocabulary = last.tokens if len(last) == last.vocabulary else None
         self._labels = None if self._vocabulary is None else self._data.labels_of(self.count - 1)
-
-    @property
-    def before(self) -> _Texts | None:
-        """The texts before something was cut or deleted."""
-        return self._before
 
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
@@ -195,7 +195,7 @@ class Writing(RowSource):
                 "notes": list(source.notes),
                 "seed": draft.seed,
                 "ended": draft.ended,
-                "canRestore": self._before is not None,
+                "canRestore": texts.before is not None,
                 "busy": self._job is not None,
                 "told": self._told,
                 "error": self._error,
@@ -242,7 +242,7 @@ class Writing(RowSource):
                 return f"there is no action {name[:40]!r}"
             self._extra, self._told, self._error = {}, "", ""
             texts = self._texts
-            self._job = Job(lambda _: ACTIONS[name](self, texts, action))
+            self._job = Job(lambda _: ACTIONS[name](texts, action))
             return ""
 
     def _cancel(self) -> None:
@@ -268,11 +268,9 @@ class Writing(RowSource):
             self._told, self._extra = done.told, done.found or {}
             if done.texts is self._texts:
                 return
-            pairs = enumerate(zip(self._positions, after, strict=False))
-            most = min(self.count, len(after))
-            self._changed = next((at for at, (old, new) in pairs if old is not new), most)
+            self._changed = _common(self._positions, after, operator.is_)
             self._version += 1
-            self._texts, self._before = done.texts, done.before
+            self._texts = done.texts
             self._positions, self._data = after, data
             self.count, self._size = data.shape
 
@@ -294,7 +292,7 @@ class Writing(RowSource):
 
 
 def _dataset(positions: list[Reported], source: str) -> Dataset:
-    return Dataset.of_reported(positions, source=source, passages=PASSAGES)
+    return Dataset.of_reported(positions, source=source, passages=ANSWER)
 
 
 def _item(row: Reported) -> int:
@@ -362,6 +360,13 @@ def _tokens(number: int) -> str:
     return "1 token" if number == 1 else f"{number:,} tokens"
 
 
+def _common(
+    one: Sequence[Any], other: Sequence[Any], same: Callable[[Any, Any], bool] = operator.eq
+) -> int:
+    """Return how many items two sequences have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: same(*pair), zip(one, other, strict=False)))
+
+
 def _same(one: Reported, other: Reported) -> bool:
     """Whether the same token stands at two positions with the same tokens before them."""
     return one is other or _token(one) == _token(other)
@@ -385,15 +390,15 @@ def _told_of(name: str, texts: _Texts) -> dict[str, object]:
     }
 
 
-def _step(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _step(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     draft = texts.branch.draft.branch()
     draft.draw_by(**_sampler(action))
     draft.step()
     draft.next()
-    return _Done(texts.having(texts.current, replace(texts.branch, draft=draft)))
+    return _Done(texts.going_on(draft))
 
 
-def _take(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _take(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch, positions = texts.branch, texts.positions
     length = len(branch.draft)
     position = _up_to("position", action.get("position"), len(positions) - 1)
@@ -402,35 +407,32 @@ def _take(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     taken = draft.append(entry)
     draft.next()
     if position == length:
-        return _Done(texts.having(texts.current, replace(branch, draft=draft)))
+        return _Done(texts.going_on(draft))
     name = _unused(texts)
     made = replace(branch, draft=draft, origin=texts.current, shared=position)
     told = f"Branch {name} takes “{taken.text}” here; branch {texts.current} is as it was."
     return _Done(texts.having(name, made), told)
 
 
-def _cut(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    branch = texts.branch
-    length = len(branch.draft)
+def _cut(texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    length = len(texts.branch.draft)
     position = _up_to("position", action.get("position"), length)
     if position == length:
         # What was cut before can still be restored.
         raise ArgumentError("position", "must be that of a token: nothing stands here to be cut")
-    draft = branch.draft.branch(position)
+    draft = texts.branch.draft.branch(position)
     draft.next()
     told = f"Cut {_tokens(length - position)}; Restore brings them back."
-    cut = texts.having(texts.current, replace(branch, draft=draft))
-    return _Done(cut, told, before=texts)
+    return _Done(texts.going_on(draft).after(texts), told)
 
 
-def _restore(writing: Writing, _texts: _Texts, _action: Mapping[str, Any]) -> _Done:
-    before = writing.before
-    if before is None:
+def _restore(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
+    if texts.before is None:
         raise ArgumentError("restore", "must come after something was cut or deleted")
-    return _Done(before, "Restored.")
+    return _Done(texts.before, "Restored.")
 
 
-def _new_branch(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _new_branch(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch = texts.branch
     position = _up_to("position", action.get("position"), len(branch.draft))
     draft = branch.draft.branch(position)
@@ -450,7 +452,7 @@ def _new_name(value: object, texts: _Texts) -> str:
     return name
 
 
-def _select(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _select(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     name = _named(action.get("name"), texts)
     return _Done(texts.having(name, _going_on(texts.branches[name])), f"Branch {name}.")
 
@@ -462,7 +464,7 @@ def _going_on(branch: _Branch) -> _Branch:
     return replace(branch, draft=draft)
 
 
-def _rename(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _rename(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     name, to = _named(action.get("name"), texts), action.get("to")
     if name == to:
         return _Done(texts)
@@ -477,7 +479,7 @@ def _rename(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     return _Done(_Texts(branches, current), f"Branch {name} is now {to}.")
 
 
-def _delete(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _delete(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     name = _named(action.get("name"), texts)
     gone = texts.branches[name]
     branches = {
@@ -492,10 +494,10 @@ def _delete(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
         current = gone.origin if gone.origin in branches else next(iter(branches))
         branches[current] = _going_on(branches[current])
     told = f"Branch {name} is deleted; Restore brings it back."
-    return _Done(_Texts(branches, current), told, before=texts)
+    return _Done(_Texts(branches, current).after(texts), told)
 
 
-def _start(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _start(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     prompt = _text("prompt", action.get("prompt"))
     old = texts.branch.draft
     draft = Draft(old.source, prompt, old.temperature, seed=old.seed, **old.settings)
@@ -506,7 +508,7 @@ def _start(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     )
 
 
-def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch, text = texts.branch, action.get("text")
     source = branch.draft.source
     if not isinstance(text, str):
@@ -520,9 +522,7 @@ def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
         problem = "joins the last token of the prompt: start from a prompt that has it"
         raise ArgumentError("text", problem)
     wanted = wanted[len(start) :]
-    had = [token.id for token in branch.draft.tokens]
-    pairs = enumerate(zip(had, wanted, strict=False))
-    same = next((at for at, (one, other) in pairs if one != other), min(len(had), len(wanted)))
+    same = _common([token.id for token in branch.draft.tokens], wanted)
     draft = branch.draft.branch(same)
     for number in wanted[same:]:
         if number is None:
@@ -530,18 +530,17 @@ def _edit(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
         draft.take(number)
     draft.next()
     told = f"The text has {_tokens(len(draft))}; Restore brings back the one before."
-    return _Done(texts.having(texts.current, replace(branch, draft=draft)), told, before=texts)
+    return _Done(texts.going_on(draft).after(texts), told)
 
 
-def _reseed(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _reseed(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     seed = action.get("seed")
     draft = texts.branch.draft.branch()
     draft.seed = fresh_seed() if seed is None else seed_of(seed)
-    made = texts.having(texts.current, replace(texts.branch, draft=draft))
-    return _Done(made, f"The seed is {draft.seed}.")
+    return _Done(texts.going_on(draft), f"The seed is {draft.seed}.")
 
 
-def _compare(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _compare(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     other = _named(action.get("with"), texts, "with")
     if other == texts.current:
         raise ArgumentError("with", "must be another branch than the one that is shown")
@@ -550,8 +549,7 @@ def _compare(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
     one, two = (branch.draft for _, branch in branches)
     if one.prompt != two.prompt:
         raise ArgumentError("with", "must be a branch with the same prompt")
-    pairs = enumerate(zip(one.tokens, two.tokens, strict=False))
-    shared = next((at for at, (a, b) in pairs if a != b), min(len(one), len(two)))
+    shared = _common(one.tokens, two.tokens)
     comparison = {
         "shared": shared,
         "branches": [
@@ -603,7 +601,7 @@ def _chance(row: Reported, sampler: Mapping[str, Any]) -> float | None:
     return high if high - low <= EXACT else None
 
 
-def _settings(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _settings(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     presets = {}
     for name in ("a", "b"):
         given = action.get(name)
@@ -611,20 +609,19 @@ def _settings(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
             raise ArgumentTypeError(name, "must be a temperature and truncation")
         presets[name] = _sampler(given)
     found = compare_samplers(texts.positions, presets).total_variation["a", "b"]
-    worst = found.row_of_max
     values = found.values
     low, high = values if isinstance(values, Interval) else (values, values)
-    at = int(np.flatnonzero(found.rows == worst)[0])
+    at = int(high.argmax())
     settings = {
         "positions": len(found),
         "tv": [float(low.mean()), float(high.mean())],
-        "worst": {"position": worst, "tv": [float(low[at]), float(high[at])]},
+        "worst": {"position": int(found.rows[at]), "tv": [float(low[at]), float(high[at])]},
         "each": ((low + high) / 2).tolist(),
     }
     return _Done(texts, found={"settings": settings})
 
 
-def _save(_: Writing, texts: _Texts, _action: Mapping[str, Any]) -> _Done:
+def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
     if not len(texts.branch.draft):
         raise ArgumentError("save", "must come after the first token: there is no text yet")
     document = texts.branch.draft.document()
@@ -651,7 +648,7 @@ def _save(_: Writing, texts: _Texts, _action: Mapping[str, Any]) -> _Done:
     return _Done(texts, "Saved with all branches.", {"json": written, "name": "text.json"})
 
 
-def _page(_: Writing, texts: _Texts, action: Mapping[str, Any]) -> _Done:
+def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     draft = texts.branch.draft
     if not len(draft):
         raise ArgumentError("page", "must come after the first token: there is no text yet")
