@@ -70,17 +70,39 @@ def packed(handler: Handler, _: Any) -> None:
         (answer(value=b"[" * 100_000, status=200), "not JSON"),
         (redirect, "redirects to http://elsewhere.example/v1, which is not followed"),
         (half, "ended in the middle of its answer"),
-        (silent, "has sent nothing for 0 s"),
         (endless, "sends more than 1 MiB: ask for fewer"),
-        (dripping, "has not come to an end after 1 s"),
         (packed, "packed data, which was not asked for"),
     ],
 )
 def test_each_fault_of_a_server_is_one_line_that_says_what_to_do(
     script: Callable[[Handler, Any], None], expected: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    says_what_to_do(script, expected, Limits(size=1 << 20), monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("script", "limits", "expected"),
+    [
+        (silent, Limits(silence=0.4), "has sent nothing for 0 s"),
+        (dripping, Limits(seconds=0.8), "has not come to an end after 1 s"),
+    ],
+)
+def test_so_is_a_server_that_takes_its_time(
+    script: Callable[[Handler, Any], None],
+    limits: Limits,
+    expected: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    says_what_to_do(script, expected, limits, monkeypatch)
+
+
+def says_what_to_do(
+    script: Callable[[Handler, Any], None],
+    expected: str,
+    limits: Limits,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv(KEY, raising=False)
-    limits = Limits(silence=0.4, seconds=0.8, size=1 << 20)
     with (
         scripted(script) as server,
         Client(server.url, limits=limits) as client,
