@@ -219,6 +219,9 @@ describe("random rows against whole numbers of 200 bits", () => {
     "chunks, entry by entry": (t) => row(size(64, 160), () => t * uniform(-60, 0)),
     "chunks by their series": (t) => row(size(64, 160), () => t * uniform(-1, 0)),
     "chunks, both ways": (t) => row(size(64, 160), () => t * Math.tan(uniform(0, 1.5))),
+    "chunks of chunks": (t) => row(size(300, 700), () => t * uniform(-1, 0)),
+    // Few values, because the oracle takes its time for each.
+    "chunks of those": (t) => row(size(2100, 6000), () => (t * size(-400, 0)) / 256),
     "evenly spaced entries": (t) => {
       const step = (t * uniform(0.3, 0.7)) / 31;
       return row(size(64, 160), (i) => -step * i);

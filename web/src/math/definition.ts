@@ -21,10 +21,11 @@
  * exponential is enough for a whole chunk: with the mean c of a chunk and the largest distance h
  * from it, exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
  * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. About the
- * mean it has no linear term, so the series adds little, and its rounding error is small. If x
- * is too large for the series, the items are taken one by one. (This is the far field of the fast
- * multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle simulations",
- * J. Comput. Phys. 73, 1987.)
+ * mean it has no linear term, so the series adds little, and its rounding error is small. Eight
+ * chunks are a chunk of the next level, whose series is made from theirs. A frame takes the largest
+ * chunks for which x is small enough, and where none is, the items one by one. (This is the far field
+ * of the fast multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle
+ * simulations", J. Comput. Phys. 73, 1987.)
  */
 
 /** The softmax of a row at one temperature: all that a view needs for one frame. */
@@ -47,13 +48,17 @@ export interface Frame {
 
 const STEPS = 64;
 const C_HIGH_BITS = 34;
-/** Items in a chunk. */
-const CHUNK = 32;
+/** Items in a chunk, by level. */
+const CHUNKS = [32, 256, 2048] as const;
+/** Chunks in a chunk of the next level. */
+const FAN = 8;
 /** Terms of its series after the first; up to x = NEAR the terms left out are below 2^-54 of the sum. */
 const TERMS = 12;
 const NEAR = 0.33;
 /** 1 / k. */
 const INVERSE = Float64Array.from({ length: TERMS + 1 }, (_, k) => 1 / k);
+/** shift^k / k! of the chunk that is joined. */
+const SHIFTS = new Float64Array(TERMS + 1).fill(1, 0, 1);
 /** Below this, exp is less than half of the smallest double. */
 const UNDERFLOW = -745.2;
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
@@ -207,6 +212,61 @@ function descending(values: Float64Array): Uint32Array {
   return order;
 }
 
+/** Chunks of so many items each, by rank. Nothing depends on the maximum: all stays when it moves. */
+class Level {
+  constructor(
+    readonly items: number,
+    count: number,
+    /** The mean of z * shrink. */
+    readonly centers = new Float64Array(count),
+    /** The largest distance from it. */
+    readonly radii = new Float64Array(count),
+    /** sum v^k / k! for k from 1 to TERMS. */
+    readonly series = new Float64Array(TERMS * count),
+  ) {}
+
+  copy(): Level {
+    const { items, centers, radii, series } = this;
+    return new Level(items, centers.length, centers.slice(), radii.slice(), series.slice());
+  }
+
+  /** Computes a chunk from its parts, which are chunks of the level below. */
+  join(chunk: number, below: Level): void {
+    const start = chunk * FAN;
+    const end = start + FAN;
+    const highest = below.centers[start]!;
+    let lower = 0;
+    for (let part = start; part < end; part++) lower += (highest - below.centers[part]!) / FAN;
+    const center = highest - lower;
+    let radius = 0;
+    for (let part = start; part < end; part++) {
+      const distance = Math.abs(below.centers[part]! - center);
+      radius = Math.max(radius, distance + below.radii[part]!);
+    }
+    this.centers[chunk] = center;
+    this.radii[chunk] = radius;
+    const terms = TERMS * chunk;
+    this.series.fill(0, terms, terms + TERMS);
+    for (let part = start; radius > 0 && part < end; part++) {
+      // v = shift + scale v of the part: by the binomial theorem, a convolution of the two series.
+      const shift = (below.centers[part]! - center) / radius;
+      const scale = below.radii[part]! / radius;
+      let power = 1;
+      let term = below.items;
+      for (let k = 1; k <= TERMS; k++) {
+        term *= shift * INVERSE[k]!;
+        this.series[terms + k - 1]! += term;
+        SHIFTS[k] = SHIFTS[k - 1]! * shift * INVERSE[k]!;
+      }
+      for (let j = 1; j <= TERMS; j++) {
+        power *= scale;
+        const factor = below.series[TERMS * part + j - 1]! * power;
+        for (let k = j; k <= TERMS; k++) this.series[terms + k - 1]! += factor * SHIFTS[k - j]!;
+      }
+    }
+  }
+}
+
 /** Logits, sorted once, at any temperature. */
 export class Distribution {
   readonly logits: Float64Array;
@@ -222,13 +282,7 @@ export class Distribution {
   readonly shrink: number;
   /** The logits by rank. */
   readonly sorted: Float64Array;
-  /**
-   * By chunk of ranks: the mean of z * shrink, the largest distance from it, and sum v^k / k! for k from
-   * 1 to TERMS. None depends on the maximum, so that they stay when the maximum moves.
-   */
-  private readonly centers: Float64Array;
-  private readonly radii: Float64Array;
-  private readonly series: Float64Array;
+  private readonly levels: readonly Level[];
 
   /** @param edit - a distribution that differs in the logit of one item, and that item */
   constructor(logits: Float64Array, edit: { before: Distribution; item: number } | null = null) {
@@ -261,18 +315,19 @@ export class Distribution {
     const lowest = open > 0 ? this.sorted[open - 1]! : maximum;
     this.shrink = Number.isFinite(maximum - lowest) ? 1 : 0.25;
     if (edit?.before.shrink === this.shrink) {
-      this.centers = edit.before.centers.slice();
-      this.radii = edit.before.radii.slice();
-      this.series = edit.before.series.slice();
+      this.levels = edit.before.levels.map((level) => level.copy());
     } else {
       [from, to] = [0, size];
-      const chunks = Math.floor(size / CHUNK);
-      this.centers = new Float64Array(chunks);
-      this.radii = new Float64Array(chunks);
-      this.series = new Float64Array(TERMS * chunks);
+      this.levels = CHUNKS.map((items) => new Level(items, Math.floor(size / items)));
     }
-    const last = Math.min(Math.ceil(to / CHUNK), Math.floor(open / CHUNK));
-    for (let chunk = Math.floor(from / CHUNK); chunk < last; chunk++) this.expand(chunk);
+    this.levels.forEach((level, k) => {
+      const { items } = level;
+      const last = Math.min(Math.ceil(to / items), Math.floor(open / items));
+      for (let chunk = Math.floor(from / items); chunk < last; chunk++) {
+        if (k === 0) this.expand(chunk);
+        else level.join(chunk, this.levels[k - 1]!);
+      }
+    });
   }
 
   /** The distribution of some logits: without a sort where they differ from `before` in one place. */
@@ -308,17 +363,18 @@ export class Distribution {
     return [Math.min(old, rank), Math.max(old, rank) + 1];
   }
 
-  /** Computes the series of a chunk. */
+  /** Computes a chunk of the first level. */
   private expand(chunk: number): void {
-    const { radii, series, shrink, sorted } = this;
-    const start = chunk * CHUNK;
-    const end = start + CHUNK;
+    const { levels, shrink, sorted } = this;
+    const { items, centers, radii, series } = levels[0]!;
+    const start = chunk * items;
+    const end = start + items;
     const highest = sorted[start]! * shrink;
     let below = 0;
-    for (let rank = start; rank < end; rank++) below += (highest - sorted[rank]! * shrink) / CHUNK;
+    for (let rank = start; rank < end; rank++) below += (highest - sorted[rank]! * shrink) / items;
     const center = highest - below;
     const radius = Math.max(highest - center, center - sorted[end - 1]! * shrink);
-    this.centers[chunk] = center;
+    centers[chunk] = center;
     radii[chunk] = radius;
     const terms = TERMS * chunk;
     series.fill(0, terms, terms + TERMS);
@@ -429,7 +485,7 @@ export class Distribution {
 
   /** The sums of exp_z and of exp_z times (z - max) over the ranks in [from, to). */
   add(exponential: Exponential, from: number, to: number): Sums {
-    const { centers, radii, series, shrink, sorted } = this;
+    const { levels, shrink, sorted } = this;
     const { floor, stretch } = exponential;
     const perUnit = stretch * exponential.inverse;
     const top = this.maximum * shrink;
@@ -442,18 +498,27 @@ export class Distribution {
       const scaled = sorted[rank]! * shrink;
       // The row is sorted: from here on every exp_z is 0.
       if (scaled - top < floor) break;
-      const chunk = rank / CHUNK;
-      const x = rank % CHUNK === 0 && rank + CHUNK <= end ? radii[chunk]! * perUnit : NaN;
+      // The largest chunk that begins here, has its end in the row, and is near enough.
+      let chunks: Level | null = null;
+      let chunk = 0;
+      let x = 0;
+      for (let k = levels.length - 1; k >= 0 && chunks === null; k--) {
+        const level = levels[k]!;
+        if (rank % level.items !== 0 || rank + level.items > end) continue;
+        chunk = rank / level.items;
+        x = level.radii[chunk]! * perUnit;
+        if (x <= NEAR && sorted[rank + level.items - 1]! * shrink - top >= floor) chunks = level;
+      }
       // One call of `tail` for both cases: inlined once, it leaves room to inline the rest.
-      const near = x <= NEAR && sorted[rank + CHUNK - 1]! * shrink - top >= floor;
-      const place = near ? centers[chunk]! : scaled;
+      const place = chunks === null ? scaled : chunks.centers[chunk]!;
       const point = place - top;
       const steps = exponential.steps(point);
       const power = POWER[(steps >> 6) - LOWEST_POWER]!;
       const head = power * FRACTION[steps & (STEPS - 1)]!;
       const tail = power * exponential.tail(point, twoSumError(place, -top, point), steps);
       const one = head + tail;
-      if (near) {
+      if (chunks !== null) {
+        const { items, radii, series } = chunks;
         let slope = 0;
         let rest = 0;
         for (let k = TERMS; k > 0; k--) {
@@ -461,15 +526,15 @@ export class Distribution {
           slope = slope * x + k * coefficient;
           rest = rest * x + coefficient;
         }
-        const chunkHead = CHUNK * head;
-        const chunkTail = CHUNK * tail + one * (x * rest);
+        const chunkHead = items * head;
+        const chunkTail = items * tail + one * (x * rest);
         const chunkSum = chunkHead + chunkTail;
         const total = sum + chunkSum;
         // FastTwoSum (Dekker), then TwoSum: the sum of a chunk may exceed the sum so far.
         low += chunkTail - (chunkSum - chunkHead) + twoSumError(sum, chunkSum, total);
         sum = total;
         moment += stretch * (chunkSum * point + one * slope * radii[chunk]!);
-        rank += CHUNK;
+        rank += items;
       } else {
         const total = sum + one;
         // FastTwoSum (Dekker), because exp_z descends; both parts of exp_z at once.

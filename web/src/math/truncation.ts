@@ -30,7 +30,7 @@ interface Softmax {
 }
 
 /** A sum is taken in blocks up to the last one, and there item by item, as Python does. */
-const BLOCK = 1024;
+const BLOCK = 2048;
 /**
  * Chunks are summed relative to the maximum of the distribution. If (z - max) / T of the first
  * item of a row is below this, its entropy would lose digits, and items are summed one by one.
