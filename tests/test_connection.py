@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import ssl
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,73 @@ def test_no_proxy_and_no_password_file_is_used(
     assert "Authorization" not in headers
 
 
+@pytest.mark.parametrize("begun", [False, True])
+@pytest.mark.parametrize("reused", [False, True])
+def test_what_a_thread_waits_for_is_broken_off_and_the_server_sees_it(
+    *, begun: bool, reused: bool
+) -> None:
+    asked, left = threading.Event(), threading.Event()
+
+    def script(handler: Handler, _: Any) -> None:
+        handler.protocol_version, handler.close_connection = "HTTP/1.1", False
+        if handler.path != "/silent":
+            handler.send({})
+            return
+        if begun:
+            handler.send_response(200)
+            handler.end_headers()
+        asked.set()
+        # It ends where the client closes the connection.
+        if handler.rfile.read(1) == b"":
+            left.set()
+
+    errors: list[str] = []
+
+    def ask() -> None:
+        for _ in range(2):
+            try:
+                client.get("/silent")
+            except ServerError as error:
+                errors.append(str(error))
+
+    with scripted(script) as server, Client(server.url) as client:
+        if reused:
+            client.get("/")
+        thread = threading.Thread(target=ask)
+        thread.start()
+        assert asked.wait(20)
+        client.break_off(thread)
+        thread.join(20)
+        assert left.wait(20)
+        assert errors == [f"what was asked of {server.url} is broken off"] * 2
+        # It asked once, and others still can.
+        assert client.get("/") == {}
+        assert [path for path, *_ in server.requests] == ["/"] * reused + ["/silent", "/"]
+
+
+def test_a_thread_that_waits_for_a_busy_server_is_broken_off() -> None:
+    script = answer(value={}, status=429, Retry_After="60")
+    waits = threading.Event()
+    errors: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            client.get("/v1/models")
+        except ServerError as error:
+            errors.append(error)
+
+    with scripted(script) as server:
+        client = Client(server.url, tell=lambda _: waits.set())
+        with client:
+            thread = threading.Thread(target=ask)
+            thread.start()
+            assert waits.wait(20)
+            client.break_off(thread)
+            thread.join(20)
+    assert "is broken off" in str(errors[0])
+    assert len(server.requests) == 1
+
+
 def test_no_cookie_comes_back() -> None:
     script = answer(value={}, status=200, Set_Cookie="name=value; Path=/")
     with scripted(script) as server, Client(server.url) as client:
@@ -220,7 +288,7 @@ def test_no_cookie_comes_back() -> None:
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the seconds for which the client would have waited."""
     seconds: list[float] = []
-    monkeypatch.setattr("thermoscope.connection.client.sleep", seconds.append)
+    monkeypatch.setattr(Client, "_pause", lambda _, waited: seconds.append(waited))
     return seconds
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -440,10 +441,20 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(rendered) == 1
 
 
+def send_without_end(handler: Handler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    # The other end leaves.
+    with suppress(OSError):
+        while not handler.server.stopped.is_set():
+            handler.wfile.write(b" " * (1 << 20))
+
+
 class TestWriting:
     """The page of a text that a model writes: only the page itself may have it go on."""
 
     KEY = "a-secret-key"
+    asked, left = threading.Event(), threading.Event()
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -467,13 +478,12 @@ class TestWriting:
                 handler.send({"error": {"message": handler.headers["Authorization"]}}, 500)
             elif prompt.endswith("huge"):
                 handler.send(b'{"choices": "' + b"x" * (129 << 20) + b'"}')
+            elif prompt.endswith("silent"):
+                cls.asked.set()
+                if handler.rfile.read(1) == b"":
+                    cls.left.set()
             elif prompt.endswith("endless"):
-                handler.send_response(200)
-                handler.end_headers()
-                # The other end leaves.
-                with suppress(OSError):
-                    while not handler.server.stopped.is_set():
-                        handler.wfile.write(b" " * (1 << 20))
+                send_without_end(handler)
             else:
                 handler.send({"choices": [{"logprobs": {"content": entries[:1]}}]})
 
@@ -483,7 +493,7 @@ class TestWriting:
     @pytest.fixture(scope="class")
     @classmethod
     def writing(cls, model: Scripted) -> Iterator[Explorer]:
-        options = ["--server", model.url, "a", "--no-open", "--top-k", "1", "--timeout", "5"]
+        options = ["--server", model.url, "a", "--no-open", "--top-k", "1"]
         with explorer(*options, THERMOSCOPE_API_KEY=cls.KEY) as running:
             yield running
 
@@ -607,3 +617,39 @@ class TestWriting:
             pytest.skip("needs /proc")
         peak = next(line for line in lines.read_text().splitlines() if line.startswith("VmHWM"))
         assert int(peak.split()[1]) < 600_000
+
+    @pytest.fixture
+    def pending(self, writing: Explorer) -> Iterator[threading.Thread]:
+        """Return a thread that waits for the page, which waits for a silent model."""
+        self.asked.clear()
+        self.left.clear()
+        waiting = threading.Thread(
+            target=self.act, args=[writing, {"do": "start", "prompt": "silent"}]
+        )
+        waiting.start()
+        assert self.asked.wait(60)
+        yield waiting
+        waiting.join(60)
+
+    def test_what_is_cancelled_is_asked_of_the_model_no_longer(
+        self, writing: Explorer, pending: threading.Thread
+    ) -> None:
+        answer = json.loads(self.act(writing, {"do": "cancel"})[1])
+        assert (answer["busy"], answer["error"]) == (False, "")
+        # The model may be silent for 30 s.
+        assert self.left.wait(20)
+        pending.join(20)
+        assert not pending.is_alive()
+        assert json.loads(self.act(writing, {"do": "start", "prompt": "a"})[1])["error"] == ""
+
+    # Of the class the last: it ends the page.
+    def test_a_silent_model_does_not_keep_the_page_from_ending(
+        self, writing: Explorer, pending: threading.Thread
+    ) -> None:
+        assert pending.is_alive()
+        writing.process.send_signal(signal.SIGINT)
+        # An answer to the page waits for 10 s.
+        assert writing.process.wait(8) == 0
+        assert self.left.wait(20)
+        _, err = writing.process.communicate(timeout=60)
+        assert "Traceback" not in err

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import ssl
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
-from time import monotonic, sleep
+from threading import Condition, Thread, current_thread
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
+from weakref import WeakSet
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.collection import without_collection
@@ -24,7 +27,7 @@ from thermoscope.data.formats.servers import error_of
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
 __all__ = ["KEY", "Client", "Limits", "ServerError"]
 
@@ -36,6 +39,8 @@ BUSY: Final = {429, 503}
 """Too many requests; a model that is still being loaded."""
 FIRST_WAIT, LONGEST_WAIT, MOST_WAITS = 2.0, 60.0, 8
 LONGEST_WORDS: Final = 300
+CONNECTED: Final = {"connection.connect_tcp.complete", "connection.start_tls.complete"}
+"""Events of httpx2 whose value is the stream of a new connection."""
 
 
 class ServerError(OSError, ValueError):
@@ -126,6 +131,11 @@ class Client:
             # No proxy, no certificates and no .netrc from elsewhere.
             trust_env=False,
         )
+        self._sockets: list[socket.socket] = []
+        # Threads whose requests are broken off.
+        self._stopped: WeakSet[Thread] = WeakSet()
+        # Of these two; waiting threads are woken when it changes.
+        self._changed = Condition()
 
     def __enter__(self) -> Self:
         return self
@@ -136,6 +146,35 @@ class Client:
     def close(self) -> None:
         """End all connections."""
         self._http.close()
+
+    def break_off(self, thread: Thread) -> None:
+        """Let a thread ask nothing any more: what it waits for ends at once, with a `ServerError`.
+
+        The server sees that its client is gone. Connections are shared: what other threads wait
+        for at this moment ends too.
+        """
+        with self._changed:
+            self._stopped.add(thread)
+            for connection in self._sockets:
+                _end(connection)
+            self._changed.notify_all()
+
+    def _check_goes_on(self) -> None:
+        """Raise an error if what this thread asks is broken off."""
+        if current_thread() in self._stopped:
+            raise ServerError(f"what was asked of {self.url} is broken off")
+
+    def _heed(self, event: str, info: Mapping[str, Any]) -> None:
+        """Keep the socket of a new connection, which `break_off` ends."""
+        if event not in CONNECTED:
+            return
+        connection = info["return_value"].get_extra_info("socket")
+        with self._changed:
+            # A closed socket has no number: that of a connection which now has TLS, too.
+            self._sockets = [each for each in self._sockets if each.fileno() >= 0]
+            self._sockets.append(connection)
+            if current_thread() in self._stopped:
+                _end(connection)
 
     @property
     def tells_key_to_all(self) -> bool:
@@ -186,15 +225,21 @@ class Client:
             if self._tell is not None:
                 busy = f"{self.url} is busy ({status}{self._reason(answer)})"
                 self._tell(f"{busy}: asking again in {seconds:.0f} s")
-            sleep(seconds)
+            self._pause(seconds)
             wait = min(2 * wait, LONGEST_WAIT)
         if status == 200:
             return answer
         raise ServerError(self._problem(status, path, headers, answer), status)
 
+    def _pause(self, seconds: float) -> None:
+        """Wait, up to a time or until this thread is broken off."""
+        with self._changed:
+            self._changed.wait_for(lambda: current_thread() in self._stopped, seconds)
+
     def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, Any, bytes]:
         """Ask once, and return status, headers and content."""
         pieces, size, start = [], 0, monotonic()
+        self._check_goes_on()
         with (
             self._naming(path),
             self._http.stream(
@@ -202,6 +247,7 @@ class Client:
                 f"{self.url}{path}",
                 content=body,
                 headers={} if body is None else {"Content-Type": "application/json"},
+                extensions={"trace": self._heed},
             ) as response,
         ):
             # A jar that a server fills has no end.
@@ -222,6 +268,8 @@ class Client:
                         f"{self.limits.seconds:.0f} s: ask for fewer log-probabilities or raise "
                         "the timeout"
                     )
+            # Where no length is told, an answer that is broken off looks like one that has ended.
+            self._check_goes_on()
             return response.status_code, response.headers, b"".join(pieces)
 
     @contextmanager
@@ -230,24 +278,28 @@ class Client:
         errors = self._httpx
         try:
             yield
-        except errors.ConnectTimeout as error:
-            raise ServerError(
-                f"no server answers at {self.url}: is the address right, and the server running?"
-            ) from error
-        except errors.TimeoutException as error:
-            raise ServerError(
-                f"{self.url}{path} has sent nothing for {self.limits.silence:.0f} s: is the model "
-                "still being loaded, or the prompt long? Raise the timeout to wait longer"
-            ) from error
-        except errors.ConnectError as error:
-            raise ServerError(self._unreachable(error)) from error
         except (errors.TransportError, errors.StreamError) as error:
-            raise ServerError(
-                f"{self.url}{path} ended in the middle of its answer "
-                f"({self.words(str(error))}): does the server's log say why?"
-            ) from error
+            self._check_goes_on()
+            raise ServerError(self._failure(path, error)) from error
         except errors.InvalidURL as error:
             raise ArgumentError("url", f"must be an address, got {self.url!r}") from error
+
+    def _failure(self, path: str, error: Exception) -> str:
+        """Return what went wrong on the way, and what to do."""
+        errors = self._httpx
+        if isinstance(error, errors.ConnectTimeout):
+            return f"no server answers at {self.url}: is the address right, and the server running?"
+        if isinstance(error, errors.TimeoutException):
+            return (
+                f"{self.url}{path} has sent nothing for {self.limits.silence:.0f} s: is the model "
+                "still being loaded, or the prompt long? Raise the timeout to wait longer"
+            )
+        if isinstance(error, errors.ConnectError):
+            return self._unreachable(error)
+        return (
+            f"{self.url}{path} ended in the middle of its answer ({self.words(str(error))}): does "
+            "the server's log say why?"
+        )
 
     def _unreachable(self, error: Exception) -> str:
         cause: BaseException | None = error
@@ -320,6 +372,13 @@ def _address(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     path = parts.path.rstrip("/").removesuffix("/v1")
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{path}"
+
+
+def _end(connection: socket.socket) -> None:
+    """End a connection on which another thread may wait: it wakes, and closes the socket itself."""
+    with suppress(OSError):  # it has ended already
+        # Not the method of a TLS socket, which takes its state from the thread that reads.
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 def _retry_after(value: str | None) -> float | None:

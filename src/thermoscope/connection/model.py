@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 from thermoscope.connection.client import ServerError
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from thermoscope.reported import Token
 
 __all__ = ["Chat", "Model", "Prompt", "Settings"]
@@ -120,6 +122,10 @@ class Model(ABC):
     def notes(self) -> tuple[str, ...]:
         """What is not safe, in words."""
         return ()
+
+    def break_off(self, thread: Thread) -> None:
+        """Let a thread ask nothing any more, and what it waits for end, where that can be done."""
+        del thread
 
     @abstractmethod
     def close(self) -> None:

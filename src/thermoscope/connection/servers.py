@@ -49,6 +49,8 @@ from thermoscope.present import printable
 from thermoscope.reported import Token
 
 if TYPE_CHECKING:
+    from threading import Thread
+
     from thermoscope.connection.client import Client
 
 __all__ = ["KINDS", "Chat", "Prompt", "Server", "server_at"]
@@ -123,6 +125,10 @@ class Server(Model):
         if self.client.tells_key_to_all:
             return ("the key goes over http, which others on the network can read: use https",)
         return ()
+
+    def break_off(self, thread: Thread) -> None:
+        """Let a thread ask nothing any more, and what it waits for end."""
+        self.client.break_off(thread)
 
     def close(self) -> None:
         """End all connections."""

@@ -246,6 +246,9 @@ row=1, target=0, seed=None, tail=None, truncation={}, scale='full')
             self._orders[kind] = Job(work)
         return self._orders[kind]
 
+    def stop(self) -> None:
+        """End what an answer waits for: the page is closed."""
+
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
         about: dict[str, object] = {"count": self.count, "orders": list(self.orders)}

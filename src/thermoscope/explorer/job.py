@@ -24,6 +24,12 @@ class Job(Generic[Found]):
         ``work(progress)`` returns what is wanted. Meanwhile it calls ``progress(done)`` with the
         number of rows done so far.
 
+    Attributes
+    ----------
+    done : int
+        The number of rows done so far.
+    thread : threading.Thread
+
     Examples
     --------
     >>> job = Job(lambda progress: progress(3) or "found")
@@ -36,7 +42,8 @@ class Job(Generic[Found]):
         self._future: Future[Found] = Future()
         self._awaited = threading.Event()
         # A daemon thread does not keep the program from ending.
-        threading.Thread(target=self._run, args=[work], daemon=True).start()
+        self.thread = threading.Thread(target=self._run, args=[work], daemon=True)
+        self.thread.start()
 
     @property
     def ended(self) -> bool:

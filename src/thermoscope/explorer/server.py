@@ -72,7 +72,7 @@ def serve(
         port = listener.getsockname()[1]
         token = secrets.token_urlsafe(32)
         url = f"http://{HOST}:{port}/{token}/"
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 application(state, rows, port=port, token=token),
                 access_log=False,
@@ -86,7 +86,8 @@ def serve(
                 proxy_headers=False,
                 server_header=False,
                 ws="none",
-            )
+            ),
+            rows,
         )
 
         def stop(*_: object) -> None:
@@ -102,6 +103,20 @@ def serve(
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+class _Server(uvicorn.Server):
+    """A server that ends what its answers wait for before it waits for them."""
+
+    def __init__(self, config: uvicorn.Config, rows: RowSource | None) -> None:
+        super().__init__(config)
+        self._rows = rows
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End all answers and connections."""
+        if self._rows is not None:
+            self._rows.stop()
+        await super().shutdown(sockets)
 
 
 def application(state: State, rows: RowSource | None = None, *, port: int, token: str) -> ASGIApp:

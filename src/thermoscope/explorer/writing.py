@@ -148,6 +148,7 @@ class Writing(RowSource):
         self._told = ""
         self._extra: Mapping[str, object] = {}
         self._job: Job[_Done] | None = None
+        self._stopped = False
         # Of what an answer is made of: all of it is of one version of the text.
         self._lock = threading.RLock()
         # Each position as the text of the page has it, with its likeliest tokens.
@@ -231,9 +232,17 @@ class Writing(RowSource):
             self._end(job)
         return self.status()
 
+    def stop(self) -> None:
+        """End what is under way, and begin nothing more."""
+        with self._lock:
+            self._stopped = True
+            self._cancel()
+
     def _begin(self, name: str, action: Mapping[str, Any]) -> str:
         """Start an action, or return why it is refused."""
         with self._lock:
+            if self._stopped:
+                return "the page is closed"
             if self._job is not None:
                 return "the action before is still under way: wait for it, or cancel it"
             if action.get("version", self._version) != self._version:
@@ -246,10 +255,12 @@ class Writing(RowSource):
             return ""
 
     def _cancel(self) -> None:
-        """Drop what is under way: nothing but its result reaches the text."""
+        """End what is under way: nothing of it reaches the text."""
         with self._lock:
             if self._job is not None:
                 self._job.drop()
+                # A model that is slow has no more to do for it.
+                self._texts.branch.draft.source.server.break_off(self._job.thread)
                 self._job, self._told = None, "Cancelled: the text is as it was."
 
     def _end(self, job: Job[_Done]) -> None:
