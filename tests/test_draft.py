@@ -10,6 +10,7 @@ import pytest
 
 import thermoscope as ts
 from tests.model_server import llama_cpp, needs_llama_cpp
+from tests.test_explorer_writing import Words
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.source import Source
 from thermoscope.drawn import drawn_tokens
@@ -90,6 +91,36 @@ def test_a_token_is_taken_by_its_text(source: Source) -> None:
     with pytest.raises(ts.ArgumentError, match="must be one that is reported here, got 'dog'"):
         draft.take("dog")
     assert len(draft) == 1
+
+
+def test_of_tokens_with_one_text_the_likeliest_is_taken() -> None:
+    model = Words(size=24)
+    model.table[:, [0, 8, 16]] = -np.inf, 1, 2
+    model.table[:, [1, 9, 17]] = -np.inf
+    model.table = ts.log_softmax(model.table)
+    draft = ts.Draft(Source(model), "a")
+    # There are 8 words: each is the text of three tokens.
+    assert draft.take(" a").id == 16
+    assert draft.take(8).id == 8
+    for token in (" b", 0, 9):
+        with pytest.raises(ts.ArgumentError, match=f"{token!r} has no probability"):
+            draft.take(token)
+    assert ids(draft) == [16, 8]
+
+
+def test_no_token_without_a_number_is_left_out_of_the_text() -> None:
+    """Of a server that does not tell all of them: the model would be asked for another text."""
+    model = Words()
+    model.known = (model.known[0], *(token._replace(id=None) for token in model.known[1:]))
+    draft = ts.Draft(Source(model), "a")
+    draft.take(" a")
+    with pytest.raises(ServerError, match="does not tell the number of the token ' b'"):
+        draft.take(" b")
+    assert ids(draft) == [0]
+    draft.take(0)
+    assert model.asked[-1] == [0, 0]
+    with pytest.raises(ServerError, match="does not tell the number of the token ' b'"):
+        ts.Draft(Source(model), "a b")
 
 
 def test_a_text_ends_where_the_model_ends_it(source: Source) -> None:

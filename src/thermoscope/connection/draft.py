@@ -105,7 +105,7 @@ class Draft:
         self._prompt = prompt
         self.draw_by(temperature, **settings)
         if source.server.takes_ids and isinstance(prompt, str):
-            self._prompt = [token.id for token in source.tokenize(prompt) if token.id is not None]
+            self._prompt = source.numbers(source.tokenize(prompt))
 
     def draw_by(self, temperature: float, **settings: Any) -> None:
         """Set the sampler of the tokens that are drawn from now on.
@@ -210,18 +210,26 @@ class Draft:
         Parameters
         ----------
         token : int or str
-            Its number or its text.
+            Its number or its text. Of several tokens with one text the likeliest is taken.
 
         Raises
         ------
         ArgumentError
-            If the server does not report such a token for this position.
+            If the server does not report such a token for this position, or tells no probability
+            for it but 0.
         """
         row = self.next()
-        for at, known in enumerate(row.tokens or ()):
-            if token in ((known.text,) if isinstance(token, str) else (known.id,)):
-                return self.append(at)
-        raise ArgumentError("token", f"must be one that is reported here, got {token!r}")
+        found = [
+            at
+            for at, known in enumerate(row.tokens or ())
+            if token == (known.text if isinstance(token, str) else known.id)
+        ]
+        if not found:
+            raise ArgumentError("token", f"must be one that is reported here, got {token!r}")
+        entry = max(found, key=row.logprobs.__getitem__)
+        if row.logprobs[entry] == -np.inf:
+            raise ArgumentError("token", f"must be possible here: {token!r} has no probability")
+        return self.append(entry)
 
     def append(self, entry: int) -> Token:
         """Append a token of `next`, by its place there.
@@ -230,11 +238,15 @@ class Draft:
         ------
         ArgumentError
             If there is no such entry, or its probability is not told.
+        ServerError
+            If the text goes on by the numbers of its tokens, and this one has none.
         """
         row = self.next()
         entry = whole("entry", entry, 0)
         if entry >= len(row) or row.logprobs[entry] == -np.inf:
             raise ArgumentError("entry", f"must be one that is reported here, got {entry}")
+        if not isinstance(self._prompt, (str, Chat)):
+            self.source.numbers((row.tokens or ())[entry : entry + 1])
         self.rows.append(row.drawing(entry))
         self._next = None
         self._shorten()
@@ -325,7 +337,7 @@ class Draft:
                     f"{self.source.server.kind} takes texts alone, and this one ends within a "
                     "character: cut it back, or take another token"
                 ) from error
-        return [*self._prompt, *(token.id for token in self.tokens if token.id is not None)]
+        return [*self._prompt, *self.source.numbers(self.tokens)]
 
     def _position(self, length: int) -> int:
         length = whole("length", length, 0)

@@ -275,6 +275,21 @@ class Source:
             raise self.server.wrong("names no tokens of a text")
         return tuple(tokens)
 
+    def numbers(self, tokens: Sequence[Token]) -> list[int]:
+        """Return the numbers of tokens, by which the server is asked how they go on.
+
+        Raises
+        ------
+        ServerError
+            If the server does not tell one of them: without it the text would be another one.
+        """
+        found = []
+        for token in tokens:
+            if token.id is None:
+                raise self.server.wrong(f"does not tell the number of the token {token.text!r}")
+            found.append(token.id)
+        return found
+
     def from_chat(self, messages: Sequence[Mapping[str, str]]) -> Prompt:
         """Return the prompt that the model's template makes of a chat, for `next`.
 
@@ -326,10 +341,7 @@ class Source:
             If the server does not report the tokens of a prompt.
         """
         top = MODERATE if top is None else whole("top", top, 1)
-        numbers = [each.id for each in self.tokenize(text)] if isinstance(text, str) else [*text]
-        ids = [number for number in numbers if number is not None]
-        if len(ids) < len(numbers):
-            raise self.server.wrong("does not tell the numbers of the tokens of a text")
+        ids = self.numbers(self.tokenize(text)) if isinstance(text, str) else [*text]
         if len(ids) < 2:
             raise ArgumentError("text", "must have at least two tokens")
         answers = self.server.score(ids, self.server.wanted(top))

@@ -527,8 +527,8 @@ def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     if branch.prompt is None or not source.server.takes_ids:
         problem = "can't be replaced: that needs a prompt that is a text, and a server that takes "
         raise ArgumentError("text", f"{problem}the numbers of tokens")
-    start = [token.id for token in source.tokenize(branch.prompt)]
-    wanted = [token.id for token in source.tokenize(branch.prompt + writable(text))]
+    start = source.numbers(source.tokenize(branch.prompt))
+    wanted = source.numbers(source.tokenize(branch.prompt + writable(text)))
     if wanted[: len(start)] != start:
         problem = "joins the last token of the prompt: start from a prompt that has it"
         raise ArgumentError("text", problem)
@@ -536,8 +536,6 @@ def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     same = _common([token.id for token in branch.draft.tokens], wanted)
     draft = branch.draft.branch(same)
     for number in wanted[same:]:
-        if number is None:
-            raise source.server.wrong("does not tell the numbers of the tokens of a text")
         draft.take(number)
     draft.next()
     told = f"The text has {_tokens(len(draft))}; Restore brings back the one before."
