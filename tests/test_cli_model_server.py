@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +16,6 @@ from thermoscope import cli
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TOKENS = 2048
 
@@ -83,8 +85,63 @@ def test_ctrl_c_shows_what_has_been_written(
     assert "stopped after 2 tokens\n" in capsys.readouterr().err
 
 
+@needs_llama_cpp
+def test_ctrl_c_before_the_first_token_saves_nothing(
+    address: str,
+    served: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "text.json"
+
+    def interrupted(_: ts.Draft) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ts.Draft, "step", interrupted)
+    assert cli.main(["explore", "--server", address, "a", "-n", "9", "--save", str(path)]) == 0
+    assert [each["length"] for each in served[0][1].status()["branches"]] == [0]
+    err = capsys.readouterr().err
+    assert err.endswith(f"stopped after 0 tokens\nthermoscope: {path} is not written\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("route", ["/v1/models", "/v1/completions"])
+@pytest.mark.parametrize("command", ["explore", "samplers"])
+def test_ctrl_c_ends_the_wait_for_a_silent_server_and_says_that_nothing_is_saved(
+    command: str,
+    route: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("prompts.txt").write_text("a\n", encoding="utf-8")
+    before = [*tmp_path.iterdir()]
+
+    def script(handler: Handler, _: Any) -> None:
+        if handler.path == route:
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+            handler.rfile.read(1)
+        elif handler.path == "/v1/models":
+            handler.send({"data": [{"id": "m", "owned_by": "someone"}]})
+        else:
+            handler.send({}, 404)
+
+    more = ["a", "-n", "9"] if command == "explore" else ["prompts.txt", "--preset", "vllm"]
+    with scripted(script) as server:
+        assert cli.main([command, "--server", server.url, *more, "--save", "out.json"]) == 130
+    out, err = capsys.readouterr()
+    what = "token" if command == "explore" else "answer"
+    assert out == ""
+    assert err.endswith(
+        f"thermoscope: stopped before the first {what}\nthermoscope: out.json is not written\n"
+    )
+    assert [*tmp_path.iterdir()] == before
+
+
 def test_a_server_that_fails_after_some_tokens_shows_these(
-    served: list[Any], capsys: pytest.CaptureFixture[str]
+    served: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry = {"token": " b", "logprob": -0.1, "top_logprobs": [{"token": " b", "logprob": -0.1}]}
 
@@ -99,11 +156,16 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
             handler.send({"choices": [{"logprobs": {"content": [entry]}}]})
 
     with scripted(script) as server:
-        assert cli.main(["explore", "--server", server.url, "a", "--top-k", "1", "-n", "9"]) == 0
+        path = tmp_path / "text.json"
+        options = ["--top-k", "1", "-n", "9", "--save", str(path)]
+        assert cli.main(["explore", "--server", server.url, "a", *options]) == 0
         # The page tells it too, and shows the text.
         assert "out of memory" in served[0][1].status()["error"]
     assert served[0][1].count == 2
-    assert "stopped after 2 tokens: http://" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "stopped after 2 tokens: http://" in err
+    assert f"{path} has what came until then" in err
+    assert ts.open_logits(path).rows == 2
 
 
 @pytest.mark.parametrize(
@@ -115,6 +177,8 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
         (["--server", "http://127.0.0.1:9", "a", "--sample", "digits"], "without --sample"),
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.txt"], "must be a .json file"),
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.json"], "must come with --tokens"),
+        (["--server", "http://127.0.0.1:9", "a\udcff"], r"got '\udcff' after 'a': convert it to"),
+        (["--server", "http://127.0.0.1:9/\udcff", "a"], "url must be Unicode text"),
         (["--chat"], "--chat must come with --server"),
         (["--seed", "1"], "--seed must come with --server"),
     ],

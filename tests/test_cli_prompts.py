@@ -154,6 +154,7 @@ def test_ctrl_c_compares_what_has_been_answered(
     arguments = ["prompts.txt", "--server", address, *TWO, "--save", "rows.json"]
     out, err = samplers(capfd, *arguments, code=130)
     assert "stopped after 2 of 3 prompts: ended by Ctrl-C" in err
+    assert "rows.json has what came until then" in err
     assert "2 rows of 2 prompts to " in out
     assert ts.open_logits("rows.json").rows == 2
 

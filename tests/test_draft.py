@@ -13,6 +13,7 @@ from tests.model_server import llama_cpp, needs_llama_cpp
 from tests.test_explorer_writing import Words
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.source import Source
+from thermoscope.diagnosis import Visit
 from thermoscope.drawn import drawn_tokens
 
 if TYPE_CHECKING:
@@ -106,6 +107,26 @@ def test_of_tokens_with_one_text_the_likeliest_is_taken() -> None:
         with pytest.raises(ts.ArgumentError, match=f"{token!r} has no probability"):
             draft.take(token)
     assert ids(draft) == [16, 8]
+
+
+def test_half_a_character_of_python_is_no_prompt() -> None:
+    """As where the command line is not UTF-8: the model would be asked for another text."""
+    source = Source(Words())
+    half = "a\udcff"
+    for argument, ask in {
+        "prompt": [
+            lambda: ts.Draft(source, half),
+            lambda: source.next(half),
+            lambda: ts.distributions(source, [half]),
+        ],
+        "text": [lambda: source.tokenize(half), lambda: source.score(half)],
+        "messages": [lambda: source.from_chat([{"role": "user", "content": half}])],
+        "prompts": [lambda: Visit(source, prompts=[half])],
+    }.items():
+        for each in ask:
+            with pytest.raises(ts.ArgumentError, match=r"got '\\udcff' after 'a'") as caught:
+                each()
+            assert caught.value.argument == argument
 
 
 def test_no_token_without_a_number_is_left_out_of_the_text() -> None:

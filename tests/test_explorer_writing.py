@@ -310,14 +310,21 @@ def test_a_cut_of_nothing_leaves_what_can_be_restored() -> None:
     assert do(writing, "restore")["count"] == before
 
 
-def test_half_a_surrogate_pair_in_a_prompt_breaks_no_answer() -> None:
-    model = Words()
-    model.takes_ids = False
-    model.complete = lambda *_: Words().complete([1], 3)  # type: ignore[method-assign]
-    writing = written(model)
-    status = do(writing, "start", prompt="x\ud800")
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"do": "start", "prompt": "x\ud800"},
+        {"do": "edit", "text": "x\ud800"},
+        {"do": "rename", "name": "1", "to": "x\ud800"},
+    ],
+)
+def test_half_a_surrogate_pair_is_refused(action: dict[str, object]) -> None:
+    writing = written()
+    before = writing.status()
+    status = writing.act(action, 60)
     assert json.dumps(status, ensure_ascii=False).encode()
-    assert status["prompt"].startswith("x")
+    assert "must be Unicode text, got '\\ud800' after" in str(status["error"])
+    assert status | {"error": ""} == before
 
 
 def test_a_server_that_fails_is_told_and_the_text_is_kept() -> None:

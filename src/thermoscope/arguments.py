@@ -56,6 +56,7 @@ __all__ = [
     "target_shapes",
     "temperature_of_text",
     "temperatures_of",
+    "unicode_text",
     "weights_of",
     "whole",
     "writable",
@@ -356,6 +357,32 @@ def labels_of(
     if size not in (None, len(texts)):
         raise ArgumentError("labels", f"must be {size:,}, one for {owner}, got {len(texts):,}")
     return texts
+
+
+def unicode_text(name: str, text: str) -> str:
+    r"""Return a text that UTF-8 can hold, as a model reads it.
+
+    Half of a surrogate pair is no character. Python has one for each byte of the command line that
+    is not UTF-8.
+
+    Examples
+    --------
+    >>> unicode_text("prompt", "café")
+    'café'
+    >>> unicode_text("prompt", "caf\udce9")
+    Traceback (most recent call last):
+    thermoscope.arguments.ArgumentError: prompt must be Unicode text, got '\udce9' after 'caf': \
+    convert it to UTF-8, or leave that out
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        before = text[max(0, error.start - 20) : error.start]
+        place = f" after {before!r}" if before else ""
+        problem = f"must be Unicode text, got {text[error.start]!r}{place}"
+        problem += ": convert it to UTF-8, or leave that out"
+        raise ArgumentError(name, problem) from error
+    return text
 
 
 def writable(text: object) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from thermoscope.arguments import unicode_text
+from thermoscope.data.errors import naming
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ __all__ = [
     "check_unused",
     "connected",
     "told",
+    "told_of_saved",
+    "until_the_first",
     "writing",
 ]
 
@@ -121,26 +124,59 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
         raise ValueError(f"--save must be a .json file, got {asking.save}")
     if asking.save is not None and not asking.tokens:
         raise ValueError("--save must come with --tokens: the page saves what is written there")
-    prompt = sys.stdin.read() if asking.prompt == "-" else asking.prompt
-    with connected(asking.url, asking.model, asking.vocabulary, asking.timeout) as source:
-        start = source.from_chat([{"role": "user", "content": prompt}]) if asking.chat else prompt
-        draft = Draft(source, start, temperature, seed=asking.seed, **settings)
-        try:
+    prompt = _prompt(asking.prompt)
+    with ExitStack() as open_ones:
+        with until_the_first("token", asking.save):
+            source = open_ones.enter_context(
+                connected(asking.url, asking.model, asking.vocabulary, asking.timeout)
+            )
+            chat = [{"role": "user", "content": prompt}]
+            start = source.from_chat(chat) if asking.chat else prompt
+            draft = Draft(source, start, temperature, seed=asking.seed, **settings)
             draft.next()
+        stopped = False
+        try:
             told(f"{source.about}; drawn with --seed {draft.seed}")
             for token in draft.write(asking.tokens):
                 typer.echo(printable(token.text), nl=False, err=True)
         except (KeyboardInterrupt, ServerError) as error:
-            if draft.known_next is None and not len(draft):
-                raise
+            stopped = True
             typer.echo(err=True)
             told(f"stopped after {len(draft)} tokens" + (f": {error}" if f"{error}" else ""))
         else:
             if asking.tokens:
                 typer.echo(err=True)
-        if asking.save is not None:
+        if asking.save is not None and len(draft):
             draft.save(asking.save)
+        if asking.save is not None and stopped:
+            told_of_saved(asking.save, written=len(draft) > 0)
         yield Writing(draft, None if asking.chat else prompt, prompt)
+
+
+def _prompt(given: str) -> str:
+    """Return a prompt as it was typed, or what standard input has for "-"."""
+    if given != "-":
+        return unicode_text("prompt", given)
+    with naming("standard input"), open(0, encoding="utf-8-sig", closefd=False) as standard_input:
+        return standard_input.read()
+
+
+@contextmanager
+def until_the_first(what: str, save: Path | None) -> Iterator[None]:
+    """Say that there is nothing to keep, where Ctrl-C comes before the first of what is asked."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(err=True)
+        told(f"stopped before the first {what}")
+        if save is not None:
+            told_of_saved(save, written=False)
+        raise
+
+
+def told_of_saved(path: Path, *, written: bool) -> None:
+    """Tell what a file has of something that was stopped."""
+    told(f"{path} has what came until then" if written else f"{path} is not written")
 
 
 @contextmanager

@@ -12,7 +12,13 @@ import numpy as np
 import typer
 
 from thermoscope.cli.input import RowsWithTargets, tell
-from thermoscope.cli.model_server import check_unused, connected, told
+from thermoscope.cli.model_server import (
+    check_unused,
+    connected,
+    told,
+    told_of_saved,
+    until_the_first,
+)
 from thermoscope.cli.output import ending, progress
 from thermoscope.data.errors import FileError, check_memory, naming
 from thermoscope.data.prompts import parse_prompts, read_prompts
@@ -185,6 +191,7 @@ def answers(asking: Asking) -> Answers:
     first: Exception | None = None
     stopped, code = "", 0
     with (
+        until_the_first("answer", asking.save),
         connected(asking.url, asking.model, asking.vocabulary, asking.timeout) as source,
         progress("prompts", len(prompts.items), "prompts") as show,
     ):
@@ -206,6 +213,8 @@ def answers(asking: Asking) -> Answers:
         told(f"stopped after {len(asked):,} of {len(prompts.items):,} prompts: {stopped}")
     if asking.save is not None:
         _save(asking.save, found, source)
+    if asking.save is not None and stopped:
+        told_of_saved(asking.save, written=True)
     answered = sum(1 for each in asked if "error" not in each)
     of = "1 prompt" if answered == 1 else f"{answered:,} prompts"
     data.source = f"{of} to {Path(source.server.model).name}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
 from weakref import WeakSet
 
-from thermoscope.arguments import ArgumentError
+from thermoscope.arguments import ArgumentError, unicode_text
 from thermoscope.data.collection import without_collection
 from thermoscope.data.errors import optional
 from thermoscope.data.formats.servers import error_of
@@ -354,7 +354,7 @@ class Client:
 
 def _address(url: str) -> str:
     """Return an address in one form, without what may stand after the server's own path."""
-    text = url.strip()
+    text = unicode_text("url", url.strip())
     if "://" not in text:
         text = f"http://{text}"
     problem = "must be the address of a server, as http://localhost:8080"

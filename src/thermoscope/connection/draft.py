@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, one_temperature, seed_of, whole
+from thermoscope.arguments import ArgumentError, one_temperature, seed_of, unicode_text, whole
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.model import Chat, Prompt
 from thermoscope.connection.source import Source
@@ -73,8 +73,8 @@ class Draft:
     Raises
     ------
     ArgumentError
-        If a setting is wrong, or penalties are given and the server does not tell numbers of
-        tokens.
+        If a setting is wrong, the prompt is no Unicode text, or penalties are given and the server
+        does not tell numbers of tokens.
 
     Examples
     --------
@@ -102,7 +102,7 @@ class Draft:
         self.seed = fresh_seed() if seed is None else seed_of(seed)
         self.rows: list[Reported] = []
         self._next: Reported | None = None
-        self._prompt = prompt
+        self._prompt = unicode_text("prompt", prompt) if isinstance(prompt, str) else prompt
         self.draw_by(temperature, **settings)
         if source.server.takes_ids and isinstance(prompt, str):
             self._prompt = source.numbers(source.tokenize(prompt))

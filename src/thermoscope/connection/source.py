@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, whole
+from thermoscope.arguments import ArgumentError, unicode_text, whole
 from thermoscope.connection.client import Client, Limits, ServerError
 from thermoscope.connection.in_process import Transformers
 from thermoscope.connection.model import Chat, Model, Prompt
@@ -226,10 +226,13 @@ class Source:
         Raises
         ------
         ArgumentError
-            If the prompt is empty, or numbers of tokens that the server does not take.
+            If the prompt is empty, no Unicode text, or numbers of tokens that the server does not
+            take.
         ServerError
             If the server fails, or its answer is not one distribution.
         """
+        if isinstance(prompt, str):
+            unicode_text("prompt", prompt)
         if not len(prompt):
             raise ArgumentError("prompt", "must have at least one token, got none")
         if top is not None:
@@ -265,9 +268,12 @@ class Source:
 
         Raises
         ------
+        ArgumentError
+            If it is no Unicode text.
         ServerError
             If the server does not tell them.
         """
+        unicode_text("text", text)
         tokens = self.server.tokenize(text)
         if tokens is None:
             raise ServerError(f"{self.server.kind} does not tell the tokens of a text")
@@ -307,10 +313,13 @@ class Source:
         Raises
         ------
         ArgumentError
-            If there are no messages.
+            If there are no messages, or one has what is no Unicode text.
         """
         if not messages:
             raise ArgumentError("messages", "must have at least one message, got none")
+        for message in messages:
+            for value in message.values():
+                unicode_text("messages", value)
         prompt = self.server.from_chat(messages)
         self._chats = isinstance(prompt, Chat)
         return prompt
@@ -336,7 +345,7 @@ class Source:
         Raises
         ------
         ArgumentError
-            If the text has fewer than two tokens.
+            If the text has fewer than two tokens, or is no Unicode text.
         ServerError
             If the server does not report the tokens of a prompt.
         """

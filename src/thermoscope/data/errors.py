@@ -15,7 +15,7 @@ from thermoscope.arguments import ArgumentError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["FileError", "check_memory", "intact", "listed", "naming", "optional"]
+__all__ = ["FileError", "check_memory", "intact", "listed", "naming", "not_utf8", "optional"]
 
 
 class FileError(OSError, ValueError):
@@ -34,8 +34,7 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
     except (FileError, ArgumentError):  # of another file, or of the caller
         raise
     except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise FileError(f"{source}: not UTF-8 text: byte {error.start} is {byte:#04x}") from error
+        raise FileError(f"{source}: {not_utf8(error)}") from error
     except json.JSONDecodeError as error:
         raise FileError(f"{source}: not JSON: line {error.lineno}: {error.msg}") from error
     except RecursionError as error:
@@ -46,6 +45,12 @@ def naming(source: str | os.PathLike[str]) -> Iterator[None]:
         raise FileError(f"{source}: {error.strerror or error}") from error
     except ValueError as error:
         raise FileError(f"{source}: {error}") from error
+
+
+def not_utf8(error: UnicodeDecodeError, start: int = 0) -> str:
+    """Return what is wrong with bytes that begin at a byte of a file, and what to do."""
+    at, byte = start + error.start, error.object[error.start]
+    return f"not UTF-8 text: byte {at} is {byte:#04x}: convert it to UTF-8"
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from thermoscope.arguments import ArgumentError, whole
+from thermoscope.arguments import ArgumentError, unicode_text, whole
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.servers import Prompt
 from thermoscope.connection.source import Source, connect
@@ -105,6 +105,9 @@ class Visit:
         prompts = PROMPTS if prompts is None else prompts
         if not prompts or not all(len(prompt) for prompt in prompts):
             raise ArgumentError("prompts", "must have at least one token each")
+        for prompt in prompts:
+            if isinstance(prompt, str):
+                unicode_text("prompts", prompt)
         self._check = "model"
         self._progress = progress
         self.exam = Examination(

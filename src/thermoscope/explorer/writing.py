@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, whole, writable
+from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, unicode_text, whole
 from thermoscope.connection.draft import ANSWER, SAVED, Draft
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import OURS
@@ -346,8 +346,7 @@ def _unused(texts: _Texts) -> str:
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value:
         raise ArgumentError(name, "must be a text")
-    # Half of a surrogate pair is no character: no answer could have it.
-    return writable(value)
+    return unicode_text(name, value)
 
 
 def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
@@ -528,7 +527,7 @@ def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
         problem = "can't be replaced: that needs a prompt that is a text, and a server that takes "
         raise ArgumentError("text", f"{problem}the numbers of tokens")
     start = source.numbers(source.tokenize(branch.prompt))
-    wanted = source.numbers(source.tokenize(branch.prompt + writable(text)))
+    wanted = source.numbers(source.tokenize(branch.prompt + text))
     if wanted[: len(start)] != start:
         problem = "joins the last token of the prompt: start from a prompt that has it"
         raise ArgumentError("text", problem)

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 import numpy as np
 
 from thermoscope.data.content import FEWEST_WHOLE, Table
+from thermoscope.data.errors import not_utf8
 from thermoscope.data.formats.lines import Lines, read_line
 
 if TYPE_CHECKING:
@@ -228,9 +229,7 @@ def _head(text: Text, dialect: Dialect) -> _Head:
                 try:
                     yield found.decode()
                 except UnicodeDecodeError as error:
-                    at = file.tell() - len(found) + error.start
-                    byte = found[error.start]
-                    raise ValueError(f"not UTF-8 text: byte {at} is {byte:#04x}") from error
+                    raise ValueError(not_utf8(error, file.tell() - len(found))) from error
 
         try:
             for record in dialect.records(lines()):

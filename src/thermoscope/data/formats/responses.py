@@ -19,6 +19,7 @@ from operator import neg
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from thermoscope.data.collection import without_collection
+from thermoscope.data.errors import not_utf8
 from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
 from thermoscope.data.formats.servers import (
     ASK,
@@ -284,8 +285,7 @@ def _decoded(text: str | bytes) -> str:
     try:
         return text.decode()
     except UnicodeDecodeError as error:
-        byte = text[error.start]
-        raise ValueError(f"not UTF-8 text: byte {error.start} is {byte:#04x}") from error
+        raise ValueError(not_utf8(error)) from error
 
 
 def _documents(text: str, notes: list[str]) -> Iterator[tuple[str, Any]]:
