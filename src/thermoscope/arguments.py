@@ -369,10 +369,11 @@ def unicode_text(name: str, text: str) -> str:
     --------
     >>> unicode_text("prompt", "café")
     'café'
-    >>> unicode_text("prompt", "caf\udce9")
-    Traceback (most recent call last):
-    thermoscope.arguments.ArgumentError: prompt must be Unicode text, got '\udce9' after 'caf': \
-    convert it to UTF-8, or leave that out
+    >>> try:
+    ...     unicode_text("prompt", "caf\udce9")
+    ... except ArgumentError as error:
+    ...     print(error.problem)
+    must be Unicode text, got '\udce9' after 'caf': convert it to UTF-8, or leave that out
     """
     try:
         text.encode()
