@@ -215,15 +215,15 @@ def test_two_branches_are_compared_from_where_they_part() -> None:
     writing = written()
     do(writing, "take", position=0, item=1)
     do(writing, "take", position=1, item=2)
-    do(writing, "take", position=1, item=3)
+    do(writing, "take", position=1, item=6)
     sampler = {"temperature": 0.5, "truncation": {"top_k": 3}}
     found = do(writing, "compare", **{"with": "1"}, **sampler)["comparison"]
     row = model_of(writing).table[1]
     p = ts.truncate(row, 0.5, top_k=3)
     assert found["shared"] == 1
-    assert found["next"] == pytest.approx(np.exp(row[[3, 2]]))
-    for one, token in zip(found["branches"], (3, 2), strict=True):
-        assert one["text"] == WORDS[token]
+    assert found["next"] == pytest.approx(np.exp(row[[6, 2]]))
+    for one, token in zip(found["branches"], (6, 2), strict=True):
+        assert one["text"] == {2: " c", 6: "\\u202e"}[token]
         assert one["surprisal"] == pytest.approx(-row[token])
         assert one["sampled"] == ("-inf" if p[token] == 0 else pytest.approx(math.log(p[token])))
     assert "same prompt" in compared_with_another_prompt(writing)

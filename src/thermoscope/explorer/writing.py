@@ -22,7 +22,7 @@ from thermoscope.explorer import sequence
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.job import Job
 from thermoscope.explorer.page import page_html
-from thermoscope.present import joined
+from thermoscope.present import joined, printable
 from thermoscope.reported import Interval, Reported, Token
 from thermoscope.samplers.compare import compare_samplers
 from thermoscope.sampling import fresh_seed
@@ -565,7 +565,8 @@ def _compare(texts: _Texts, action: Mapping[str, Any]) -> _Done:
                 "name": name,
                 "length": len(branch.draft),
                 **_from(branch.draft.rows[shared:], sampler),
-                "text": branch.draft.text_from(shared),
+                # A cell of a table has it in one line.
+                "text": printable(branch.draft.text_from(shared)),
             }
             for name, branch in branches
         ],
