@@ -176,6 +176,46 @@ def test_what_the_sampler_may_draw_must_be_reported(source: Source) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "decided"),
+    [
+        ({"top_k": 20}, 40),
+        ({"top_k": 20, "engine": "llama.cpp"}, 40),
+        # T comes before top_p: what the others have at it is not known exactly.
+        ({"top_p": 0.5, "engine": "transformers"}, 20),
+        # In one row a token that is not reported may be kept by min_p.
+        ({"min_p": 0.2, "order": ["min_p", "typical_p", "temperature"]}, 39),
+        # It depends on every token: nothing is decided before the others are gone.
+        ({}, 0),
+        ({"top_k": 20, "order": ["typical_p", "top_k", "temperature"]}, 0),
+    ],
+)
+def test_typical_p_of_the_likeliest_20_keeps_and_draws_as_of_all(
+    settings: dict[str, Any], decided: int
+) -> None:
+    settings = {**settings, "typical_p": 0.6}
+    of_all, of_20 = Source(Words(size=200)), Source(Words(size=200, most=20))
+    number = 0
+    for row in range(40):
+        every, reported = of_all.next([row]), of_20.next([row])
+        assert reported.tokens is not None
+        assert len(reported) == 20
+        truth = np.asarray(ts.keep(every.logprobs, 0.8, **settings))
+        known: Any = ts.keep(reported, 0.8, **settings)
+        of_known = truth[[token.id for token in reported.tokens]]
+        assert of_known[known.kept].all()
+        assert not of_known[known.dropped].any()
+        draft = ts.Draft(of_20, [row], 0.8, seed=row, **settings)
+        if known.tail == "dropped" and not known.undecided.any():
+            number += 1
+            assert of_known.sum() == truth.sum()
+            assert draft.step() == ts.Draft(of_all, [row], 0.8, seed=row, **settings).step()
+        else:
+            with pytest.raises(ServerError, match="what the sampler keeps is not known"):
+                draft.step()
+    assert number == decided
+
+
+@pytest.mark.parametrize(
     ("settings", "argument"),
     [
         ({"top_p": 2}, "top_p"),
