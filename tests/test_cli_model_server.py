@@ -66,6 +66,36 @@ def test_a_chat_is_put_into_the_models_template(address: str, served: list[Any])
 
 
 @needs_llama_cpp
+def test_a_saved_text_is_opened_with_its_branches_and_its_sampler(
+    address: str, served: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--seed", "3", "-T", "1.5", "--top-k", "50", "-n", "3"]
+    assert cli.main(["explore", "--server", address, "a", *options]) == 0
+    page = served[0][1]
+    with ts.connect(address) as source:
+        # The connection of the command is closed.
+        page._texts.branch.draft.source.server.client = source.server.client
+        page.act({"do": "take", "position": 1, "item": 7}, 60)
+        found = page.act({"do": "save"}, 60)
+    path = tmp_path / str(found["name"])
+    path.write_text(found["json"], encoding="utf-8")
+    capsys.readouterr()
+    assert cli.main(["explore", "--server", address, "--text", str(path)]) == 0
+    assert "text.json is open, with 2 branches." in capsys.readouterr().err
+    _, (state, opened) = served
+    assert (state.row, state.temperature, state.truncation) == (2, 1.5, {"top_k": 50})
+    for name in ("branch", "branches", "prompt", "seed", "count"):
+        assert opened.status()[name] == page.status()[name], name
+    explorer = ts.explore(server=address, prompt=path)
+    assert (explorer.temperature, explorer.truncation) == (1.5, {"top_k": 50})
+    rows: Any = explorer.rows
+    assert rows.status()["branches"] == page.status()["branches"]
+    rows._texts.branch.draft.source.close()
+    with pytest.raises(ts.ArgumentError, match="prompt must come without temperature"):
+        ts.explore(server=address, prompt=path, temperature=0.5)
+
+
+@needs_llama_cpp
 def test_ctrl_c_shows_what_has_been_written(
     address: str,
     served: list[Any],
@@ -179,6 +209,12 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.json"], "must come with --tokens"),
         (["--server", "http://127.0.0.1:9", "a\udcff"], r"got '\udcff' after 'a': convert it to"),
         (["--server", "http://127.0.0.1:9/\udcff", "a"], "url must be Unicode text"),
+        (["--server", "http://127.0.0.1:9", "--text", "a.json"], "no server answers"),
+        (["--server", "http://127.0.0.1:9", "a", "--text", "a.json"], "must come without a prompt"),
+        (["--server", "http://127.0.0.1:9", "--text", "a.json", "-T", "2"], "must come without -T"),
+        (["--server", "http://127.0.0.1:9", "--text", "a.json", "--seed", "2"], "without --seed"),
+        (["--server", "http://127.0.0.1:9", "--text", "a.json", "--top-k", "2"], "without --top-k"),
+        (["--text", "a.json"], "--text must come with --server"),
         (["--chat"], "--chat must come with --server"),
         (["--seed", "1"], "--seed must come with --server"),
     ],

@@ -18,12 +18,13 @@ from thermoscope.connection import draft as drafts
 from thermoscope.connection.client import ServerError
 from thermoscope.connection.model import Model
 from thermoscope.connection.source import Source
+from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.explorer import browse, sequence
 from thermoscope.explorer.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 WORDS = [" a", " b", " c", " d", " e", "</script>", "\u202e", "\x00"]
@@ -300,6 +301,111 @@ def test_a_file_has_every_token_of_a_branch_whose_origin_has_changed(change: str
         assert words[each["name"]] == [token.text for token in drafts_now[each["name"]].tokens]
     told = writing.status()["branches"]
     assert [each["shared"] for each in told] == [each["shared"] for each in saved]  # type: ignore[attr-defined]
+
+
+def saved(writing: Writing, folder: Path) -> Path:
+    path = folder / "text.json"
+    path.write_text(do(writing, "save")["json"], encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("most", [None, 3])
+def test_a_saved_text_goes_on_with_all_of_its_branches(tmp_path: Path, most: int | None) -> None:
+    writing = written(Words(most))
+    sampler = {"temperature": 0.7, "truncation": {"top_k": 2, "order": ["top_k", "temperature"]}}
+    for _ in range(4):
+        do(writing, "step", **sampler)
+    do(writing, "take", position=2, item=0)
+    do(writing, "step", **sampler)
+    do(writing, "rename", name="2", to="other")
+    do(writing, "branch", position=1)
+    do(writing, "reseed", seed=9)
+    do(writing, "step", **sampler)
+    do(writing, "start", prompt="b c")
+    do(writing, "select", name="other")
+    path = saved(writing, tmp_path)
+    opened = Writing.opened(Source(Words(most)), path)
+    before, after = writing.status(), opened.status()
+    assert after["told"] == "text.json is open, with 4 branches."
+    for name in ("branch", "branches", "prompt", "prefix", "seed", "count"):
+        assert after[name] == before[name], name
+    assert len(after["branches"]) == 4  # type: ignore[arg-type]
+    assert opened.sampler == sampler
+    for one, two in zip(
+        writing._texts.branches.values(), opened._texts.branches.values(), strict=True
+    ):
+        assert (one.draft.prompt, one.draft.seed) == (two.draft.prompt, two.draft.seed)
+        for row, again in zip(one.draft.rows, two.draft.rows, strict=True):
+            assert row.tokens == again.tokens
+            assert row.logprobs.tolist() == again.logprobs.tolist()
+            assert row.delta.tolist() == again.delta.tolist()
+            assert (row.drawn, row.tail, row.vocabulary) == (again.drawn, again.tail, len(WORDS))
+            assert row.tail == -np.inf or row.cap == again.cap
+    # It goes on with the same tokens, and can be saved again.
+    assert do(writing, "save")["json"] == do(opened, "save")["json"]
+    for each in ("3", "other"):
+        texts = set()
+        for page in (writing, opened):
+            do(page, "select", name=each)
+            do(page, "step", **sampler)
+            texts.add(text(page))
+        assert len(texts) == 1
+    if most is None:
+        assert do(opened, "edit", text=" c d")["count"] == 3
+
+
+def test_the_file_of_a_draft_goes_on_too(tmp_path: Path) -> None:
+    penalties = ts.Penalties(history=[], frequency_penalty=1.0)
+    draft = ts.Draft(Source(Words()), "a b", 0.5, seed=4, top_p=0.9, penalties=penalties)
+    list(draft.write(3))
+    draft.save(tmp_path / "text.json")
+    model = Words()
+    model.model = "other.gguf"
+    opened = Writing.opened(Source(model), tmp_path / "text.json")
+    assert (text(opened), opened.status()["prompt"]) == (draft.text, "a b")
+    assert opened.sampler == {"temperature": 0.5, "truncation": {"top_p": 0.9}}
+    told = str(opened.status()["told"])
+    assert "with 1 branch. penalties could not be read back." in told
+    assert "words.gguf has written it, and other.gguf goes on" in told
+    with pytest.raises(OSError, match=r"its model has 8 tokens, and words\.gguf has 9: "):
+        Writing.opened(Source(Words(size=9)), tmp_path / "text.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda ours: ours.clear(), "no text was saved in it"),
+        (lambda ours: ours.update(branch="9"), '"branch" must be that of a branch'),
+        (lambda ours: ours.update(branches=[]), '"branches" must have at least one'),
+        (lambda ours: ours.update(temperature="hot"), '"temperature" must be of type float or int'),
+        (lambda ours: ours.update(temperature=-1), "temperature must be >= 0, got -1"),
+        (lambda ours: ours.update(settings={"top_p": "2"}), "top_p must be"),
+        (lambda ours: ours.update(settings={"file": "'x'"}), "must have keys of"),
+        (lambda ours: ours["branches"].reverse(), "one that stands before it"),
+        (lambda ours: ours["branches"][1].update(name="1"), "there are two branches '1'"),
+        (lambda ours: ours["branches"][1].update(shared=9), "one that stands before it"),
+        (lambda ours: ours["branches"][0].update(prompt=[]), "must have a prompt"),
+        (lambda ours: ours["branches"][0].update(prompt=["x"]), "must have a prompt"),
+        (lambda ours: ours["branches"][0].update(seed=-1), "seed must be"),
+        (lambda ours: ours["branches"][0]["content"][0].clear(), "branch '1'"),
+    ],
+)
+def test_a_file_that_is_no_saved_text_is_refused_in_one_line(
+    tmp_path: Path, change: Callable[[Any], object], problem: str
+) -> None:
+    writing = written()
+    step(writing, 3)
+    do(writing, "take", position=1, item=5)
+    path = saved(writing, tmp_path)
+    document = json.loads(path.read_bytes())
+    change(document["thermoscope"])
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(FileError) as caught:
+        Writing.opened(Source(Words()), path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    assert problem in message
+    assert "\n" not in message
 
 
 def test_a_cut_of_nothing_leaves_what_can_be_restored() -> None:

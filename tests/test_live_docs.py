@@ -54,9 +54,9 @@ def test_the_commands_run(address: str, tmp_path: Path, monkeypatch: pytest.Monk
     blocks = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
     lines = [line.split("  #")[0] for block in blocks for line in block.splitlines()]
     commands = [line for line in lines if line.startswith("thermoscope") and "11434" not in line]
-    assert len(commands) == 5
+    assert len(commands) == 6
     for line in commands:
         words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
         assert cli.main([word.replace(ADDRESS, address) for word in words[1:]]) == 0
-    assert shown == [1, 41, 40]
+    assert shown == [1, 41, 40, 41]
     assert (tmp_path / "text.html").exists()

@@ -15,11 +15,13 @@ from thermoscope.cli.model_server import (
     Chat,
     Model,
     Save,
+    SavedFile,
     Seed,
     ServerAddress,
     Timeout,
     Tokens,
     check_unused,
+    going_on,
     writing,
 )
 from thermoscope.cli.options import (
@@ -93,6 +95,7 @@ def explore(
     tokens: Tokens = 0,
     seed: Seed = None,
     save: Save = None,
+    text: SavedFile = None,
     timeout: Timeout = 30.0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
     truncation: Truncation,
@@ -107,7 +110,7 @@ def explore(
     gives the distribution of each token, and the page's sampler draws from it
     here. Any token can be taken in place of the drawn one, and a text has
     branches. --tokens writes some tokens before the page opens; Ctrl-C ends
-    that.
+    that. --text goes on with a text that the page has saved.
 
     For example:
 
@@ -118,6 +121,7 @@ def explore(
     $ thermoscope explore logits.npy -T 0.7 --top-k 40 --top-p 0.95 --engine llama.cpp
     $ thermoscope explore --server http://localhost:8080 "The capital of France is" --top-p 0.9
     $ thermoscope explore --server http://localhost:8080 "Hi" --chat -n 40 --save text.json
+    $ thermoscope explore --server http://localhost:8080 --text text.json
     $ thermoscope explore --sample digits
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
@@ -133,14 +137,36 @@ def explore(
         for name, value in {**others, "--labels": labels, "--state": link}.items():
             if value is not None:
                 raise ValueError(f"--server must come without {name}, got {value}")
+        if text is not None:
+            others = {
+                "a prompt": file,
+                "-T": None if temperature == "1" else temperature,
+                "--chat": chat or None,
+                "--tokens": tokens or None,
+                "--seed": seed,
+                "--save": save,
+                "--vocabulary": vocabulary,
+                **truncation.options,
+            }
+            for name, value in others.items():
+                if value is not None:
+                    raise ValueError(f"--text must come without {name}, got {value}")
+            with going_on(server, text, model, timeout) as written:
+                _serve(
+                    written.state(written.count - 1, **written.sampler),
+                    written,
+                    port,
+                    no_open=no_open,
+                )
+            return
         if not file:
-            raise ValueError("--server must come with a prompt")
+            raise ValueError("--server must come with a prompt, or with --text")
         asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
-        with writing(asking, number, truncation.given) as text:
-            state = text.state(text.count - 1, number, truncation=truncation.given)
-            _serve(state, text, port, no_open=no_open)
+        with writing(asking, number, truncation.given) as written:
+            state = written.state(written.count - 1, number, truncation=truncation.given)
+            _serve(state, written, port, no_open=no_open)
         return
-    check_unused(model=model, chat=chat, seed=seed, save=save)
+    check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
     rows = _rows(path, sample, targets, reading) if link is None else None
     if link is not None:
         others |= {"a file": file, **truncation.options}

@@ -23,12 +23,14 @@ __all__ = [
     "Chat",
     "Model",
     "Save",
+    "SavedFile",
     "Seed",
     "ServerAddress",
     "Timeout",
     "Tokens",
     "check_unused",
     "connected",
+    "going_on",
     "told",
     "told_of_saved",
     "until_the_first",
@@ -80,6 +82,16 @@ Save = Annotated[
     typer.Option(
         metavar="OUT",
         help="Write the text with its distributions to a .json file, for every command.",
+        show_default=False,
+    ),
+]
+SavedFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--text",
+        metavar="FILE",
+        help="With --server: go on with a text that the page has saved, with all of its branches, "
+        "its seeds and its sampler, in place of a prompt.",
         show_default=False,
     ),
 ]
@@ -151,6 +163,19 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
         if asking.save is not None and stopped:
             told_of_saved(asking.save, written=len(draft) > 0)
         yield Writing(draft, None if asking.chat else prompt, prompt)
+
+
+@contextmanager
+def going_on(url: str, path: Path, model: str | None, timeout: float) -> Iterator[Writing]:
+    """Open a text that was saved, and give it to the page that goes on with it."""
+    from thermoscope.explorer.writing import Writing
+
+    with ExitStack() as open_ones:
+        with until_the_first("token", None):
+            source = open_ones.enter_context(connected(url, model, None, timeout))
+            text = Writing.opened(source, path)
+        told(str(text.status()["told"]))
+        yield text
 
 
 def _prompt(given: str) -> str:

@@ -65,6 +65,8 @@ class Draft:
     temperature : float
     seed : int
     settings : dict
+    typed : str or None
+        The prompt as a text, where it was given as one.
     rows : list of Reported
         What the model gave for each position, with the token that was taken as the drawn one. Of
         whole vocabularies the last positions are kept whole, up to 512 MiB; earlier ones have the
@@ -103,6 +105,7 @@ class Draft:
         self.rows: list[Reported] = []
         self._next: Reported | None = None
         self._prompt = unicode_text("prompt", prompt) if isinstance(prompt, str) else prompt
+        self.typed = prompt if isinstance(prompt, str) else None
         self.draw_by(temperature, **settings)
         if source.server.takes_ids and isinstance(prompt, str):
             self._prompt = source.numbers(source.tokenize(prompt))
@@ -287,6 +290,7 @@ class Draft:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text and its distributions to a .json file that every command reads.
 
+        `explore` goes on with it, on the page of a model's server.
         Of each position the file has the 1,000 likeliest tokens and the one that was drawn.
         """
         write_whole(os.fspath(path), json.dumps(self.document(), ensure_ascii=False).encode())
@@ -302,6 +306,7 @@ class Draft:
                 "vocabulary": self.source.vocabulary,
                 "bounds": [bound_of(row) for row in rows],
                 "prompt": _written(self._prompt),
+                "typed": self.typed,
                 "temperature": self.temperature,
                 "seed": self.seed,
                 "settings": {name: repr(value) for name, value in self.settings.items()},

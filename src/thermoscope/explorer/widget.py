@@ -312,7 +312,7 @@ server, model, tokenizer, prompt
         server: str | None = None,
         model: Any = None,
         tokenizer: Any = None,
-        prompt: str | None = None,
+        prompt: str | os.PathLike[str] | None = None,
         **traits: Any,
     ) -> None:
         if isinstance(state, str):
@@ -332,7 +332,7 @@ server, model, tokenizer, prompt
         asked = {"server": server, "model": model, "tokenizer": tokenizer, "prompt": prompt}
         if any(value is not None for value in asked.values()):
             _alone("prompt", **given, state=state)
-            self.rows = _writing(**asked, **settings)
+            self.rows, settings = _writing(asked, settings)
             state = self.rows.state(self.rows.count - 1, **settings)
         elif state is not None:
             set_apart = {name: each for name, each in settings.items() if each not in (1, "full")}
@@ -581,7 +581,7 @@ def explore(
     server: str | None = None,
     model: Any = None,
     tokenizer: Any = None,
-    prompt: str | None = None,
+    prompt: str | os.PathLike[str] | None = None,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
 
@@ -629,8 +629,10 @@ def explore(
         Its name on the server; or, without a server, a model in this process.
     tokenizer : transformers.PreTrainedTokenizerBase, optional
         Of a model in this process.
-    prompt : str, optional
-        What the text goes on from.
+    prompt : str or path_like, optional
+        What the text goes on from. A path, as ``Path("text.json")``, is a text that was saved: it
+        goes on with all of its branches, their seeds, and the temperature and truncation that it
+        was drawn by last.
 
     Returns
     -------
@@ -694,32 +696,39 @@ def _without_rows(**given: Any) -> None:
 
 
 def _writing(
-    *,
-    server: str | None,
-    model: Any,
-    tokenizer: Any,
-    prompt: str | None,
-    temperature: float,
-    truncation: Mapping[str, Any] | None,
-    scale: str,
-) -> RowSource:
-    """Return a text that a model writes, which is asked for the first token."""
+    asked: Mapping[str, Any], settings: dict[str, Any]
+) -> tuple[RowSource, dict[str, Any]]:
+    """Return a text that a model writes, which is asked for the next token, and its settings."""
     # What the requests need takes longer to load than all of this.
     from thermoscope.connection.draft import Draft  # noqa: PLC0415
     from thermoscope.connection.source import connect  # noqa: PLC0415
     from thermoscope.explorer.writing import Writing  # noqa: PLC0415
 
-    if not isinstance(prompt, str):
-        raise ArgumentTypeError("prompt", f"must be a text, got {prompt!r}")
-    scale_of(scale)
+    server, model, tokenizer, prompt = (
+        asked[name] for name in ("server", "model", "tokenizer", "prompt")
+    )
+    if not isinstance(prompt, (str, os.PathLike)):
+        raise ArgumentTypeError("prompt", f"must be a text, or a path, got {prompt!r}")
+    temperature, truncation = settings["temperature"], settings["truncation"]
+    scale_of(settings["scale"])
     steps = settings_of(truncation)
+    if isinstance(prompt, os.PathLike):
+        given = None if temperature == 1 else temperature
+        _alone("prompt", temperature=given, truncation=truncation)
     if server is None:
         source = connect(model=model, tokenizer=tokenizer)
     elif tokenizer is not None:
         raise ArgumentError("tokenizer", "must be left out where there is a server")
     else:
         source = connect(server, model=model)
-    return Writing(Draft(source, prompt, temperature, **steps), prompt)
+    try:
+        if isinstance(prompt, os.PathLike):
+            text = Writing.opened(source, prompt)
+            return text, settings | text.sampler
+        return Writing(Draft(source, prompt, temperature, **steps), prompt), settings
+    except BaseException:
+        source.close()
+        raise
 
 
 def _front_end(*, writing: bool) -> tuple[str, str]:

@@ -10,14 +10,18 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
-from typing import Any, Final, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, unicode_text, whole
 from thermoscope.connection.draft import ANSWER, SAVED, Draft
+from thermoscope.connection.source import Source
 from thermoscope.data.dataset import Dataset
+from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import OURS
+from thermoscope.data.saved import SavedBranch, SavedText, read_text
 from thermoscope.explorer import sequence
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.job import Job
@@ -28,6 +32,9 @@ from thermoscope.samplers.compare import compare_samplers
 from thermoscope.sampling import fresh_seed
 from thermoscope.state import checked_settings
 from thermoscope.truncation import truncate
+
+if TYPE_CHECKING:
+    import os
 
 __all__ = ["Writing"]
 
@@ -159,6 +166,49 @@ class Writing(RowSource):
         last = self._positions[-1]
         self._vocabulary = last.tokens if len(last) == last.vocabulary else None
         self._labels = None if self._vocabulary is None else self._data.labels_of(self.count - 1)
+
+    @classmethod
+    def opened(cls, source: Source, path: str | os.PathLike[str]) -> Self:
+        """Return a text that was saved, with all of its branches, to go on with.
+
+        Parameters
+        ----------
+        source : Source
+            The model that goes on.
+        path : path_like
+            What "save" gave, or `Draft.save` has written.
+
+        Raises
+        ------
+        FileError
+            If the file can't be read, or is of a model with another vocabulary.
+        """
+        saved = read_text(path)
+        file, model = Path(path).name, Path(source.server.model).name
+        now = source.vocabulary
+        if saved.vocabulary is not None and now is not None and saved.vocabulary != now:
+            problem = f"its model has {saved.vocabulary:,} tokens, and {model} has {now:,}"
+            raise FileError(f"{path}: {problem}: connect to the model that has written it")
+        try:
+            checked_settings(saved.temperature, saved.settings)
+            branches = {each.name: _branch_of(source, each, saved) for each in saved.branches}
+        except ArgumentError as error:
+            raise FileError(f"{path}: {error}") from error
+        current = branches[saved.current]
+        writing = cls(current.draft, current.prompt, current.prefix)
+        writing._texts = _Texts(branches, saved.current)
+        number = "1 branch" if len(branches) == 1 else f"{len(branches)} branches"
+        told = [f"{file} is open, with {number}.", *(f"{note}." for note in saved.notes)]
+        if (wrote := Path(saved.model).name) != model:
+            told.append(f"{wrote} has written it, and {model} goes on: their tokens may differ.")
+        writing._told = " ".join(told)
+        return writing
+
+    @property
+    def sampler(self) -> dict[str, Any]:
+        """The temperature and the truncation by which the current branch was drawn last."""
+        draft = self._texts.branch.draft
+        return {"temperature": draft.temperature, "truncation": draft.settings}
 
     def about(self) -> dict[str, object]:
         """Return what the front end must know before it asks for a row."""
@@ -300,6 +350,16 @@ class Writing(RowSource):
         found = sequence.chunk(_dataset([each for _, each in short[: len(positions)]], ""), start)
         stop = start + sequence.CHUNK
         return {**found, "drawn": [_item(row) for row in positions[start:stop]]}
+
+
+def _branch_of(source: Source, saved: SavedBranch, text: SavedText) -> _Branch:
+    """Return a branch that goes on from what was saved of it."""
+    prompt: Any = saved.prompt
+    if not isinstance(prompt, str) and not isinstance(prompt[0], int):
+        prompt = source.from_chat(prompt)
+    draft = Draft(source, prompt, text.temperature, seed=saved.seed, **text.settings)
+    draft.rows, draft.typed = saved.rows, saved.typed
+    return _Branch(draft, saved.typed, saved.prefix, saved.origin, saved.shared)
 
 
 def _dataset(positions: list[Reported], source: str) -> Dataset:
@@ -646,6 +706,9 @@ def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
                 "from": branch.origin,
                 "shared": shared,
                 "prompt": part[OURS]["prompt"],
+                # What the page shows of it, where the model was asked by numbers of tokens.
+                "typed": branch.prompt,
+                "prefix": branch.prefix,
                 "seed": part[OURS]["seed"],
                 "text": choice["message"]["content"],
                 "content": choice["logprobs"]["content"],
