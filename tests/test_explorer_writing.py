@@ -657,3 +657,13 @@ def test_llama_cpp_writes_takes_and_edits(address: str) -> None:
         assert "all 2,048 tokens" in str(writing.status()["about"])
         do(writing, "start", prompt="b")
         assert step(writing)["prompt"] == "b"
+
+
+def test_no_answer_waits_once_the_page_is_closed() -> None:
+    writing = written()
+    model_of(writing).goes_on.clear()
+    assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
+    writing.stop()
+    assert not writing.status()["busy"]
+    assert writing.act({"do": "step", "temperature": 1}, 60)["busy"]
+    model_of(writing).goes_on.set()

@@ -143,7 +143,7 @@ class Writing(RowSource):
     """
 
     def __init__(self, draft: Draft, prompt: str | None = None, prefix: str = "") -> None:
-        self._error = ""
+        self._error, self._stopped = "", False
         try:
             draft.next()
         except (OSError, ValueError) as error:
@@ -155,7 +155,6 @@ class Writing(RowSource):
         self._told = ""
         self._extra: Mapping[str, object] = {}
         self._job: Job[_Done] | None = None
-        self._stopped = False
         # Of what an answer is made of: all of it is of one version of the text.
         self._lock = threading.RLock()
         # Each position as the text of the page has it, with its likeliest tokens.
@@ -203,6 +202,12 @@ class Writing(RowSource):
             told.append(f"{wrote} has written it, and {model} goes on: their tokens may differ.")
         writing._told = " ".join(told)
         return writing
+
+    def stop(self) -> None:
+        """End what is under way, and let no answer wait from now on."""
+        with self._lock:
+            self._stopped = True
+            self._cancel()
 
     @property
     def sampler(self) -> dict[str, Any]:
@@ -278,21 +283,13 @@ class Writing(RowSource):
             # Only the page that asked hears of it: another one may wait for its own action.
             return {**self.status(), "busy": False, "error": refused}
         job = self._job
-        if job is not None and job.wait(patience):
+        if job is not None and job.wait(0 if self._stopped else patience):
             self._end(job)
         return self.status()
-
-    def stop(self) -> None:
-        """End what is under way, and begin nothing more."""
-        with self._lock:
-            self._stopped = True
-            self._cancel()
 
     def _begin(self, name: str, action: Mapping[str, Any]) -> str:
         """Start an action, or return why it is refused."""
         with self._lock:
-            if self._stopped:
-                return "the page is closed"
             if self._job is not None:
                 return "the action before is still under way: wait for it, or cancel it"
             if action.get("version", self._version) != self._version:
