@@ -225,7 +225,7 @@ class Reported(Incomplete):
         dropped = int(np.count_nonzero(~told)) if processed else 0
         left = None if self.vocabulary is None else self.vocabulary - dropped
         self._known = _known(self.logprobs[told], low[told], high[told], highest, left)
-        self.tail = min(_log(_missing(self.logprobs[told])), self._known.mass.high)
+        self.tail = min(_log(missing(self.logprobs[told])), self._known.mass.high)
 
     def __repr__(self) -> str:
         of = "an unknown number" if self.vocabulary is None else f"{self.vocabulary:,}"
@@ -524,10 +524,10 @@ class _Known(NamedTuple):
 def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int | None) -> _Known:
     """Find how many tokens the tail has, and the least and the most that they sum to."""
     count = math.inf if vocabulary is None else float(vocabulary - logprobs.size)
-    left = _missing(logprobs)
+    left = missing(logprobs)
     # What float64 rounds off.
     error = 2.0**-51 * math.fsum((-logprobs * np.exp(logprobs)).tolist())
-    least, most = _missing(high) - error, _missing(low) + error
+    least, most = missing(high) - error, missing(low) + error
     if most < -SUM_TOLERANCE:
         raise ArgumentError("logprobs", f"must sum to at most 1, got {1 - left:.6g}")
     if count == 0 and least <= SUM_TOLERANCE:
@@ -545,7 +545,7 @@ def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int
 
 def _continued(likely: Array, vocabulary: int) -> Array:
     """Return the log-probabilities of all tokens, falling, the tail as a power of the rank."""
-    count, mass = likely.size, _log(_missing(likely))
+    count, mass = likely.size, _log(missing(likely))
     if count == vocabulary or mass == -math.inf:
         return likely
     log_rank = np.log(np.arange(count + 1, vocabulary + 1) / count)
@@ -907,7 +907,7 @@ def sums_of_others(log_w: Array) -> Array:
     return result
 
 
-def _missing(logprobs: Array) -> float:
+def missing(logprobs: Array) -> float:
     """Return what probabilities lack to 1."""
     # The largest is taken off 1 first, by expm1: it may be so near to 1 that 1 - p is rounded.
     at = int(np.argmax(logprobs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final, Self, overload
 
 import numpy as np
@@ -393,22 +394,25 @@ class Source:
         vocabulary = self.vocabulary
         if position.rest is None and vocabulary is None:
             vocabulary = len(position.tokens)
-        numbers = [token.id for token in position.tokens if token.id is not None]
+        tokens: Sequence[Token] = position.tokens
+        numbers = [number for number in map(attrgetter("id"), tokens) if number is not None]
         if vocabulary is not None and max(numbers, default=0) >= vocabulary:
             raise self.server.wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
         if len(set(numbers)) != len(numbers):
             raise self.server.wrong("reports a token twice")
-        order = np.arange(len(position.tokens))
-        if len(numbers) == len(order) == vocabulary:
+        logprobs, deltas = np.array(position.logprobs), np.array(position.deltas)
+        if len(numbers) == len(tokens) == vocabulary:
             # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
             order = np.argsort(numbers)
+            logprobs, deltas = logprobs[order], deltas[order]
+            tokens = list(map(tokens.__getitem__, order.tolist()))
         try:
             found = Reported(
-                np.array(position.logprobs)[order],
+                logprobs,
                 vocabulary=vocabulary,
-                tokens=[position.tokens[at] for at in order.tolist()],
+                tokens=tokens,
                 processed=False,
-                delta=np.array(position.deltas)[order],
+                delta=deltas,
                 cap=position.cap,
             )
         except ArgumentError as error:

@@ -15,8 +15,9 @@ import math
 import re
 import struct
 from decimal import Decimal
-from operator import neg
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
 
 from thermoscope.data.collection import without_collection
 from thermoscope.data.errors import not_utf8
@@ -40,10 +41,14 @@ from thermoscope.data.formats.servers import (
     is_whole,
     name_of,
 )
-from thermoscope.reported import Token, float32_error
+from thermoscope.reported import Token, float32_error, missing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
 
 __all__ = [
     "NOT_REPORTED",
@@ -96,6 +101,9 @@ OF_TEXT: Final = ("token", "text", "tok_str", "decoded_token", "content")
 OF_NUMBER: Final = ("id", "token_id", "tokenId")
 # Longer numbers are not those of tokens, and may not fit into 64 bits.
 DIGITS: Final = 18
+MOST_ID: Final = 10**DIGITS
+# A text that stands for itself: it begins like none of those that stand for a number or bytes.
+PLAIN: Final = re.compile(r"(?![bt<])[\x00-\x7f]*\Z")
 
 LF: Final = "\n"
 BLANK: Final = " \t\r\n\ufeff"
@@ -487,23 +495,22 @@ def _position(reported: list[Any], drawn: object) -> Position:
             at = len(tokens)
             tokens.append(token)
             logprobs.append(logprob)
-    if not errors and not any(logprob > -math.inf for logprob in logprobs):
+    values = np.array(logprobs)
+    if not errors and not np.any(values > -math.inf):
         errors.append("no token has a log-probability" if tokens else "no token is reported")
     if not errors:
-        # The largest is taken off 1 first, by expm1: it may be so near to 1 that 1 - p is rounded.
-        largest, *others = sorted(logprobs, reverse=True)
-        left = math.fsum([-math.expm1(largest), *map(neg, map(math.exp, others))])
+        left = missing(values)
         if left >= -ROUNDING:
             listed = len(tokens) == len(reported)
             sent = reported if listed else [*reported, drawn]
-            return _summed(tokens, logprobs, left, at, sent, listed=listed)
+            return _summed(tokens, values, left, at, sent, listed=listed)
         errors.append(f"probabilities must sum to at most 1, got {1 - left:.6g}")
     return Position(tuple(tokens), (), None, at, errors[0])
 
 
 def _summed(
     tokens: list[Token],
-    logprobs: list[float],
+    logprobs: Floats,
     left: float,
     drawn: int,
     sent: list[Any],
@@ -516,22 +523,25 @@ def _summed(
     """
     # Both an id and bytes are llama.cpp's way.
     in_order = all("id" in each and "bytes" in each for each in sent)
-    if in_order and abs(left) < IN_ORDER and _is_vocabulary(tokens):
+    whole = _is_vocabulary(tokens)
+    if in_order and abs(left) < IN_ORDER and whole:
         # Where all tokens are there, what was rounded off their sum can be undone.
-        logprobs = [min(each - math.log1p(-left), 0.0) for each in logprobs]
+        logprobs = np.minimum(logprobs - math.log1p(-left), 0.0)
         left = 0.0
     # Where the sum is 1 within its rounding, the others may have as much as that hides.
     others = left
     if left > 0:
-        exact = _is_rounding(left, tokens, logprobs, sent if listed else sent[:-1])
+        exact = (whole and left < FLOAT32_SUM) or _is_rounding(
+            left, logprobs, sent if listed else sent[:-1]
+        )
     else:
         others += _hidden(logprobs, _deltas(sent, logprobs, 0.0))
-        least = min(math.exp(each) for each in logprobs if each > -math.inf)
-        exact = others < least or _is_vocabulary(tokens)
+        exact = whole or others < math.exp(_least(logprobs))
     rest = None if exact else math.log(others)
     deltas = _deltas(sent, logprobs, min(left, IN_ORDER) if in_order and not exact else 0.0)
     cap = _cap(logprobs, drawn, listed=listed)
-    return Position(tuple(tokens), tuple(logprobs), rest, drawn, None, deltas, cap)
+    values, errors = tuple(logprobs.tolist()), tuple(deltas.tolist())
+    return Position(tuple(tokens), values, rest, drawn, None, errors, cap)
 
 
 def _bounded(position: Position, bound: Any) -> Position:
@@ -548,10 +558,14 @@ def _bounded(position: Position, bound: Any) -> Position:
     return position._replace(cap=cap, deltas=tuple(deltas))
 
 
-def _hidden(logprobs: list[float], deltas: tuple[float, ...]) -> float:
+def _least(logprobs: Floats) -> float:
+    """Return the least log-probability of a token that is possible."""
+    return float(np.min(logprobs, where=logprobs > -math.inf, initial=math.inf))
+
+
+def _hidden(logprobs: Floats, deltas: Floats) -> float:
     """Return how much of the probability rounding may have added to the reported tokens."""
-    pairs = zip(logprobs, deltas, strict=True)
-    return math.fsum(math.exp(logprob) * -math.expm1(-delta) for logprob, delta in pairs)
+    return math.fsum((np.exp(logprobs) * -np.expm1(-deltas)).tolist())
 
 
 def _is_vocabulary(tokens: list[Token]) -> bool:
@@ -560,37 +574,33 @@ def _is_vocabulary(tokens: list[Token]) -> bool:
     return len(numbers) > 1 and numbers == set(range(len(tokens)))
 
 
-def _is_rounding(
-    left: float, tokens: list[Token], logprobs: list[float], reported: list[Any]
-) -> bool:
+def _is_rounding(left: float, logprobs: Floats, reported: list[Any]) -> bool:
     """Whether what is missing to 1 is what rounding to float32 leaves of all probabilities.
 
     It is not rounding if less likely tokens could have that much: the tail of a confident position
     grows with the temperature, and must not vanish.
     """
-    if left < FLOAT32_SUM and _is_vocabulary(tokens):
-        return True
-    pairs = [(math.exp(logprob), logprob) for logprob in logprobs if logprob > -math.inf]
+    possible = logprobs[logprobs > -math.inf]
     error = FLOAT32
     if not any("prob" in record for record in reported):
-        error *= -math.fsum(probability * logprob for probability, logprob in pairs)
-    return left < min(error, *(probability for probability, _ in pairs))
+        error *= -math.fsum((np.exp(possible) * possible).tolist())
+    return left < min(error, math.exp(_least(possible)))
 
 
-def _cap(logprobs: list[float], drawn: int, *, listed: bool) -> float | None:
+def _cap(logprobs: Floats, drawn: int, *, listed: bool) -> float | None:
     """Return the least of the K likeliest, where the drawn token is one of them or not the least.
 
     Servers add the drawn token to the likeliest: OpenAI beside the list, vLLM as the first of it.
     As the last of a list that falls it is one of the likeliest.
     """
-    least = min(each for each in logprobs if each > -math.inf)
+    least = _least(logprobs)
     if drawn < 0 or logprobs[drawn] > least:
         return least
-    is_last = listed and len(logprobs) > 1 and max(logprobs[drawn:]) == least
+    is_last = listed and len(logprobs) > 1 and np.max(logprobs[drawn:]) == least
     return least if is_last else None
 
 
-def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[float, ...]:
+def _deltas(records: list[Any], logprobs: Floats, off_sum: float) -> Floats:
     """Return how far each log-probability may be from the one that was computed.
 
     Numbers with more digits than float32 were computed in float64, others in float32. Where none
@@ -598,7 +608,9 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
     digits. Numbers of one or two places alone are of an example that was written by hand, and
     exact: no server rounds so much. `off_sum` is what else was rounded off the sum.
     """
-    deltas = [float32_error(each) + off_sum if each > -math.inf else 0.0 for each in logprobs]
+    is_possible = logprobs > -math.inf
+    none = np.zeros(len(logprobs))
+    deltas: Floats = np.add(float32_error(logprobs), off_sum, where=is_possible, out=none.copy())
     numbers, texts = [], []
     for record in records:
         is_probability, number = _sent(record)
@@ -607,13 +619,13 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
             is_float32 = (
                 abs(number) < MOST_FLOAT32 and _FLOAT32.unpack(_FLOAT32.pack(number))[0] == number
             )
-            return tuple(deltas) if is_float32 else (0.0,) * len(deltas)
+            return deltas if is_float32 else none
         numbers.append((is_probability, number))
         texts.append(text)
     digits = [Decimal(text).normalize().as_tuple() for text in texts]
     places = max(-int(each.exponent) for each in digits)
     if places <= BY_HAND:
-        return (0.0,) * len(deltas)
+        return none
     figures = max(len(each.digits) for each in digits)
     for at, (is_probability, number) in enumerate(numbers):
         if number:
@@ -621,7 +633,7 @@ def _deltas(records: list[Any], logprobs: list[float], off_sum: float) -> tuple[
             half = 0.5 * 10.0 ** max(-places, size - figures)
             # Of a probability, what is lost in its logarithm.
             deltas[at] += -math.log1p(-min(half / number, 0.9)) if is_probability else half
-    return tuple(deltas)
+    return deltas
 
 
 def _has_many_digits(text: str) -> bool:
@@ -667,8 +679,10 @@ def _token(record: Any, errors: list[str]) -> Token | None:
     if not isinstance(record, dict):
         errors.append(f"a token must be an object, got {_short(record)}")
         return None
-    # There may be 262,144 of them: the usual names come first.
     text, number = record.get("token"), record.get("id")
+    # There may be 262,144 of them, nearly all of which are plain.
+    if type(text) is str and type(number) is int and PLAIN.match(text) and 0 <= number < MOST_ID:
+        return Token(text, number, _bytes(record.get("bytes")))
     if text is None:
         text = _value(record, OF_TEXT)
     if number is None:
@@ -715,7 +729,7 @@ def _value(record: dict[str, Any], keys: tuple[str, ...]) -> Any:
 def _number(number: object) -> int | None:
     if isinstance(number, str) and number.isdecimal() and len(number) <= DIGITS:
         return int(number)
-    return number if type(number) is int and 0 <= number < 10**DIGITS else None
+    return number if type(number) is int and 0 <= number < MOST_ID else None
 
 
 def _logprob(record: Any, errors: list[str]) -> float | None:
