@@ -21,7 +21,8 @@ from thermoscope.connection.source import Source
 from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.explorer import browse, sequence
-from thermoscope.explorer.writing import Writing
+from thermoscope.explorer import writing as writing_module
+from thermoscope.explorer.writing import ACTIONS, Writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -441,7 +442,8 @@ def test_a_server_that_fails_is_told_and_the_text_is_kept() -> None:
     model = model_of(writing)
     model.error = "the server has\nno memory"
     status = writing.act({"do": "step", "temperature": 1}, 60)
-    assert status == before | {"error": "the server has no memory", "told": ""}
+    made = {"made": before["version"]}
+    assert status == before | {"error": "the server has no memory", "told": ""} | made
     # What is known is still there.
     assert do(writing, "cut", position=1)["count"] == 2
     model.error = ""
@@ -491,14 +493,10 @@ def test_what_is_cancelled_is_awaited_no_longer() -> None:
 
 def test_a_refusal_is_told_to_the_page_that_asked_alone() -> None:
     writing = written()
-    step(writing)
-    assert "comparison" in do(writing, "branch", position=0) | do(
-        writing, "compare", **{"with": "1", "temperature": 1}
-    )
+    before = step(writing)["told"]
     for refused in ({"do": "erase"}, {"do": "cut", "position": 0, "version": 0}):
         assert writing.act(refused)["error"]
-        assert writing.status()["error"] == ""
-        assert "comparison" in writing.status()
+        assert (writing.status()["error"], writing.status()["told"]) == ("", before)
     model_of(writing).goes_on.clear()
     assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
     other = writing.act({"do": "cut", "position": 0}, 60)
@@ -506,7 +504,116 @@ def test_a_refusal_is_told_to_the_page_that_asked_alone() -> None:
     assert ("still under way" in other["error"], other["busy"]) == (True, False)
     model_of(writing).goes_on.set()
     status = writing.act({"do": "status"}, 60)
-    assert (status["error"], status["count"]) == ("", 2)
+    assert (status["error"], status["count"]) == ("", 3)
+
+
+def slow(writing: Writing, name: str, /, **arguments: Any) -> tuple[int, threading.Event]:
+    """Begin an action that does not end before an event, and return its number."""
+    goes_on = threading.Event()
+    real = ACTIONS[name]
+
+    def waiting(texts: Any, action: Any) -> Any:
+        assert goes_on.wait(60)
+        return real(texts, action)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(writing_module, "ACTIONS", {**ACTIONS, name: waiting})
+        status: Any = writing.act({"do": name, **arguments}, 0)
+    assert status["busy"]
+    return status["action"], goes_on
+
+
+def test_what_an_action_finds_is_told_once_and_to_the_page_that_asked() -> None:
+    writing = written()
+    step(writing, 2)
+    assert "json" in do(writing, "save")
+    assert "json" not in writing.status()
+    assert "json" not in writing.act({"do": "status"})
+
+    # Another page looks while the file is written, and begins something else when it is.
+    number, goes_on = slow(writing, "save")
+    goes_on.set()
+    assert "json" not in writing.act({"do": "status"}, 60)
+    assert do(writing, "reseed", seed=9)["seed"] == 9
+    model_of(writing).goes_on.clear()
+    assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
+    found = writing.act({"do": "status", "action": number}, 0)
+    assert (found["busy"], found["told"]) == (False, "Saved with all branches.")
+    assert json.loads(str(found["json"]))["choices"]
+    # Of the change since it is told what it made: the version before.
+    assert (found["made"], found["version"]) == (2, 3)
+    model_of(writing).goes_on.set()
+    again = writing.act({"do": "status", "action": number}, 60)
+    assert "json" not in again
+
+
+def test_what_is_never_fetched_is_not_kept_for_ever() -> None:
+    writing = written()
+    for _ in range(20):
+        _, goes_on = slow(writing, "save")
+        goes_on.set()
+        writing.act({"do": "status"}, 60)
+    assert len(writing._outcomes) == writing_module.KEPT
+
+
+def test_what_another_page_cancels_is_told_to_the_page_that_asked() -> None:
+    writing = written()
+    number, goes_on = slow(writing, "step", temperature=1)
+    assert "cancelled" not in writing.act({"do": "cancel"})
+    goes_on.set()
+    found = writing.act({"do": "status", "action": number})
+    assert (found["cancelled"], found["error"], found["count"]) == (True, "", 1)
+    assert "Cancelled" in str(found["told"])
+
+
+def test_what_has_ended_is_taken_over_by_the_next_action_whoever_asks() -> None:
+    writing = written()
+    _, goes_on = slow(writing, "step", temperature=1)
+    job = writing._job
+    assert job is not None
+    goes_on.set()
+    assert job.wait(60)
+    # The page that began it was closed.
+    assert do(writing, "step", temperature=1)["count"] == 3
+
+
+def test_a_page_hears_from_which_position_on_all_changes_since_its_version_are() -> None:
+    writing = written()
+    step(writing, 5)
+    known = writing.status()["version"]
+    do(writing, "cut", position=3)
+    step(writing, 4)
+    assert writing.act({"do": "status", "version": known})["changed"] == 3
+    assert writing.act({"do": "status", "version": known + 1})["changed"] == 3
+    assert writing.act({"do": "status", "version": known + 3})["changed"] == 5
+    status = writing.status()
+    assert status["changed"] == status["count"] == 8
+    for unknown in (-1, 99, "5", None, True):
+        assert writing.act({"do": "status", "version": unknown})["changed"] in (0, 8)
+    assert writing.act({"do": "status", "version": 99})["changed"] == 0
+
+
+@pytest.mark.parametrize("name", ["save", "page"])
+def test_a_file_opens_on_a_branch_that_has_a_text(name: str, tmp_path: Path) -> None:
+    writing = written()
+    step(writing, 2)
+    do(writing, "branch", position=1)
+    step(writing, 2)
+    do(writing, "branch", position=0)
+    found = do(writing, name, temperature=1)
+    assert found["told"].endswith("Branch 3 has no token yet: the file opens on branch 2.")
+    if name == "save":
+        (tmp_path / "text.json").write_text(found["json"], encoding="utf-8")
+        assert ts.open_logits(tmp_path / "text.json").shape[0] == 3
+        saved = json.loads(found["json"])["thermoscope"]
+        assert (saved["branch"], [each["name"] for each in saved["branches"]]) == ("2", [*"123"])
+    else:
+        assert '"count":3' in found["html"]
+    # A prompt of its own left no branch.
+    do(writing, "start", prompt="c")
+    assert do(writing, name, temperature=1)["told"].endswith("opens on branch 1.")
+    do(writing, "select", name="2")
+    assert "opens" not in do(writing, name, temperature=1)["told"]
 
 
 @pytest.mark.parametrize("query", [{"place": 2}, {"sequence": 0}, {"rows": 0}])
@@ -585,11 +692,12 @@ def test_a_page_that_has_missed_a_change_does_nothing() -> None:
 )
 def test_a_wrong_action_is_told_in_a_line_and_changes_nothing(action: Any, error: str) -> None:
     writing = written()
-    before = step(writing)
+    step(writing)
+    before = writing.status()
     status = writing.act(action, 60)
     assert error in str(status["error"])
     assert "\n" not in str(status["error"])
-    assert status | {"error": ""} == before
+    assert status | {"error": "", "made": 1} == before | {"made": 1}
 
 
 def test_other_rows_are_not_written() -> None:

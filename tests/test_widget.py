@@ -977,12 +977,18 @@ class TestText:
                 handler.send({}, 404)
 
         def act(**action: Any) -> Any:
-            return asked(explorer, browser, {"write": action})["answer"]
+            data = {"method": "custom", "content": {"id": 7, "ask": {"write": action}}}
+            explorer._handle_msg({"content": {"data": data}, "buffers": []})
+            *updates, message = browser.news()
+            # What all views hear comes before the answer to the one that asked.
+            heard.extend(update["state"]["_rows"]["writing"] for update in updates)
+            return message["content"]["answer"]
 
         with scripted(script) as server:
             explorer = explore(server=server.url, prompt="x", truncation={"top_k": 1})
             browser = named(explorer.model_id, opened)
             (opening,) = browser.news()
+            heard: list[Any] = []
             assert opening["state"]["_rows"]["writing"]["prompt"] == "x"
             assert explorer.row == 0
             waits.clear()
@@ -991,9 +997,17 @@ class TestText:
             assert (status["busy"], status["count"]) == (True, 1)
             waits.set()
             while status["busy"]:
-                status = act(do="status")
+                status = act(do="status", action=status["action"])
             assert (status["error"], status["count"]) == ("", 2)
             assert status["branches"][0]["text"] == " a"
+            # That it is under way, and what has come of it, once each.
+            assert [(each["busy"], each["version"]) for each in heard] == [(True, 0), (False, 1)]
+            assert "json" in act(do="save")
+            assert "json" not in json.dumps(heard)
+            assert explorer._rows == explorer.rows.about()
+            act(do="status")
+            assert heard[-1]["told"] == "Saved with all branches."
+            assert len(heard) == 3
             page = explorer._page()
         assert server.url not in page
 

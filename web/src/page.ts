@@ -1,11 +1,14 @@
 import { computed } from "@preact/signals";
 import { linkedHost } from "./hosts/linked";
 import { offlineRows } from "./hosts/offline";
-import type { Query, Rows } from "./model/rows";
+import type { News, Query, Rows, WritingStatus } from "./model/rows";
 import { readState } from "./model/state";
 import { strings } from "./text/strings";
 import { tellParent } from "./view/embedded";
 import { explain, mount } from "./view/mount";
+
+/** The other tabs of this text. */
+const others = WRITING ? new BroadcastChannel(location.pathname) : null;
 
 /** Asks the server of this page, if there is one. */
 async function ask(query: Query): Promise<unknown> {
@@ -20,7 +23,29 @@ async function ask(query: Query): Promise<unknown> {
     throw new Error(strings.errors.noServer);
   });
   if (!answer.ok) throw new Error(await answer.text());
-  return answer.json();
+  const found = await answer.json();
+  if (WRITING && "write" in query) {
+    const { version, busy } = found as WritingStatus;
+    others!.postMessage({ version, busy } satisfies News);
+  }
+  return found;
+}
+
+/** Tells what other tabs say. Those of another browser say nothing: a tab that is looked at again asks. */
+function subscribe(listener: (news: News) => void): () => void {
+  const heard = ({ data }: MessageEvent<News>) => listener(data);
+  const shown = () =>
+    void ask({ write: { do: "status" } }).then(
+      (status) => listener(status as WritingStatus),
+      // Why there is no answer is told by the next action.
+      () => undefined,
+    );
+  others!.addEventListener("message", heard);
+  addEventListener("focus", shown);
+  return () => {
+    others!.removeEventListener("message", heard);
+    removeEventListener("focus", shown);
+  };
 }
 
 const place = document.querySelector("main")!;
@@ -29,7 +54,9 @@ try {
   const { rows, hide, lock, reliability, ...parts } = JSON.parse(written!);
   const frame = { ...(hide && { hide }), ...(lock && { lock }) };
   const state = readState(parts);
-  const source: Rows | undefined = rows?.rows ? offlineRows(rows) : rows && { ...rows, ask };
+  const source: Rows | undefined = rows?.rows
+    ? offlineRows(rows)
+    : rows && { ...rows, ask, ...(WRITING && { subscribe }) };
   const linked = linkedHost(state, frame, source);
   // Another page can't ask the server of these rows: what is shared has the row itself.
   const address = rows && !rows.rows ? undefined : linked.address;

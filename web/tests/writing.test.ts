@@ -1,7 +1,7 @@
 /** A text that is written with a model: what the page asks for, and what it shows of the answers. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Instrument } from "../src/model/instrument";
-import type { Action, Query, Rows, WritingStatus } from "../src/model/rows";
+import type { Action, News, Query, Rows, WritingStatus } from "../src/model/rows";
 import { logitsToBytes, writeState } from "../src/model/state";
 import { tokenText } from "../src/model/token";
 import { memoryHost } from "./memory";
@@ -20,8 +20,8 @@ class Server implements Rows {
   readonly sequence = { temperature: 1, vocabulary: 3, passages: [[0, "answer"]] } as const;
   readonly asked: Query[] = [];
   items: number[] = [];
-  version = 0;
-  changed = 0;
+  /** The first position that each change touched. */
+  readonly changes: number[] = [];
   told = "";
   error = "";
   /** How many answers say that the action is under way. */
@@ -30,12 +30,21 @@ class Server implements Rows {
   wrong = "";
   ends = Infinity;
   extras: object = {};
+  /** The views that hear of the others. */
+  readonly listeners = new Set<(news: News) => void>();
 
+  get version(): number {
+    return this.changes.length;
+  }
   get count(): number {
     return this.items.length + 1;
   }
   get writing(): WritingStatus {
-    const { count, version, changed, told, error } = this;
+    return this.status(this.version);
+  }
+  status(known: number): WritingStatus {
+    const { count, version, told, error } = this;
+    const changed = Math.min(count, ...this.changes.slice(known));
     const branch = { name: "1", length: count - 1, from: null, shared: 0, text: "" };
     return {
       ...{ version, changed, count, told, error },
@@ -57,24 +66,37 @@ class Server implements Rows {
     const { place } = query;
     return { version, logits, temperature: 1, source: "m", row: place, place, labels: LABELS };
   }
+  readonly subscribe = (listener: (news: News) => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+  tell(): void {
+    for (const listener of this.listeners) listener(this.writing);
+  }
+  /** What another view does: this one hears of it. */
+  change(from: number, ...items: number[]): void {
+    this.#change(from, ...items);
+    this.tell();
+  }
   #change(from: number, ...items: number[]): void {
     this.items.splice(from, Infinity, ...items);
-    this.version++;
-    this.changed = from;
+    this.changes.push(from);
   }
-  #act(action: Action): WritingStatus {
+  #act(action: Action & { readonly version?: number }): WritingStatus {
+    const { version: known = this.version } = action;
     if (action.do === "status") {
       this.slow = Math.max(0, this.slow - 1);
-      return this.writing;
+      return this.status(known);
     }
+    if (known !== this.version) return { ...this.status(known), error: "changed since" };
     this.error = this.wrong;
     this.wrong = "";
-    if (this.error !== "") return this.writing;
+    if (this.error !== "") return this.status(known);
     if (action.do === "step") this.#change(this.items.length, 1);
     if (action.do === "take") this.#change(action.position, action.item);
     if (action.do === "cut") this.#change(action.position);
     this.told = `${action.do}.`;
-    return this.writing;
+    return this.status(known);
   }
   #chunk(start: number): object {
     const drawn = [...this.items, -1].slice(start);
@@ -140,12 +162,154 @@ test("only the positions from the change on are read again", async () => {
   expect(text()).toBe(" b b b");
 });
 
-test("a page that has missed a change reads all again", async () => {
+test("a page that has missed changes does nothing, and reads from the first of them on", async () => {
+  for (let k = 0; k < 3; k++) await writing().step();
+  server.listeners.clear();
+  server.change(1, 2);
+  server.change(2, 2);
+  server.asked.length = 0;
+  expect(await writing().step()).toBeNull();
+  expect([writing().error.value, text()]).toEqual(["changed since", " b c c"]);
+  expect(server.asked.filter((query) => "sequence" in query)).toEqual([{ sequence: 1 }]);
   await writing().step();
-  server.items = [2, 2];
-  server.version += 1;
-  await writing().step();
-  expect(text()).toBe(" c c b");
+  expect([writing().error.value, text()]).toEqual(["", " b c c b"]);
+});
+
+/** Waits until this view has followed the others. */
+const followed = () =>
+  vi.waitUntil(() => !writing().isBusy.value && writing().status.value.version === server.version, {
+    interval: 1,
+  });
+
+describe("another view", () => {
+  beforeEach(async () => {
+    for (let k = 0; k < 3; k++) await writing().step();
+    server.asked.length = 0;
+  });
+  test("that goes on with the text is followed by a view at its end", async () => {
+    server.change(3, 0);
+    await followed();
+    expect([text(), shown(), instrument.cursor!.count.value]).toEqual([" b b b a", 4, 5]);
+    expect(server.written()).toEqual([{ do: "status", version: 3 }]);
+    expect(instrument.told.value.text).toBe("step.");
+  });
+  test("leaves the position that is shown elsewhere, until its token is gone", async () => {
+    instrument.cursor!.to(1);
+    await vi.waitUntil(() => shown() === 1);
+    server.change(3, 0);
+    await followed();
+    expect([text(), shown()]).toEqual([" b b b a", 1]);
+    server.change(2);
+    await followed();
+    expect([text(), shown()]).toEqual([" b b", 1]);
+    server.change(1, 2);
+    await followed();
+    expect([text(), shown()]).toEqual([" b c", 2]);
+  });
+  test("does not take back the row that is on the way", async () => {
+    const ask = server.ask.bind(server);
+    let arrive = () => {};
+    const late = vi.spyOn(server, "ask").mockImplementation(async (query) => {
+      if ("place" in query && query.place === 0) await new Promise<void>((done) => (arrive = done));
+      return ask(query);
+    });
+    instrument.cursor!.to(0);
+    server.change(3, 0);
+    await followed();
+    expect(shown()).toBe(3);
+    arrive();
+    await vi.waitUntil(() => shown() === 0);
+    late.mockRestore();
+  });
+  test("does not disturb logits that were typed here", async () => {
+    instrument.draw(4);
+    server.change(0);
+    await followed();
+    expect([text(), shown(), instrument.count.value]).toEqual(["", null, 4]);
+  });
+  test("is heard of when what is under way here has ended", async () => {
+    const step = writing().step();
+    server.tell();
+    server.change(0, 2);
+    server.change(1, 2);
+    expect((await step)?.version).toBe(4);
+    await followed();
+    // Nothing was asked for in between, and once after it.
+    expect(server.written().map(({ do: name }) => name)).toEqual(["step", "status"]);
+    expect(text()).toBe(" c c");
+  });
+  test("has changed the text again before what this one has done is read", async () => {
+    instrument.cursor!.to(1);
+    await vi.waitUntil(() => shown() === 1);
+    server.extras = { made: 4 };
+    server.slow = 1;
+    const step = writing().step();
+    await Promise.resolve();
+    server.slow = 0;
+    server.listeners.clear();
+    server.change(2, 2, 2, 2);
+    expect((await step)?.version).toBe(5);
+    expect([text(), shown()]).toEqual([" b b c c c", 1]);
+  });
+  test("that is at work is waited for", async () => {
+    server.slow = 2;
+    server.tell();
+    expect(writing().isBusy.value).toBe(true);
+    const step = writing().step();
+    await step;
+    expect(server.written().map(({ do: name }) => name)).toEqual(["status", "status", "step"]);
+    expect(text()).toBe(" b b b b");
+  });
+  test("ends what was meant for the text before", async () => {
+    server.change(0, 2, 0, 2);
+    expect(await writing().act({ do: "cut", position: 2 })).toBeNull();
+    expect(writing().error.value).toBe("Not done: another view has changed the text meanwhile.");
+    expect(text()).toBe(" c a c");
+    await writing().act({ do: "cut", position: 2 });
+    expect([writing().error.value, text()]).toEqual(["", " c a"]);
+  });
+  test("ends what is played", async () => {
+    const ask = server.ask.bind(server);
+    vi.spyOn(server, "ask").mockImplementation(async (query) => {
+      const found = await ask(query);
+      if ("write" in query && query.write.do === "step" && server.count === 6) server.change(1);
+      return found;
+    });
+    await writing().play(9);
+    await followed();
+    expect([text(), writing().left.value]).toEqual([" b", 0]);
+    expect(writing().error.value).toContain("another view has changed the text");
+    vi.restoreAllMocks();
+  });
+  test("that fails says so there alone", async () => {
+    server.error = "the server is down";
+    server.slow = 1;
+    server.tell();
+    await followed();
+    expect(writing().error.value).toBe("");
+  });
+  test("hears what this one has done, which asks for nothing more", async () => {
+    await writing().step();
+    server.asked.length = 0;
+    server.tell();
+    await Promise.resolve();
+    expect(server.asked).toEqual([]);
+  });
+  test("that is closed hears nothing", () => {
+    expect(server.listeners.size).toBe(1);
+    instrument.follow()();
+    expect(server.listeners.size).toBe(0);
+  });
+  test("is followed again if its change could not be read", async () => {
+    const broken = vi.spyOn(server, "ask").mockRejectedValue(new Error("no answer"));
+    server.change(0);
+    await vi.waitUntil(() => !writing().isBusy.value);
+    expect([text(), writing().error.value]).toEqual([" b b b", ""]);
+    broken.mockRestore();
+    server.tell();
+    await followed();
+    expect(text()).toBe("");
+  });
 });
 
 test("a text that becomes shorter, and one of the same length", async () => {
@@ -216,6 +380,26 @@ test("what is cancelled says so once", async () => {
   expect(server.written()).toHaveLength(3);
 });
 
+test("what is cancelled is not done, wherever it was cancelled", async () => {
+  server.extras = { cancelled: true };
+  server.items = [];
+  expect(await writing().act({ do: "save" })).toBeNull();
+  expect(instrument.told.value.text).toBe("save.");
+  await writing().play(5);
+  expect(instrument.told.value.text).toBe("0 tokens written.");
+});
+
+test("what has come of an action is asked for by its number, and of others never", async () => {
+  server.extras = { action: 7 };
+  server.slow = 1;
+  await writing().step();
+  expect(server.written().at(-1)).toEqual({ do: "status", version: 0, action: 7 });
+  server.slow = 1;
+  server.change(0);
+  await followed();
+  expect(server.written().at(-1)).toEqual({ do: "status", version: 1 });
+});
+
 describe("played", () => {
   test("as many tokens as asked for, told once", async () => {
     await writing().play(3);
@@ -265,6 +449,20 @@ describe("compared", () => {
     await writing().step();
     expect(writing().settings.value).toBeNull();
   });
+  test("not a setting with itself", () => {
+    const { isOneSetting } = writing();
+    expect(isOneSetting.value).toBe(false);
+    instrument.change({ temperature: 1, truncation: { engine: "vllm" } });
+    expect(isOneSetting.value).toBe(true);
+    instrument.change({ truncation: { top_k: 2, min_p: 0.5 } });
+    expect(isOneSetting.value).toBe(false);
+    instrument.pin();
+    expect(isOneSetting.value).toBe(true);
+    instrument.change({ truncation: { min_p: 0.5, top_k: 2 } });
+    expect(isOneSetting.value).toBe(true);
+    instrument.change({ truncation: { top_k: 3, min_p: 0.5 } });
+    expect(isOneSetting.value).toBe(false);
+  });
   test("two branches", async () => {
     const comparison = { shared: 0, branches: [], next: [] };
     server.extras = { comparison };
@@ -284,8 +482,8 @@ test("a page that is there before the first distribution waits for it", async ()
 
 test("a page that is opened again shows the text as it is now", async () => {
   const { writing: old, sequence, orders } = server;
-  server.items = [2, 0];
-  server.version = 5;
+  server.listeners.clear();
+  server.change(0, 2, 0);
   const ask = server.ask.bind(server);
   const rows: Rows = { count: 1, orders, sequence, writing: old, ask };
   const opened = new Instrument(memoryHost(stateOf([0, 0, -1], { row: 0 }), rows));

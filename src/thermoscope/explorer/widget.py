@@ -461,6 +461,9 @@ server, model, tokenizer, prompt
                 answer = {"answer": self._page()}
             elif self.rows is not None and "ask" in content:
                 answer = {"answer": self.rows.answer(content["ask"])}
+                if "write" in content["ask"]:
+                    # Before the answer, which the view that asked must not hear of twice.
+                    self._rows = self.rows.about()
             else:
                 return
         except (OSError, TypeError, ValueError) as error:

@@ -43,6 +43,8 @@ PATIENCE: Final = 0.05
 END: Final = 200
 """Characters of each text that are told of it."""
 LONGEST_NAME: Final = 60
+KEPT: Final = 4
+"""Outcomes that wait for the page that asked: one that was closed never fetches its own."""
 EXACT: Final = 1e-9
 """Of a probability: an interval that is narrower is a number."""
 
@@ -151,10 +153,13 @@ class Writing(RowSource):
                 raise
             self._error = _line(error)
         self._texts = _Texts({"1": _Branch(draft, prompt, prefix or prompt or "")}, "1")
-        self._version = self._changed = 0
+        # The first position that each change touched: one for each version.
+        self._changes: list[int] = []
         self._told = ""
-        self._extra: Mapping[str, object] = {}
         self._job: Job[_Done] | None = None
+        # Of the action that began last, and what has come of those before by their numbers.
+        self._number = 0
+        self._outcomes: dict[int, Mapping[str, object]] = {}
         # Of what an answer is made of: all of it is of one version of the text.
         self._lock = threading.RLock()
         # Each position as the text of the page has it, with its likeliest tokens.
@@ -232,16 +237,23 @@ class Writing(RowSource):
         positions = [row.shortened(SAVED) for row in self._positions]
         return RowSource(_dataset(positions, self.source)).embedded()
 
-    def status(self) -> dict[str, object]:
-        """Return what the page shows of the text; `WritingStatus` in web/src/model/rows.ts."""
+    def status(self, version: object = None) -> dict[str, object]:
+        """Return what the page shows of the text; `WritingStatus` in web/src/model/rows.ts.
+
+        Parameters
+        ----------
+        version : int, optional
+            The one that the page knows: "changed" is the first position that is another one now.
+            The default is the present one.
+        """
         with self._lock:
             texts = self._texts
             branch = texts.branch
             draft = branch.draft
             source = draft.source
             return {
-                "version": self._version,
-                "changed": self._changed,
+                "version": len(self._changes),
+                "changed": self._changed_since(version),
                 "count": self.count,
                 "branch": texts.current,
                 "branches": [_told_of(name, texts) for name in texts.branches],
@@ -255,8 +267,15 @@ class Writing(RowSource):
                 "busy": self._job is not None,
                 "told": self._told,
                 "error": self._error,
-                **self._extra,
             }
+
+    def _changed_since(self, version: object) -> int:
+        """Return the first position that has changed since a version, `count` if none has."""
+        now = len(self._changes)
+        if version is None:
+            return self.count
+        known = version if type(version) is int and 0 <= version <= now else 0
+        return min(self._changes[known:], default=self.count)
 
     def act(self, action: object, patience: float = PATIENCE) -> dict[str, object]:
         """Do something to the text, one thing at a time, in a background thread.
@@ -267,39 +286,54 @@ class Writing(RowSource):
             ``{"do": name}`` with its arguments: `Action` in web/src/model/rows.ts lists them. With
             the "version" that the page knows, nothing is done to a text that has changed since.
         patience : float
-            Seconds to wait. After that the status is "busy", and ``{"do": "status"}`` asks again.
+            Seconds to wait. After that the status is "busy", and ``{"do": "status"}`` asks again,
+            with the number of the action as "action".
 
         Returns
         -------
         dict
-            The `status`. Why an action did not work is its "error"; the text is as before.
+            The `status`, with what has come of the action besides, which is told once and to the
+            page that asked. Why it did not work is its "error"; the text is as before.
         """
         if not isinstance(action, Mapping):
             raise ArgumentTypeError("write", "must be an action")
-        name = action.get("do")
+        name, number = action.get("do"), action.get("action")
+        version = action.get("version", len(self._changes))
         if name == "cancel":
             self._cancel()
-        elif name != "status" and (refused := self._begin(str(name), action)):
-            # Only the page that asked hears of it: another one may wait for its own action.
-            return {**self.status(), "busy": False, "error": refused}
+        elif name != "status":
+            number, refused = self._begin(str(name), action)
+            if refused:
+                # Only the page that asked hears of it: another one may wait for its own action.
+                return {**self.status(version), "busy": False, "error": refused}
         job = self._job
         if job is not None and job.wait(0 if self._stopped else patience):
             self._end(job)
-        return self.status()
-
-    def _begin(self, name: str, action: Mapping[str, Any]) -> str:
-        """Start an action, or return why it is refused."""
         with self._lock:
+            status = self.status(version)
+            outcome = self._outcomes.pop(number, None) if type(number) is int else None
+            if outcome is not None:
+                return {**status, "busy": False, **outcome}
+            return {**status, "action": self._number} if status["busy"] else status
+
+    def _begin(self, name: str, action: Mapping[str, Any]) -> tuple[int, str]:
+        """Start an action and return its number, or why it is refused."""
+        with self._lock:
+            if self._job is not None and self._job.ended:
+                # The page that asked for it may be closed.
+                self._end(self._job)
+            now = len(self._changes)
             if self._job is not None:
-                return "the action before is still under way: wait for it, or cancel it"
-            if action.get("version", self._version) != self._version:
-                return "the text has changed since: this is how it is now"
+                return 0, "the action before is still under way: wait for it, or cancel it"
+            if action.get("version", now) != now:
+                return 0, "the text has changed since: this is how it is now"
             if name not in ACTIONS:
-                return f"there is no action {name[:40]!r}"
-            self._extra, self._told, self._error = {}, "", ""
-            texts = self._texts
-            self._job = Job(lambda _: ACTIONS[name](texts, action))
-            return ""
+                return 0, f"there is no action {name[:40]!r}"
+            self._told = self._error = ""
+            self._number += 1
+            does, texts = ACTIONS[name], self._texts
+            self._job = Job(lambda _: does(texts, action))
+            return self._number, ""
 
     def _cancel(self) -> None:
         """End what is under way: nothing of it reaches the text."""
@@ -309,6 +343,15 @@ class Writing(RowSource):
                 # A model that is slow has no more to do for it.
                 self._texts.branch.draft.source.server.break_off(self._job.thread)
                 self._job, self._told = None, "Cancelled: the text is as it was."
+                self._keep_outcome({"cancelled": True})
+
+    def _keep_outcome(self, found: Mapping[str, object]) -> None:
+        """Keep what has come of the action for the page that asked for it."""
+        outcomes = self._outcomes
+        told: dict[str, object] = {"told": self._told, "error": self._error}
+        outcomes[self._number] = {**told, "made": len(self._changes), **found}
+        while len(outcomes) > KEPT:
+            del outcomes[min(outcomes)]
 
     def _end(self, job: Job[_Done]) -> None:
         """Take over what a job has found."""
@@ -322,15 +365,15 @@ class Writing(RowSource):
                 data = _dataset(after, self.source)
             except Exception as error:  # noqa: BLE001 - the page tells it, the text is kept
                 self._error = _line(error)
+                self._keep_outcome({})
                 return
-            self._told, self._extra = done.told, done.found or {}
-            if done.texts is self._texts:
-                return
-            self._changed = _common(self._positions, after, operator.is_)
-            self._version += 1
-            self._texts = done.texts
-            self._positions, self._data = after, data
-            self.count, self._size = data.shape
+            self._told = done.told
+            if done.texts is not self._texts:
+                self._changes.append(_common(self._positions, after, operator.is_))
+                self._texts = done.texts
+                self._positions, self._data = after, data
+                self.count, self._size = data.shape
+            self._keep_outcome(done.found or {})
 
     def _shared_labels(self, row: int) -> tuple[str, ...] | None:
         # Positions of a whole vocabulary share its tokens.
@@ -687,10 +730,26 @@ def _settings(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     return _Done(texts, found={"settings": settings})
 
 
-def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
-    if not len(texts.branch.draft):
-        raise ArgumentError("save", "must come after the first token: there is no text yet")
-    document = texts.branch.draft.document()
+def _with_text(texts: _Texts, action: str) -> tuple[str, str]:
+    """Return the branch that a file shows, and a sentence if it is not the one that is shown.
+
+    An empty branch has no text to open: the one that it left has, or else the first that has some.
+    """
+    name: str | None = texts.current
+    while name is not None and not len(texts.branches[name].draft):
+        name = texts.branches[name].origin
+    if name is None:
+        name = next((each for each, one in texts.branches.items() if len(one.draft)), None)
+    if name is None:
+        raise ArgumentError(action, "must come after the first token: there is no text yet")
+    if name == texts.current:
+        return name, ""
+    return name, f" Branch {texts.current} has no token yet: the file opens on branch {name}."
+
+
+def _save(texts: _Texts, action: Mapping[str, Any]) -> _Done:
+    opened, told = _with_text(texts, str(action["do"]))
+    document = texts.branches[opened].draft.document()
     branches = []
     for name, branch in texts.branches.items():
         # What it shares with the branch that it left stands there.
@@ -712,22 +771,22 @@ def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
                 "bounds": part[OURS]["bounds"],
             }
         )
-    document[OURS] |= {"branch": texts.current, "branches": branches}
+    document[OURS] |= {"branch": opened, "branches": branches}
     written = json.dumps(document, ensure_ascii=False)
-    return _Done(texts, "Saved with all branches.", {"json": written, "name": "text.json"})
+    found = {"json": written, "name": "text.json"}
+    return _Done(texts, f"Saved with all branches.{told}", found)
 
 
 def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    draft = texts.branch.draft
-    if not len(draft):
-        raise ArgumentError("page", "must come after the first token: there is no text yet")
+    opened, told = _with_text(texts, str(action["do"]))
+    draft = texts.branches[opened].draft
     sampler = _sampler(action)
     temperature = sampler.pop("temperature")
     positions = [row.shortened(SAVED) for row in draft.rows]
     rows = RowSource(_dataset(positions, draft.name))
     state = rows.state(0, temperature, truncation=sampler, scale=action.get("scale", "full"))
     html = page_html(state, rows, offline=True)
-    return _Done(texts, "The page is saved.", {"html": html, "name": "text.html"})
+    return _Done(texts, f"The page is saved.{told}", {"html": html, "name": "text.html"})
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

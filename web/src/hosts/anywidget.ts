@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import type { Frame, LockName, PartName } from "../model/frame";
 import type { Host } from "../model/host";
-import type { About, Query } from "../model/rows";
+import type { About, Query, Rows } from "../model/rows";
 import type { State } from "../model/state";
 import {
   logitsFromBytes,
@@ -138,7 +138,13 @@ export function modelHost(model: Model): Host & { close(): void } {
 
   return {
     frame,
-    rows: about ? { ...about, ask: (query: Query) => asked.ask({ ask: query }) } : undefined,
+    rows: about
+      ? {
+          ...about,
+          ask: (query: Query) => asked.ask({ ask: query }),
+          ...(WRITING && { subscribe: newsOf(model) }),
+        }
+      : undefined,
     html() {
       // The kernel writes the page of its own state.
       save();
@@ -169,6 +175,15 @@ export function modelHost(model: Model): Host & { close(): void } {
       listeners.clear();
       received.clear();
     },
+  };
+}
+
+/** Python sets what it knows of a text after each action: so all views hear of it. */
+function newsOf(model: Model): NonNullable<Rows["subscribe"]> {
+  return (listener) => {
+    const changed = () => listener((model.get("_rows") as About).writing!);
+    model.on("change:_rows", changed);
+    return () => model.off("change:_rows", changed);
   };
 }
 

@@ -86,6 +86,11 @@ export class RowCursor {
     this.aim = this.place.peek();
   }
 
+  /** The place that is shown, or will be once its row is here. */
+  get goal(): number {
+    return this.aim;
+  }
+
   /** Moves on by a number of places, up to the first or the last row. */
   step(by: number): void {
     const place = Math.max(0, Math.min(this.size.peek() - 1, this.aim + by));
@@ -145,14 +150,14 @@ export class RowCursor {
 
   /**
    * Takes over that the rows from one on have changed, and how many there are now; resolves once the row
-   * at a place is shown.
+   * at a place is shown, if one is to be.
    */
-  renew(from: number, count: number, place: number): Promise<void> {
+  renew(from: number, count: number, place: number | null): Promise<void> {
     for (const key of this.kept.keys()) {
       if (!(JSON.parse(key).place < from)) this.kept.delete(key);
     }
     this.count.value = count;
-    if (place < from && place === this.aim) return Promise.resolve();
+    if (place === null || (place < from && place === this.aim)) return Promise.resolve();
     this.forget();
     this.aim = place;
     this.want({ order: "given", place }, false);

@@ -87,7 +87,9 @@ export interface Sampling {
 
 /** What is done to a text that is written with a model. */
 export type Action =
-  | { readonly do: "status" | "restore" | "cancel" | "save" }
+  /** With the number of an action: what has come of it, which is told once. */
+  | { readonly do: "status"; readonly action?: number }
+  | { readonly do: "restore" | "cancel" | "save" }
   | ({ readonly do: "step" } & Sampling)
   | { readonly do: "take"; readonly position: number; readonly item: number }
   | { readonly do: "cut" | "branch"; readonly position: number }
@@ -115,7 +117,7 @@ export interface Branch {
 export interface WritingStatus {
   /** One more with each change of the text, the branches or the prompt. */
   readonly version: number;
-  /** The first position that the change since the version before touched. */
+  /** The first position that is another one than in the version that the page knows; `count` if none is. */
   readonly changed: number;
   /** Positions of the current branch; the last one is the distribution of the next token. */
   readonly count: number;
@@ -141,6 +143,9 @@ export interface WritingStatus {
   readonly error: string;
 }
 
+/** What a view hears of the others of its text: it asks for the rest if this is not what it knows. */
+export type News = Pick<WritingStatus, "version" | "busy">;
+
 /** Two branches from the token where they part. */
 export interface ComparedBranches {
   /** How many tokens they share. */
@@ -165,8 +170,14 @@ export interface ComparedSettings {
   readonly worst: { readonly position: number; readonly tv: readonly [low: number, high: number] };
 }
 
-/** What some actions find, besides the status. */
+/** What an action finds, besides the status. */
 export interface FoundByAction {
+  /** The number of the action that is under way. */
+  readonly action: number;
+  /** The version that it has left; a later one is that of another view. */
+  readonly made: number;
+  /** There if it was dropped: the text is as it was. */
+  readonly cancelled: boolean;
   readonly comparison: ComparedBranches;
   readonly settings: ComparedSettings;
   readonly json: string;
@@ -218,4 +229,6 @@ export type WrittenRow = Omit<WrittenState, "labels"> & {
 export interface Rows extends About {
   /** Resolves to a `WrittenRow`, a `Progress`, a `WrittenChunk` or a `WritingStatus`, or rejects with an error whose message is for the user. */
   ask(query: Query): Promise<unknown>;
+  /** Tells what other views do to a text that is written; returns what ends that. */
+  readonly subscribe?: (listener: (news: News) => void) => () => void;
 }

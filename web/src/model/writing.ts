@@ -2,8 +2,8 @@
  * A text that is written with a model, token by token. `thermoscope/explorer/writing.py` asks the model and
  * draws; here is what the page knows of the text, and what it asks for.
  */
-import { batch, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Settings } from "../math/engines";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { type Settings, stepsOf } from "../math/engines";
 import { count } from "../text/format";
 import { writingStrings } from "../text/strings";
 import type { RowCursor } from "./cursor";
@@ -13,6 +13,7 @@ import {
   type ComparedSettings,
   type FoundByAction,
   later,
+  type News,
   type Rows,
   type Sampling,
   type WritingStatus,
@@ -23,6 +24,8 @@ import { type Items, type State, writeTemperature } from "./state";
 /** The part of the instrument that a text uses. */
 interface Shown {
   readonly temperature: ReadonlySignal<number>;
+  /** The frame at rest. */
+  readonly rested: ReadonlySignal<{ readonly temperature: number }>;
   readonly truncation: ReadonlySignal<Settings>;
   readonly scale: ReadonlySignal<string>;
   readonly items: ReadonlySignal<Items>;
@@ -35,10 +38,16 @@ interface Shown {
 /** How long it takes until the page asks again what has come of an action. */
 const AGAIN_MS = 100;
 
+/** What a token is drawn by, as the page has it. */
+export interface Setting {
+  readonly temperature: number;
+  readonly truncation: Settings;
+}
+
 /** Two settings, and how far apart they are on the text. */
 export interface SettingsApart {
-  readonly a: Sampling;
-  readonly b: Sampling;
+  readonly a: Setting;
+  readonly b: Setting;
   readonly found: ComparedSettings;
 }
 
@@ -55,6 +64,17 @@ export class Writing {
   /** Null until it is asked for, and once the text has changed. */
   readonly branches = signal<ComparedBranches | null>(null);
   readonly settings = signal<SettingsApart | null>(null);
+  /** What is compared on the text: A, or T = 1 without steps, with what is set. */
+  readonly a = computed<Setting>(() => {
+    const { temperature = 1, truncation = {} } = this.instrument.pinned.value?.state ?? {};
+    return { temperature, truncation };
+  });
+  readonly b = computed<Setting>(() => ({
+    temperature: this.instrument.rested.value.temperature,
+    truncation: this.instrument.truncation.value,
+  }));
+  /** Whether they are one setting: then there is nothing to compare. */
+  readonly isOneSetting = computed(() => keyOf(this.a.value) === keyOf(this.b.value));
   /** Whether tokens are played, also the last of them after a pause. */
   #isPlaying = false;
   #isClosed = false;
@@ -63,6 +83,12 @@ export class Writing {
   /** What is under way, and whether an action waits for its end. */
   #current: Promise<unknown> = Promise.resolve();
   #waits = false;
+  /** What was heard last of the other views, and whether that waits for the end of what is under way. */
+  #heard: News | null = null;
+  #listens = false;
+  /** Counts the changes by other views: what was asked for before one of them is not done after it. */
+  #others = 0;
+  readonly #unsubscribe: (() => void) | undefined;
 
   constructor(
     private readonly instrument: Shown,
@@ -70,6 +96,7 @@ export class Writing {
   ) {
     this.status = signal(rows.writing!);
     this.error = signal(rows.writing!.error);
+    this.#unsubscribe = rows.subscribe?.((news) => void this.#hear(news));
     // The page may be older than the text, as after a reload, or there before the first distribution is.
     void this.act({ do: "status" }, false);
   }
@@ -77,24 +104,32 @@ export class Writing {
   close(): void {
     this.#isClosed = true;
     this.left.value = 0;
+    this.#unsubscribe?.();
   }
 
   /** What the page draws by. */
   #sampling(): Sampling {
     const { temperature, truncation } = this.instrument;
-    return { temperature: writeTemperature(temperature.peek()), truncation: truncation.peek() };
+    return sampling({ temperature: temperature.peek(), truncation: truncation.peek() });
   }
 
   /**
    * Does something to the text, and shows what has come of it; null if it did not work. While something
    * else is under way, one action waits, and others are dropped: a key that is held down asks for many.
+   *
+   * @param seen - how many changes by other views the user has seen
    */
-  async act(action: Action, isTold = true): Promise<Answer | null> {
+  async act(action: Action, isTold = true, seen = this.#others): Promise<Answer | null> {
     if (this.#waits) return null;
     this.#waits = true;
     while (this.isBusy.peek()) await this.#current;
     this.#waits = false;
     if (this.#isClosed) return null;
+    if (seen !== this.#others) {
+      // It was meant for another text: its position may be that of another token now.
+      this.error.value = writingStrings.elsewhere;
+      return null;
+    }
     const current = this.#do(action, isTold);
     this.#current = current;
     return current;
@@ -104,21 +139,55 @@ export class Writing {
     this.isBusy.value = true;
     this.error.value = "";
     try {
-      const { version } = this.status.peek();
-      let found = await this.#ask({ ...action, version });
-      while (found.busy && !this.#isClosed) {
-        await later(AGAIN_MS);
-        found = await this.#ask({ do: "status" });
-      }
+      const found = await this.#outcome(action);
       if (this.#isClosed) return null;
-      await this.#take(found);
+      const failed = found.error !== "" || found.cancelled === true;
+      const { made = found.version } = found;
+      await this.#take(found, failed || made !== found.version);
       this.error.value = found.error;
-      if (found.error !== "") return null;
-      if (isTold && found.told !== "") this.instrument.tell(found.told);
-      return found;
+      if (isTold && found.error === "" && found.told !== "") this.instrument.tell(found.told);
+      return failed ? null : found;
     } catch (error) {
       this.error.value = error instanceof Error ? error.message : String(error);
       return null;
+    } finally {
+      this.isBusy.value = false;
+    }
+  }
+
+  /** Asks for an action, and again until it has ended; for the status, until nothing is under way. */
+  async #outcome(action: Action): Promise<Answer> {
+    const { version } = this.status.peek();
+    let found = await this.#ask({ ...action, version });
+    // What has come of an action is told once: to the view that asked for it.
+    const own = action.do !== "status" && found.action !== undefined && { action: found.action };
+    while (found.busy && !this.#isClosed) {
+      await later(AGAIN_MS);
+      found = await this.#ask({ do: "status", version, ...own });
+    }
+    return found;
+  }
+
+  /** Takes over what another view has done, once nothing is under way here. */
+  async #hear(news: News): Promise<void> {
+    this.#heard = news;
+    if (this.#listens) return;
+    this.#listens = true;
+    while (this.isBusy.peek()) await this.#current;
+    this.#listens = false;
+    const { version, busy } = this.#heard;
+    const isKnown = version === this.status.peek().version && !busy && !this.#isStale;
+    if (isKnown || this.#isClosed) return;
+    this.#current = this.#follow();
+  }
+
+  async #follow(): Promise<void> {
+    this.isBusy.value = true;
+    try {
+      const found = await this.#outcome({ do: "status" });
+      if (!this.#isClosed) await this.#take(found, true);
+    } catch {
+      // The next action tells why there is no answer.
     } finally {
       this.isBusy.value = false;
     }
@@ -128,28 +197,45 @@ export class Writing {
     return (await this.rows.ask({ write })) as Answer;
   }
 
-  async #take(status: WritingStatus): Promise<void> {
+  /**
+   * Shows the text as it is now.
+   *
+   * @param isOthers - whether another view has changed it: then the position that is shown stays, unless
+   *   its token has gone
+   */
+  async #take(status: WritingStatus, isOthers: boolean): Promise<void> {
     const before = this.status.peek();
     if (status.version === before.version && !this.#isStale) {
       this.status.value = status;
       return;
     }
-    // A page that has missed a change reads all again.
-    const isNext = status.version === before.version + 1 && !this.#isStale;
-    const from = isNext ? status.changed : 0;
+    const from = this.#isStale ? 0 : status.changed;
     const { cursor, sequence } = this.instrument;
-    const row = this.instrument.items.peek().row ?? Infinity;
-    const stays = row < from && (this.#isPlaying ? row < before.count - 1 : isSame(status, before));
+    // Null where no row is shown, but logits that were typed.
+    const row = this.instrument.items.peek().row === null ? null : cursor!.goal;
+    const stays =
+      row === null
+        ? isOthers
+        : row < from &&
+          (isOthers || (this.#isPlaying ? row < before.count - 1 : isSame(status, before)));
+    if (isOthers) this.#others++;
     batch(() => {
       this.status.value = status;
       this.branches.value = null;
       this.settings.value = null;
     });
     this.#isStale = true;
-    await Promise.all([
-      sequence!.renew(from, status.count),
-      cursor!.renew(from, status.count, stays ? row : status.count - 1),
-    ]);
+    try {
+      await Promise.all([
+        sequence!.renew(from, status.count),
+        cursor!.renew(from, status.count, stays ? row : status.count - 1),
+      ]);
+    } catch (error) {
+      // What can't be read may be gone: another view may have changed the text again.
+      const now = await this.#ask({ do: "status", version: status.version });
+      if (now.version === status.version) throw error;
+      return this.#take(now, true);
+    }
     this.#isStale = false;
   }
 
@@ -158,14 +244,18 @@ export class Writing {
     return this.act({ do: "step", ...this.#sampling() });
   }
 
-  /** Draws some tokens, one after the other, until the text ends or `pause` is called. */
+  /**
+   * Draws some tokens, one after the other, until the text ends, `pause` is called or another view changes
+   * the text.
+   */
   async play(tokens: number): Promise<void> {
     if (this.#isPlaying) return;
+    const seen = this.#others;
     this.#isPlaying = true;
     this.left.value = tokens;
     let written = 0;
     while (this.left.peek() > 0) {
-      const found = await this.act({ do: "step", ...this.#sampling() }, false);
+      const found = await this.act({ do: "step", ...this.#sampling() }, false, seen);
       if (found === null) break;
       written++;
       // A pause has set it to 0.
@@ -198,12 +288,9 @@ export class Writing {
     this.branches.value = found?.comparison ?? null;
   }
 
-  /** Compares what is set with A, or with T = 1 without steps. */
   async compareSettings(): Promise<void> {
-    const { temperature = 1, truncation = {} } = this.instrument.pinned.peek()?.state ?? {};
-    const a = { temperature: writeTemperature(temperature), truncation };
-    const b = this.#sampling();
-    const found = await this.act({ do: "settings", a, b });
+    const [a, b] = [this.a.peek(), this.b.peek()];
+    const found = await this.act({ do: "settings", a: sampling(a), b: sampling(b) });
     this.settings.value = found?.settings ? { a, b, found: found.settings } : null;
   }
 
@@ -221,4 +308,16 @@ export class Writing {
 /** Whether the text is the same, as where a branch gets another name. */
 function isSame(status: WritingStatus, before: WritingStatus): boolean {
   return status.count === before.count && status.changed >= status.count;
+}
+
+function sampling({ temperature, truncation }: Setting): Sampling {
+  return { temperature: writeTemperature(temperature), truncation };
+}
+
+/** The same text for two settings that draw the same. */
+function keyOf({ temperature, truncation }: Setting): string {
+  const order = stepsOf(truncation);
+  // Without steps an engine does nothing.
+  const steps = order.length > 1 ? Object.entries({ ...truncation, order }).sort() : [];
+  return String([temperature, steps]);
 }

@@ -829,6 +829,7 @@ export const enWriting = {
   restore: "Restore",
   cancel: "Cancel",
   asking: "The model is asked …",
+  elsewhere: "Not done: another view has changed the text meanwhile.",
   playing: (left: string) => `${left} tokens to go …`,
   played: (written: string) => `${written} ${written === "1" ? "token" : "tokens"} written.`,
   ended: "The text has ended: cut it back, or take another token, to go on.",
@@ -866,6 +867,8 @@ export const enWriting = {
   first: "Its first token had",
   unknown: "not known",
   compareSettings: (a: string, b: string) => `Compare ${a} with ${b}`,
+  oneSetting: (setting: string) =>
+    `Both settings are ${setting}: change T or a step to compare two.`,
   setting: (temperature: string, steps: string) =>
     `${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
   apart: (part: string, tokens: string, a: string, b: string) =>

@@ -1,9 +1,9 @@
-import { effect, type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
+import { effect, type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
+import type { TargetedEvent } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { ComparedBranches, FoundByAction, Sampling } from "../model/rows";
-import { readTemperature } from "../model/state";
+import type { ComparedBranches, FoundByAction, WritingStatus } from "../model/rows";
 import { stepsText } from "../model/steps";
-import type { SettingsApart, Writing } from "../model/writing";
+import type { Setting, SettingsApart, Writing } from "../model/writing";
 import { brief, clip, count, measure, parseNumber, percent, pieces, spoken } from "../text/format";
 import { strings, writingStrings } from "../text/strings";
 import { partOf } from "./compare";
@@ -211,12 +211,23 @@ function Branches({ instrument, writing, isOff }: Part & OffProps) {
   const isOnly = useComputed(() => isOff.value || status.value.branches.length === 1);
   const error = useSignal("");
 
-  function type(typed: string): void {
+  function select(event: TargetedEvent<HTMLSelectElement>): void {
+    const { currentTarget } = event;
+    const back = () => (currentTarget.value = status.peek().branch);
+    if (isOff.peek()) back();
+    else {
+      void writing
+        .act({ do: "select", name: currentTarget.value })
+        .then((found) => found === null && back());
+    }
+  }
+
+  function reseed(typed: string): Promise<unknown> | undefined {
     const number = parseNumber(typed);
     const isRight = number !== null && Number.isSafeInteger(number) && number >= 0;
     const most = count(Number.MAX_SAFE_INTEGER);
     error.value = isRight ? "" : strings.draws.seedRefused(most, clip(typed.trim(), LABEL));
-    if (isRight) void writing.act({ do: "reseed", seed: number });
+    return isRight ? writing.act({ do: "reseed", seed: number }) : undefined;
   }
 
   return (
@@ -224,63 +235,29 @@ function Branches({ instrument, writing, isOff }: Part & OffProps) {
       <div class="buttons" ref={part}>
         <label class="field">
           {texts.branch}
-          <select
-            value={branch}
-            aria-disabled={isOff.value ? "true" : undefined}
-            onChange={(event) => {
-              const { currentTarget } = event;
-              const name = currentTarget.value;
-              if (isOff.peek()) currentTarget.value = branch;
-              else void writing.act({ do: "select", name });
-            }}
-          >
-            {branches.map(({ name, length, text }) => (
-              <option key={name} value={name}>
-                {texts.branchOf(name, count(length), ending(text))}
-              </option>
-            ))}
+          <select value={branch} aria-disabled={isOff.value ? "true" : undefined} onChange={select}>
+            <BranchOptions branches={branches} />
           </select>
         </label>
-        <label class="field">
-          {texts.branchName}
-          <input
-            type="text"
-            autocomplete="off"
-            spellcheck={false}
-            value={branch}
-            onChange={(event) => {
-              const to = event.currentTarget.value;
-              if (to !== branch) void writing.act({ do: "rename", name: branch, to });
-            }}
-            onKeyDown={(event) => {
-              if (event.key === "Escape") event.currentTarget.value = branch;
-            }}
-          />
-        </label>
+        <Typed
+          name={texts.branchName}
+          of={branch}
+          value={branch}
+          does={(to) => writing.act({ do: "rename", name: branch, to })}
+        />
         <Do name={texts.branchHere} letter="b" off={cannotBranch} does={branchHere} />
         <Do
           name={texts.deleteBranch}
           off={isOnly}
           does={() => void writing.act({ do: "delete", name: branch })}
         />
-        <label class="field">
-          {strings.draws.seed}
-          <input
-            type="text"
-            inputMode="numeric"
-            autocomplete="off"
-            spellcheck={false}
-            value={String(seed)}
-            aria-invalid={error.value === "" ? "false" : "true"}
-            aria-description={error}
-            onChange={(event) => type(event.currentTarget.value)}
-            onKeyDown={(event) => {
-              if (event.key !== "Escape") return;
-              event.currentTarget.value = String(seed);
-              error.value = "";
-            }}
-          />
-        </label>
+        <Typed
+          name={strings.draws.seed}
+          of={branch}
+          value={String(seed)}
+          error={error}
+          does={reseed}
+        />
         <Do
           name={texts.newSeed}
           off={isOff}
@@ -293,6 +270,61 @@ function Branches({ instrument, writing, isOff }: Part & OffProps) {
       <p class="error" role="alert">
         {error}
       </p>
+    </>
+  );
+}
+
+interface TypedProps {
+  readonly name: string;
+  /** The branch that it is about. */
+  readonly of: string;
+  readonly value: string;
+  /** Why what was typed is refused; a field without it takes any text. */
+  readonly error?: Signal<string>;
+  /** Takes what was typed; undefined if that is refused. */
+  does(typed: string): Promise<unknown> | undefined;
+}
+
+/**
+ * A field about a branch. What is typed in it stays while the text goes on, as by another view; where another
+ * branch is shown, it was not meant for that one.
+ */
+function Typed({ name, of, value, error, does }: TypedProps) {
+  const typed = useSignal<{ readonly of: string; readonly text: string } | null>(null);
+  const isWrong = error !== undefined && error.value !== "";
+  return (
+    <label class="field">
+      {name}
+      <input
+        type="text"
+        inputMode={error === undefined ? "text" : "numeric"}
+        autocomplete="off"
+        spellcheck={false}
+        value={typed.value?.of === of ? typed.value.text : value}
+        aria-invalid={isWrong ? "true" : "false"}
+        aria-description={error}
+        onInput={(event) => (typed.value = { of, text: event.currentTarget.value })}
+        onChange={(event) => {
+          void does(event.currentTarget.value)?.then(() => (typed.value = null));
+        }}
+        onKeyDown={(event) => {
+          if (event.key !== "Escape") return;
+          typed.value = null;
+          if (error !== undefined) error.value = "";
+        }}
+      />
+    </label>
+  );
+}
+
+function BranchOptions({ branches }: Pick<WritingStatus, "branches">) {
+  return (
+    <>
+      {branches.map(({ name, length, text }) => (
+        <option key={name} value={name}>
+          {texts.branchOf(name, count(length), ending(text))}
+        </option>
+      ))}
     </>
   );
 }
@@ -316,11 +348,12 @@ function Edit({ instrument, writing, isOff }: Part & OffProps) {
 
 function Fields({ instrument, writing, isOff }: Part & OffProps) {
   const sequence = instrument.sequence!;
-  const { prompt } = writing.status.value;
+  const { branch, prompt } = writing.status.value;
   sequence.changed.value;
-  /** What is typed: it stays until it has become the prompt, or the text. */
+  /** What is typed: it stays until it has become the prompt, or the text of its branch. */
   const typed = useSignal<string | null>(null);
-  const edited = useSignal<string | null>(null);
+  const edited = useSignal<{ readonly of: string; readonly text: string } | null>(null);
+  const text = edited.value?.of === branch ? edited.value.text : sequence.text();
   const isPart = useComputed(() => isOff.value || sequence.loaded.value < sequence.count.value);
 
   async function start(): Promise<void> {
@@ -328,7 +361,7 @@ function Fields({ instrument, writing, isOff }: Part & OffProps) {
     if (found !== null) typed.value = null;
   }
   async function replace(): Promise<void> {
-    const found = await writing.act({ do: "edit", text: edited.peek() ?? sequence.text() });
+    const found = await writing.act({ do: "edit", text });
     if (found !== null) edited.value = null;
   }
   return (
@@ -347,8 +380,8 @@ function Fields({ instrument, writing, isOff }: Part & OffProps) {
         {texts.text}
         <textarea
           rows={4}
-          value={edited.value ?? sequence.text()}
-          onInput={(event) => (edited.value = event.currentTarget.value)}
+          value={text}
+          onInput={(event) => (edited.value = { of: branch, text: event.currentTarget.value })}
         />
       </label>
       <Do name={texts.replace} off={isPart} does={() => void replace()} />
@@ -363,13 +396,8 @@ function Compare({ instrument, writing, isOff }: Part & OffProps) {
   const others = branches.filter(({ name }) => name !== branch);
   const chosen = useSignal<string | null>(null);
   const other = others.find(({ name }) => name === chosen.value)?.name ?? others[0]?.name;
-  const a = useComputed(() => {
-    const { temperature = 1, truncation = {} } = instrument.pinned.value?.state ?? {};
-    return settingText(temperature, truncation);
-  });
-  const b = useComputed(() =>
-    settingText(instrument.rested.value.temperature, instrument.truncation.value),
-  );
+  const a = useComputed(() => settingText(writing.a.value));
+  const b = useComputed(() => settingText(writing.b.value));
   return (
     <details>
       <summary>{texts.compare}</summary>
@@ -384,11 +412,7 @@ function Compare({ instrument, writing, isOff }: Part & OffProps) {
                 value={other}
                 onChange={(event) => (chosen.value = event.currentTarget.value)}
               >
-                {others.map(({ name, length, text }) => (
-                  <option key={name} value={name}>
-                    {texts.branchOf(name, count(length), ending(text))}
-                  </option>
-                ))}
+                <BranchOptions branches={others} />
               </select>
             </label>
             <Do
@@ -399,20 +423,24 @@ function Compare({ instrument, writing, isOff }: Part & OffProps) {
           </div>
         )}
         {found.value !== null && <SideBySide found={found.value} />}
-        <div class="buttons">
-          <Do
-            name={useComputed(() => texts.compareSettings(a.value, b.value))}
-            off={isOff}
-            does={() => void writing.compareSettings()}
-          />
-        </div>
+        {writing.isOneSetting.value ? (
+          <p class="note">{useComputed(() => texts.oneSetting(b.value))}</p>
+        ) : (
+          <div class="buttons">
+            <Do
+              name={useComputed(() => texts.compareSettings(a.value, b.value))}
+              off={isOff}
+              does={() => void writing.compareSettings()}
+            />
+          </div>
+        )}
         {apart.value !== null && <Apart instrument={instrument} apart={apart.value} />}
       </div>
     </details>
   );
 }
 
-function settingText(temperature: number, truncation: Sampling["truncation"]): string {
+function settingText({ temperature, truncation }: Setting): string {
   return texts.setting(brief(temperature), stepsText(truncation));
 }
 
@@ -464,12 +492,10 @@ function SideBySide({ found }: { readonly found: ComparedBranches }) {
 function Apart({ instrument, apart }: Part & { readonly apart: SettingsApart }) {
   const { positions, tv, worst } = apart.found;
   if (positions === 0) return <p class="note">{texts.noPositions}</p>;
-  const [a, b] = [apart.a, apart.b].map(({ temperature, truncation }) =>
-    settingText(readTemperature(temperature), truncation),
-  );
+  const [a, b] = [settingText(apart.a), settingText(apart.b)];
   return (
     <>
-      <p>{texts.apart(partBetween(tv), count(positions), a!, b!)}</p>
+      <p>{texts.apart(partBetween(tv), count(positions), a, b)}</p>
       <div class="buttons">
         <button type="button" onClick={() => instrument.cursor!.to(worst.position)}>
           {texts.worst(partBetween(worst.tv), count(worst.position + 1))}
