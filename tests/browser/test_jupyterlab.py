@@ -48,6 +48,15 @@ answer = open_logits("chat.json", vocabulary=50257)
 explorer = explore(answer)
 """
 
+# Without the other parts, both views are in view: JupyterLab lays out no cell that is not.
+WRITING = """
+from thermoscope import explore
+from thermoscope.explorer.parts import PARTS
+from tiny_model import loaded
+hidden = [part for part in PARTS if part not in ("text", "values")]
+explorer = explore(**loaded(), prompt="a b", hide=hidden)
+"""
+
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
@@ -57,7 +66,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     # With the lesson's kernel named in it, JupyterLab does not ask for one.
     metadata = nbformat.read(LESSON, as_version=4).metadata
     shutil.copy(SEQUENCES / "chat.json", folder)
-    for name, program in (("views", TWO_VIEWS), ("rows", ROWS), ("text", TEXT)):
+    shutil.copy(Path(__file__).parents[1] / "programs" / "tiny_model.py", folder)
+    programs = {"views": TWO_VIEWS, "rows": ROWS, "text": TEXT, "writing": WRITING}
+    for name, program in programs.items():
         cells = [nbformat.v4.new_code_cell(source) for source in (program, "explorer", "explorer")]
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
         nbformat.write(notebook, folder / f"{name}.ipynb")
@@ -314,6 +325,62 @@ def test_a_text_and_its_ranges_follow_the_kernel(page: Page, lab: str) -> None:
         expect(view.locator(".told")).to_have_text(
             "At these settings 3 of these 18 tokens could not have been written."
         )
+
+
+def test_a_text_is_written_in_two_views(page: Page, lab: str) -> None:
+    open_and_run(page, lab.format("writing.ipynb"))
+    views = page.locator(".thermoscope")
+    expect(views).to_have_count(2, timeout=PATIENCE_MS)
+    one, other = views.first, views.last
+
+    def press(view: Locator, name: str | re.Pattern[str]) -> None:
+        view.get_by_role("button", name=name, exact=isinstance(name, str)).click()
+
+    def both_show(count: int, row: int, branch: str) -> str:
+        """Return the text, which is the same in both views and in Python."""
+        texts, shown = [], []
+        for view in (one, other):
+            tokens = view.get_by_role("listbox", name="Tokens")
+            tokens.scroll_into_view_if_needed()
+            expect(tokens.get_by_role("option")).to_have_count(count)
+            selected = tokens.get_by_role("option", selected=True)
+            expect(selected).to_have_attribute("aria-posinset", str(row + 1))
+            choice = view.get_by_role("combobox", name="Branch", exact=True)
+            expect(choice).to_have_value(branch)
+            texts.append("".join(tokens.get_by_role("option").all_inner_texts()))
+            shown.append(numbers(view, 2))
+        assert becomes_true(page, f"(explorer.row, explorer.rows.count) == ({row}, {count})")
+        status = "explorer._rows['writing']"
+        written = f"next(b['text'] for b in {status}['branches'] if b['name'] == '{branch}')"
+        assert texts == [ask(page, written).strip("'")] * 2
+        assert shown[0] == shown[1]
+        assert becomes_true(page, f"abs(explorer.probabilities - {shown[0]}).max() < 1e-9")
+        return texts[0]
+
+    def select(view: Locator, row: int) -> None:
+        view.get_by_role("listbox", name="Tokens").get_by_role("option").nth(row).click()
+        assert becomes_true(page, f"explorer.row == {row}")
+
+    both_show(1, 0, "1")
+    press(one, "Step")
+    assert len(both_show(2, 1, "1").split()) == 1
+    press(other, "Step")
+    written = both_show(3, 2, "1")
+    # Another token, another branch and a cut, in either view.
+    select(one, 0)
+    press(other, re.compile("^Take "))
+    both_show(2, 1, "2")
+    one.get_by_role("combobox", name="Branch", exact=True).select_option("1")
+    assert both_show(3, 2, "1") == written
+    select(one, 1)
+    press(one, "Cut here")
+    both_show(2, 1, "1")
+    press(other, "Restore")
+    assert both_show(3, 2, "1") == written
+    # One plays, the other follows to the end.
+    one.get_by_role("textbox", name="tokens").fill("5")
+    press(one, "Play")
+    assert both_show(8, 7, "1").startswith(written)
 
 
 def test_live_reliability_is_that_of_the_kernel(page: Page, lab: str) -> None:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.explorer_page import field
+from tests.browser.explorer_page import field, slider
 from tests.browser.test_everyone import found_by_axe, view
-from tests.model_server import llama_cpp, needs_llama_cpp
+from tests.model_server import Handler, llama_cpp, needs_llama_cpp, scripted
 from tools.explorer import WATCH, explorer
 
 if TYPE_CHECKING:
@@ -289,6 +290,182 @@ def test_errors_of_the_server_are_told_and_the_text_is_kept(page: Page, tmp_path
         # What is known of the text is still there.
         tokens(page).first.click()
         expect(row(page)).to_have_value("0")
+
+
+@pytest.fixture
+def second(opened: Page, served: Served) -> Page:
+    """Open the text in another tab."""
+    other = opened.context.new_page()
+    other.goto(served.url)
+    expect(tokens(other)).to_have_count(1)
+    return other
+
+
+def follows(page: Page, count: int) -> None:
+    """Wait until a tab at the end of the text shows so many positions."""
+    expect(tokens(page)).to_have_count(count)
+    expect(row(page)).to_have_value(str(count - 1))
+
+
+def test_two_tabs_follow_each_other(opened: Page, second: Page) -> None:
+    page = opened
+    step(page, 2)
+    follows(second, 3)
+    step(second, 2)
+    follows(page, 5)
+    assert text(page) == text(second)
+
+    # Where a tab is in the text is its own, and so is what is typed there.
+    tokens(second).nth(1).click()
+    expect(row(second)).to_have_value("1")
+    seed = second.get_by_role("textbox", name="Seed", exact=True)
+    seed.fill("12")
+    step(page)
+    expect(tokens(second)).to_have_count(6)
+    expect(row(second)).to_have_value("1")
+    expect(seed).to_have_value("12")
+    seed.press("Enter")
+    expect(seed).to_have_value("12")
+    expect(page.get_by_role("textbox", name="Seed", exact=True)).to_have_value("12")
+    tokens(page).first.click()
+    expect(row(page)).to_have_value("0")
+    button(page, "Cut here").click()
+    for each in (page, second):
+        follows(each, 1)
+    button(second, "Restore").click()
+    follows(page, 6)
+    assert text(page) == text(second)
+
+    # A tab of another browser asks when it is looked at again.
+    assert page.context.browser is not None
+    with page.context.browser.new_context() as another:
+        third = another.new_page()
+        third.goto(page.url)
+        follows(third, 6)
+        step(page)
+        third.evaluate("dispatchEvent(new Event('focus'))")
+        follows(third, 7)
+
+
+def test_a_branch_that_is_deleted_in_another_tab(opened: Page, second: Page) -> None:
+    page = opened
+    step(page, 2)
+    first = branch(page).input_value()
+    page.get_by_role("region", name="Softmax temperature").focus()
+    page.keyboard.press("b")
+    expect(branch(second)).not_to_have_value(first)
+    gone = branch(second).input_value()
+    # What is typed for a branch is not taken for another one.
+    name = second.get_by_role("textbox", name="Branch name")
+    name.fill(f"{gone} and more")
+    step(page)
+    follows(second, 4)
+    expect(name).to_have_value(f"{gone} and more")
+    button(page, "Delete branch").click()
+    follows(second, 3)
+    expect(branch(second)).to_have_value(first)
+    expect(name).to_have_value(first)
+    name.press("Enter")
+    expect(branch(page).locator(f"option[value='{gone} and more']")).to_have_count(0)
+    step(second)
+    expect(tokens(page)).to_have_count(4)
+    assert text(page) == text(second)
+    expect(branch(page)).to_have_value(first)
+    expect(error(second)).to_have_count(0)
+
+
+def test_a_tab_that_plays_ends_where_another_one_changes_the_text(
+    opened: Page, second: Page
+) -> None:
+    page = opened
+    page.get_by_role("textbox", name="tokens").fill("10000")
+    button(page, "Play").click()
+    expect(tokens(second).nth(4)).to_be_attached()
+    seed = second.get_by_role("textbox", name="Seed", exact=True)
+    # A change comes between two steps, and is refused while one is under way.
+    while button(page, "Pause").is_visible():
+        seed.fill(str(tokens(second).count()))
+        seed.press("Enter")
+    expect(button(page, "Play")).to_be_visible()
+    expect(error(page)).to_have_text(re.compile("the text has changed|another view has changed"))
+    written = tokens(page).count()
+    assert 5 <= written < 10_000
+    expect(tokens(second)).to_have_count(written)
+    assert text(page) == text(second)
+
+
+def test_the_temperature_is_dragged_while_it_plays(opened: Page) -> None:
+    page = opened
+    page.get_by_role("textbox", name="tokens").fill("10000")
+    button(page, "Play").click()
+    box = slider(page).bounding_box()
+    assert box is not None
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    for part in (0.6, 0.9):
+        before = tokens(page).count()
+        page.mouse.move(box["x"] + part * box["width"], y, steps=4)
+        expect(tokens(page).nth(before)).to_be_attached()
+    dragged = float(slider(page).input_value())
+    page.mouse.up()
+    button(page, "Pause").click()
+    expect(button(page, "Play")).to_be_visible()
+    assert float(slider(page).input_value()) == pytest.approx(dragged, abs=1)
+    assert float(field(page).input_value().replace("∞", "inf")) > 10
+    expect(error(page)).to_have_count(0)
+
+
+def test_a_page_that_is_opened_or_loaded_again_while_the_model_is_asked(page: Page) -> None:
+    goes_on = threading.Event()
+    goes_on.set()
+
+    def script(handler: Handler, _: Any) -> None:
+        if handler.path == "/v1/models":
+            handler.send({"data": [{"id": "m", "owned_by": "someone"}]})
+        elif handler.path == "/v1/completions":
+            assert goes_on.wait(60)
+            tops = [{"token": " a", "logprob": -0.5}, {"token": " b", "logprob": -1.0}]
+            entry = {**tops[0], "top_logprobs": tops}
+            handler.send({"choices": [{"logprobs": {"content": [entry]}}]})
+        else:
+            handler.send({}, 404)
+
+    arguments = ["--tokens", "0", "--top-k", "1", "x"]
+    with (
+        scripted(script) as server,
+        explorer("--server", server.url, *arguments) as served,
+    ):
+        page.goto(served.url)
+        goes_on.clear()
+        button(page, "Step").click()
+        asked = page.get_by_text("The model is asked …")
+        expect(asked).to_be_visible()
+        second = page.context.new_page()
+        second.goto(served.url)
+        expect(second.get_by_text("The model is asked …")).to_be_visible()
+        page.reload()
+        expect(asked).to_be_visible()
+        goes_on.set()
+        for each in (page, second):
+            expect(tokens(each)).to_have_count(2)
+            expect(row(each)).to_have_value("1")
+            expect(each.get_by_text("The model is asked …")).to_have_count(0)
+
+        # What one tab cancels is not done in the other.
+        goes_on.clear()
+        page.get_by_text("Prompt and text").click()
+        prompt = page.get_by_role("textbox", name="Prompt", exact=True)
+        prompt.fill("another one")
+        button(page, "Start from this prompt").click()
+        expect(asked).to_be_visible()
+        second.reload()
+        button(second, "Cancel").click()
+        expect(told(page)).to_have_text("Cancelled: the text is as it was.")
+        expect(prompt).to_have_value("another one")
+        goes_on.set()
+        button(page, "Start from this prompt").click()
+        expect(second.get_by_role("region", name="Prompt")).to_have_text("another one")
 
 
 @pytest.mark.parametrize(("width", "colours"), [(360, "light"), (1280, "forced")])

@@ -279,7 +279,6 @@ describe("another view", () => {
     await followed();
     expect([text(), writing().left.value]).toEqual([" b", 0]);
     expect(writing().error.value).toContain("another view has changed the text");
-    vi.restoreAllMocks();
   });
   test("that fails says so there alone", async () => {
     server.error = "the server is down";

@@ -218,7 +218,6 @@ export class Writing {
         ? isOthers
         : row < from &&
           (isOthers || (this.#isPlaying ? row < before.count - 1 : isSame(status, before)));
-    if (isOthers) this.#others++;
     batch(() => {
       this.status.value = status;
       this.branches.value = null;
@@ -235,6 +234,9 @@ export class Writing {
       const now = await this.#ask({ do: "status", version: status.version });
       if (now.version === status.version) throw error;
       return this.#take(now, true);
+    } finally {
+      // Only now does the user see it.
+      if (isOthers) this.#others++;
     }
     this.#isStale = false;
   }
