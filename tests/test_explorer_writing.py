@@ -594,26 +594,28 @@ def test_a_page_hears_from_which_position_on_all_changes_since_its_version_are()
 
 
 @pytest.mark.parametrize("name", ["save", "page"])
-def test_a_file_opens_on_a_branch_that_has_a_text(name: str, tmp_path: Path) -> None:
+def test_a_file_has_the_text_of_a_branch_that_has_one(name: str, tmp_path: Path) -> None:
     writing = written()
     step(writing, 2)
     do(writing, "branch", position=1)
     step(writing, 2)
     do(writing, "branch", position=0)
     found = do(writing, name, temperature=1)
-    assert found["told"].endswith("Branch 3 has no token yet: the file opens on branch 2.")
+    assert found["told"].endswith("Branch 3 has no token yet: the text is that of branch 2.")
     if name == "save":
         (tmp_path / "text.json").write_text(found["json"], encoding="utf-8")
         assert ts.open_logits(tmp_path / "text.json").shape[0] == 3
-        saved = json.loads(found["json"])["thermoscope"]
-        assert (saved["branch"], [each["name"] for each in saved["branches"]]) == ("2", [*"123"])
+        # What goes on with it shows what was shown.
+        again = Writing.opened(Source(model_of(writing)), tmp_path / "text.json").status()
+        assert (again["branch"], again["count"]) == ("3", 1)
+        assert len(again["branches"]) == 3  # type: ignore[arg-type]
     else:
         assert '"count":3' in found["html"]
     # A prompt of its own left no branch.
     do(writing, "start", prompt="c")
-    assert do(writing, name, temperature=1)["told"].endswith("opens on branch 1.")
+    assert do(writing, name, temperature=1)["told"].endswith("that of branch 1.")
     do(writing, "select", name="2")
-    assert "opens" not in do(writing, name, temperature=1)["told"]
+    assert "that of" not in do(writing, name, temperature=1)["told"]
 
 
 @pytest.mark.parametrize("query", [{"place": 2}, {"sequence": 0}, {"rows": 0}])

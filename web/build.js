@@ -49,7 +49,8 @@ const cssAsText = {
  * One script with all that it needs.
  *
  * @param can - what it has besides one distribution, which is smaller without. "rows": it can step through
- *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model too
+ *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model,
+ *   which has no reliability
  */
 async function bundle(entry, format, can = "") {
   const result = await esbuild.build({
@@ -63,6 +64,7 @@ async function bundle(entry, format, can = "") {
       "process.env.NODE_ENV": '"production"',
       ROWS: String(can !== ""),
       WRITING: String(can === "writing"),
+      RELIABILITY: String(can === "rows"),
     },
     entryPoints: [entry],
     format,

@@ -32,20 +32,15 @@ async function ask(query: Query): Promise<unknown> {
 }
 
 /** Tells what other tabs say. Those of another browser say nothing: a tab that is looked at again asks. */
-function subscribe(listener: (news: News) => void): () => void {
-  const heard = ({ data }: MessageEvent<News>) => listener(data);
-  const shown = () =>
-    void ask({ write: { do: "status" } }).then(
-      (status) => listener(status as WritingStatus),
-      // Why there is no answer is told by the next action.
+function subscribe(listener: (news: News) => void): undefined {
+  others!.onmessage = ({ data }) => listener(data);
+  addEventListener("focus", () => {
+    // Why there is no answer is told by the next action.
+    ask({ write: { do: "status" } }).then(
+      (status) => listener(status as News),
       () => undefined,
     );
-  others!.addEventListener("message", heard);
-  addEventListener("focus", shown);
-  return () => {
-    others!.removeEventListener("message", heard);
-    removeEventListener("focus", shown);
-  };
+  });
 }
 
 const place = document.querySelector("main")!;

@@ -2,3 +2,5 @@
 declare const ROWS: boolean;
 /** Whether it can write a text with a model, which are rows too. */
 declare const WRITING: boolean;
+/** Whether its rows may have targets, and so a reliability: a text that is written has none. */
+declare const RELIABILITY: boolean;

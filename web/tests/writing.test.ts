@@ -263,7 +263,7 @@ describe("another view", () => {
   test("ends what was meant for the text before", async () => {
     server.change(0, 2, 0, 2);
     expect(await writing().act({ do: "cut", position: 2 })).toBeNull();
-    expect(writing().error.value).toBe("Not done: another view has changed the text meanwhile.");
+    expect(writing().error.value).toBe("Not done: another view has changed the text.");
     expect(text()).toBe(" c a c");
     await writing().act({ do: "cut", position: 2 });
     expect([writing().error.value, text()]).toEqual(["", " c a"]);

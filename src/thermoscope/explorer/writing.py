@@ -731,9 +731,9 @@ def _settings(texts: _Texts, action: Mapping[str, Any]) -> _Done:
 
 
 def _with_text(texts: _Texts, action: str) -> tuple[str, str]:
-    """Return the branch that a file shows, and a sentence if it is not the one that is shown.
+    """Return the branch whose text a file has, and a sentence if it is not the one that is shown.
 
-    An empty branch has no text to open: the one that it left has, or else the first that has some.
+    In place of an empty branch it is the one that it left, or else the first that has a text.
     """
     name: str | None = texts.current
     while name is not None and not len(texts.branches[name].draft):
@@ -744,12 +744,12 @@ def _with_text(texts: _Texts, action: str) -> tuple[str, str]:
         raise ArgumentError(action, "must come after the first token: there is no text yet")
     if name == texts.current:
         return name, ""
-    return name, f" Branch {texts.current} has no token yet: the file opens on branch {name}."
+    return name, f" Branch {texts.current} has no token yet: the text is that of branch {name}."
 
 
 def _save(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    opened, told = _with_text(texts, str(action["do"]))
-    document = texts.branches[opened].draft.document()
+    having, told = _with_text(texts, str(action["do"]))
+    document = texts.branches[having].draft.document()
     branches = []
     for name, branch in texts.branches.items():
         # What it shares with the branch that it left stands there.
@@ -771,15 +771,15 @@ def _save(texts: _Texts, action: Mapping[str, Any]) -> _Done:
                 "bounds": part[OURS]["bounds"],
             }
         )
-    document[OURS] |= {"branch": opened, "branches": branches}
+    document[OURS] |= {"branch": texts.current, "branches": branches}
     written = json.dumps(document, ensure_ascii=False)
     found = {"json": written, "name": "text.json"}
     return _Done(texts, f"Saved with all branches.{told}", found)
 
 
 def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    opened, told = _with_text(texts, str(action["do"]))
-    draft = texts.branches[opened].draft
+    having, told = _with_text(texts, str(action["do"]))
+    draft = texts.branches[having].draft
     sampler = _sampler(action)
     temperature = sampler.pop("temperature")
     positions = [row.shortened(SAVED) for row in draft.rows]

@@ -37,7 +37,7 @@ export class RowCursor {
   /** The sizes of orders that do not have all rows. */
   private readonly sizes = new Map<Order, number>();
   /** The place that the steps so far lead to; its row may still be on the way. */
-  private aim = 0;
+  aim = 0;
   private wanted: Wanted | null = null;
   private busy = false;
   private pursuit = Promise.resolve();
@@ -84,11 +84,6 @@ export class RowCursor {
     this.turn++;
     this.wanted = null;
     this.aim = this.place.peek();
-  }
-
-  /** The place that is shown, or will be once its row is here. */
-  get goal(): number {
-    return this.aim;
   }
 
   /** Moves on by a number of places, up to the first or the last row. */

@@ -399,7 +399,7 @@ export class Instrument {
     this.writing =
       WRITING && host.rows?.writing !== undefined ? new Writing(this, host.rows) : null;
     this.reliability =
-      ROWS && (host.rows?.reliability || host.reliability)
+      RELIABILITY && (host.rows?.reliability || host.reliability)
         ? new Reliability(this, host.rows, host.reliability)
         : null;
     const isDragged = computed(() => this.held.value !== null);

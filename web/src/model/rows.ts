@@ -229,6 +229,6 @@ export type WrittenRow = Omit<WrittenState, "labels"> & {
 export interface Rows extends About {
   /** Resolves to a `WrittenRow`, a `Progress`, a `WrittenChunk` or a `WritingStatus`, or rejects with an error whose message is for the user. */
   ask(query: Query): Promise<unknown>;
-  /** Tells what other views do to a text that is written; returns what ends that. */
-  readonly subscribe?: (listener: (news: News) => void) => () => void;
+  /** Tells what other views do to a text that is written; returns what ends that before the page does. */
+  readonly subscribe?: (listener: (news: News) => void) => (() => void) | undefined;
 }

@@ -135,20 +135,24 @@ export class Writing {
     return current;
   }
 
-  async #do(action: Action, isTold: boolean): Promise<Answer | null> {
+  /** @param isOthers - whether it is only asked what another view has done: why it failed is told there */
+  async #do(action: Action, isTold: boolean, isOthers = false): Promise<Answer | null> {
+    const tell = (error: string) => {
+      if (!isOthers) this.error.value = error;
+    };
     this.isBusy.value = true;
-    this.error.value = "";
+    tell("");
     try {
       const found = await this.#outcome(action);
       if (this.#isClosed) return null;
       const failed = found.error !== "" || found.cancelled === true;
       const { made = found.version } = found;
-      await this.#take(found, failed || made !== found.version);
-      this.error.value = found.error;
+      await this.#take(found, isOthers || failed || made !== found.version);
+      tell(found.error);
       if (isTold && found.error === "" && found.told !== "") this.instrument.tell(found.told);
       return failed ? null : found;
     } catch (error) {
-      this.error.value = error instanceof Error ? error.message : String(error);
+      tell(error instanceof Error ? error.message : String(error));
       return null;
     } finally {
       this.isBusy.value = false;
@@ -178,19 +182,7 @@ export class Writing {
     const { version, busy } = this.#heard;
     const isKnown = version === this.status.peek().version && !busy && !this.#isStale;
     if (isKnown || this.#isClosed) return;
-    this.#current = this.#follow();
-  }
-
-  async #follow(): Promise<void> {
-    this.isBusy.value = true;
-    try {
-      const found = await this.#outcome({ do: "status" });
-      if (!this.#isClosed) await this.#take(found, true);
-    } catch {
-      // The next action tells why there is no answer.
-    } finally {
-      this.isBusy.value = false;
-    }
+    this.#current = this.#do({ do: "status" }, false, true);
   }
 
   async #ask(write: Action & { readonly version?: number }): Promise<Answer> {
@@ -212,7 +204,7 @@ export class Writing {
     const from = this.#isStale ? 0 : status.changed;
     const { cursor, sequence } = this.instrument;
     // Null where no row is shown, but logits that were typed.
-    const row = this.instrument.items.peek().row === null ? null : cursor!.goal;
+    const row = this.instrument.items.peek().row === null ? null : cursor!.aim;
     const stays =
       row === null
         ? isOthers

@@ -824,12 +824,11 @@ export const enWriting = {
   tokensRefused: (most: string, typed: string) =>
     mustBe("Tokens", `a whole number from 1 to ${most}`, typed),
   take: (label: string) => `Take ${quoted(label)}`,
-  takeNothing: "Take the selected item",
   cut: "Cut here",
   restore: "Restore",
   cancel: "Cancel",
   asking: "The model is asked …",
-  elsewhere: "Not done: another view has changed the text meanwhile.",
+  elsewhere: "Not done: another view has changed the text.",
   playing: (left: string) => `${left} tokens to go …`,
   played: (written: string) => `${written} ${written === "1" ? "token" : "tokens"} written.`,
   ended: "The text has ended: cut it back, or take another token, to go on.",
@@ -867,8 +866,7 @@ export const enWriting = {
   first: "Its first token had",
   unknown: "not known",
   compareSettings: (a: string, b: string) => `Compare ${a} with ${b}`,
-  oneSetting: (setting: string) =>
-    `Both settings are ${setting}: change T or a step to compare two.`,
+  oneSetting: (setting: string) => `Both settings are ${setting}: change T or a step.`,
   setting: (temperature: string, steps: string) =>
     `${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
   apart: (part: string, tokens: string, a: string, b: string) =>

@@ -141,7 +141,7 @@ export function TemperatureControls({ instrument }: Part) {
             onChange={(event) => settle(scale.temperatureAt(event.currentTarget.valueAsNumber))}
           />
           <Marks scale={scale} />
-          {ROWS && instrument.reliability !== null && (
+          {RELIABILITY && instrument.reliability !== null && (
             <FitMark scale={scale} reliability={instrument.reliability} />
           )}
         </div>

@@ -114,7 +114,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           </div>
         )}
         {shows.curves && <EveryTemperature instrument={instrument} />}
-        {ROWS && shows.reliability && instrument.reliability !== null && (
+        {RELIABILITY && shows.reliability && instrument.reliability !== null && (
           <ReliabilityFigure instrument={instrument} reliability={instrument.reliability} />
         )}
       </div>
