@@ -1,71 +1,58 @@
 """Make pictures of the page: ``python -m tools.screenshots`` writes docs/images/*.png.
 
 One shows the lesson's five random logits, the other a model-sized row of 50,257. That one is
-of our own making: tokens put together from syllables, and logits drawn at random but for the
-words that may follow "The teapot is full of".
+of our own making, see `tools.teapot`.
 
 ``python -m tools.screenshots FOLDER`` writes pictures of whole pages there, to be looked at before
-a release: of each state, link, screen and colours of the tables below.
+a release: of each state, link, screen and colours of the tables below. ``--only
+writing`` makes those whose names start so.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import random
+import re
+import socket
 import tempfile
+import threading
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+import uvicorn
 from PIL import Image
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
-from thermoscope import random_logits
+from thermoscope import Draft, random_logits
+from thermoscope.connection.source import Source
 from thermoscope.explorer.page import write_page
+from thermoscope.explorer.server import application
+from thermoscope.explorer.writing import Writing
 from thermoscope.state import State
+from tools import teapot
 from tools.browsers import launch
+from tools.teapot import VOCABULARY, Teapot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from playwright.sync_api import Browser, Page
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 WIDTH = 1280
 
-VOCABULARY = 50_257
-LIKELY = (
-    *(" tea", " hot", " water", " boiling", " green", " black", " cold", " the", " milk"),
-    *(" leaves", " a", " coffee", " fresh", " mint", " something", " steam", " rain", " it"),
-    *(" holes", " herbs", " warm", " jasmine", " your", " sugar", " old", " whiskey", " soup"),
-    *(" ideas", " dust", " tiny", " life", " coins", " flowers", " gin", " light", " storms"),
-)
-SYLLABLES = [first + second for first in "bcdfghklmnprstv" for second in "aeiou"]
-ENDINGS = ("", "n", "r", "s", "ing", "tion")
-
-
-def tokens() -> list[str]:
-    """Return as many different tokens as a vocabulary has, the likely ones first."""
-    draw = random.Random(1)  # noqa: S311 - a picture, not a secret
-    found = dict.fromkeys(LIKELY)
-    while len(found) < VOCABULARY:
-        word = "".join(draw.choices(SYLLABLES, k=draw.randint(1, 4))) + draw.choice(ENDINGS)
-        found[draw.choice((" ", " ", "")) + draw.choice((word, word.capitalize()))] = None
-    return list(found)
-
 
 def model_sized() -> State:
     """Return a next-token distribution as a language model may give it."""
-    draw = np.random.default_rng(1)
-    logits = draw.normal(-4, 2.0, VOCABULARY)
-    logits[: len(LIKELY)] = 12 - 2.2 * np.log1p(np.arange(len(LIKELY)))
-    logits[: len(LIKELY)] += draw.normal(0, 0.25, len(LIKELY))
-    order = draw.permutation(VOCABULARY)
-    labels = tokens()
+    order = np.random.default_rng(1).permutation(VOCABULARY)
+    labels = teapot.tokens()
     return State.of(
-        logits[order],
+        teapot.logits()[order],
         [labels[i] for i in order],
         temperature=1.5,
-        source="The teapot is full of",
+        source=teapot.PROMPT,
     )
 
 
@@ -103,24 +90,33 @@ LINKS = {
     "compare": "T=0.3",
     "slide": f"T=0.3&embed&hide={HIDDEN}",
 }
-SCREENS = {360: 740, 1280: 800, 1920: 1080}
-COLOURS: tuple[Literal["light", "dark", "forced"], ...] = ("light", "dark", "forced")
+SCREENS = {360: 740, 700: 900, 1280: 800, 1920: 1080}
+Colours: TypeAlias = Literal["light", "dark", "forced"]
+COLOURS: tuple[Colours, ...] = ("light", "dark", "forced")
+
+WRITTEN = {
+    "start": [(360, "light"), (1280, "light"), (1920, "dark")],
+    "next": [(360, "dark"), (700, "light"), (1280, "light"), (1280, "forced"), (1920, "light")],
+    "token": [(360, "light"), (1280, "dark"), (1920, "forced")],
+    "branches": [(360, "light"), (360, "forced"), (1280, "dark"), (1920, "light")],
+    "error": [(360, "dark"), (1280, "light"), (1280, "forced")],
+}
+"""The pictures of a text that is written: before the first token, then one after the other."""
 
 
-def every(browser: Browser, folder: Path, images: Path) -> None:
+def every(browser: Browser, folder: Path, images: Path, only: str) -> None:
     """Write a picture of each state, link, screen and colours."""
-    images.mkdir(parents=True, exist_ok=True)
     for size, state in STATES.items():
         path = folder / f"{size}.html"
         write_page(path, state())
-        for width, height in SCREENS.items():
-            page = browser.new_page(viewport={"width": width, "height": height})
+        for width in SCREENS:
+            page = browser.new_page()
             for colours in COLOURS:
-                if colours == "forced":
-                    page.emulate_media(color_scheme="dark", forced_colors="active")
-                else:
-                    page.emulate_media(color_scheme=colours)
+                view(page, width, colours)
                 for name, link in LINKS.items():
+                    image = f"{size}-{name}-{width}-{colours}.png"
+                    if not image.startswith(only):
+                        continue
                     # Another address than the last one, so that nothing stays pinned.
                     page.goto("about:blank")
                     page.goto(f"{path.as_uri()}#{link}")
@@ -128,9 +124,17 @@ def every(browser: Browser, folder: Path, images: Path) -> None:
                     page.locator(".every path.line").first.wait_for(state="attached")
                     if name == "compare":
                         compare(page)
-                    image = images / f"{size}-{name}-{width}-{colours}.png"
-                    page.screenshot(path=image, full_page=True)
+                    page.screenshot(path=images / image, full_page=True)
             page.close()
+
+
+def view(page: Page, width: int, colours: Colours) -> None:
+    """Show the page on a screen of this width, in these colours."""
+    page.set_viewport_size({"width": width, "height": SCREENS[width]})
+    if colours == "forced":
+        page.emulate_media(color_scheme="dark", forced_colors="active")
+    else:
+        page.emulate_media(color_scheme=colours, forced_colors="none")
 
 
 def compare(page: Page) -> None:
@@ -141,17 +145,99 @@ def compare(page: Page) -> None:
     page.evaluate("scrollTo(0, 0)")
 
 
+AGAIN = """async () => {
+  document.body.hidden = true;
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  document.body.hidden = false;
+  scrollTo(0, 0);
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def written(browser: Browser, images: Path) -> None:
+    """Write pictures of a text that a model writes, and of a model that fails."""
+    model = Teapot()
+    prompt = teapot.PROMPT
+    writing = Writing(Draft(Source(model), prompt, seed=5), prompt)
+    page = browser.new_page()
+
+    def pictures(name: str) -> None:
+        # What a button was pressed for: its focus is no part of the picture.
+        page.evaluate("document.activeElement.blur()")
+        for width, colours in WRITTEN[name]:
+            view(page, width, colours)
+            # Until it is laid out again, a table has its borders in the colours before.
+            page.evaluate(AGAIN)
+            page.screenshot(path=images / f"writing-{name}-{width}-{colours}.png", full_page=True)
+
+    with served(writing) as url:
+        page.goto(url)
+        tokens = page.get_by_role("listbox", name="Tokens").get_by_role("option")
+        expect(tokens).to_have_count(1)
+        pictures("start")
+        page.get_by_role("textbox", name="tokens").fill("40")
+        page.get_by_role("button", name="Play").click()
+        expect(page.get_by_text("40 tokens written.").first).to_be_visible(timeout=60_000)
+        pictures("next")
+        tokens.nth(3).click()
+        row = page.get_by_role("textbox", name="Row", exact=True)
+        expect(row).to_have_value("3")
+        page.get_by_role("figure", name="Softmax").get_by_role("listitem").nth(1).click()
+        pictures("token")
+        page.get_by_role("button", name=re.compile("^Take ")).click()
+        expect(tokens).to_have_count(5)
+        page.get_by_role("textbox", name="tokens").fill("12")
+        page.get_by_role("button", name="Play").click()
+        expect(page.get_by_text("12 tokens written.").first).to_be_visible(timeout=60_000)
+        page.get_by_text("Compare on this text").click()
+        page.get_by_role("button", name="Compare branches").click()
+        page.get_by_role("button", name=re.compile("^Compare T = ")).click()
+        page.get_by_role("button", name=re.compile("^Most at token ")).wait_for()
+        pictures("branches")
+        page.get_by_text("Compare on this text").click()
+        model.error = (
+            "no server answers at http://localhost:8080: is the address right, and the server "
+            "running?"
+        )
+        page.get_by_role("button", name="Step", exact=True).click()
+        page.get_by_role("alert").get_by_text("no server answers").wait_for()
+        pictures("error")
+    page.close()
+
+
+@contextmanager
+def served(writing: Writing) -> Iterator[str]:
+    """Serve the page of a text, and yield its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        state = writing.state(0, 0.8, truncation={"top_p": 0.95})
+        app = application(state, writing, port=port, token="token")  # noqa: S106 - no secret
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{port}/token/"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
 def main() -> None:
     """Write every picture."""
     parser = argparse.ArgumentParser(prog="python -m tools.screenshots")
     parser.add_argument("folder", type=Path, nargs="?", help="for pictures of many pages")
-    images = parser.parse_args().folder
+    parser.add_argument("--only", default="", help="how the names of the pictures begin")
+    given = parser.parse_args()
+    images = given.folder
     with sync_playwright() as playwright, tempfile.TemporaryDirectory() as folder:
         browser = launch(playwright)
         if images is None:
             manual(browser, Path(folder))
         else:
-            every(browser, Path(folder), images)
+            images.mkdir(parents=True, exist_ok=True)
+            every(browser, Path(folder), images, given.only)
+            if "writing".startswith(given.only[:7]):
+                written(browser, images)
         browser.close()
 
 
