@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { aligned, brief, count, measure } from "../text/format";
 import { strings } from "../text/strings";
 import { Label } from "./label";
-import { Power, Softmax, Sub, Total } from "./mathml";
+import { Brackets, Power, Softmax, Sub, Total } from "./mathml";
 import type { Part } from "./part";
 
 /**
@@ -106,11 +106,11 @@ export function Formula({ instrument }: Part) {
               <mo>=</mo>
               <mfrac>
                 <Power>
-                  <mo>(</mo>
-                  <mn>{logitText}</mn>
-                  <mo>−</mo>
-                  <mn>{highestText}</mn>
-                  <mo>)</mo>
+                  <Brackets>
+                    <mn>{logitText}</mn>
+                    <mo>−</mo>
+                    <mn>{highestText}</mn>
+                  </Brackets>
                   <mo>/</mo>
                   <mn>{temperatureText}</mn>
                 </Power>
@@ -184,9 +184,9 @@ function Difference({ index }: { readonly index: string }) {
 function Shifted({ index }: { readonly index: string }) {
   return (
     <>
-      <mo>(</mo>
-      <Difference index={index} />
-      <mo>)</mo>
+      <Brackets>
+        <Difference index={index} />
+      </Brackets>
       <mo>/</mo>
       <mi>T</mi>
     </>

@@ -7,19 +7,33 @@ export function Softmax({ temperature = false }: { readonly temperature?: boolea
       <mi>softmax</mi>
       <msub>
         <mrow>
-          <mo>(</mo>
-          <mi>z</mi>
-          {temperature && (
-            <>
-              <mo>,</mo>
-              <mi>T</mi>
-            </>
-          )}
-          <mo>)</mo>
+          <Brackets>
+            <mi>z</mi>
+            {temperature && (
+              <>
+                <mo>,</mo>
+                <mi>T</mi>
+              </>
+            )}
+          </Brackets>
         </mrow>
         <mi>i</mi>
       </msub>
     </mrow>
+  );
+}
+
+/** An attribute with the text "false", which its type in Preact does not have. */
+const SMALL: object = { stretchy: "false" };
+
+/** Round brackets that stay as high as the text: in a large type some browsers stretch them. */
+export function Brackets({ children }: { readonly children: ComponentChildren }) {
+  return (
+    <>
+      <mo {...SMALL}>(</mo>
+      {children}
+      <mo {...SMALL}>)</mo>
+    </>
   );
 }
 
