@@ -1,4 +1,7 @@
-"""The code of docs/live.md runs as it stands there, on a real llama.cpp server."""
+"""The code of docs/live.md runs as it stands there, on a real llama.cpp server.
+
+Ollama is one that answers as its source does.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from tests.model_server import llama_cpp, needs_llama_cpp
+from tests.model_server import llama_cpp, needs_llama_cpp, scripted
+from tests.test_connection_servers import models, ollama, replay
 from thermoscope import cli
 
 if TYPE_CHECKING:
@@ -18,7 +22,8 @@ if TYPE_CHECKING:
 pytestmark = needs_llama_cpp
 
 TEXT = (Path(__file__).parent.parent / "docs" / "live.md").read_text(encoding="utf-8")
-ADDRESS = "http://localhost:8080"
+ADDRESS, OLLAMA = "http://localhost:8080", "http://localhost:11434"
+MODEL = "qwen3:0.6b"
 
 
 @pytest.fixture(scope="module")
@@ -45,18 +50,21 @@ def test_the_code_runs(
 
 
 def test_the_commands_run(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those for llama.cpp; a page is opened by none of them."""
+    """All of them, and a page is opened by none."""
     from thermoscope.explorer import server
 
     shown = []
     monkeypatch.setattr(server, "serve", lambda _, rows, **__: shown.append(rows.count))
     monkeypatch.chdir(tmp_path)
+    routes = {**ollama(), "/v1/models": models(("llama3:latest", "library"), (MODEL, "library"))}
     blocks = re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL)
     lines = [line.split("  #")[0] for block in blocks for line in block.splitlines()]
-    commands = [line for line in lines if line.startswith("thermoscope") and "11434" not in line]
-    assert len(commands) == 6
-    for line in commands:
-        words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
-        assert cli.main([word.replace(ADDRESS, address) for word in words[1:]]) == 0
-    assert shown == [1, 41, 40, 41]
+    commands = [line for line in lines if line.startswith("thermoscope")]
+    with scripted(replay(routes)) as other:
+        for line in commands:
+            words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', line)]
+            at = {ADDRESS: address, OLLAMA: other.url}
+            assert cli.main([at.get(word, word) for word in words[1:]]) == 0
+    assert [body["model"] for path, body, _ in other.requests if path == "/api/generate"] == [MODEL]
+    assert shown == [1, 41, 40, 41, 1]
     assert (tmp_path / "text.html").exists()

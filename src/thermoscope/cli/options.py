@@ -56,7 +56,12 @@ OptionalFile = Annotated[
 ]
 # A prompt is no path: that would lose a slash of two.
 FileOrPrompt = Annotated[
-    str | None, typer.Argument(metavar="FILE | PROMPT", help=LOGITS_FILE, show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="FILE | PROMPT",
+        help=f"{LOGITS_FILE} With --server, the prompt.",
+        show_default=False,
+    ),
 ]
 
 
