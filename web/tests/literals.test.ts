@@ -47,7 +47,12 @@ function texts(source: string): string[] {
 /** The strings with words that a style sheet adds to an element. */
 function contents(css: string): string[] {
   const strings = (declaration: string) => declaration.match(/"[^"]*"/g) ?? [];
-  return (css.match(/\bcontent:[^;]*/g) ?? []).flatMap(strings).filter((one) => WORD.test(one));
+  const unescaped = (text: string) =>
+    text.replace(/\\([0-9a-f]{1,6}) ?/gi, (_, code) => String.fromCodePoint(parseInt(code, 16)));
+  return (css.match(/\bcontent:[^;]*/g) ?? [])
+    .flatMap(strings)
+    .map(unescaped)
+    .filter((one) => WORD.test(one));
 }
 
 describe("outside of the table there is no text for people", () => {
@@ -92,6 +97,7 @@ describe("outside of the table there is no text for people", () => {
 
   test("and in a style sheet", () => {
     const css = 'a { content: "◎ " / var(--name); } b { content: "◎ " / "target: "; }';
-    expect(contents(css)).toEqual(['"target: "']);
+    const escaped = 'a { content: "\\200b"; } b { content: "\\6e ats"; }';
+    expect(contents(css + escaped)).toEqual(['"target: "', '"nats"']);
   });
 });
