@@ -28,12 +28,12 @@ const Base = globalThis.HTMLElement ?? (class {} as typeof HTMLElement);
 export class SoftmaxThermoscope extends Base implements Public {
   static readonly observedAttributes = ATTRIBUTES;
 
-  private readonly host = new ElementHost((detail) => {
+  readonly #host = new ElementHost((detail) => {
     this.dispatchEvent(new CustomEvent("change", { bubbles: true, composed: true, detail }));
   });
   /** Attributes that have changed since the host heard of them. */
-  private readonly pending = new Set<Attribute>();
-  private unmount: (() => void) | null = null;
+  readonly #pending = new Set<Attribute>();
+  #unmount: (() => void) | null = null;
 
   constructor() {
     super();
@@ -45,7 +45,7 @@ export class SoftmaxThermoscope extends Base implements Public {
     // The page hears of changes by one event, which is the element's own.
     shadow.addEventListener("input", (event) => event.stopPropagation());
     for (const type of ["keydown", "keypress", "keyup"]) {
-      shadow.addEventListener(type, (event) => this.keep(event as KeyboardEvent));
+      shadow.addEventListener(type, (event) => this.#keep(event as KeyboardEvent));
     }
   }
 
@@ -57,42 +57,42 @@ export class SoftmaxThermoscope extends Base implements Public {
       Reflect.deleteProperty(this, name);
       Reflect.set(this, name, value);
     }
-    this.declare();
-    this.unmount ??= mount(this.shadowRoot!, this.host);
+    this.#declare();
+    this.#unmount ??= mount(this.shadowRoot!, this.#host);
   }
 
   disconnectedCallback(): void {
     // An element that is moved is connected again at once, and keeps what can be undone.
     queueMicrotask(() => {
       if (this.isConnected) return;
-      this.unmount?.();
-      this.unmount = null;
+      this.#unmount?.();
+      this.#unmount = null;
     });
   }
 
   attributeChangedCallback(name: Attribute): void {
     // Attributes that are set one after another count together, such as logits and their labels.
-    if (this.pending.size === 0) queueMicrotask(() => this.declare());
-    this.pending.add(name);
+    if (this.#pending.size === 0) queueMicrotask(() => this.#declare());
+    this.#pending.add(name);
   }
 
   /** Passes on the attributes that have changed. */
-  private declare(): void {
-    if (this.pending.size === 0) return;
+  #declare(): void {
+    if (this.#pending.size === 0) return;
     const values = ATTRIBUTES.map((name) => [name, this.getAttribute(name)]);
-    const changed = new Set(this.pending);
-    this.pending.clear();
-    this.host.declare(Object.fromEntries(values), changed);
+    const changed = new Set(this.#pending);
+    this.#pending.clear();
+    this.#host.declare(Object.fromEntries(values), changed);
   }
 
   /** The host, which has heard of every attribute. */
-  private get current(): ElementHost {
-    this.declare();
-    return this.host;
+  get #current(): ElementHost {
+    this.#declare();
+    return this.#host;
   }
 
   /** Keeps keys for the instrument: a slide deck would take the arrows. Escape gives them back. */
-  private keep(event: KeyboardEvent): void {
+  #keep(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey || event.key === "Tab") return;
     event.stopPropagation();
     if (event.type === "keydown" && leaves(event)) {
@@ -101,7 +101,7 @@ export class SoftmaxThermoscope extends Base implements Public {
   }
 
   /** A text, or nothing, is set as the attribute. */
-  private reflect(name: Attribute, value: unknown): boolean {
+  #reflect(name: Attribute, value: unknown): boolean {
     if (value == null) this.removeAttribute(name);
     else if (typeof value === "string") this.setAttribute(name, value);
     else return false;
@@ -109,56 +109,56 @@ export class SoftmaxThermoscope extends Base implements Public {
   }
 
   get logits(): Float64Array {
-    return this.current.read().logits;
+    return this.#current.read().logits;
   }
   set logits(logits: string | Iterable<number> | null) {
-    if (!this.reflect("logits", logits)) this.current.setLogits(logits);
+    if (!this.#reflect("logits", logits)) this.#current.setLogits(logits);
   }
 
   get labels(): readonly string[] | null {
-    return this.current.read().labels;
+    return this.#current.read().labels;
   }
   set labels(labels: string | Iterable<string> | null) {
-    if (!this.reflect("labels", labels) || labels === null) this.current.setLabels(labels);
+    if (!this.#reflect("labels", labels) || labels === null) this.#current.setLabels(labels);
   }
 
   get temperature(): number {
-    return this.current.read().temperature;
+    return this.#current.read().temperature;
   }
   set temperature(temperature: number | string | null) {
-    if (!this.reflect("temperature", temperature)) this.current.setTemperature(temperature);
+    if (!this.#reflect("temperature", temperature)) this.#current.setTemperature(temperature);
   }
 
   get truncation(): Public["truncation"] {
-    return this.current.read().truncation;
+    return this.#current.read().truncation;
   }
   set truncation(truncation: Public["truncation"] | null) {
-    this.current.setTruncation(truncation ?? {});
+    this.#current.setTruncation(truncation ?? {});
   }
 
   get state(): string | null {
-    return this.current.link();
+    return this.#current.link();
   }
   set state(link: string | null) {
-    this.current.open(String(link ?? ""));
+    this.#current.open(String(link ?? ""));
   }
 
   get hide(): string {
     return this.getAttribute("hide") ?? "";
   }
   set hide(names: string) {
-    this.reflect("hide", String(names ?? ""));
+    this.#reflect("hide", String(names ?? ""));
   }
 
   get lock(): string {
     return this.getAttribute("lock") ?? "";
   }
   set lock(names: string) {
-    this.reflect("lock", String(names ?? ""));
+    this.#reflect("lock", String(names ?? ""));
   }
 
   get probabilities(): Float64Array {
-    return this.current.probabilities();
+    return this.#current.probabilities();
   }
 
   override focus(options?: FocusOptions): void {

@@ -34,35 +34,35 @@ const GIVING = ["logits", "n", "seed", "labels"];
 export class ElementHost implements Host {
   readonly alert = signal("");
   readonly frame = signal<Frame>({ embed: true });
-  private state = DEFAULT;
-  private readonly listeners = new Set<(change: Partial<State>) => void>();
+  #state = DEFAULT;
+  readonly #listeners = new Set<(change: Partial<State>) => void>();
 
   /** @param tell - called for each change by the user */
   constructor(private readonly tell: (told: Told) => void) {}
 
   read(): State {
-    return this.state;
+    return this.#state;
   }
 
   write(change: Partial<State>, settled: boolean): void {
-    this.state = { ...this.state, ...change };
+    this.#state = { ...this.#state, ...change };
     this.alert.value = "";
-    this.tell({ state: this.link(), temperature: this.state.temperature, settled });
+    this.tell({ state: this.link(), temperature: this.#state.temperature, settled });
   }
 
   subscribe(listener: (change: Partial<State>) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** The state as a link, or null if it is too long for one. */
   link(): string | null {
-    return writeLink(this.state);
+    return writeLink(this.#state);
   }
 
   /** What a draw follows: the softmax, after truncation. */
   probabilities(): Float64Array {
-    const { logits, temperature, truncation } = this.state;
+    const { logits, temperature, truncation } = this.#state;
     return new Truncation(new Distribution(logits)).at(temperature, truncation).probabilities();
   }
 
@@ -94,7 +94,7 @@ export class ElementHost implements Host {
 
     const isAny = (...names: Attribute[]) => names.some((name) => changed.has(name));
     const hasItems = "logits" in link.state || !GIVING.some((name) => parameters.has(name));
-    this.set({
+    this.#set({
       ...(isAny("state", "logits", "labels") && hasItems && itemsOf(said)),
       ...(isAny("state") && { truncation: said.truncation, scale: said.scale }),
       ...((isAny("state") || (isAny("temperature") && alone.errors.length === 0)) && {
@@ -102,34 +102,34 @@ export class ElementHost implements Host {
       }),
     });
     this.frame.value = { ...link.frame, embed: true };
-    this.report([...link.errors, ...alone.errors]);
+    this.#report([...link.errors, ...alone.errors]);
   }
 
   /** Shows the state of a link. */
   open(link: string): void {
     const { state, errors } = parseLink(link);
-    this.set({ ...DEFAULT, ...state });
-    this.report(errors);
+    this.#set({ ...DEFAULT, ...state });
+    this.#report(errors);
   }
 
   setTemperature(temperature: unknown): void {
-    if (typeof temperature === "number" && temperature >= 0) this.set({ temperature });
-    else this.refuse("temperature", strings.link.temperature, temperature);
+    if (typeof temperature === "number" && temperature >= 0) this.#set({ temperature });
+    else this.#refuse("temperature", strings.link.temperature, temperature);
   }
 
   /** Shows other logits. The labels stay if there is one for each. */
   setLogits(given: unknown): void {
     const list = listed(given) ?? [];
     const wrong = list.findIndex((logit) => typeof logit !== "number");
-    if (list.length === 0) this.refuse("logits", strings.element.logits, given);
-    else if (wrong >= 0) this.refuse(`logits[${wrong}]`, strings.link.logit, list[wrong]);
-    else this.showLogits(list as readonly number[]);
+    if (list.length === 0) this.#refuse("logits", strings.element.logits, given);
+    else if (wrong >= 0) this.#refuse(`logits[${wrong}]`, strings.link.logit, list[wrong]);
+    else this.#showLogits(list as readonly number[]);
   }
 
-  private showLogits(list: readonly number[]): void {
+  #showLogits(list: readonly number[]): void {
     const logits = Float64Array.from(list);
-    const { labels } = this.state;
-    this.set({
+    const { labels } = this.#state;
+    this.#set({
       logits,
       labels: labels?.length === logits.length ? labels : null,
       source: GIVEN,
@@ -140,32 +140,32 @@ export class ElementHost implements Host {
   }
 
   setLabels(given: unknown): void {
-    const { length } = this.state.logits;
+    const { length } = this.#state.logits;
     const list = given === null ? null : listed(given);
     const isRight = list?.length === length && list.every((label) => typeof label === "string");
-    if (given === null || isRight) this.set({ labels: list as readonly string[] | null });
-    else this.refuse("labels", strings.link.labels(count(length)), given);
+    if (given === null || isRight) this.#set({ labels: list as readonly string[] | null });
+    else this.#refuse("labels", strings.link.labels(count(length)), given);
   }
 
   setTruncation(given: unknown): void {
     try {
-      this.set({ truncation: readTruncation(given) });
+      this.#set({ truncation: readTruncation(given) });
     } catch (error) {
-      this.report([(error as Error).message]);
+      this.#report([(error as Error).message]);
     }
   }
 
-  private set(change: Partial<State>): void {
+  #set(change: Partial<State>): void {
     this.alert.value = "";
-    this.state = { ...this.state, ...change };
-    for (const listener of this.listeners) listener(change);
+    this.#state = { ...this.#state, ...change };
+    for (const listener of this.#listeners) listener(change);
   }
 
-  private refuse(name: string, right: string, given: unknown): void {
-    this.report([strings.link.refused(name, right, spoken(textOf(given)))]);
+  #refuse(name: string, right: string, given: unknown): void {
+    this.#report([strings.link.refused(name, right, spoken(textOf(given)))]);
   }
 
-  private report(errors: readonly string[]): void {
+  #report(errors: readonly string[]): void {
     this.alert.value = errors.length > 0 ? strings.element.partly(errors) : "";
   }
 }

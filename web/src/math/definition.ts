@@ -124,9 +124,9 @@ function twoProductError(a: number, b: number, product: number): number {
 export class Exponential {
   readonly stretch: number;
   readonly inverse: number;
-  private readonly perStep: number;
-  private readonly stepHigh: number;
-  private readonly stepLow: number;
+  readonly #perStep: number;
+  readonly #stepHigh: number;
+  readonly #stepLow: number;
   /** For differences below this, exp_z is 0. */
   readonly floor: number;
 
@@ -135,19 +135,19 @@ export class Exponential {
     this.stretch = temperature > 2 ** 900 ? 2 ** -600 : temperature < 2 ** -400 ? 2 ** 600 : 1;
     const t = temperature * this.stretch * shrink;
     this.inverse = 1 / t;
-    this.perStep = 1 / (t * C_HIGH);
+    this.#perStep = 1 / (t * C_HIGH);
     this.floor = (UNDERFLOW * t) / this.stretch;
     // c T in two parts, the first so short that its product with a whole number of steps is exact.
     const product = t * C_HIGH;
     const error = twoProductError(t, C_HIGH, product) + t * C_LOW;
     const shortener = product * 2 ** (53 - C_HIGH_BITS);
-    this.stepHigh = product + shortener - shortener;
-    this.stepLow = product - this.stepHigh + error;
+    this.#stepHigh = product + shortener - shortener;
+    this.#stepLow = product - this.#stepHigh + error;
   }
 
   /** The whole number nearest to difference / (c T shrink), for a difference from `floor` to 0. */
   steps(difference: number): number {
-    return (difference * this.stretch * this.perStep - 0.5) | 0;
+    return (difference * this.stretch * this.#perStep - 0.5) | 0;
   }
 
   /**
@@ -157,8 +157,8 @@ export class Exponential {
   tail(difference: number, error: number, steps: number): number {
     const rest =
       difference * this.stretch -
-      steps * this.stepHigh +
-      (error * this.stretch - steps * this.stepLow);
+      steps * this.#stepHigh +
+      (error * this.stretch - steps * this.#stepLow);
     const r = rest * this.inverse;
     const series = r + r * r * (1 / 2 + r * (1 / 6 + r * (1 / 24 + r * (1 / 120 + r * (1 / 720)))));
     const j = steps & (STEPS - 1);
@@ -274,15 +274,15 @@ export class Distribution {
   readonly order: Uint32Array;
   /** How many items hold the maximum. */
   readonly ties: number;
-  private readonly maximum: number;
+  readonly #maximum: number;
   /** How many items are above -inf. */
   readonly open: number;
-  private readonly undefined: boolean;
+  readonly #undefined: boolean;
   /** If z - max would overflow, all logits are scaled by this power of two. */
   readonly shrink: number;
   /** The logits by rank. */
   readonly sorted: Float64Array;
-  private readonly levels: readonly Level[];
+  readonly #levels: readonly Level[];
 
   /** @param edit - a distribution that differs in the logit of one item, and that item */
   constructor(logits: Float64Array, edit: { before: Distribution; item: number } | null = null) {
@@ -298,13 +298,13 @@ export class Distribution {
     } else {
       this.order = edit.before.order.slice();
       this.sorted = edit.before.sorted.slice();
-      [from, to] = this.reinsert(edit.item);
+      [from, to] = this.#reinsert(edit.item);
     }
 
     const maximum = this.sorted[0]!;
-    this.maximum = maximum;
+    this.#maximum = maximum;
     // A NaN stands at the top.
-    this.undefined = Number.isNaN(maximum) || maximum === -Infinity;
+    this.#undefined = Number.isNaN(maximum) || maximum === -Infinity;
     let ties = 0;
     while (ties < size && this.sorted[ties] === maximum) ties++;
     this.ties = ties;
@@ -315,17 +315,17 @@ export class Distribution {
     const lowest = open > 0 ? this.sorted[open - 1]! : maximum;
     this.shrink = Number.isFinite(maximum - lowest) ? 1 : 0.25;
     if (edit?.before.shrink === this.shrink) {
-      this.levels = edit.before.levels.map((level) => level.copy());
+      this.#levels = edit.before.#levels.map((level) => level.copy());
     } else {
       [from, to] = [0, size];
-      this.levels = CHUNKS.map((items) => new Level(items, Math.floor(size / items)));
+      this.#levels = CHUNKS.map((items) => new Level(items, Math.floor(size / items)));
     }
-    this.levels.forEach((level, k) => {
+    this.#levels.forEach((level, k) => {
       const { items } = level;
       const last = Math.min(Math.ceil(to / items), Math.floor(open / items));
       for (let chunk = Math.floor(from / items); chunk < last; chunk++) {
-        if (k === 0) this.expand(chunk);
-        else level.join(chunk, this.levels[k - 1]!);
+        if (k === 0) this.#expand(chunk);
+        else level.join(chunk, this.#levels[k - 1]!);
       }
     });
   }
@@ -338,7 +338,7 @@ export class Distribution {
   }
 
   /** Moves an item to the rank of its logit; returns the ranks of which items have moved. */
-  private reinsert(item: number): [number, number] {
+  #reinsert(item: number): [number, number] {
     const { logits, order, sorted } = this;
     const last = order.length - 1;
     const old = order.indexOf(item);
@@ -364,9 +364,9 @@ export class Distribution {
   }
 
   /** Computes a chunk of the first level. */
-  private expand(chunk: number): void {
-    const { levels, shrink, sorted } = this;
-    const { items, centers, radii, series } = levels[0]!;
+  #expand(chunk: number): void {
+    const { shrink, sorted } = this;
+    const { items, centers, radii, series } = this.#levels[0]!;
     const start = chunk * items;
     const end = start + items;
     const highest = sorted[start]! * shrink;
@@ -390,7 +390,7 @@ export class Distribution {
 
   /** Whether a probability of 0 is exact, and not one below the smallest float64. */
   isExactlyZero(logit: number, temperature: number): boolean {
-    return temperature === 0 || this.maximum === Infinity || logit === -Infinity;
+    return temperature === 0 || this.#maximum === Infinity || logit === -Infinity;
   }
 
   /**
@@ -402,8 +402,8 @@ export class Distribution {
     if (!(temperature >= 0)) {
       throw new RangeError(`temperature must be >= 0, got ${temperature}`);
     }
-    if (this.undefined) return frame(this, temperature, NaN, NaN, NaN, NaN, () => NaN);
-    const { maximum } = this;
+    if (this.#undefined) return frame(this, temperature, NaN, NaN, NaN, NaN, () => NaN);
+    const maximum = this.#maximum;
     const topInside = (first === 0 && last > 0) || apart === 0 ? 1 : 0;
     if (maximum === Infinity || temperature === 0 || temperature === Infinity) {
       const isUniform = maximum !== Infinity && temperature === Infinity;
@@ -454,11 +454,11 @@ export class Distribution {
       outside + (inside.sum + topInside) / total,
       (logit) => {
         if (logit === -Infinity) return 0;
-        const difference = this.difference(logit);
+        const difference = this.#difference(logit);
         if (difference < exponential.floor) return 0;
         const steps = exponential.steps(difference);
         const fraction = FRACTION[steps & (STEPS - 1)]!;
-        const tail = exponential.tail(difference, this.error(logit, difference), steps);
+        const tail = exponential.tail(difference, this.#error(logit, difference), steps);
         // FastTwoSum (Dekker).
         const high = fraction + tail;
         const low = tail - (high - fraction);
@@ -472,23 +472,24 @@ export class Distribution {
   }
 
   /** (z - max) * shrink without overflow. */
-  private difference(logit: number): number {
-    return logit * this.shrink - this.maximum * this.shrink;
+  #difference(logit: number): number {
+    return logit * this.shrink - this.#maximum * this.shrink;
   }
 
   /** The rounding error of `difference`. */
-  private error(logit: number, difference: number): number {
+  #error(logit: number, difference: number): number {
     // The error of an infinite difference, or of NaN, is never used.
     if (!Number.isFinite(difference)) return 0;
-    return twoSumError(logit * this.shrink, -this.maximum * this.shrink, difference);
+    return twoSumError(logit * this.shrink, -this.#maximum * this.shrink, difference);
   }
 
   /** The sums of exp_z and of exp_z times (z - max) over the ranks in [from, to). */
   add(exponential: Exponential, from: number, to: number): Sums {
-    const { levels, shrink, sorted } = this;
+    const { shrink, sorted } = this;
+    const levels = this.#levels;
     const { floor, stretch } = exponential;
     const perUnit = stretch * exponential.inverse;
-    const top = this.maximum * shrink;
+    const top = this.#maximum * shrink;
     const end = Math.min(to, this.open);
     let sum = 0;
     let low = 0;

@@ -51,14 +51,14 @@ export function countLeading(size: number, passes: (place: number) => boolean): 
 
 /** Sums over the ranks of a distribution at one temperature: those of whole blocks are remembered. */
 class Sums {
-  private readonly exponential: Exponential;
-  private readonly blocks: { readonly sum: number; readonly moment: number }[] = [];
+  readonly #exponential: Exponential;
+  readonly #blocks: { readonly sum: number; readonly moment: number }[] = [];
 
   constructor(
     private readonly distribution: Distribution,
     readonly temperature: number,
   ) {
-    this.exponential = new Exponential(temperature, distribution.shrink);
+    this.#exponential = new Exponential(temperature, distribution.shrink);
   }
 
   /** The sums of exp_z and of exp_z times (z - max) / T over the ranks in [from, to). */
@@ -70,42 +70,42 @@ class Sums {
       const end = Math.min(to, (Math.floor(block) + 1) * BLOCK);
       const whole = end - rank === BLOCK;
       const added =
-        (whole && this.blocks[block]) || this.distribution.add(this.exponential, rank, end);
-      if (whole) this.blocks[block] = added;
+        (whole && this.#blocks[block]) || this.distribution.add(this.#exponential, rank, end);
+      if (whole) this.#blocks[block] = added;
       // The ranks descend: all further ones have exp_z 0.
       if (added.sum === 0) break;
       sum += added.sum;
       moment += added.moment;
       rank = end;
     }
-    return { sum, moment: moment * this.exponential.inverse };
+    return { sum, moment: moment * this.#exponential.inverse };
   }
 }
 
 /** The sums of a distribution at T = 1, and at the latest other temperature. */
 class Temperatures {
-  private plain: Sums | undefined;
-  private last: Sums | undefined;
+  #plain: Sums | undefined;
+  #last: Sums | undefined;
 
   constructor(readonly distribution: Distribution) {}
 
   at(temperature: number): Sums {
     if (temperature === 1) {
-      this.plain ??= new Sums(this.distribution, 1);
-      return this.plain;
+      this.#plain ??= new Sums(this.distribution, 1);
+      return this.#plain;
     }
-    if (this.last?.temperature !== temperature) {
-      this.last = new Sums(this.distribution, temperature);
+    if (this.#last?.temperature !== temperature) {
+      this.#last = new Sums(this.distribution, temperature);
     }
-    return this.last!;
+    return this.#last!;
   }
 }
 
 /** Items that are left. */
 class Row {
-  private plain: Softmax | undefined;
-  private last: Softmax | undefined;
-  private deviation: number | undefined;
+  #plain: Softmax | undefined;
+  #last: Softmax | undefined;
+  #deviation: number | undefined;
 
   constructor(
     readonly all: Temperatures,
@@ -147,29 +147,29 @@ class Row {
 
   /** The standard deviation of the logits times `scale`. */
   sigma(): number {
-    if (this.deviation === undefined) {
+    if (this.#deviation === undefined) {
       const { z, size, scale } = this;
       let sum = 0;
       for (let place = 0; place < size; place++) sum += z[place]! * scale;
       const mean = sum / size;
       let square = 0;
       for (let place = 0; place < size; place++) square += (z[place]! * scale - mean) ** 2;
-      this.deviation = Math.sqrt(square / size);
+      this.#deviation = Math.sqrt(square / size);
     }
-    return this.deviation;
+    return this.#deviation;
   }
 
   /** The softmax at T = 1 is remembered, and the latest one at another temperature. */
   at(temperature: number): Softmax {
     if (temperature === 1) {
-      this.plain ??= this.softmax(1);
-      return this.plain;
+      this.#plain ??= this.#softmax(1);
+      return this.#plain;
     }
-    if (this.last?.temperature !== temperature) this.last = this.softmax(temperature);
-    return this.last!;
+    if (this.#last?.temperature !== temperature) this.#last = this.#softmax(temperature);
+    return this.#last!;
   }
 
-  private softmax(temperature: number): Softmax {
+  #softmax(temperature: number): Softmax {
     const { all, z, size, start } = this;
     const { distribution } = all;
     const top = z[0]!;
@@ -358,7 +358,7 @@ export class Kept {
   readonly mass: number;
   /** The entropy of what is kept, in nats. */
   readonly entropy: number;
-  private readonly softmax: Softmax;
+  readonly #softmax: Softmax;
 
   constructor(
     readonly distribution: Distribution,
@@ -367,13 +367,13 @@ export class Kept {
     row: Row,
     whole: Row,
   ) {
-    this.softmax = row.at(temperature);
+    this.#softmax = row.at(temperature);
     this.count = row.size;
     this.start = row.start;
     this.ranks = row.ranks;
-    this.entropy = this.softmax.entropy;
+    this.entropy = this.#softmax.entropy;
     const before = whole.at(temperature).probability(row.start);
-    this.mass = Math.min(before / this.softmax.probability(0), 1);
+    this.mass = Math.min(before / this.#softmax.probability(0), 1);
   }
 
   /** The rank of the kept item at a place, from 0. */
@@ -382,13 +382,13 @@ export class Kept {
   }
 
   keeps(rank: number): boolean {
-    return this.place(rank) >= 0;
+    return this.#place(rank) >= 0;
   }
 
   /** The probability of the item at a rank, renormalised; exactly 0 where it is dropped. */
   probability(rank: number): number {
-    const place = this.place(rank);
-    return place < 0 ? 0 : this.softmax.probability(place);
+    const place = this.#place(rank);
+    return place < 0 ? 0 : this.#softmax.probability(place);
   }
 
   /** The probabilities of all items, in the order given. */
@@ -396,14 +396,14 @@ export class Kept {
     const { order } = this.distribution;
     const result = new Float64Array(order.length);
     for (let place = 0; place < this.count; place++) {
-      result[order[this.rankAt(place)]!] = this.softmax.probability(place);
+      result[order[this.rankAt(place)]!] = this.#softmax.probability(place);
     }
     return result;
   }
 
   /** The sum of the probabilities of the ranks in [from, to). */
   sum(from: number, to: number): number {
-    return this.softmax.sum(this.countBelow(from), this.countBelow(to));
+    return this.#softmax.sum(this.countBelow(from), this.countBelow(to));
   }
 
   /** How many of the kept items have a rank below this one. */
@@ -413,7 +413,7 @@ export class Kept {
     return countLeading(count, (place) => ranks[place]! < rank);
   }
 
-  private place(rank: number): number {
+  #place(rank: number): number {
     const place = this.countBelow(rank);
     return place < this.countBelow(rank + 1) ? place : -1;
   }
@@ -421,20 +421,20 @@ export class Kept {
 
 /** The truncation of one distribution, at any temperature and with any settings. */
 export class Truncation {
-  private readonly whole: Row;
+  readonly #whole: Row;
   /** What the steps before the temperature kept last: the same at every temperature. */
-  private early: { readonly settings: Settings; readonly row: Row } | undefined;
+  #early: { readonly settings: Settings; readonly row: Row } | undefined;
 
   constructor(readonly distribution: Distribution) {
     const { sorted: z } = distribution;
     // Of a row without a distribution all is kept, so that it stays NaN.
     const open =
       z[0]! > -Infinity ? countLeading(z.length, (rank) => z[rank]! > -Infinity) : z.length;
-    this.whole = new Row(new Temperatures(distribution), z.subarray(0, open), 0, null);
+    this.#whole = new Row(new Temperatures(distribution), z.subarray(0, open), 0, null);
   }
 
   at(temperature: number, settings: Settings = {}): Kept {
-    const { whole } = this;
+    const whole = this.#whole;
     const { engine, steps, edges, joint } = chain(settings);
     if (!(temperature >= 0) || (temperature !== 1 && !steps.includes("temperature"))) {
       throw new RangeError(`temperature must be >= 0, and 1 if not in order, got ${temperature}`);
@@ -451,10 +451,10 @@ export class Truncation {
       return row;
     };
     const turn = steps.includes("temperature") ? steps.indexOf("temperature") : steps.length;
-    if (this.early?.settings !== settings) {
-      this.early = { settings, row: apply(steps.slice(0, turn), whole, 1) };
+    if (this.#early?.settings !== settings) {
+      this.#early = { settings, row: apply(steps.slice(0, turn), whole, 1) };
     }
-    let row = apply(steps.slice(turn + 1), this.early.row, t);
+    let row = apply(steps.slice(turn + 1), this.#early.row, t);
     // Engines are greedy at T = 0: they take the first of the highest items.
     if (defined && engine !== PAPERS && t === 0) row = row.leading(1);
     return new Kept(whole.all.distribution, t, row, whole);

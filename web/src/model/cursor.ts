@@ -30,26 +30,26 @@ export class RowCursor {
   /** How many rows there are: a text that is written gets more. */
   readonly count;
   /** How many rows the order has. */
-  readonly size = computed(() => this.sizes.get(this.order.value) ?? this.count.value);
+  readonly size = computed(() => this.#sizes.get(this.order.value) ?? this.count.value);
 
   /** The names of orders that are chosen elsewhere. */
   readonly names = new Map<Order, string>();
   /** The sizes of orders that do not have all rows. */
-  private readonly sizes = new Map<Order, number>();
+  readonly #sizes = new Map<Order, number>();
   /** The place that the steps so far lead to; its row may still be on the way. */
   aim = 0;
-  private wanted: Wanted | null = null;
-  private busy = false;
-  private pursuit = Promise.resolve();
+  #wanted: Wanted | null = null;
+  #busy = false;
+  #pursuit = Promise.resolve();
   /** Whether the rows beside the one that is shown are fetched too: not while a text grows. */
-  private looksAhead = true;
+  #looksAhead = true;
   /** Counts up when answers to earlier requests must no longer be shown. */
-  private turn = 0;
-  private shown: number | null;
+  #turn = 0;
+  #shown: number | null;
   /** The labels that all rows have in common; undefined until an answer has brought them. */
-  private labels: WrittenState["labels"] | undefined;
-  private readonly kept = new Map<string, Promise<WrittenRow>>();
-  private readonly unfollow: () => void;
+  #labels: WrittenState["labels"] | undefined;
+  readonly #kept = new Map<string, Promise<WrittenRow>>();
+  readonly #unfollow: () => void;
 
   constructor(
     private readonly instrument: Shown,
@@ -57,32 +57,32 @@ export class RowCursor {
   ) {
     this.count = signal(rows.count);
     const { row, labels } = instrument.items.peek();
-    this.shown = row;
+    this.#shown = row;
     if (row !== null) {
-      this.labels = labels;
+      this.#labels = labels;
       this.place.value = this.aim = row;
     }
     // Another view or the kernel may set other logits.
-    this.unfollow = effect(() => {
+    this.#unfollow = effect(() => {
       const { row: now } = instrument.items.value;
-      if (now === this.shown) return;
+      if (now === this.#shown) return;
       if (now === null) {
-        this.forget();
+        this.#forget();
         return;
       }
-      this.shown = now;
-      this.settle("given", now);
+      this.#shown = now;
+      this.#settle("given", now);
     });
   }
 
   close(): void {
-    this.forget();
-    this.unfollow();
+    this.#forget();
+    this.#unfollow();
   }
 
-  private forget(): void {
-    this.turn++;
-    this.wanted = null;
+  #forget(): void {
+    this.#turn++;
+    this.#wanted = null;
     this.aim = this.place.peek();
   }
 
@@ -91,7 +91,7 @@ export class RowCursor {
     const place = Math.max(0, Math.min(this.size.peek() - 1, this.aim + by));
     if (place === this.aim && this.instrument.items.peek().row !== null) return;
     this.aim = place;
-    this.want({ order: this.order.peek(), place });
+    this.#want({ order: this.order.peek(), place });
   }
 
   /** Goes to the row whose number was typed; false if there is no such row. */
@@ -112,7 +112,7 @@ export class RowCursor {
     // A row of any other bin.
     if (order.startsWith("bin")) this.chosen.value = order = "given";
     if (order === "given") this.aim = row;
-    this.want(order === "given" ? { order, place: row } : { order, row });
+    this.#want(order === "given" ? { order, place: row } : { order, row });
   }
 
   /**
@@ -121,15 +121,15 @@ export class RowCursor {
    * @param name - of an order that is not one of the rows
    */
   choose(order: Order, name = ""): void {
-    const turn = ++this.turn;
+    const turn = ++this.#turn;
     if (name !== "") this.names.set(order, name);
     batch(() => {
       this.chosen.value = order;
       this.error.value = "";
       this.progress.value = null;
-      if (order === "given") this.settle(order, this.shown ?? 0);
+      if (order === "given") this.#settle(order, this.#shown ?? 0);
     });
-    if (order !== "given") void this.sort(order, turn);
+    if (order !== "given") void this.#sort(order, turn);
   }
 
   /** The progress of an order, or the place of the row in it; empty for the given order. */
@@ -148,91 +148,91 @@ export class RowCursor {
    * at a place is shown, if one is to be.
    */
   renew(from: number, count: number, place: number | null): Promise<void> {
-    for (const key of this.kept.keys()) {
-      if (!(JSON.parse(key).place < from)) this.kept.delete(key);
+    for (const key of this.#kept.keys()) {
+      if (!(JSON.parse(key).place < from)) this.#kept.delete(key);
     }
     this.count.value = count;
     if (place === null || (place < from && place === this.aim)) return Promise.resolve();
-    this.forget();
+    this.#forget();
     this.aim = place;
-    this.want({ order: "given", place }, false);
-    return this.pursuit;
+    this.#want({ order: "given", place }, false);
+    return this.#pursuit;
   }
 
-  private settle(order: Order, place: number): void {
+  #settle(order: Order, place: number): void {
     batch(() => {
-      this.forget();
+      this.#forget();
       this.order.value = this.chosen.value = order;
       this.progress.value = null;
       this.place.value = this.aim = place;
     });
   }
 
-  private async sort(order: Order, turn: number): Promise<void> {
+  async #sort(order: Order, turn: number): Promise<void> {
     try {
       for (let done = 0; done < this.rows.count; ) {
         const progress = (await this.rows.ask({ order })) as Progress;
-        if (turn !== this.turn) return;
+        if (turn !== this.#turn) return;
         ({ done } = progress);
-        if (progress.size !== undefined) this.sizes.set(order, progress.size);
+        if (progress.size !== undefined) this.#sizes.set(order, progress.size);
         this.progress.value = done / this.rows.count;
         if (done < this.rows.count) await later();
-        if (turn !== this.turn) return;
+        if (turn !== this.#turn) return;
       }
       this.progress.value = null;
-      this.want({ order, place: 0 });
+      this.#want({ order, place: 0 });
     } catch (error) {
-      if (turn !== this.turn) return;
+      if (turn !== this.#turn) return;
       this.progress.value = null;
-      this.fail(error);
+      this.#fail(error);
     }
   }
 
-  private fail(error: unknown): void {
+  #fail(error: unknown): void {
     batch(() => {
       this.error.value = error instanceof Error ? error.message : String(error);
       if (this.progress.peek() === null) this.chosen.value = this.order.peek();
     });
   }
 
-  private want(query: Wanted, looksAhead = true): void {
+  #want(query: Wanted, looksAhead = true): void {
     this.error.value = "";
-    this.wanted = query;
-    this.looksAhead = looksAhead;
-    if (!this.busy) this.pursuit = this.pursue();
+    this.#wanted = query;
+    this.#looksAhead = looksAhead;
+    if (!this.#busy) this.#pursuit = this.#pursue();
   }
 
-  private async pursue(): Promise<void> {
-    this.busy = true;
-    while (this.wanted !== null) {
-      const { turn, wanted } = this;
+  async #pursue(): Promise<void> {
+    this.#busy = true;
+    while (this.#wanted !== null) {
+      const [turn, wanted] = [this.#turn, this.#wanted];
       try {
-        const found = await this.get(wanted);
-        if (turn !== this.turn) continue;
-        this.show(found, wanted.order, wanted === this.wanted);
+        const found = await this.#get(wanted);
+        if (turn !== this.#turn) continue;
+        this.#show(found, wanted.order, wanted === this.#wanted);
       } catch (error) {
-        if (wanted !== this.wanted) continue;
+        if (wanted !== this.#wanted) continue;
         this.aim = this.place.peek();
-        this.fail(error);
+        this.#fail(error);
       }
-      if (wanted === this.wanted) this.wanted = null;
+      if (wanted === this.#wanted) this.#wanted = null;
     }
-    this.busy = false;
-    if (this.error.peek() !== "" || !this.looksAhead) return;
+    this.#busy = false;
+    if (this.error.peek() !== "" || !this.#looksAhead) return;
     const [order, place] = [this.order.peek(), this.place.peek()];
     for (const beside of [place + 1, place - 1]) {
       if (beside < 0 || beside >= this.size.peek()) continue;
       // An error is shown when the user goes to that row.
-      this.get({ order, place: beside }).catch(() => undefined);
+      this.#get({ order, place: beside }).catch(() => undefined);
     }
   }
 
-  private show(found: WrittenRow, order: Order, last: boolean): void {
-    const { labels = this.labels ?? null, row, place } = found;
-    this.labels ??= labels;
+  #show(found: WrittenRow, order: Order, last: boolean): void {
+    const { labels = this.#labels ?? null, row, place } = found;
+    this.#labels ??= labels;
     const { logits, source, target, tail } = readState({ ...found, labels });
     const items = this.instrument.items.peek();
-    this.shown = row;
+    this.#shown = row;
     batch(() => {
       this.order.value = order;
       this.place.value = place;
@@ -250,20 +250,20 @@ export class RowCursor {
     });
   }
 
-  private get(query: Wanted): Promise<WrittenRow> {
+  #get(query: Wanted): Promise<WrittenRow> {
     const key = JSON.stringify(query);
-    let found = this.kept.get(key);
+    let found = this.#kept.get(key);
     if (found === undefined) {
-      const known = this.labels !== undefined;
+      const known = this.#labels !== undefined;
       found = this.rows.ask(known ? query : { ...query, labels: "all" }) as Promise<WrittenRow>;
-      found.catch(() => this.kept.delete(key));
+      found.catch(() => this.#kept.delete(key));
     }
     // The answer used last moves to the end of the map, so that the oldest is first.
-    this.kept.delete(key);
-    this.kept.set(key, found);
-    for (const oldest of this.kept.keys()) {
-      if (this.kept.size <= KEPT) break;
-      this.kept.delete(oldest);
+    this.#kept.delete(key);
+    this.#kept.set(key, found);
+    for (const oldest of this.#kept.keys()) {
+      if (this.#kept.size <= KEPT) break;
+      this.#kept.delete(oldest);
     }
     return found;
   }

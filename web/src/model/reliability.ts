@@ -92,16 +92,16 @@ export class Reliability {
   readonly progress = signal<number | null>(null);
   readonly error = signal("");
   /** At the temperature of the instrument, or at the nearest one that is known. */
-  readonly now = computed(() => this.at(this.followed.temperature.value));
+  readonly now = computed(() => this.#at(this.followed.temperature.value));
   /** The same once a drag rests. */
-  readonly rested = computed(() => this.at(this.followed.rested.value.temperature));
+  readonly rested = computed(() => this.#at(this.followed.rested.value.temperature));
 
   /** At the temperature that was asked for last. */
-  private readonly asked = signal<Measured | null>(null);
-  private busy = false;
-  private isClosed = false;
-  private unfollow = () => {};
-  private whole: Promise<void> | null = null;
+  readonly #asked = signal<Measured | null>(null);
+  #busy = false;
+  #isClosed = false;
+  #unfollow = () => {};
+  #whole: Promise<void> | null = null;
 
   /**
    * @param rows - what is asked for all that is not in the table
@@ -117,57 +117,58 @@ export class Reliability {
 
   /** Measures the rows, unless that was begun before. */
   open(): void {
-    if (this.rows === undefined || this.whole !== null) return;
-    this.whole = this.measure();
-    this.unfollow = effect(() => {
+    if (this.rows === undefined || this.#whole !== null) return;
+    this.#whole = this.#measure();
+    this.#unfollow = effect(() => {
       // Asked for again if the temperature has changed meanwhile.
-      if (!this.isKnown(this.followed.rested.value.temperature) && !this.busy) void this.pursue();
+      if (!this.#isKnown(this.followed.rested.value.temperature) && !this.#busy)
+        void this.#pursue();
     });
   }
 
   close(): void {
-    this.isClosed = true;
-    this.unfollow();
+    this.#isClosed = true;
+    this.#unfollow();
   }
 
   /** Waits for the table, and returns it as it was written; undefined if there is none. */
   async written(): Promise<WrittenReliability | undefined> {
-    await this.whole;
+    await this.#whole;
     return this.table.peek()?.written;
   }
 
-  private at(temperature: number): Measured | null {
-    const { value: asked } = this.asked;
+  #at(temperature: number): Measured | null {
+    const { value: asked } = this.#asked;
     const { value: table } = this.table;
     return asked?.temperature === temperature ? asked : (table?.nearest(temperature) ?? asked);
   }
 
-  private isKnown(temperature: number): boolean {
-    return this.at(temperature)?.temperature === temperature;
+  #isKnown(temperature: number): boolean {
+    return this.#at(temperature)?.temperature === temperature;
   }
 
-  private async measure(): Promise<void> {
+  async #measure(): Promise<void> {
     this.progress.value = 0;
-    this.table.value = await this.find(STOPS);
+    this.table.value = await this.#find(STOPS);
     this.progress.value = null;
   }
 
-  private async pursue(): Promise<void> {
-    this.busy = true;
+  async #pursue(): Promise<void> {
+    this.#busy = true;
     for (;;) {
       const { temperature } = this.followed.rested.peek();
-      if (this.isClosed || this.isKnown(temperature)) break;
-      const found = await this.find(numberText(temperature));
+      if (this.#isClosed || this.#isKnown(temperature)) break;
+      const found = await this.#find(numberText(temperature));
       if (found === null) break;
-      this.asked.value = found.nearest(temperature);
+      this.#asked.value = found.nearest(temperature);
     }
-    this.busy = false;
+    this.#busy = false;
   }
 
   /** Asks until the answer is there; null if there is none. */
-  private async find(reliability: string): Promise<Table | null> {
+  async #find(reliability: string): Promise<Table | null> {
     try {
-      while (!this.isClosed) {
+      while (!this.#isClosed) {
         const answer = (await this.rows!.ask({ reliability })) as Found;
         if ("found" in answer) {
           this.error.value = "";
