@@ -398,6 +398,8 @@ function Compare({ instrument, writing, isOff }: Part & OffProps) {
   const other = others.find(({ name }) => name === chosen.value)?.name ?? others[0]?.name;
   const a = useComputed(() => settingText(writing.a.value));
   const b = useComputed(() => settingText(writing.b.value));
+  const same = useComputed(() => texts.oneSetting(b.value));
+  const both = useComputed(() => texts.compareSettings(a.value, b.value));
   return (
     <details>
       <summary>{texts.compare}</summary>
@@ -424,14 +426,10 @@ function Compare({ instrument, writing, isOff }: Part & OffProps) {
         )}
         {found.value !== null && <SideBySide found={found.value} />}
         {writing.isOneSetting.value ? (
-          <p class="note">{useComputed(() => texts.oneSetting(b.value))}</p>
+          <p class="note">{same}</p>
         ) : (
           <div class="buttons">
-            <Do
-              name={useComputed(() => texts.compareSettings(a.value, b.value))}
-              off={isOff}
-              does={() => void writing.compareSettings()}
-            />
+            <Do name={both} off={isOff} does={() => void writing.compareSettings()} />
           </div>
         )}
         {apart.value !== null && <Apart instrument={instrument} apart={apart.value} />}
