@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.explorer_page import field, slider
 from tests.browser.test_everyone import found_by_axe, view
@@ -229,6 +229,27 @@ def test_the_walk_by_keys_alone(opened: Page) -> None:
     page.keyboard.press("p")
     expect(tokens(page)).to_have_count(4)
     expect(told(page)).to_have_text("2 tokens written.")
+
+
+def test_cancel_keeps_the_focus_when_there_is_nothing_left_to_cancel(opened: Page) -> None:
+    page = opened
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        held.append(route)
+
+    page.route("**/write", hold_the_first)
+    cancel = button(page, "Cancel")
+    expect(cancel).to_be_disabled()
+    button(page, "Step").press("Enter")
+    expect(cancel).to_be_enabled()
+    cancel.focus()
+    held[0].continue_()
+    expect(tokens(page)).to_have_count(2)
+    expect(cancel).to_be_disabled()
+    expect(cancel).to_be_focused()
 
 
 def test_the_same_seed_writes_the_same_text(opened: Page) -> None:

@@ -829,7 +829,7 @@ export const enWriting = {
   cancel: "Cancel",
   asking: "The model is asked …",
   elsewhere: "Not done: another view has changed the text.",
-  playing: (left: string) => `${left} tokens to go …`,
+  playing: (left: string) => `${left} ${left === "1" ? "token" : "tokens"} to go …`,
   played: (written: string) => `${written} ${written === "1" ? "token" : "tokens"} written.`,
   ended: "The text has ended: cut it back, or take another token, to go on.",
   tools: "Branches and files",

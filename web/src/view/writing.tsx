@@ -49,6 +49,7 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
   const cannotTake = useComputed(() => isOff.value || row.value === null);
   const cannotCut = useComputed(() => isOff.value || !writing.isWritten(row.value));
   const cannotRestore = useComputed(() => isOff.value || !status.value.canRestore);
+  const cannotCancel = useComputed(() => !isOff.value);
   const tokens = useSignal(String(PLAYED));
   const refused = useSignal("");
 
@@ -121,7 +122,7 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
         <Do name={taken} letter="t" off={cannotTake} does={actions.take} />
         <Do name={texts.cut} letter="x" off={cannotCut} does={actions.cut} />
         <Do name={texts.restore} letter="r" off={cannotRestore} does={actions.restore} />
-        {isOff.value && <Do name={texts.cancel} does={() => void writing.cancel()} />}
+        <Do name={texts.cancel} off={cannotCancel} does={() => void writing.cancel()} />
       </div>
       <p class="error" role="alert">
         {useComputed(() => refused.value || error.value)}
