@@ -180,7 +180,7 @@ export class Writing {
     while (this.isBusy.peek()) await this.#current;
     this.#listens = false;
     const { version, busy } = this.#heard;
-    const isKnown = version === this.status.peek().version && !busy && !this.#isStale;
+    const isKnown = version <= this.status.peek().version && !busy && !this.#isStale;
     if (isKnown || this.#isClosed) return;
     this.#current = this.#do({ do: "status" }, false, true);
   }
