@@ -94,7 +94,7 @@ SCREENS = {360: 740, 700: 900, 1280: 800, 1920: 1080}
 Colours: TypeAlias = Literal["light", "dark", "forced"]
 COLOURS: tuple[Colours, ...] = ("light", "dark", "forced")
 
-WRITTEN = {
+WRITTEN: dict[str, list[tuple[int, Colours]]] = {
     "start": [(360, "light"), (1280, "light"), (1920, "dark")],
     "next": [(360, "dark"), (700, "light"), (1280, "light"), (1280, "forced"), (1920, "light")],
     "token": [(360, "light"), (1280, "dark"), (1920, "forced")],

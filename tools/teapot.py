@@ -6,12 +6,12 @@ import random
 import re
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.model import Model
+from thermoscope.connection.model import Chat, Model
 from thermoscope.data.formats.responses import Position
 from thermoscope.definition import log_softmax
 from thermoscope.reported import Token
@@ -88,7 +88,9 @@ class Teapot(Model):
         del top, settings
         if self.error:
             raise ServerError(self.error)
-        last = self._numbers[_words(prompt)[-1]] if isinstance(prompt, str) else int(prompt[-1])
+        if isinstance(prompt, Chat):
+            raise self.wrong("has no template for a chat")
+        last = self._numbers[_words(prompt)[-1]] if isinstance(prompt, str) else prompt[-1]
         draw = np.random.default_rng(last)
         found = draw.normal(-4, 2.0, VOCABULARY)
         numbers = [self._numbers[text] for text in LIKELY]
@@ -110,5 +112,5 @@ class Teapot(Model):
         """Hold nothing."""
 
 
-def _words(text: Any) -> list[str]:
+def _words(text: str) -> list[str]:
     return re.findall(r" ?\w+|[^\w\s]", text.replace("\n", " "))
