@@ -32,6 +32,13 @@ def llama_cpp(folder: Path, logits: NDArray[np.floating[Any]], *arguments: str) 
     """Start llama.cpp's server on a model with these rows of logits, and yield its address."""
     path = folder / "logits.npy"
     np.save(path, logits.astype(np.float32))
+    with serve(path, *arguments) as address:
+        yield address
+
+
+@contextmanager
+def serve(path: Path, *arguments: str) -> Iterator[str]:
+    """Start llama.cpp's server on a file of logits or a .gguf file, and yield its address."""
     with subprocess.Popen(
         [sys.executable, PROGRAM, path, *arguments],
         stdin=subprocess.PIPE,

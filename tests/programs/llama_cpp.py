@@ -1,8 +1,8 @@
-"""Serve a model whose next-token logits are known, by llama.cpp: see test_llama_cpp.
+"""Serve a model by llama.cpp: see test_llama_cpp.
 
-The rows of a .npy file are the logits: after token t alone, the model's are exactly row t. With
-"bytes" as a second argument, each byte is a token, so that any text has tokens. Prints the server's
-address once it answers, and ends with standard input.
+A .gguf file is served as it is. The rows of a .npy file are the logits of a model: after token t
+alone, they are exactly row t. With "bytes" as a second argument, each byte is a token, so that any
+text has tokens. Prints the server's address once it answers, and ends with standard input.
 """
 
 import sys
@@ -63,9 +63,10 @@ def write(path: Path, rows: np.ndarray, byte_tokens: range) -> None:
 if __name__ == "__main__":
     source = Path(sys.argv[1])
     model = source.with_suffix(".gguf")
-    # The tokenizer demands the line feed. Of half a character, the server answers without
-    # probabilities.
-    write(model, np.load(source), range(256) if sys.argv[2:] == ["bytes"] else range(10, 11))
+    if source != model:
+        # The tokenizer demands the line feed. Of half a character, the server answers without
+        # probabilities.
+        write(model, np.load(source), range(256) if sys.argv[2:] == ["bytes"] else range(10, 11))
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model)
     parameters.port = 0
@@ -74,6 +75,9 @@ if __name__ == "__main__":
     parameters.cpuparams.n_threads = 1
     parameters.cpuparams_batch.n_threads = 1
     parameters.warmup = False
+    # Keys and values in float16, and flash attention, cost three digits of the logits.
+    parameters.cache_type_k = parameters.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
+    parameters.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     parameters.verbosity = 0
     server = xllamacpp.Server(parameters)
     sys.stdout.write(f"{server.listening_address}\n")

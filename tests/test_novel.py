@@ -1,0 +1,373 @@
+"""The language model of the page: its file, and its logits by llama.cpp, by NumPy and in Node."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import json
+import math
+import shutil
+import subprocess
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import thermoscope as ts
+from tests.model_server import needs_llama_cpp, serve
+from tools.novel import model_file, reference, text
+from tools.novel.__main__ import LARGEST, PATH
+from tools.novel.tokenizer import BYTES, Tokenizer, train
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    Node = Callable[..., Any]
+
+ROOT = Path(__file__).parents[1]
+ESBUILD = ROOT / "node_modules/.bin/esbuild"
+PROGRAM = """
+import { readFileSync, writeFileSync } from "node:fs";
+import * as language from "./language.mjs";
+const [name, file, argument] = process.argv.slice(2);
+const given = JSON.parse(readFileSync(argument, "utf8"));
+const answer = await language[name](Uint8Array.from(readFileSync(file)), given);
+const isNumbers = answer instanceof Float64Array;
+writeFileSync("answer", isNumbers ? answer : JSON.stringify(answer));
+"""
+MODEL = model_file.read(PATH)
+TOKENIZER = Tokenizer(MODEL.merges)
+CONTEXT = MODEL.sizes.context
+# From chapter 132, which the model was not trained on.
+HELD_OUT = (
+    "It was a clear steel-blue day. The firmaments of air and sea were hardly separable in that "
+    "all-pervading azure; only, the pensive air was transparently pure and soft, with a woman's "
+    "look, and the robust and man-like sea heaved with long, strong, lingering swells, as "
+    "Samson's chest in his sleep."
+)
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
+    """Return a function that calls one of `language.node.ts` with a file and an argument."""
+    if shutil.which("node") is None or not ESBUILD.exists():
+        pytest.skip("Node or esbuild is not installed")
+    folder = tmp_path_factory.mktemp("node")
+    bundle = ["--bundle", "--format=esm", "--log-level=error", f"--outfile={folder}/language.mjs"]
+    subprocess.run([ESBUILD, ROOT / "web/tests/language.node.ts", *bundle], check=True)
+    (folder / "run.mjs").write_text(PROGRAM, encoding="utf-8")
+
+    def call(name: str, argument: object = None, file: Path = PATH) -> Any:
+        (folder / "argument").write_text(json.dumps(argument), encoding="utf-8")
+        subprocess.run(["node", "run.mjs", name, file, "argument"], cwd=folder, check=True)
+        if name == "rows":
+            return np.fromfile(folder / "answer").reshape(-1, MODEL.sizes.vocabulary)
+        return json.loads((folder / "answer").read_text(encoding="utf-8"))
+
+    return call
+
+
+def random_texts(count: int) -> list[str]:
+    """Return texts of words, spaces, digits and signs from all of Unicode."""
+    draw = np.random.default_rng(3)
+    parts = [*HELD_OUT.split(" "), *" \n\t'.,;:-—“”0123456789", "  ", "\n\n", " '", "'s", "'ll"]
+    parts += [*"\u00a0\u0085\u200b\u2009\ufeff_é½Ⅷ鯨🐋", "ñandú"]
+    return ["", *("".join(draw.choice(parts, draw.integers(1, 40))) for _ in range(count))]
+
+
+class TestTokenizer:
+    def test_merges_join_the_most_frequent_pair_and_of_several_the_lowest(self) -> None:
+        assert train("abab abab abab", BYTES + 2) == [(97, 98), (256, 256)]
+        assert train("ba\nba\nab\nab", BYTES + 1) == [(97, 98)]
+
+    def test_the_words_of_the_novel_are_few_tokens(self) -> None:
+        tokens = TOKENIZER.encode(HELD_OUT)
+        assert TOKENIZER.decode(tokens) == HELD_OUT
+        assert len(tokens) < len(HELD_OUT) / 2
+
+    def test_node_finds_the_same_tokens_in_random_texts(self, node: Node) -> None:
+        texts = random_texts(400)
+        want = [TOKENIZER.encode(one) for one in texts]
+        for one, tokens, (got, decoded) in zip(texts, want, node("tokens", texts), strict=True):
+            assert got == tokens, repr(one)
+            assert decoded == one
+        merged = {token for tokens in want for token in tokens if token >= BYTES}
+        assert len(merged) > 50
+
+    def test_a_tokenizer_without_its_last_merges_differs(self) -> None:
+        short = Tokenizer(MODEL.merges[:500])
+        assert any(TOKENIZER.encode(one) != short.encode(one) for one in random_texts(20))
+
+    def test_half_a_character_is_shown_as_such(self) -> None:
+        first, second, *_ = TOKENIZER.encode("鯨")
+        assert TOKENIZER.decode([first, second]) == "\ufffd"
+
+
+def steps(draw: np.random.Generator) -> list[dict[str, Any]]:
+    """Return a session that grows beyond the context, and is cut back, by one token or by many."""
+    novel = TOKENIZER.encode(HELD_OUT)
+    found, length = [], 0
+    for _ in range(24):
+        kept = int(length * draw.random() ** 0.3) if draw.random() < 0.2 else length
+        size = int(draw.choice([1, 1, 2, 70]))
+        start = int(draw.integers(len(novel) - size))
+        added = novel[start : start + size]
+        if draw.random() < 0.3:
+            added = draw.integers(MODEL.sizes.vocabulary, size=size).tolist()
+        found.append({"kept": kept, "added": added})
+        length = kept + size
+    return found
+
+
+def lengths(given: Sequence[dict[str, Any]]) -> list[list[int]]:
+    """Return the text after each step."""
+    texts: list[list[int]] = []
+    for step in given:
+        before = texts[-1] if texts else []
+        texts.append(before[: step["kept"]] + step["added"])
+    return texts
+
+
+class TestLogits:
+    def test_a_session_in_node_has_those_of_its_text(self, node: Node) -> None:
+        given = steps(np.random.default_rng(5))
+        texts = lengths(given)
+        assert max(map(len, texts)) > 2 * CONTEXT
+        for tokens, row in zip(texts, node("rows", given), strict=True):
+            seen = tokens[reference.window(len(tokens), CONTEXT) :]
+            assert CONTEXT // 2 < len(seen) <= CONTEXT or seen == tokens
+            want = reference.logits(MODEL, seen)[-1]
+            np.testing.assert_allclose(row, want, rtol=0, atol=1e-5)
+
+    def test_the_window_moves_by_half_of_the_context(self) -> None:
+        ends = [1, 128, 129, 192, 193, 256, 257]
+        assert [reference.window(end, 128) for end in ends] == [0, 0, 64, 64, 128, 128, 192]
+
+    def test_surprisals_are_of_these_windows(self) -> None:
+        tokens = (TOKENIZER.encode(HELD_OUT) * 2)[:200]
+        got = reference.surprisals(MODEL, tokens)
+        assert len(got) == 199
+        for end in (1, 2, 128, 129, 192, 193, 199):
+            row = reference.logits(MODEL, tokens[reference.window(end, CONTEXT) : end])[-1]
+            want = -ts.log_softmax(row)[tokens[end]]
+            assert got[end - 1] == pytest.approx(want, rel=1e-9)
+
+    def test_held_out_text_takes_about_two_bits_a_character(self) -> None:
+        nats = reference.surprisals(MODEL, TOKENIZER.encode(HELD_OUT))
+        assert 1.5 < nats.sum() / math.log(2) / len(HELD_OUT) < 2.6
+
+
+class Server:
+    """llama.cpp's server with the model."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+
+    def post(self, route: str, **body: Any) -> Any:
+        """Ask it something."""
+        header = {"Content-Type": "application/json"}
+        content = json.dumps(body).encode()
+        sent = urllib.request.Request(f"{self.address}/{route}", content, header)  # noqa: S310
+        with urllib.request.urlopen(sent, timeout=60) as response:  # noqa: S310
+            return json.load(response)
+
+    def log_probabilities(self, tokens: Sequence[int]) -> np.ndarray:
+        """Return those of the next token."""
+        answer = self.post(
+            "completion", prompt=list(tokens), n_predict=1, n_probs=MODEL.sizes.vocabulary
+        )
+        (drawn,) = answer["completion_probabilities"]
+        result = np.full(MODEL.sizes.vocabulary, np.nan)
+        for token in drawn["top_logprobs"]:
+            result[token["id"]] = token["logprob"]
+        return result
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    from tools.novel import llama_cpp
+
+    path = tmp_path_factory.mktemp("gguf") / "novel.gguf"
+    llama_cpp.write(path, MODEL, TOKENIZER.bytes)
+    with serve(path) as address:
+        yield Server(address)
+
+
+def prompts() -> list[list[int]]:
+    """Return texts of the novel and of noise, up to the longest that the server takes."""
+    draw = np.random.default_rng(11)
+    novel = TOKENIZER.encode(HELD_OUT) * 2
+    noise = draw.integers(MODEL.sizes.vocabulary, size=CONTEXT).tolist()
+    sizes = [1, 2, 33, CONTEXT - 1]
+    return [text[:size] for size in sizes for text in (novel, noise)]
+
+
+@needs_llama_cpp
+class TestLlamaCpp:
+    def test_it_has_the_logits_of_node_and_of_numpy(self, server: Server, node: Node) -> None:
+        given = [{"kept": 0, "added": tokens} for tokens in prompts()]
+        for tokens, row in zip(prompts(), node("rows", given), strict=True):
+            theirs = server.log_probabilities(tokens)
+            # A server tells logits up to a constant: log-probabilities.
+            for ours in (row, reference.logits(MODEL, tokens)[-1]):
+                np.testing.assert_allclose(ts.log_softmax(ours), theirs, rtol=0, atol=1e-3)
+
+    @pytest.mark.parametrize("changed", ["rope_base", "epsilon", "3.down", "order of heads"])
+    def test_other_weights_would_be_found(self, server: Server, changed: str) -> None:
+        tokens = prompts()[-2]
+        weights, other = dict(MODEL.weights), {}
+        if changed == "3.down":
+            weights[changed] = weights[changed] * np.float32(1.001)
+        elif changed == "order of heads":
+            weights["0.query"] = np.roll(weights["0.query"], 32, axis=0)
+        else:
+            other[changed] = getattr(MODEL, changed) * 1.01
+        model = dataclasses.replace(MODEL, weights=weights, **other)
+        ours = ts.log_softmax(reference.logits(model, tokens)[-1])
+        difference = np.abs(ours - server.log_probabilities(tokens)).max()
+        assert difference > (1e-3 if changed != "epsilon" else 1e-7)
+
+    def test_it_finds_the_same_tokens(self, server: Server) -> None:
+        for one in random_texts(200):
+            got = server.post("tokenize", content=one)["tokens"]
+            assert got == TOKENIZER.encode(one), repr(one)
+
+
+def small_file() -> bytes:
+    """Return the file of a model of one small layer, with random weights."""
+    sizes = model_file.Sizes(260, 16, 1, 2, 24, 8)
+    draw = np.random.default_rng(2)
+    shapes = {**sizes.matrices(), **dict.fromkeys(sizes.norms(), (sizes.width,))}
+    weights = {name: draw.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    merges = [(97, 98), (256, 99), (1, 2), (3, 4)]
+    return model_file.to_bytes(model_file.Model("small", sizes, merges, weights))
+
+
+SMALL = small_file()
+
+
+def changed(line: dict[str, Any] | bytes, numbers: Callable[[bytes], bytes] = bytes) -> bytes:
+    """Return the small file with another first line, or with other fields in it, and numbers."""
+    first, _, rest = gzip.decompress(SMALL).partition(b"\n")
+    if isinstance(line, dict):
+        header = json.loads(first)
+        header["sizes"] |= line.pop("sizes", {})
+        line = json.dumps({**header, **line}).encode()
+    return gzip.compress(line + b"\n" + numbers(rest))
+
+
+class TestFile:
+    def test_it_fits_a_page(self) -> None:
+        assert 4 * math.ceil(PATH.stat().st_size / 3) <= LARGEST
+
+    def test_it_is_written_as_it_was_read(self, tmp_path: Path) -> None:
+        path = tmp_path / "again.gz"
+        path.write_bytes(model_file.to_bytes(MODEL))
+        again = model_file.read(path)
+        assert (again.title, again.sizes, again.merges) == (MODEL.title, MODEL.sizes, MODEL.merges)
+        assert again.weights.keys() == MODEL.weights.keys()
+        for name, weight in again.weights.items():
+            np.testing.assert_allclose(weight, MODEL.weights[name], rtol=1e-6)
+
+    def test_an_entry_is_at_most_half_a_level_off(self) -> None:
+        matrix = np.random.default_rng(0).normal(size=(20, 50)).astype(np.float32)
+        matrix[3] = 0
+        scales, entries = model_file.quantise(matrix)
+        off = np.abs(entries * scales[:, None] - matrix)
+        assert (off <= scales[:, None] * 0.501).all()
+        assert np.abs(entries).max(axis=1).tolist() == [127] * 3 + [0] + [127] * 16
+
+    def test_what_is_damaged_is_refused(self, node: Node) -> None:
+        content = SMALL
+        flipped = content[:500] + bytes([content[500] ^ 1]) + content[501:]
+        damaged = "it is no whole file of a language model: cut short or damaged."
+        none = "it is no file of a language model."
+        known = "the format of a language model must be “thermoscope-language-model-1”, got"
+        length = "the numbers of a language model must be"
+        cases = [
+            (content, ""),
+            (b"", none),
+            (b"PK\3\4", none),
+            (content[:500], damaged),
+            (content[:-3], damaged),
+            (content + b"more", damaged),
+            (flipped, damaged),
+            (gzip.compress(b"a,b\n1,2"), f"{known} none."),
+            (gzip.compress(b"no line"), f"{known} none."),
+            (changed(b"[]"), f"{known} none."),
+            (changed({"format": "other"}), f"{known} “other”."),
+            (changed({"epsilon": 0}), "epsilon must be a number above 0, got 0."),
+            (changed({"ropeBase": "x"}), "ropeBase must be a number above 0, got x."),
+            (
+                changed({"sizes": {"width": 18}}),
+                "width must be a whole number from 2 to 65536, a multiple of 4, got 18.",
+            ),
+            (
+                changed({"sizes": {"layers": 1.5}}),
+                "layers must be a whole number from 1 to 65536, got 1.5.",
+            ),
+            (
+                changed({"sizes": {"vocabulary": 10**9}}),
+                "vocabulary must be a whole number from 256 to 65536, got 1000000000.",
+            ),
+            (changed({"sizes": {"layers": 2}}), f"{length} 10912 bytes, got 8096."),
+            (changed({}, lambda numbers: numbers[:-1]), f"{length} 8096 bytes, got 8095."),
+            (
+                changed({}, lambda numbers: b"\xff\xff" + numbers[2:]),
+                "merge 0 of the tokenizer must be of earlier tokens, got 65535.",
+            ),
+        ]
+        files = [base64.b64encode(file).decode() for file, _ in cases]
+        assert node("refusals", files) == [want for _, want in cases]
+
+    def test_tools_refuse_another_format_and_length(self, tmp_path: Path) -> None:
+        path = tmp_path / "other.gz"
+        path.write_bytes(changed({"format": "other"}))
+        with pytest.raises(ValueError, match="must be a thermoscope-language-model-1, got other"):
+            model_file.read(path)
+        path.write_bytes(changed({}, lambda numbers: numbers + b"1"))
+        with pytest.raises(ValueError, match="bytes of numbers"):
+            model_file.read(path)
+
+
+def test_the_novel_is_read_in_three_parts(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    names = ["etymology", "extracts", "epilogue", *(f"chapter_{at}" for at in range(1, 136))]
+    for name in names:
+        content = f"{name}.\n\n  “Call me”   \u2018Ishmael\u2019\n"
+        (tmp_path / "data" / f"{name}.txt").write_text(content, encoding="utf-8")
+    novel = text.read(tmp_path)
+    assert novel.training.startswith("etymology.\n\"Call me\" 'Ishmael'\nextracts.\n")
+    assert "chapter_121." in novel.training
+    assert novel.validation.startswith("chapter_122.")
+    assert novel.held_out.startswith("chapter_126.")
+    assert novel.held_out.endswith("epilogue.\n\"Call me\" 'Ishmael'\n")
+    assert sum(part.count("Ishmael") for part in novel) == len(names)
+
+
+def test_a_training_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch")
+    from tools.novel.train import Trainer
+
+    sizes = model_file.Sizes(260, 16, 1, 2, 24, 8)
+    tokens = np.random.default_rng(0).integers(260, size=500).tolist()
+    said: list[str] = []
+
+    def weights(name: str, *seconds: float, seed: int = 1) -> dict[str, Any]:
+        for limit in seconds:
+            trainer = Trainer(sizes, tmp_path / name, 4, seed, said.append)
+            left = trainer.run(tokens, tokens[:90], limit)
+        assert left == 0
+        return trainer.model.exported("", []).weights
+
+    # After no time at all there is one step.
+    whole, parts, other = weights("a", 60), weights("b", 0, 0, 60), weights("c", 60, seed=2)
+    for name, weight in whole.items():
+        np.testing.assert_array_equal(parts[name], weight)
+    assert (other["embedding"] != whole["embedding"]).any()
+    assert said[0].startswith("step 4 of 4, ")
+    with pytest.raises(ValueError, match="is of 4 steps and seed 1, got 4 and 5"):
+        Trainer(sizes, tmp_path / "a", 4, 5, said.append)
