@@ -320,7 +320,8 @@ def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     static = {
         f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
     }
-    assert static | {"thermoscope/data/samples/digits.npz", "thermoscope/py.typed"} <= names
+    samples = {f"thermoscope/data/samples/{name}" for name in ("digits.npz", "novel.model.gz")}
+    assert static | samples | {"thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]
 

@@ -29,7 +29,7 @@ import gzip
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,7 +123,7 @@ def read(path: Path) -> Model:
     matrices = sizes.matrices()
     place = 0
 
-    def take(kind: str, *shape: int) -> NDArray[np.generic]:
+    def take(kind: str, *shape: int) -> NDArray[Any]:
         nonlocal place
         part = np.frombuffer(numbers, kind, math.prod(shape), place).reshape(shape)
         place += part.nbytes

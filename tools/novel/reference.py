@@ -28,7 +28,8 @@ def logits(model: Model, tokens: Sequence[int]) -> Array:
     weights = {name: weight.astype(np.float64) for name, weight in model.weights.items()}
 
     def norm(x: Array, name: str) -> Array:
-        return x / np.sqrt(np.mean(x * x, axis=-1, keepdims=True) + model.epsilon) * weights[name]
+        squares: Array = np.mean(x * x, axis=-1, keepdims=True)
+        return x / np.sqrt(squares + model.epsilon) * weights[name]
 
     positions, half = np.arange(len(tokens)), sizes.width // sizes.heads // 2
     angles = positions[:, None, None] * model.rope_base ** (-np.arange(half) / half)
