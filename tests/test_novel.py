@@ -8,6 +8,7 @@ import gzip
 import json
 import math
 import shutil
+import signal
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 import thermoscope as ts
 from tests.model_server import needs_llama_cpp, serve
 from tools.novel import model_file, reference, text
-from tools.novel.__main__ import LARGEST, PATH
+from tools.novel.__main__ import LARGEST, PATH, main
 from tools.novel.tokenizer import BYTES, Tokenizer, train
 
 if TYPE_CHECKING:
@@ -329,6 +330,16 @@ class TestFile:
             model_file.read(path)
 
 
+def test_a_sample_at_temperature_0_takes_the_likeliest_token(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sample", "The whale", "--temperatures", "0", "--tokens", "5"]) == 0
+    tokens = TOKENIZER.encode("The whale")
+    for _ in range(5):
+        tokens.append(int(reference.logits(MODEL, tokens)[-1].argmax()))
+    assert capsys.readouterr().out == f"T = 0.0\n{TOKENIZER.decode(tokens)}\n\n"
+
+
 def test_the_novel_is_read_in_three_parts(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     names = ["etymology", "extracts", "epilogue", *(f"chapter_{at}" for at in range(1, 136))]
@@ -367,3 +378,27 @@ def test_a_training_that_was_stopped_goes_on_as_if_it_was_not(tmp_path: Path) ->
     assert said[0].startswith("step 4 of 4, ")
     with pytest.raises(ValueError, match="is of 4 steps and seed 1, got 4 and 5"):
         Trainer(sizes, tmp_path / "a", 4, 5, said.append)
+
+
+def test_ctrl_c_ends_a_training_after_its_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("torch", reason="needs PyTorch")
+    from tools.novel import train
+
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        if line.startswith("step 2 of 4"):
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(train, "EVERY", 1)
+    before = signal.getsignal(signal.SIGINT)
+    trainer = train.Trainer(
+        model_file.Sizes(260, 16, 1, 2, 24, 8), tmp_path / "checkpoint", 4, 1, say
+    )
+    assert trainer.run(list(range(200)), list(range(90)), 60) == 2
+    assert said[-1] == "stopped after step 2"
+    assert signal.getsignal(signal.SIGINT) == before
+    assert (tmp_path / "checkpoint").exists()

@@ -7,6 +7,7 @@ between: each step draws its windows and its dropout from the seed and its own n
 from __future__ import annotations
 
 import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -204,8 +205,17 @@ class Trainer:
         stream = torch.tensor(tokens)
         windows = torch.tensor(validation[: len(validation) // length * length]).view(-1, length)
         began, before, losses = time.monotonic(), self.seconds, list[float]()
+        stopped = False
+
+        def stop(*_: object) -> None:
+            # A step is done whole: half of it would be done again. The next Ctrl-C ends all.
+            nonlocal stopped
+            stopped = True
+            signal.signal(signal.SIGINT, ended_by)
+
+        ended_by = signal.signal(signal.SIGINT, stop)
         try:
-            while self.step < self.steps and self.seconds - before < seconds:
+            while self.step < self.steps and self.seconds - before < seconds and not stopped:
                 losses.append(self._train(stream))
                 self.seconds = before + time.monotonic() - began
                 if self.step % EVERY == 0 or self.step == self.steps:
@@ -215,7 +225,9 @@ class Trainer:
                         f"{sum(losses) / len(losses):.3f} nats a token, validation {found:.3f}"
                     )
                     losses.clear()
-        except KeyboardInterrupt:
+        finally:
+            signal.signal(signal.SIGINT, ended_by)
+        if stopped:
             self.say(f"stopped after step {self.step}")
         self._save()
         self.model.load_state_dict(self.best)
