@@ -141,8 +141,12 @@ export class Transformer {
     return new Session(this);
   }
 
-  /** Evaluates a token, whose keys and values go to the cache at its position. */
-  evaluate(token: number, position: number, cache: Cache): void {
+  /**
+   * Evaluates a token, whose keys and values go to the cache at its position.
+   *
+   * @param isLast - whether its logits may be asked for: of the last layer, others need only these two
+   */
+  evaluate(token: number, position: number, cache: Cache, isLast: boolean): void {
     const { embedding, layers, sizes } = this.weights;
     const { width } = sizes;
     const x = this.#x;
@@ -155,11 +159,12 @@ export class Transformer {
       const here = position * width;
       const key = keys.subarray(here, here + width);
       this.#norm(layer.attention);
-      multiply(layer.query, this.#h, this.#query);
       multiply(layer.key, this.#h, key);
       multiply(layer.value, this.#h, values.subarray(here, here + width));
-      this.#rotate(this.#query, position);
       this.#rotate(key, position);
+      if (!isLast && at === layers.length - 1) return;
+      multiply(layer.query, this.#h, this.#query);
+      this.#rotate(this.#query, position);
       this.#attend(keys, values, position);
       multiply(layer.output, this.#mixed, x, true);
       this.#norm(layer.forward);
@@ -290,7 +295,7 @@ export class Session {
     // The last token is always evaluated: its hidden state makes the logits, and is not in the cache.
     const from = Math.min(start + this.#cached, tokens.length - 1);
     for (let at = from; at < tokens.length; at++) {
-      this.transformer.evaluate(tokens[at]!, at - start, this.#cache);
+      this.transformer.evaluate(tokens[at]!, at - start, this.#cache, at === tokens.length - 1);
     }
     this.#cached = tokens.length - start;
     return this.transformer.logits();
