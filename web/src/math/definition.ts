@@ -21,7 +21,7 @@
  * exponential is enough for a whole chunk: with the mean c of a chunk and the largest distance h
  * from it, exp((z - max) / T) = exp(c / T) exp(v x) for x = h / T and v from -1 to 1, and the sum of
  * exp(v x) over the chunk is a short series in x whose coefficients do not depend on T. About the
- * mean it has no linear term, so the series adds little, and its rounding error is small. Eight
+ * mean it has no linear term, so the series adds little, and its rounding error is small. Two
  * chunks are a chunk of the next level, whose series is made from theirs. A frame takes the largest
  * chunks for which x is small enough, and where none is, the items one by one. (This is the far field
  * of the fast multipole method: L. Greengard and V. Rokhlin, "A fast algorithm for particle
@@ -48,10 +48,9 @@ export interface Frame {
 
 const STEPS = 64;
 const C_HIGH_BITS = 34;
-/** Items in a chunk, by level. */
-const CHUNKS = [32, 256, 2048] as const;
-/** Chunks in a chunk of the next level. */
-const FAN = 8;
+/** Items in a chunk of the first level, as a power of two; those of each next level are twice as many. */
+const FIRST_BITS = 4;
+const LEVELS = 8;
 /** Terms of its series after the first; up to x = NEAR the terms left out are below 2^-54 of the sum. */
 const TERMS = 12;
 const NEAR = 0.33;
@@ -216,41 +215,36 @@ function descending(values: Float64Array): Uint32Array {
 class Level {
   constructor(
     readonly items: number,
-    count: number,
+    size: number,
     /** The mean of z * shrink. */
-    readonly centers = new Float64Array(count),
+    readonly centers = new Float64Array(Math.floor(size / items)),
     /** The largest distance from it. */
-    readonly radii = new Float64Array(count),
+    readonly radii = new Float64Array(Math.floor(size / items)),
     /** sum v^k / k! for k from 1 to TERMS. */
-    readonly series = new Float64Array(TERMS * count),
+    readonly series = new Float64Array(TERMS * centers.length),
   ) {}
 
   copy(): Level {
     const { items, centers, radii, series } = this;
-    return new Level(items, centers.length, centers.slice(), radii.slice(), series.slice());
+    return new Level(items, 0, centers.slice(), radii.slice(), series.slice());
   }
 
   /** Computes a chunk from its parts, which are chunks of the level below. */
   join(chunk: number, below: Level): void {
-    const start = chunk * FAN;
-    const end = start + FAN;
-    const highest = below.centers[start]!;
-    let lower = 0;
-    for (let part = start; part < end; part++) lower += (highest - below.centers[part]!) / FAN;
-    const center = highest - lower;
-    let radius = 0;
-    for (let part = start; part < end; part++) {
-      const distance = Math.abs(below.centers[part]! - center);
-      radius = Math.max(radius, distance + below.radii[part]!);
-    }
+    const { centers, radii } = below;
+    const start = 2 * chunk;
+    const end = start + 2;
+    const apart = (centers[start]! - centers[start + 1]!) / 2;
+    const center = centers[start]! - apart;
+    const radius = apart + Math.max(radii[start]!, radii[start + 1]!);
     this.centers[chunk] = center;
     this.radii[chunk] = radius;
     const terms = TERMS * chunk;
     this.series.fill(0, terms, terms + TERMS);
     for (let part = start; radius > 0 && part < end; part++) {
       // v = shift + scale v of the part: by the binomial theorem, a convolution of the two series.
-      const shift = (below.centers[part]! - center) / radius;
-      const scale = below.radii[part]! / radius;
+      const shift = (centers[part]! - center) / radius;
+      const scale = radii[part]! / radius;
       let power = 1;
       let term = below.items;
       for (let k = 1; k <= TERMS; k++) {
@@ -318,7 +312,10 @@ export class Distribution {
       this.#levels = edit.before.#levels.map((level) => level.copy());
     } else {
       [from, to] = [0, size];
-      this.#levels = CHUNKS.map((items) => new Level(items, Math.floor(size / items)));
+      this.#levels = Array.from(
+        { length: LEVELS },
+        (_, k) => new Level(1 << (FIRST_BITS + k), size),
+      );
     }
     this.#levels.forEach((level, k) => {
       const { items } = level;
@@ -503,9 +500,12 @@ export class Distribution {
       let chunks: Level | null = null;
       let chunk = 0;
       let x = 0;
-      for (let k = levels.length - 1; k >= 0 && chunks === null; k--) {
+      // The number of zeros at the end of the rank.
+      const zeros = 31 - Math.clz32(rank & -rank);
+      let k = (rank === 0 ? LEVELS : Math.min(LEVELS, zeros - FIRST_BITS + 1)) - 1;
+      for (; k >= 0 && chunks === null; k--) {
         const level = levels[k]!;
-        if (rank % level.items !== 0 || rank + level.items > end) continue;
+        if (rank + level.items > end) continue;
         chunk = rank / level.items;
         x = level.radii[chunk]! * perUnit;
         if (x <= NEAR && sorted[rank + level.items - 1]! * shrink - top >= floor) chunks = level;
