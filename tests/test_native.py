@@ -220,6 +220,10 @@ def test_running_out_of_memory_is_an_error_of_the_call() -> None:
     run("no_memory")
 
 
+def test_a_process_ends_while_its_threads_compute() -> None:
+    run("ended")
+
+
 def test_an_interrupt_is_raised_after_the_call() -> None:
     run("interrupted")
 

@@ -4,6 +4,7 @@
 #include <Python.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
@@ -11,6 +12,7 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <thread>
 #include <vector>
 
 #include "kernels.h"
@@ -196,7 +198,13 @@ template <class T> void compute(const Level& level, const Job<T>& job, bool log,
 class Unlocked {  // without the interpreter's lock
  public:
   explicit Unlocked(bool really) : state_(really ? PyEval_SaveThread() : nullptr) {}
-  ~Unlocked() { if (state_) PyEval_RestoreThread(state_); }
+  ~Unlocked() {
+    if (!state_) return;
+    // Where the interpreter ends meanwhile, Python before 3.14 ends a daemon thread here, by an exception of the C
+    // library that no destructor lets pass. What the frames above hold may be freed with the lock alone: the thread
+    // waits for the end of the process, as Python 3.14 makes it do.
+    try { PyEval_RestoreThread(state_); } catch (...) { for (;;) std::this_thread::sleep_for(std::chrono::hours(1)); }
+  }
 
  private:
   PyThreadState* state_;
