@@ -102,6 +102,17 @@ def test_no_distribution_lies_outside(
         check(reported, likely, tail, temperature)
 
 
+@pytest.mark.parametrize("t0", [1.0, 0.7])
+@pytest.mark.parametrize("size", [5, 100, 1000])
+def test_nor_of_many_tokens(size: int, t0: float) -> None:
+    logits = np.random.default_rng(size).normal(0, 3, 50_257)
+    every = -np.sort(-np.asarray(ts.log_softmax(logits, t0)))
+    for vocabulary in (every.size, None):
+        reported = Reported(every[:size], vocabulary=vocabulary, applied_temperature=t0)
+        for temperature in TEMPERATURES:
+            check(reported, every[:size], every[size:], temperature)
+
+
 @settings(max_examples=300)
 @given(
     whole_distributions(),

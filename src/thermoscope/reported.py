@@ -33,7 +33,7 @@ __all__ = ["Interval", "Reported", "Token", "float32_error"]
 
 Array = NDArray[np.float64]
 
-# Relative error of a probability as computed here, for each unit of |log w|.
+# Relative error of a probability as computed here, for each unit of |log w|, and of -log p.
 EPS: Final = 2.0**-50
 # Relative error of m / c, where it is counted in whole tokens.
 COUNTING: Final = 2.0**-40
@@ -604,7 +604,7 @@ class _Scaled:
         beside_low = np.logaddexp(sums_of_others(self.high), most) - self.low + error
         beside_high = np.logaddexp(sums_of_others(self.low), least) - self.high - error
         low, high = -np.logaddexp(0.0, beside_low), -np.logaddexp(0.0, beside_high)
-        return low, high
+        return low * (1 + EPS), high * (1 - EPS)
 
     def _log_softmax_at_zero(self) -> tuple[Array, Array]:
         leads, ties, is_sure = self._leaders()
@@ -693,7 +693,7 @@ class _Scaled:
         log_w = self.a * self.cap
         error = min(EPS * (1 + abs(log_w)), 1.0)
         others = np.logaddexp(log_sum(self.low), group.log_sum)
-        return -float(np.logaddexp(0.0, others - log_w - error))
+        return -float(np.logaddexp(0.0, others - log_w - error)) * (1 - EPS)
 
     def entropy(self) -> Interval:
         """Return the least and greatest entropy, in nats."""
@@ -901,9 +901,16 @@ def float32_error(logprobs: Any) -> Any:
 
 def sums_of_others(log_w: Array) -> Array:
     """Return for each entry the log of the sum of all others."""
-    before = np.logaddexp.accumulate(np.append(-math.inf, log_w[:-1]))
-    after = np.logaddexp.accumulate(np.append(-math.inf, log_w[:0:-1]))[::-1]
-    result: Array = np.logaddexp(before, after)
+    top = int(np.argmax(log_w))
+    most = log_w[top]
+    if most == -math.inf:
+        return log_w.copy()
+    w = np.exp(log_w - most)
+    # As much as the largest is left, so that no digits are lost; beside the largest they may be.
+    left = math.fsum(w.tolist()) - w
+    left[top] = 1.0
+    result: Array = most + np.log(left)
+    result[top] = log_sum(np.delete(log_w, top))
     return result
 
 
@@ -917,7 +924,10 @@ def missing(logprobs: Array) -> float:
 
 def log_sum(log_w: Array) -> float:
     """Return the log of a sum, whose terms are given as logs."""
-    return float(np.logaddexp.reduce(log_w)) if log_w.size else -math.inf
+    most = float(log_w.max(initial=-math.inf))
+    if most == -math.inf:
+        return most
+    return most + math.log(math.fsum(np.exp(log_w - most).tolist()))
 
 
 def _portion(log_w: float, log_others: float, way: int) -> float:
@@ -925,7 +935,8 @@ def _portion(log_w: float, log_others: float, way: int) -> float:
     if log_w == -math.inf:
         return 0.0
     error = min(EPS * (1 + abs(log_w)), 1.0)
-    return _exp(-float(np.logaddexp(0.0, log_others - log_w - way * error)))
+    surprisal = float(np.logaddexp(0.0, log_others - log_w - way * error))
+    return _exp(-surprisal * (1 - way * EPS))
 
 
 def _bisect(is_beyond: Callable[[float], bool], low: float, high: float) -> float:
