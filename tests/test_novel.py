@@ -7,9 +7,7 @@ import dataclasses
 import gzip
 import json
 import math
-import shutil
 import signal
-import subprocess
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ import pytest
 
 import thermoscope as ts
 from tests.model_server import needs_llama_cpp, serve
+from tests.node import in_node
 from tools.novel import model_file, reference, text
 from tools.novel.__main__ import LARGEST, PATH, main
 from tools.novel.tokenizer import BYTES, Tokenizer, train
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     Node = Callable[..., Any]
 
 ROOT = Path(__file__).parents[1]
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
 PROGRAM = """
 import { readFileSync, writeFileSync } from "node:fs";
 import * as language from "./language.mjs";
@@ -67,16 +65,12 @@ SMALL = small_file()
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Node:
     """Return a function that calls one of `language.node.ts` with a file and an argument."""
-    if shutil.which("node") is None or not ESBUILD.exists():
-        pytest.skip("Node or esbuild is not installed")
     folder = tmp_path_factory.mktemp("node")
-    bundle = ["--bundle", "--format=esm", "--log-level=error", f"--outfile={folder}/language.mjs"]
-    subprocess.run([ESBUILD, ROOT / "web/tests/language.node.ts", *bundle], check=True)
-    (folder / "run.mjs").write_text(PROGRAM, encoding="utf-8")
+    run = in_node("language", folder, PROGRAM)
 
     def call(name: str, argument: list[Any], file: Path = PATH) -> Any:
         (folder / "argument").write_text(json.dumps(argument), encoding="utf-8")
-        subprocess.run(["node", "run.mjs", name, file, "argument"], cwd=folder, check=True)
+        run(name, file, "argument")
         if name == "rows":
             return np.fromfile(folder / "answer").reshape(len(argument), -1)
         return json.loads((folder / "answer").read_text(encoding="utf-8"))

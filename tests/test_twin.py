@@ -7,8 +7,6 @@ import json
 import math
 import os
 import re
-import shutil
-import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +15,10 @@ import numpy as np
 import pytest
 
 import thermoscope as ts
+from tests.node import in_node
 from thermoscope.truncation.engines import ENGINES, PAPERS, Engine
 from thermoscope.truncation.rules import RULES
 
-ROOT = Path(__file__).parents[1]
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
 INF, NAN = math.inf, math.nan
 CASES = 1000
 
@@ -102,12 +99,8 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run(next_token: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    if shutil.which("node") is None or not ESBUILD.exists():
-        pytest.skip("Node or esbuild is not installed")
     folder = tmp_path_factory.mktemp("node")
-    bundle = ["--bundle", "--format=esm", "--log-level=error", f"--outfile={folder}/truncation.mjs"]
-    subprocess.run([ESBUILD, ROOT / "web/tests/truncation.node.ts", *bundle], check=True)
-    (folder / "run.mjs").write_text(PROGRAM, encoding="utf-8")
+    run_node = in_node("truncation", folder, PROGRAM)
 
     draw = np.random.default_rng(19)
     given = rows(next_token)
@@ -123,7 +116,7 @@ def run(next_token: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     np.concatenate(given).tofile(folder / "rows.bin")
     told = json.dumps({"sizes": sizes, "cases": written})
     (folder / "cases.json").write_text(told, encoding="utf-8")
-    subprocess.run(["node", "run.mjs"], cwd=folder, check=True)
+    run_node()
     return Run(
         [(given[at], t, options) for at, t, options in cases],
         np.fromfile(folder / "answers.bin"),

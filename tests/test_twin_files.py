@@ -6,14 +6,12 @@ import base64
 import io
 import json
 import math
-import shutil
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pytest
 
+from tests.node import in_node
 from thermoscope.data.errors import FileError
 from thermoscope.data.reading import open_logits, parse_logits
 
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from thermoscope.data.dataset import Dataset
 
 ROOT = Path(__file__).parents[1]
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
 CASES = ROOT / "tests" / "data" / "cases"
 ENDINGS = {".csv", ".tsv", ".txt", ".json", ".npy"}
 
@@ -151,15 +148,11 @@ def opened(name: str, data: bytes, folder: Path) -> Dataset | None:
 
 
 def test_the_page_opens_files_as_python_does(tmp_path: Path) -> None:
-    if shutil.which("node") is None or not ESBUILD.exists():
-        pytest.skip("Node or esbuild is not installed")
-    bundle = ["--bundle", "--format=esm", "--log-level=error", f"--outfile={tmp_path}/opening.mjs"]
-    subprocess.run([ESBUILD, ROOT / "web/tests/opening.node.ts", *bundle], check=True)
-    (tmp_path / "run.mjs").write_text(PROGRAM, encoding="utf-8")
+    run = in_node("opening", tmp_path, PROGRAM)
     given = files()
     written = [[name, base64.b64encode(data).decode()] for name, data in given]
     (tmp_path / "files.json").write_text(json.dumps(written), encoding="utf-8")
-    subprocess.run(["node", "run.mjs"], cwd=tmp_path, check=True)
+    run()
     answers = json.loads((tmp_path / "answers.json").read_text(encoding="utf-8"))
 
     differ = []

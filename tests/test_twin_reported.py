@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import thermoscope as ts
+from tests.node import in_node
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-ROOT = Path(__file__).parents[1]
-ESBUILD = ROOT / "node_modules/.bin/esbuild"
 PROGRAM = """
 import { readFileSync, writeFileSync } from "node:fs";
 import { run } from "./reported.mjs";
@@ -91,14 +88,11 @@ Answers = list[tuple[ts.Reported, float, "NDArray[np.float64]"]]
 def answered(tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[ts.Reported]], Answers]:
     """Return what the front end answers, at each temperature."""
     folder = tmp_path_factory.mktemp("reported")
-    (folder / "program.mjs").write_text(PROGRAM, encoding="utf-8")
-    source = ROOT / "web/tests/reported.node.ts"
-    bundle = [ESBUILD, source, "--bundle", "--format=esm", f"--outfile={folder}/reported.mjs"]
-    subprocess.run([*bundle, "--define:ROWS=true", "--log-level=warning"], check=True)
+    run = in_node("reported", folder, PROGRAM)
 
     def answers(cases: list[ts.Reported]) -> Answers:
         (folder / "cases.json").write_text(json.dumps(list(map(case, cases))), encoding="utf-8")
-        subprocess.run(["node", "program.mjs"], cwd=folder, check=True)
+        run()
         found = json.loads((folder / "answers.json").read_text(encoding="utf-8"))
         pairs = [(one, temperature) for one in cases for temperature in TEMPERATURES]
         return [(*pair, np.array(answer)) for pair, answer in zip(pairs, found, strict=True)]
