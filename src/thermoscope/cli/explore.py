@@ -134,9 +134,7 @@ def explore(
     others: dict[str, Any] = {"--sample": sample, "--targets": targets}
     if server is not None:
         reading._replace(vocabulary=None).check_unused(row)
-        for name, value in {**others, "--labels": labels, "--state": link}.items():
-            if value is not None:
-                raise ValueError(f"--server must come without {name}, got {value}")
+        _alone("--server", **others, **{"--labels": labels, "--state": link})
         if text is not None:
             others = {
                 "a prompt": file,
@@ -148,22 +146,15 @@ def explore(
                 "--vocabulary": vocabulary,
                 **truncation.options,
             }
-            for name, value in others.items():
-                if value is not None:
-                    raise ValueError(f"--text must come without {name}, got {value}")
-            with going_on(server, text, model, timeout) as written:
-                _serve(
-                    written.state(written.count - 1, **written.sampler),
-                    written,
-                    port,
-                    no_open=no_open,
-                )
-            return
-        if not file:
+            _alone("--text", **others)
+            opened = going_on(server, text, model, timeout)
+        elif file:
+            asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
+            opened = writing(asking, number, truncation.given)
+        else:
             raise ValueError("--server must come with a prompt, or with --text")
-        asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
-        with writing(asking, number, truncation.given) as written:
-            state = written.state(written.count - 1, number, truncation=truncation.given)
+        with opened as written:
+            state = written.state(written.count - 1, **written.sampler)
             _serve(state, written, port, no_open=no_open)
         return
     check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
@@ -176,6 +167,13 @@ def explore(
     else:
         state = rows.state(row or 0, number, truncation=truncation.given)
     _serve(state, rows, port, no_open=no_open)
+
+
+def _alone(option: str, **others: Any) -> None:
+    """Raise an error for what an option must come without."""
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{option} must come without {name}, got {value}")
 
 
 def _serve(state: State, rows: RowSource | None, port: int | None, *, no_open: bool) -> None:

@@ -158,10 +158,11 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
         else:
             if asking.tokens:
                 typer.echo(err=True)
-        if asking.save is not None and len(draft):
-            draft.save(asking.save)
-        if asking.save is not None and stopped:
-            told_of_saved(asking.save, written=len(draft) > 0)
+        if asking.save is not None:
+            if len(draft):
+                draft.save(asking.save)
+            if stopped:
+                told_of_saved(asking.save, written=len(draft) > 0)
         yield Writing(draft, None if asking.chat else prompt, prompt)
 
 

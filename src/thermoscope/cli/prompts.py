@@ -213,8 +213,8 @@ def answers(asking: Asking) -> Answers:
         told(f"stopped after {len(asked):,} of {len(prompts.items):,} prompts: {stopped}")
     if asking.save is not None:
         _save(asking.save, found, source)
-    if asking.save is not None and stopped:
-        told_of_saved(asking.save, written=True)
+        if stopped:
+            told_of_saved(asking.save, written=True)
     answered = sum(1 for each in asked if "error" not in each)
     of = "1 prompt" if answered == 1 else f"{answered:,} prompts"
     data.source = f"{of} to {Path(source.server.model).name}"
