@@ -906,8 +906,9 @@ def sums_of_others(log_w: Array) -> Array:
     if most == -math.inf:
         return log_w.copy()
     w = np.exp(log_w - most)
-    # As much as the largest is left, so that no digits are lost; beside the largest they may be.
     left = math.fsum(w.tolist()) - w
+    # The difference keeps its digits where the largest is among the others. For the largest itself
+    # they are summed.
     left[top] = 1.0
     result: Array = most + np.log(left)
     result[top] = log_sum(np.delete(log_w, top))

@@ -323,7 +323,7 @@ def second(opened: Page, served: Served) -> Page:
 
 
 def follows(page: Page, count: int) -> None:
-    """Wait until a tab at the end of the text shows so many positions."""
+    """Wait until a tab shows this number of positions, and the last of them."""
     expect(tokens(page)).to_have_count(count)
     expect(row(page)).to_have_value(str(count - 1))
 

@@ -211,7 +211,7 @@ function descending(values: Float64Array): Uint32Array {
   return order;
 }
 
-/** Chunks of so many items each, by rank. Nothing depends on the maximum: all stays when it moves. */
+/** Chunks of one size, by rank. They do not depend on the maximum, and stay valid when it moves. */
 class Level {
   constructor(
     readonly items: number,

@@ -144,8 +144,9 @@ export class RowCursor {
   }
 
   /**
-   * Takes over that the rows from one on have changed, and how many there are now; resolves once the row
-   * at a place is shown, if one is to be.
+   * Takes over that the rows from one on have changed, and how many there are now.
+   *
+   * @param place - whose row is shown before this resolves; null if what is shown stays
    */
   renew(from: number, count: number, place: number | null): Promise<void> {
     for (const key of this.#kept.keys()) {
