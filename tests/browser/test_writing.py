@@ -96,6 +96,8 @@ def error(page: Page) -> Locator:
 
 
 def step(page: Page, times: int = 1) -> None:
+    # A page that has only been asked for has no tokens; once it is there, it has the next one.
+    expect(tokens(page)).not_to_have_count(0)
     for _ in range(times):
         before = tokens(page).count()
         button(page, "Step").click()
