@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A terminal may lack a character of a label, which is no reason to fail.
         sys.stdout.reconfigure(errors="replace")
     try:
-        code = app(arguments, prog_name="thermoscope", standalone_mode=False)
+        code = _command().main(arguments, prog_name="thermoscope", standalone_mode=False)
         # A full disk raises an error here, where it can still be reported.
         print(end="", flush=True)  # noqa: T201
     except (KeyboardInterrupt, typer.Abort):
@@ -143,6 +144,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         typer.echo(f"thermoscope: error: {printable(message)}", err=True)
         return 2
     return int(code or 0)
+
+
+@cache
+def _command() -> Any:
+    # Typer would make all commands anew for each call, which takes longer than most of them.
+    return typer.main.get_command(app)
 
 
 def _message(error: Exception) -> str | None:
