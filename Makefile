@@ -9,9 +9,8 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 APT := $$(test $$(id -u) = 0 || echo sudo -n) apt-get
 MODULE := src/thermoscope/kernels/_native.abi3.so
-# A file of tests stays in one process, so that it starts its servers once. On two cores, three processes:
-# half of the time, a test of a browser waits.
-PARALLEL := --numprocesses 3 --dist loadfile
+# A file of tests stays in one process, so that it starts its servers once.
+PARALLEL := --numprocesses 2 --dist loadfile
 # Only the targets below decide: a value from outside would test one kernel twice.
 unexport THERMOSCOPE_NATIVE
 # The tests of numbers, which run once more without the native kernels.

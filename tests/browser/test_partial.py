@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 import thermoscope as ts
 from tests.browser.explorer_page import open_file, slider
-from tests.browser.test_everyone import found_by_axe, open_everything, view
+from tests.browser.test_everyone import found_in_all_colours, open_everything, view
 from thermoscope.state import State, Tail
 from tools.explorer import WATCH, explorer
 
@@ -185,20 +185,15 @@ def test_a_sampler_keeps_drops_or_does_not_decide(
     expect(items.nth(3)).to_contain_text("dropped")
 
 
-@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_axe_finds_nothing_in_ranges(
-    page: Page,
-    tmp_path: Path,
-    logits: NDArray[np.float64],
-    width: int,
-    colours: Literal["light", "dark", "forced"],
+    page: Page, tmp_path: Path, logits: NDArray[np.float64], width: int
 ) -> None:
-    view(page, width, colours)
+    view(page, width)
     open_file(page, tmp_path / "page.html", state_of(logits), "#T=1.5")
     open_everything(page)
     expect(page.locator(".unknown path")).to_have_attribute("d", re.compile("M"))
-    assert found_by_axe(page) == []
+    assert found_in_all_colours(page, width) == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

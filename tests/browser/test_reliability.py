@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 
 import thermoscope as ts
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe, open_everything, view
+from tests.browser.test_everyone import found_in_all_colours, open_everything, view
 from thermoscope.calibration import Reliability
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.page import write_page
@@ -276,25 +276,18 @@ def test_rows_that_have_none_are_told(browser: Browser, tmp_path: Path) -> None:
         expect(page.get_by_role("textbox", name="Row", exact=True)).to_have_value("1")
 
 
-@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_axe_finds_nothing(
-    opened: Page, width: int, colours: Literal["light", "dark", "forced"]
-) -> None:
-    view(opened, width, colours)
-    assert found_by_axe(opened) == []
+def test_axe_finds_nothing(opened: Page, width: int) -> None:
+    assert found_in_all_colours(opened, width) == []
     open_everything(opened)
-    assert found_by_axe(opened) == []
+    assert found_in_all_colours(opened, width) == []
 
 
-@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_axe_finds_nothing_in_the_file(
-    file: Page, width: int, colours: Literal["light", "dark", "forced"]
-) -> None:
-    view(file, width, colours)
+def test_axe_finds_nothing_in_the_file(file: Page, width: int) -> None:
+    view(file, width)
     open_everything(file)
-    assert found_by_axe(file) == []
+    assert found_in_all_colours(file, width) == []
 
 
 def test_the_accessibility_tree_has_it(opened: Page) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe, open_everything, view
+from tests.browser.test_everyone import found_by_axe, found_in_all_colours, open_everything
 from thermoscope import cli
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -19,7 +19,6 @@ from tools.explorer import WATCH, explorer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Literal
 
     from tools.explorer import Served
 
@@ -221,19 +220,15 @@ def test_the_line_along_the_text_goes_to_a_position(opened: Page) -> None:
     expect(along.locator("path").first).not_to_have_attribute("d", paths[0])
 
 
-@pytest.mark.parametrize("colours", ["light", "dark", "forced"])
 @pytest.mark.parametrize("width", [360, 1280])
-def test_axe_finds_nothing_in_the_text(
-    opened: Page, width: int, colours: Literal["light", "dark", "forced"]
-) -> None:
-    view(opened, width, colours)
-    assert found_by_axe(opened) == []
+def test_axe_finds_nothing_in_the_text(opened: Page, width: int) -> None:
+    assert found_in_all_colours(opened, width) == []
     open_everything(opened)
-    assert found_by_axe(opened) == []
+    assert found_in_all_colours(opened, width) == []
     opened.keyboard.press("Escape")
     opened.get_by_role("textbox", name="top-k").fill("2")
     colour(opened, "could the sampler write it")
-    assert found_by_axe(opened) == []
+    assert found_in_all_colours(opened, width) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
