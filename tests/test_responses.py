@@ -285,6 +285,46 @@ def test_half_of_a_surrogate_pair_is_replaced() -> None:
     assert position.tokens[0].text == "a\ufffd"
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"token": "token_id:9"},
+        {"token": "<0xE2>"},
+        {"token": "bytes:\\xe2"},
+        {"token": "a\ud83d"},
+        {"token": "\u4e2d"},
+        {"token": None},
+        {"id": -1},
+        {"id": 10**18},
+        {"id": True},
+        {"bytes": []},
+        {"bytes": [226]},
+        {"bytes": [300]},
+        {"bytes": "x"},
+        {"logprob": -9999.0},
+        {"logprob": 0.005},
+        {"logprob": 1.0},
+        {"logprob": -2},
+        {"logprob": None},
+        {"logprob": math.nan},
+    ],
+)
+def test_columns_are_read_as_records_are(odd: dict[str, Any]) -> None:
+    record = {"id": 7, "token": "a", "bytes": [97], "logprob": -1.0} | odd
+    # A number that is a text is not plain.
+    one, other = (
+        read(
+            json.dumps(
+                {"logprobs": [{"top_logprobs": [record, {**token("b", 0.5), "id": number}]}]}
+            )
+        )
+        for number in (5, "5")
+    )
+    assert one == other
+    assert one.positions[0].tokens[-1].id == 5
+
+
 def test_a_logprob_of_minus_9999_is_probability_0() -> None:
     entry = {"token": "a", "logprob": -9999.0, "top_logprobs": [token("b", 0.75)]}
     (position,) = read(json.dumps({"logprobs": [entry]})).positions

@@ -382,7 +382,9 @@ def _draw(
             )
         p = softmax(row.logprobs, decision.temperature, where=decision.kept)
     kept = np.flatnonzero(p)
-    kept = kept[np.argsort([_number(row, at) for at in kept.tolist()])]
+    if len(row) != row.vocabulary:
+        # A whole vocabulary has this order.
+        kept = kept[np.argsort([_number(row, at) for at in kept.tolist()])]
     return int(kept[sample(np.log(p[kept]), rng=rng)])
 
 

@@ -15,6 +15,8 @@ import math
 import re
 import struct
 from decimal import Decimal
+from itertools import repeat
+from operator import attrgetter, contains, itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -102,8 +104,8 @@ OF_NUMBER: Final = ("id", "token_id", "tokenId")
 # Longer numbers are not those of tokens, and may not fit into 64 bits.
 DIGITS: Final = 18
 MOST_ID: Final = 10**DIGITS
-# A text that stands for itself: it begins like none of those that stand for a number or bytes.
-PLAIN: Final = re.compile(r"(?![bt<])[\x00-\x7f]*\Z")
+# What stands for a number or bytes begins with one of these.
+CODED: Final = (NUMBERED, *WITH_BYTES)
 
 LF: Final = "\n"
 BLANK: Final = " \t\r\n\ufeff"
@@ -474,16 +476,8 @@ class _Answers:
 
 def _position(reported: list[Any], drawn: object) -> Position:
     """Put what was reported for a position, and what was drawn, into one form."""
-    tokens: list[Token] = []
-    logprobs: list[float] = []
     errors: list[str] = []
-    for record in reported:
-        if (token := _token(record, errors)) is not None:
-            logprob = _logprob(record, errors)
-            if logprob is None:
-                errors.append(f"{token.text!r} has no log-probability")
-            tokens.append(token)
-            logprobs.append(math.nan if logprob is None else logprob)
+    tokens, logprobs = _columns(reported) or _records(reported, errors)
     at = -1
     if drawn is not None and (token := _token(drawn, errors)) is not None:
         logprob = _logprob(drawn, errors)
@@ -508,6 +502,43 @@ def _position(reported: list[Any], drawn: object) -> Position:
     return Position(tuple(tokens), (), None, at, errors[0])
 
 
+def _columns(records: list[Any]) -> tuple[list[Token], list[float]] | None:
+    """Return the tokens of records and their log-probabilities, column by column.
+
+    There may be 262,144 of them. None where one is not plain: `_records` reads all.
+    """
+    try:
+        texts, numbers, given = (
+            list(map(itemgetter(key), records)) for key in ("token", "id", "logprob")
+        )
+    except (KeyError, TypeError):
+        return None
+    if [set(map(type, column)) for column in (texts, numbers, given)] != [{str}, {int}, {float}]:
+        return None
+    values = np.array(given)
+    if not (values <= ROUNDING).all() or min(numbers) < 0 or max(numbers) >= MOST_ID:
+        return None
+    if any(map(str.startswith, texts, repeat(CODED))) or _has_surrogates("".join(texts)):
+        return None
+    data = [_bytes(record.get("bytes")) for record in records]
+    values = np.where(values <= VERY_UNLIKELY, -math.inf, np.minimum(values, 0.0))
+    return list(map(Token._make, zip(texts, numbers, data, strict=True))), values.tolist()
+
+
+def _records(records: list[Any], errors: list[str]) -> tuple[list[Token], list[float]]:
+    """Return the tokens of records and their log-probabilities, and tell what can't be read."""
+    tokens: list[Token] = []
+    logprobs: list[float] = []
+    for record in records:
+        if (token := _token(record, errors)) is not None:
+            logprob = _logprob(record, errors)
+            if logprob is None:
+                errors.append(f"{token.text!r} has no log-probability")
+            tokens.append(token)
+            logprobs.append(math.nan if logprob is None else logprob)
+    return tokens, logprobs
+
+
 def _summed(
     tokens: list[Token],
     logprobs: Floats,
@@ -522,7 +553,7 @@ def _summed(
     `sent` is what the server sent of each token; `listed` is whether the drawn one is in its list.
     """
     # Both an id and bytes are llama.cpp's way.
-    in_order = all("id" in each and "bytes" in each for each in sent)
+    in_order = all(map(contains, sent, repeat("id"))) and all(map(contains, sent, repeat("bytes")))
     whole = _is_vocabulary(tokens)
     if in_order and abs(left) < IN_ORDER and whole:
         # Where all tokens are there, what was rounded off their sum can be undone.
@@ -570,7 +601,7 @@ def _hidden(logprobs: Floats, deltas: Floats) -> float:
 
 def _is_vocabulary(tokens: list[Token]) -> bool:
     """Whether the tokens are all that the model has: they have the numbers from 0 on."""
-    numbers = {token.id for token in tokens}
+    numbers = set(map(attrgetter("id"), tokens))
     return len(numbers) > 1 and numbers == set(range(len(tokens)))
 
 
@@ -679,14 +710,7 @@ def _token(record: Any, errors: list[str]) -> Token | None:
     if not isinstance(record, dict):
         errors.append(f"a token must be an object, got {_short(record)}")
         return None
-    text, number = record.get("token"), record.get("id")
-    # There may be 262,144 of them, nearly all of which are plain.
-    if type(text) is str and type(number) is int and PLAIN.match(text) and 0 <= number < MOST_ID:
-        return Token(text, number, _bytes(record.get("bytes")))
-    if text is None:
-        text = _value(record, OF_TEXT)
-    if number is None:
-        number = _value(record, OF_NUMBER)
+    text, number = _value(record, OF_TEXT), _value(record, OF_NUMBER)
     if isinstance(text, str) and text.startswith(NUMBERED):
         number, text = text.removeprefix(NUMBERED), None
     number = _number(text if number is None and not isinstance(text, str) else number)
@@ -695,13 +719,21 @@ def _token(record: Any, errors: list[str]) -> Token | None:
             errors.append(f"a token must have a text or an id, got {_short(record)}")
             return None
         text = f"token {number}"
-    elif not text.isascii():
+    elif _has_surrogates(text):
         # Half of a surrogate pair is no character.
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     data = _bytes(record.get("bytes"))
     if data is None and text.startswith(WITH_BYTES):
         data = _bytes_in(text)
     return Token(text, number, data)
+
+
+def _has_surrogates(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def _bytes(data: object) -> bytes | None:
