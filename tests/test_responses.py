@@ -16,7 +16,13 @@ import thermoscope as ts
 from tests.test_servers import BOTH, CAT, DOG, HELLO, MARK, REST, Row, lp, read, row, rows, token
 from thermoscope import entropy
 from thermoscope.data.formats import responses
-from thermoscope.data.formats.responses import Position, Token, looks_like_response, parse_responses
+from thermoscope.data.formats.responses import (
+    Position,
+    Token,
+    looks_like_response,
+    parse_responses,
+    responses_of,
+)
 from thermoscope.data.reading import parse_logits
 
 if TYPE_CHECKING:
@@ -323,6 +329,28 @@ def test_columns_are_read_as_records_are(odd: dict[str, Any]) -> None:
     )
     assert one == other
     assert one.positions[0].tokens[-1].id == 5
+
+
+@pytest.mark.parametrize(
+    ("known", "is_known"),
+    [
+        ([Token("b", 0, b"b"), Token("a", 1, b"a")], True),
+        ([Token("b", 0, b"b"), Token("A", 1, b"A")], False),
+        ([Token("a", 1, b"a"), Token("b", 0, b"b")], False),
+        ([Token("b", None, None), Token("a", None, None)], False),
+        ([Token("b", 0, b"b")], False),
+    ],
+)
+def test_a_token_is_a_known_one_if_number_and_text_are(known: list[Token], is_known: bool) -> None:  # noqa: FBT001
+    tops = [
+        {"id": 1, "token": "a", "bytes": [97], "logprob": -1.0},
+        {"id": 0, "token": "b", "bytes": [98], "logprob": -2.0},
+    ]
+    found = responses_of([("", {"logprobs": [{"top_logprobs": tops}]})], [], known)
+    assert found is not None
+    tokens = found.positions[0].tokens
+    assert tokens == (Token("a", 1, b"a"), Token("b", 0, b"b"))
+    assert all(any(token is each for each in known) for token in tokens) is is_known
 
 
 def test_a_logprob_of_minus_9999_is_probability_0() -> None:

@@ -225,7 +225,7 @@ class Reported(Incomplete):
         dropped = int(np.count_nonzero(~told)) if processed else 0
         left = None if self.vocabulary is None else self.vocabulary - dropped
         self._known = _known(self.logprobs[told], low[told], high[told], highest, left)
-        self.tail = min(_log(missing(self.logprobs[told])), self._known.mass.high)
+        self.tail = min(_log(self._known.left), self._known.mass.high)
 
     def __repr__(self) -> str:
         of = "an unknown number" if self.vocabulary is None else f"{self.vocabulary:,}"
@@ -519,6 +519,8 @@ class _Known(NamedTuple):
     size_of_tail: float
     mass: Interval
     cap: float
+    # What the probabilities lack to 1.
+    left: float
 
 
 def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int | None) -> _Known:
@@ -540,7 +542,7 @@ def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int
         )
         raise ArgumentError("vocabulary", problem)
     mass = Interval(_log(min(least, most, room)), _log(min(most, room)))
-    return _Known(logprobs, low, high, count, mass, cap)
+    return _Known(logprobs, low, high, count, mass, cap, left)
 
 
 def _continued(likely: Array, vocabulary: int) -> Array:

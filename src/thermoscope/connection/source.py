@@ -372,7 +372,7 @@ class Source:
             return [answer]
         notes: list[str] = []
         try:
-            found = responses_of([("the answer", answer)], notes)
+            found = responses_of([("the answer", answer)], notes, self._tokens)
         except ValueError as error:
             raise self.server.wrong(f"answered without a distribution: {error}") from error
         positions = [] if found is None else found.positions
@@ -395,15 +395,17 @@ class Source:
         if position.rest is None and vocabulary is None:
             vocabulary = len(position.tokens)
         tokens: Sequence[Token] = position.tokens
-        numbers = [number for number in map(attrgetter("id"), tokens) if number is not None]
-        if vocabulary is not None and max(numbers, default=0) >= vocabulary:
-            raise self.server.wrong(f"reports token {max(numbers)} of a vocabulary of {vocabulary}")
-        if len(set(numbers)) != len(numbers):
+        given = [number for number in map(attrgetter("id"), tokens) if number is not None]
+        numbers = np.array(given, np.int64)
+        most = numbers.max(initial=0)
+        if vocabulary is not None and most >= vocabulary:
+            raise self.server.wrong(f"reports token {most} of a vocabulary of {vocabulary}")
+        order = np.argsort(numbers)
+        if not np.diff(numbers[order]).all():
             raise self.server.wrong("reports a token twice")
         logprobs, deltas = np.array(position.logprobs), np.array(position.deltas)
         if len(numbers) == len(tokens) == vocabulary:
             # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
-            order = np.argsort(numbers)
             logprobs, deltas = logprobs[order], deltas[order]
             tokens = list(map(tokens.__getitem__, order.tolist()))
         try:

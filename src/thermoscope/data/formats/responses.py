@@ -46,7 +46,7 @@ from thermoscope.data.formats.servers import (
 from thermoscope.reported import Token, float32_error, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -249,7 +249,9 @@ def parse_responses(text: str | bytes) -> Responses | None:
     return found
 
 
-def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Responses | None:
+def responses_of(
+    documents: Iterable[tuple[str, Any]], notes: list[str], known: Sequence[Token] = ()
+) -> Responses | None:
     """Put the answers in JSON values together, each with the place where it stands.
 
     Parameters
@@ -258,6 +260,9 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
         Objects and lists.
     notes : list of str
         What is told of the documents already, and where more is added.
+    known : sequence of Token, optional
+        The tokens of the model in the order of their numbers. Of one with the same number and text
+        the bytes are not read again.
 
     Returns
     -------
@@ -275,7 +280,7 @@ def responses_of(documents: Iterable[tuple[str, Any]], notes: list[str]) -> Resp
     for kind, entries, processed in answers.passages():
         passages.append(Passage(len(positions), kind, processed))
         with without_collection():
-            positions += [_position(*entry) for entry in entries]
+            positions += [_position(*entry, known) for entry in entries]
     if len(answers.bounds) == len(positions):
         positions = list(map(_bounded, positions, answers.bounds))
     if not positions:
@@ -474,10 +479,10 @@ class _Answers:
         return rows or alone
 
 
-def _position(reported: list[Any], drawn: object) -> Position:
+def _position(reported: list[Any], drawn: object, known: Sequence[Token]) -> Position:
     """Put what was reported for a position, and what was drawn, into one form."""
     errors: list[str] = []
-    tokens, logprobs = _columns(reported) or _records(reported, errors)
+    tokens, logprobs = _columns(reported, known) or _records(reported, errors)
     at = -1
     if drawn is not None and (token := _token(drawn, errors)) is not None:
         logprob = _logprob(drawn, errors)
@@ -502,7 +507,7 @@ def _position(reported: list[Any], drawn: object) -> Position:
     return Position(tuple(tokens), (), None, at, errors[0])
 
 
-def _columns(records: list[Any]) -> tuple[list[Token], list[float]] | None:
+def _columns(records: list[Any], known: Sequence[Token]) -> tuple[list[Token], list[float]] | None:
     """Return the tokens of records and their log-probabilities, column by column.
 
     There may be 262,144 of them. None where one is not plain: `_records` reads all.
@@ -518,11 +523,16 @@ def _columns(records: list[Any]) -> tuple[list[Token], list[float]] | None:
     values = np.array(given)
     if not (values <= ROUNDING).all() or min(numbers) < 0 or max(numbers) >= MOST_ID:
         return None
+    logprobs = np.where(values <= VERY_UNLIKELY, -math.inf, np.minimum(values, 0.0)).tolist()
+    if max(numbers) < len(known):
+        same = list(map(known.__getitem__, numbers))
+        of = (list(map(attrgetter(name), same)) for name in ("id", "text"))
+        if list(of) == [numbers, texts]:
+            return same, logprobs
     if any(map(str.startswith, texts, repeat(CODED))) or _has_surrogates("".join(texts)):
         return None
     data = [_bytes(record.get("bytes")) for record in records]
-    values = np.where(values <= VERY_UNLIKELY, -math.inf, np.minimum(values, 0.0))
-    return list(map(Token._make, zip(texts, numbers, data, strict=True))), values.tolist()
+    return list(map(Token._make, zip(texts, numbers, data, strict=True))), logprobs
 
 
 def _records(records: list[Any], errors: list[str]) -> tuple[list[Token], list[float]]:
@@ -602,7 +612,9 @@ def _hidden(logprobs: Floats, deltas: Floats) -> float:
 def _is_vocabulary(tokens: list[Token]) -> bool:
     """Whether the tokens are all that the model has: they have the numbers from 0 on."""
     numbers = set(map(attrgetter("id"), tokens))
-    return len(numbers) > 1 and numbers == set(range(len(tokens)))
+    return (
+        len(numbers) == len(tokens) > 1 and None not in numbers and max(numbers) == len(tokens) - 1
+    )
 
 
 def _is_rounding(left: float, logprobs: Floats, reported: list[Any]) -> bool:
