@@ -7,6 +7,17 @@ import { Bounds, Reported, type Tail, temperaturesFor } from "../src/math/report
 const TEMPERATURES = [0, 1e-300, 0.05, 0.3, 0.5, 0.7, 0.99, 1, 1.01, 1.3, 2, 50, 1e300, Infinity];
 const sum = (values: Iterable<number>) => Array.from(values).reduce((a, b) => a + b, 0);
 
+/** A sum of many numbers that loses nothing of them (Neumaier, 1974). */
+function exactSum(values: Iterable<number>): number {
+  let [total, lost] = [0, 0];
+  for (const value of values) {
+    const next = total + value;
+    lost += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;
+    total = next;
+  }
+  return total + lost;
+}
+
 /** A distribution of which the first `size` are reported; `drawn` is one of the others that is reported too. */
 interface Whole {
   readonly probabilities: readonly number[];
@@ -35,38 +46,45 @@ function reported(whole: Whole, change: Partial<Tail> = {}): Reported {
 }
 
 /** The definition, quicker for few numbers than a `Distribution`. */
-function plainSoftmax(logits: readonly number[], temperature: number): number[] {
+function plainSoftmax(logits: readonly number[], temperature: number, add = sum): number[] {
   const top = Math.max(...logits);
   const weights = logits.map((logit) => {
     if (logit === -Infinity) return 0;
     return logit === top ? 1 : Math.exp((logit - top) / temperature);
   });
-  const total = sum(weights);
+  const total = add(weights);
   return weights.map((weight) => weight / total);
 }
 
 /** What the whole distribution has at a temperature. */
-function truth({ probabilities, size, drawn, temperature = 1 }: Whole, at: number) {
+function truth({ probabilities, size, drawn, temperature = 1 }: Whole, at: number, add = sum) {
   const p = plainSoftmax(
     probabilities.map((q) => temperature * Math.log(q)),
     at,
+    add,
   );
   return {
     known: p.filter((_, k) => k < size || k === drawn),
-    entropy: sum(p.map((q) => (q === 0 ? 0 : -q * Math.log(q)))),
-    tail: sum(p.filter((_, k) => !(k < size || k === drawn))),
+    entropy: add(p.map((q) => (q === 0 ? 0 : -q * Math.log(q)))),
+    tail: add(p.filter((_, k) => !(k < size || k === drawn))),
   };
 }
 
 /** Fails unless the truth is inside of every interval. */
-function holds(whole: Whole, change: Partial<Tail> = {}, published = reported(whole, change)) {
+function holds(
+  whole: Whole,
+  change: Partial<Tail> = {},
+  published = reported(whole, change),
+  spare = 1e-12,
+  add = sum,
+) {
   const bounds = new Bounds();
   for (const temperature of TEMPERATURES) {
     published.at(temperature, bounds);
-    const { known, entropy, tail } = truth(whole, temperature);
-    const about = `T = ${temperature}, ${JSON.stringify(whole)}`;
+    const { known, entropy, tail } = truth(whole, temperature, add);
+    const about = `T = ${temperature}, ${JSON.stringify(whole).slice(0, 500)}`;
     const inside = (name: string, low: number, value: number, high: number) => {
-      const slack = 1e-12 * (1 + Math.abs(value));
+      const slack = spare * (1 + Math.abs(value));
       if (low <= value + slack && value <= high + slack) return;
       expect.fail(`${name}: ${value} is not in [${low}, ${high}], ${about}`);
     };
@@ -75,7 +93,7 @@ function holds(whole: Whole, change: Partial<Tail> = {}, published = reported(wh
       inside(`p${k}`, bounds.low(weight), p, bounds.high(weight));
     });
     const all = sum(Array.from(published.logits, (logit) => bounds.weight(logit)));
-    inside("kept", bounds.low(all), sum(known), bounds.high(all));
+    inside("kept", bounds.low(all), add(known), bounds.high(all));
     inside("tail", bounds.tailLow, tail, bounds.tailHigh);
     inside("entropy", bounds.entropyLow, entropy, bounds.entropyHigh);
     inside("top", bounds.topSurprisalLow, -Math.log(known[0]!), bounds.topSurprisalHigh);
@@ -106,6 +124,20 @@ function* wholes(count: number): Generator<Whole> {
 describe("the truth is inside", () => {
   test("of random distributions", () => {
     for (const whole of wholes(3000)) holds(whole);
+  });
+
+  test.each([5, 20, 100, 1000])("of %i of 50,257 tokens, with nothing to spare", (size) => {
+    const logits = Array.from(randomLogits(50_257, 5), (x) => 3 * x - 2 * Math.log(1.01 - x));
+    const probabilities = plainSoftmax(
+      logits.sort((a, b) => b - a),
+      1,
+      exactSum,
+    );
+    const whole = { probabilities, size };
+    const mass = exactSum(probabilities.slice(size));
+    for (const count of [probabilities.length - size, Infinity]) {
+      holds(whole, { mass, count }, reported(whole, { mass, count }), 0, exactSum);
+    }
   });
 
   test("where the vocabulary is not known", () => {

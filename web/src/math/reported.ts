@@ -221,10 +221,11 @@ export class Bounds {
   get topSurprisalLow(): number {
     return this.#reported.isOpen
       ? 0
-      : Math.log1p(this.#rest / this.#stretch + this.#least / this.#root);
+      : Math.log1p(this.#rest / this.#stretch + this.#least / this.#root) * (1 - ROUNDING);
   }
   get topSurprisalHigh(): number {
-    return Math.log1p(times(this.#rest, this.#stretch) + times(this.#most, this.#root));
+    const others = times(this.#rest, this.#stretch) + times(this.#most, this.#root);
+    return Math.log1p(others) * (1 + ROUNDING);
   }
 
   /** The entropy in nats with a tail of this sum of weights, and of weight times logarithm. */
