@@ -82,10 +82,10 @@ function holds(
   for (const temperature of TEMPERATURES) {
     published.at(temperature, bounds);
     const { known, entropy, tail } = truth(whole, temperature, add);
-    const about = `T = ${temperature}, ${JSON.stringify(whole).slice(0, 500)}`;
     const inside = (name: string, low: number, value: number, high: number) => {
       const slack = spare * (1 + Math.abs(value));
       if (low <= value + slack && value <= high + slack) return;
+      const about = `T = ${temperature}, ${JSON.stringify(whole).slice(0, 500)}`;
       expect.fail(`${name}: ${value} is not in [${low}, ${high}], ${about}`);
     };
     known.forEach((p, k) => {
@@ -126,7 +126,7 @@ describe("the truth is inside", () => {
     for (const whole of wholes(3000)) holds(whole);
   });
 
-  test.each([5, 20, 100, 1000])("of %i of 50,257 tokens, with nothing to spare", (size) => {
+  test.each([20, 1000])("of %i of 50,257 tokens, with nothing to spare", (size) => {
     const logits = Array.from(randomLogits(50_257, 5), (x) => 3 * x - 2 * Math.log(1.01 - x));
     const probabilities = plainSoftmax(
       logits.sort((a, b) => b - a),
