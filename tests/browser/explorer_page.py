@@ -39,4 +39,5 @@ def field(view: Page | FrameLocator | Locator) -> Locator:
 
 def full_temperature(view: Page | FrameLocator | Locator) -> float:
     """Return the temperature with every digit, also where the field shows only the first ones."""
-    return float(field(view).get_attribute("title") or field(view).input_value())
+    text = field(view).get_attribute("title") or field(view).input_value()
+    return float(text.replace("∞", "inf"))

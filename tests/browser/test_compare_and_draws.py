@@ -72,7 +72,7 @@ def test_a_is_pinned_compared_and_gone_back_to(page: Page, tmp_path: Path) -> No
     compare.get_by_role("button", name="Go back to A").click()
     expect(field(page)).to_have_value("0.5")
     page.get_by_role("button", name="Undo").click()
-    expect(field(page)).to_have_value("inf")
+    expect(field(page)).to_have_value("∞")
     compare.get_by_role("button", name="Unpin").click()
     assert outlines(page) == pytest.approx(softmax(PETS.logits), abs=2e-3)
 

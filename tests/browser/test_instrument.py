@@ -102,7 +102,7 @@ def test_the_slider_by_keyboard(open_page: Open) -> None:
     expect(field(page)).to_have_value("0.0001")
     page.keyboard.press("End")
     expect(slider(page)).to_have_attribute("aria-valuetext", "T = ∞")
-    expect(field(page)).to_have_value("inf")
+    expect(field(page)).to_have_value("∞")
     assert_values(page, softmax([2.0, 1.0, 0.1], np.inf))
     page.keyboard.press("ArrowLeft")
     expect(field(page)).to_have_value("10000")
@@ -125,7 +125,7 @@ def test_the_slider_by_mouse(open_page: Open) -> None:
     expect(field(page)).to_have_value("0")
     page.mouse.up()
     page.get_by_role("button", name="T = ∞").click()
-    expect(field(page)).to_have_value("inf")
+    expect(field(page)).to_have_value("∞")
     page.get_by_role("button", name="T = 1", exact=True).click()
     expect(slider(page)).to_have_value("0")
     expect(field(page)).to_have_value("1")
@@ -324,7 +324,7 @@ def test_what_a_measure_shows_at_an_end_means_that_end(
     field(page).fill("1")
     reading(page, name).fill(shown)
     expect(refusal(page)).to_have_count(0)
-    expect(field(page)).to_have_value(temperature)
+    expect(field(page)).to_have_value(temperature.replace("inf", "∞"))
 
 
 @pytest.mark.parametrize(
@@ -762,7 +762,7 @@ def test_the_cursor_over_every_temperature_sets_the_temperature(open_page: Open)
     expect(slider(page)).to_have_value("-0.1")
     for key, temperature in (("Home", "0"), ("End", "Infinity"), ("PageDown", "1259")):
         page.keyboard.press(key)
-        expect(field(page)).to_have_value(temperature.replace("Infinity", "inf"))
+        expect(field(page)).to_have_value(temperature.replace("Infinity", "∞"))
     # Where a line is drawn is what softmax is there.
     plot = figure.locator(".plot").bounding_box()
     assert plot is not None

@@ -105,7 +105,8 @@ def wait(page: WebDriver, condition: Callable[[], bool]) -> None:
 
 
 def temperature(page: WebDriver) -> float:
-    return float(page.execute_script("return document.querySelector('.now input').value"))
+    text = page.execute_script("return document.querySelector('.now input').value")
+    return float(text.replace("∞", "inf"))
 
 
 def assert_softmax(page: WebDriver, logits: ArrayLike, temperature: float) -> None:

@@ -129,7 +129,7 @@ export function count(value: number): string {
 
 /** The temperature as the text field shows and takes it, with every digit. */
 export function temperatureText(temperature: number): string {
-  return infinity(temperature);
+  return infinity(temperature).replace("inf", "∞");
 }
 
 /** The same, short enough for a large field: digits are cut, never rounded, and "…" says so. */
