@@ -75,6 +75,23 @@ def test_the_sample_is_explored_with_its_targets(served: list[Any]) -> None:
     assert (rows.count, rows.source) == (1597, "digits")
 
 
+def test_a_novel_is_begun_in_the_page(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from thermoscope.explorer import server
+
+    found: list[Any] = []
+    monkeypatch.setattr(server, "serve", lambda state, **known: found.append((state, known)))
+    options = ["The whale", "-T", "0.8", "--top-p", "0.9", "--seed", "7", "-n", "3"]
+    assert cli.main(["explore", "--sample", "novel", *options]) == 0
+    assert cli.main(["explore", "--sample", "novel"]) == 0
+    (state, known), (_, other) = found
+    assert (state.temperature, state.truncation) == (0.8, {"top_p": 0.9})
+    assert (known["rows"], known["beginning"]) == (None, ("The whale", 7, 3))
+    assert other["beginning"]._replace(seed=0) == ("Call me Ishmael.", 0, 20)
+    assert f"--seed {other['beginning'].seed}" in capfd.readouterr().err
+
+
 def test_a_file_of_one_row_has_no_row_number(tmp_path: Path, served: list[Any]) -> None:
     (tmp_path / "one.csv").write_text("cat,2\ndog,1\n", encoding="utf-8")
     assert cli.main(["explore", str(tmp_path / "one.csv")]) == 0
@@ -99,6 +116,14 @@ def test_a_file_of_one_row_has_no_row_number(tmp_path: Path, served: list[Any]) 
         ("--state T=2 --sample digits", "--state must come without --sample, got digits"),
         ("--state T=2 --row 1", "--row must come with a file, got 1"),
         ("--sample cats", "Invalid value for '--sample': "),
+        ("--sample novel --targets few.txt", "--sample novel must come without --targets, got few"),
+        (
+            "--sample novel --labels few.txt",
+            "--sample novel must come without --labels, got few.txt",
+        ),
+        ("--sample novel --row 3", "--row must come with a file, got 3"),
+        ("--sample novel --save a.json", "--save must come with --server"),
+        ("--sample novel --tokens 10001", "--tokens must be at most 10,000 with --sample novel"),
     ],
 )
 @pytest.mark.usefixtures("three_rows")

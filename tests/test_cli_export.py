@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.command_line import run
-from thermoscope import cli
+from thermoscope import cli, samples
 from thermoscope.data.reading import open_logits
 
 
@@ -81,3 +84,57 @@ def test_targets_in_the_file_need_no_other(
 def test_standard_input_is_read_once(tmp_path: Path) -> None:
     done = run("export", str(tmp_path / "a.html"), "-", text="2 1 0.1")
     assert done.returncode == 0, done.stderr
+
+
+def test_an_export_of_the_novel_has_the_model_in_itself(tmp_path: Path) -> None:
+    out = tmp_path / "page.html"
+    options = [
+        "--sample",
+        "novel",
+        "It was a clear day",
+        "--seed",
+        "7",
+        "-T",
+        "0.8",
+        "--top-k",
+        "9",
+    ]
+    assert cli.main(["export", str(out), *options]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert len(page.encode()) < 1_500_000
+    assert "connect-src" not in page[: page.index("<style>")]
+    (written,) = re.findall(r'<script type="application/json">(.*?)</script>', page)
+    content = json.loads(written)
+    assert (content["temperature"], content["truncation"]) == (0.8, {"top_k": 9})
+    text = content["rows"]["model"]
+    assert (text["branches"][0]["prompt"], text["branches"][0]["seed"]) == ("It was a clear day", 7)
+    (model,) = re.findall(r'<script type="application/gzip">(.*?)</script>', page)
+    assert base64.b64decode(model) == samples.novel()
+
+
+def test_an_export_has_the_steps_of_the_sampler(tmp_path: Path) -> None:
+    from thermoscope.explorer.page import page_html
+    from thermoscope.state import State
+
+    (tmp_path / "two.csv").write_text("cat,2\ndog,1\n", encoding="utf-8")
+    out = tmp_path / "page.html"
+    assert cli.main(["export", str(out), str(tmp_path / "two.csv"), "--top-k", "1"]) == 0
+    state = State.of([2, 1], ["cat", "dog"], source="two.csv", truncation={"top_k": 1})
+    assert out.read_text(encoding="utf-8") == page_html(state)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--seed", "7"], "--seed must come with --sample novel, got 7"),
+        (["--tokens", "7"], "--tokens must come with --sample novel, got 7"),
+        (["--sample", "novel", "--state", "T=2"], "--sample must come without --state, got T=2"),
+        (["--sample", "novel", ""], "the beginning must be a text, got an empty one"),
+    ],
+)
+def test_options_that_do_not_fit_the_novel_are_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], message: str
+) -> None:
+    assert cli.main(["export", str(tmp_path / "page.html"), *options]) == 2
+    assert message in capfd.readouterr().err
+    assert list(tmp_path.iterdir()) == []

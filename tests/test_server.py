@@ -424,7 +424,12 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
     import httpx2
 
     rendered: list[State] = []
-    monkeypatch.setattr(server, "page_html", lambda state, _: rendered.append(state) or "page")
+
+    def render(state: State, *_: object, **__: object) -> str:
+        rendered.append(state)
+        return "page"
+
+    monkeypatch.setattr(server, "page_html", render)
     application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
 
     async def ask() -> list[int]:

@@ -50,7 +50,7 @@ const cssAsText = {
  *
  * @param can - what it has besides one distribution, which is smaller without. "rows": it can step through
  *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model,
- *   which has no reliability
+ *   which has no reliability; "model": the page itself has that model
  */
 async function bundle(entry, format, can = "") {
   const result = await esbuild.build({
@@ -63,7 +63,8 @@ async function bundle(entry, format, can = "") {
     define: {
       "process.env.NODE_ENV": '"production"',
       ROWS: String(can !== ""),
-      WRITING: String(can === "writing"),
+      WRITING: String(can === "writing" || can === "model"),
+      MODEL: String(can === "model"),
       RELIABILITY: String(can === "rows"),
     },
     entryPoints: [entry],
@@ -93,6 +94,7 @@ async function makePackage(folder) {
 async function buildStatic(check) {
   const built = {
     "page.js": await bundle("src/page.ts", "iife"),
+    "page-model.js": await bundle("src/page-model.ts", "iife", "model"),
     "page-rows.js": await bundle("src/page.ts", "iife", "rows"),
     "page-writing.js": await bundle("src/page.ts", "iife", "writing"),
     "style.css": await minifiedCss(join(web, "src/view/style.css")),

@@ -1,11 +1,8 @@
-import { computed } from "@preact/signals";
-import { linkedHost } from "./hosts/linked";
 import { offlineRows } from "./hosts/offline";
 import type { News, Query, Rows, WritingStatus } from "./model/rows";
-import { readState } from "./model/state";
 import { strings } from "./text/strings";
-import { tellParent } from "./view/embedded";
-import { explain, mount } from "./view/mount";
+import { explain } from "./view/mount";
+import { contentOf, show } from "./view/page";
 
 /** The other tabs of this text. */
 const others = WRITING ? new BroadcastChannel(location.pathname) : null;
@@ -45,26 +42,12 @@ function subscribe(listener: (news: News) => void): undefined {
 
 const place = document.querySelector("main")!;
 try {
-  const written = document.querySelector('script[type="application/json"]')!.textContent;
-  const { rows, hide, lock, reliability, ...parts } = JSON.parse(written!);
-  const frame = { ...(hide && { hide }), ...(lock && { lock }) };
-  const state = readState(parts);
+  const { rows, ...content } = contentOf();
   const source: Rows | undefined = rows?.rows
     ? offlineRows(rows)
     : rows && { ...rows, ask, ...(WRITING && { subscribe }) };
-  const linked = linkedHost(state, frame, source);
   // Another page can't ask the server of these rows: what is shared has the row itself.
-  const address = rows && !rows.rows ? undefined : linked.address;
-  const host = { ...linked, address, reliability };
-  mount(place, host, true);
-  tellParent(
-    place,
-    computed(() => host.frame?.value.embed === true),
-  );
-  // Its keys work from the start. In a frame, the page around it keeps the focus.
-  if (parent === window) {
-    place.querySelector<HTMLElement>(".instrument")!.focus({ preventScroll: true });
-  }
+  show(place, content, source, !rows || rows.rows);
 } catch (error) {
   explain(place, error);
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, RowsWithTargets, linked, read_one, state_of
+from thermoscope.cli.input import Reading, RowsWithTargets, alone, linked, read_one, state_of
 from thermoscope.cli.model_server import (
     Asking,
     Chat,
@@ -24,6 +24,7 @@ from thermoscope.cli.model_server import (
     going_on,
     writing,
 )
+from thermoscope.cli.novel import begun
 from thermoscope.cli.options import (
     RULES,
     AppliedTemperature,
@@ -43,13 +44,17 @@ from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource
 from thermoscope.state import State
 
+if TYPE_CHECKING:
+    from thermoscope.explorer.page import Beginning
+
 __all__ = ["explore"]
 
 
 class Sample(StrEnum):
-    """The sample data which `explore` can show."""
+    """What `explore` can show that comes with the package."""
 
     digits = "digits"
+    novel = "novel"
 
 
 @with_options(RULES)
@@ -72,7 +77,9 @@ def explore(
     sample: Annotated[
         Sample | None,
         typer.Option(
-            help="Logits of a classifier that come with the package, in place of a file.",
+            help="In place of a file: digits, logits of a classifier of the package; or "
+            "novel, a page that has a small language model of Moby-Dick in itself and writes with "
+            "it. The argument is then the beginning.",
             show_default=False,
         ),
     ] = None,
@@ -92,7 +99,7 @@ def explore(
     server: ServerAddress = None,
     model: Model = None,
     chat: Chat = False,
-    tokens: Tokens = 0,
+    tokens: Tokens = None,
     seed: Seed = None,
     save: Save = None,
     text: SavedFile = None,
@@ -112,6 +119,9 @@ def explore(
     branches. --tokens writes some tokens before the page opens; Ctrl-C ends
     that. --text goes on with a text that the page has saved.
 
+    With --sample novel the page does the same without a server: a small
+    language model of a novel is in the page itself.
+
     For example:
 
     $ thermoscope explore
@@ -123,6 +133,8 @@ def explore(
     $ thermoscope explore --server http://localhost:8080 "Hi" --chat -n 40 --save text.json
     $ thermoscope explore --server http://localhost:8080 --text text.json
     $ thermoscope explore --sample digits
+    $ thermoscope explore --sample novel
+    $ thermoscope explore --sample novel "The whale" -T 0.8 --top-p 0.95 -n 40 --seed 7
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)
@@ -134,7 +146,7 @@ def explore(
     others: dict[str, Any] = {"--sample": sample, "--targets": targets}
     if server is not None:
         reading._replace(vocabulary=None).check_unused(row)
-        _alone("--server", **others, **{"--labels": labels, "--state": link})
+        alone("--server", **others, **{"--labels": labels, "--state": link})
         if text is not None:
             others = {
                 "a prompt": file,
@@ -146,16 +158,24 @@ def explore(
                 "--vocabulary": vocabulary,
                 **truncation.options,
             }
-            _alone("--text", **others)
+            alone("--text", **others)
             opened = going_on(server, text, model, timeout)
         elif file:
-            asking = Asking(server, file, model, chat, tokens, seed, save, timeout, vocabulary)
+            asking = Asking(server, file, model, chat, tokens or 0, seed, save, timeout, vocabulary)
             opened = writing(asking, number, truncation.given)
         else:
             raise ValueError("--server must come with a prompt, or with --text")
         with opened as written:
             state = written.state(written.count - 1, **written.sampler)
             _serve(state, written, port, no_open=no_open)
+        return
+    if sample is Sample.novel:
+        check_unused(model=model, chat=chat, save=save, text=text)
+        reading.check_unused(row)
+        del others["--sample"]
+        alone("--sample novel", **others, **{"--labels": labels, "--state": link})
+        state, beginning = begun(file, number, truncation.given, seed, tokens)
+        _serve(state, None, port, beginning, no_open=no_open)
         return
     check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
     rows = _rows(path, sample, targets, reading) if link is None else None
@@ -169,17 +189,17 @@ def explore(
     _serve(state, rows, port, no_open=no_open)
 
 
-def _alone(option: str, **others: Any) -> None:
-    """Raise an error for what an option must come without."""
-    for name, value in others.items():
-        if value is not None:
-            raise ValueError(f"{option} must come without {name}, got {value}")
-
-
-def _serve(state: State, rows: RowSource | None, port: int | None, *, no_open: bool) -> None:
+def _serve(
+    state: State,
+    rows: RowSource | None,
+    port: int | None,
+    beginning: Beginning | None = None,
+    *,
+    no_open: bool,
+) -> None:
     from thermoscope.explorer.server import serve
 
-    serve(state, rows=rows, port=port, open_browser=not no_open)
+    serve(state, rows=rows, beginning=beginning, port=port, open_browser=not no_open)
 
 
 def _rows(

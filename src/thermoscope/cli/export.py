@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thermoscope.arguments import temperature_of_text
-from thermoscope.cli.input import Reading, RowsWithTargets, linked, only_row, read_one, state_of
+from thermoscope.cli.input import (
+    Reading,
+    RowsWithTargets,
+    alone,
+    linked,
+    only_row,
+    read_one,
+    state_of,
+)
+from thermoscope.cli.model_server import Seed
+from thermoscope.cli.novel import begun
 from thermoscope.cli.options import (
+    LOGITS_FILE,
+    RULES,
     AppliedTemperature,
     Columns,
     LabelsFile,
-    OptionalFile,
     Probabilities,
     Row,
     StateLink,
@@ -21,19 +33,41 @@ from thermoscope.cli.options import (
     Temperature,
     Vocabulary,
 )
+from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.explorer.browse import RowSource
 from thermoscope.present import printable
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from thermoscope.explorer.live import Measured
+    from thermoscope.explorer.page import Beginning
+    from thermoscope.state import State
+
 __all__ = ["export"]
 
 
+class Sample(StrEnum):
+    """What `export` can write that comes with the package."""
+
+    novel = "novel"
+
+
+@with_options(RULES)
 def export(
     out: Annotated[
         Path, typer.Argument(metavar="OUT.html", help="The page to write, or to write over.")
     ],
-    file: OptionalFile = None,
+    file: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FILE | BEGINNING",
+            help=f"{LOGITS_FILE} With --sample novel, the beginning of the text.",
+            show_default=False,
+        ),
+    ] = None,
     *,
     labels: LabelsFile = None,
     temperature: Temperature = "1",
@@ -53,8 +87,32 @@ def export(
     vocabulary: Vocabulary = None,
     probabilities: Probabilities = False,
     link: StateLink = None,
+    sample: Annotated[
+        Sample | None,
+        typer.Option(
+            help="A page that has a small language model of Moby-Dick in itself, and writes with "
+            "it.",
+            show_default=False,
+        ),
+    ] = None,
+    tokens: Annotated[
+        int | None,
+        typer.Option(
+            "--tokens",
+            "-n",
+            metavar="N",
+            min=0,
+            help="With --sample novel: how many tokens are written when the page opens. "
+            "[default: 20]",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Seed = None,
+    truncation: Truncation,
 ) -> None:
     """Write the explorer as one HTML file, which opens in a browser with no network.
+
+    The options of truncation are the steps of the page's sampler.
 
     For example:
 
@@ -63,44 +121,67 @@ def export(
     $ thermoscope export next-token.html logits.npy --labels tokens.json -T 0.7
     $ thermoscope export classifier.html logits.npy --targets targets.npy
     $ thermoscope export text.html response.json
+    $ thermoscope export novel.html --sample novel "The whale" -T 0.8 --seed 7
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
         raise FileError(f"{out}: the page must go to a .html file")
     number = temperature_of_text(temperature)
+    truncation.check(number)
     reading = Reading(
         columns, applied_temperature, probabilities, labels, target_column, vocabulary
     )
+    path = None if file is None else Path(file)
+    beginning: Beginning | None = None
     rows: RowSource | None = None
-    reliability = None
-    if link is not None:
-        state = linked(link, temperature, row, reading, **{"a file": file, "--targets": targets})
-    elif file is None:
-        if targets is not None:
-            raise ValueError(f"--targets must come with a file, got {targets}")
-        state = state_of(read_one(file, row, reading), labels, number)
+    reliability: Measured | None = None
+    if sample is not None:
+        reading.check_unused(row)
+        alone("--sample", **{"--targets": targets, "--labels": labels, "--state": link})
+        state, beginning = begun(file, number, truncation.given, seed, tokens)
     else:
-        labelled = RowsWithTargets.open(file, targets, reading=reading)
-        data = labelled.data
-        if labelled.targets is not None:
-            with labelled.blamed():
-                source = RowSource(data, targets=labelled.targets)
-            state = source.state(row or 0, number)
-            if source.reliability is None:
-                raise FileError(
-                    f"{targets or file}: targets must have a class for some row, got none"
-                )
-            reliability = source.reliability.stops()
-        elif (rows := _text_of(data)) is not None:
-            state = rows.state(row or 0, number)
+        for name, value in [("--tokens", tokens), ("--seed", seed)]:
+            if value is not None:
+                raise ValueError(f"{name} must come with --sample novel, got {value}")
+        if link is not None:
+            others = {"a file": file, "--targets": targets, **truncation.options}
+            state = linked(link, temperature, row, reading, **others)
         else:
-            # Of many rows, there has been a warning if they look like probabilities.
-            one = data.only(row) if data.rows > 1 else only_row(data, row, reading)
-            state = state_of(one, labels, number)
+            settings = {"temperature": number, "truncation": truncation.given}
+            state, rows, reliability = _shown(path, targets, row, reading, settings)
     from thermoscope.explorer.page import write_page
 
-    write_page(out, state, rows, reliability=reliability)
+    write_page(out, state, rows, reliability=reliability, beginning=beginning)
     typer.echo(f"Wrote {printable(str(out))}")
+
+
+def _shown(
+    file: Path | None,
+    targets: Path | None,
+    row: int | None,
+    reading: Reading,
+    settings: Mapping[str, Any],
+) -> tuple[State, RowSource | None, Measured | None]:
+    """Return what the page has of a file: a row, a text or the reliability of rows."""
+    if file is None:
+        if targets is not None:
+            raise ValueError(f"--targets must come with a file, got {targets}")
+        one = read_one(file, row, reading)
+        return state_of(one, reading.labels, **settings), None, None
+    labelled = RowsWithTargets.open(file, targets, reading=reading)
+    data = labelled.data
+    if labelled.targets is not None:
+        with labelled.blamed():
+            source = RowSource(data, targets=labelled.targets)
+        state = source.state(row or 0, **settings)
+        if source.reliability is None:
+            raise FileError(f"{targets or file}: targets must have a class for some row, got none")
+        return state, None, source.reliability.stops()
+    if (rows := _text_of(data)) is not None:
+        return rows.state(row or 0, **settings), rows, None
+    # Of many rows, there has been a warning if they look like probabilities.
+    one = data.only(row) if data.rows > 1 else only_row(data, row, reading)
+    return state_of(one, reading.labels, **settings), None, None
 
 
 def _text_of(data: Dataset) -> RowSource | None:

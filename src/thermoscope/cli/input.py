@@ -42,6 +42,7 @@ Result = TypeVar("Result")
 __all__ = [
     "Reading",
     "RowsWithTargets",
+    "alone",
     "block_by_block",
     "check_targets",
     "chosen_rows",
@@ -209,6 +210,13 @@ def state_of(
         return State.random(5 if names is None else len(names), names, **settings)
     values, known, tail = reported_parts(logits, logits.labels)
     return State.of(values, known, source=logits.source, tail=tail, **settings)
+
+
+def alone(option: str, **others: Any) -> None:
+    """Raise an error for what an option must come without."""
+    for name, value in others.items():
+        if value is not None:
+            raise ValueError(f"{option} must come without {name}, got {value}")
 
 
 def linked(link: str, temperature: str, row: int | None, reading: Reading, **others: Any) -> State:

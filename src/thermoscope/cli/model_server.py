@@ -31,6 +31,7 @@ __all__ = [
     "check_unused",
     "connected",
     "going_on",
+    "prompt_of",
     "told",
     "told_of_saved",
     "until_the_first",
@@ -58,13 +59,15 @@ Chat = Annotated[
     bool, typer.Option("--chat", help="The prompt is a message, put into the model's template.")
 ]
 Tokens = Annotated[
-    int,
+    int | None,
     typer.Option(
         "--tokens",
         "-n",
         metavar="N",
         min=0,
-        help="Write at most N tokens before the page opens, where more can be written.",
+        help="Write at most N tokens before the page opens, where more can be written. "
+        "[default: 0 with --server, 20 with --sample novel]",
+        show_default=False,
     ),
 ]
 Seed = Annotated[
@@ -136,7 +139,7 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
         raise ValueError(f"--save must be a .json file, got {asking.save}")
     if asking.save is not None and not asking.tokens:
         raise ValueError("--save must come with --tokens: the page saves what is written there")
-    prompt = _prompt(asking.prompt)
+    prompt = prompt_of(asking.prompt)
     with ExitStack() as open_ones:
         with until_the_first("token", asking.save):
             source = open_ones.enter_context(
@@ -179,7 +182,7 @@ def going_on(url: str, path: Path, model: str | None, timeout: float) -> Iterato
         yield text
 
 
-def _prompt(given: str) -> str:
+def prompt_of(given: str) -> str:
     """Return a prompt as it was typed, or what standard input has for "-"."""
     if given != "-":
         return unicode_text("prompt", given)

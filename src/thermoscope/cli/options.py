@@ -11,6 +11,7 @@ from thermoscope.truncation import engines
 
 __all__ = [
     "CHAIN",
+    "LOGITS_FILE",
     "PENALTIES",
     "RULES",
     "AppliedTemperature",
@@ -21,7 +22,6 @@ __all__ = [
     "LabelsFile",
     "LogitsArgument",
     "NumbersOrFile",
-    "OptionalFile",
     "Plot",
     "Probabilities",
     "Row",
@@ -51,15 +51,12 @@ LOGITS_FILE = (
     "model answers, with logprobs), or a log of Inspect (.eval), promptfoo or lm-eval. Without "
     "it, random ones."
 )
-OptionalFile = Annotated[
-    Path | None, typer.Argument(metavar="FILE", help=LOGITS_FILE, show_default=False)
-]
 # A prompt is no path: that would lose a slash of two.
 FileOrPrompt = Annotated[
     str | None,
     typer.Argument(
         metavar="FILE | PROMPT",
-        help=f"{LOGITS_FILE} With --server, the prompt.",
+        help=f"{LOGITS_FILE} With --server, the prompt; with --sample novel, the beginning.",
         show_default=False,
     ),
 ]

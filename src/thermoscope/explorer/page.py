@@ -8,8 +8,9 @@ import html
 import json
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from thermoscope.data import samples
 from thermoscope.data.atomic import write_whole
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from thermoscope.explorer.live import Measured
     from thermoscope.state import State
 
-__all__ = ["content_security_policy", "page_html", "script_of", "write_page"]
+__all__ = ["Beginning", "content_security_policy", "page_html", "script_of", "write_page"]
 
 # For the page around the instrument.
 _SHELL_STYLE: Final = (
@@ -31,6 +32,30 @@ _SHELL_STYLE: Final = (
 )
 
 
+class Beginning(NamedTuple):
+    """A text with which the language model in a page begins, see `samples.novel`.
+
+    Attributes
+    ----------
+    prompt : str
+        What it goes on from.
+    seed : int
+        The page draws by it: the same seed and sampler give the same text.
+    tokens : int
+        How many are drawn before the page is shown.
+    """
+
+    prompt: str
+    seed: int
+    tokens: int = 0
+
+    def to_json(self) -> dict[str, object]:
+        """Return what the page opens: `WrittenTexts` in ``web/src/hosts/model.ts``."""
+        one = {"name": "1", "prompt": self.prompt, "seed": self.seed, "tokens": []}
+        branches = [{**one, "from": None, "shared": 0}]
+        return {"model": {"branches": branches, "branch": "1", "draw": self.tokens}}
+
+
 def page_html(
     state: State,
     rows: RowSource | None = None,
@@ -38,6 +63,7 @@ def page_html(
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
     reliability: Measured | None = None,
+    beginning: Beginning | None = None,
     offline: bool = False,
 ) -> str:
     """Return an interactive HTML page that shows `state`.
@@ -45,7 +71,8 @@ def page_html(
     Everything is inline, and the page's content security policy forbids all requests. If `state`
     is one of several `rows`, the page requests the others from the server that it came from. With
     `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
-    `reliability` of rows in itself.
+    `reliability` of rows in itself. With a `beginning` it has a language model in itself, which
+    goes on with that text: of `state` it takes the settings alone.
 
     Examples
     --------
@@ -59,6 +86,8 @@ def page_html(
     known: dict[str, object] | None = None
     if rows is not None and (served or rows.is_sequence):
         known = rows.about() if served else rows.embedded()
+    if beginning is not None:
+        known = beginning.to_json()
     content = {
         **state.to_json(),
         **({} if known is None else {"rows": known}),
@@ -69,10 +98,13 @@ def page_html(
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
     writing = known is not None and "writing" in known
-    script = script_of(
-        rows=known is not None or reliability is not None or state.tail is not None, writing=writing
-    )
-    policy = content_security_policy(script, rows=served, writing=writing)
+    has_rows = known is not None or reliability is not None or state.tail is not None
+    script = script_of(rows=has_rows, writing=writing, model=beginning is not None)
+    writes = writing or beginning is not None
+    policy = content_security_policy(script, rows=served, writing=writes)
+    # In an element of its own, so that the page reads no JSON of its size.
+    model = "" if beginning is None else base64.b64encode(samples.novel()).decode("ascii")
+    data = f'\n<script type="application/gzip">{model}</script>' if model else ""
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
@@ -84,12 +116,12 @@ def page_html(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_style(writing=writing)}</style>
+<style>{_style(writing=writes)}</style>
 </head>
 <body>
 <main></main>
 <noscript>This page needs JavaScript. All of its code is in the page.</noscript>
-<script type="application/json">{written}</script>
+<script type="application/json">{written}</script>{data}
 <script>{script}</script>
 </body>
 </html>
@@ -132,20 +164,33 @@ def write_page(
     hide: Sequence[str] = (),
     lock: Sequence[str] = (),
     reliability: Measured | None = None,
+    beginning: Beginning | None = None,
 ) -> None:
     """Write the page of `state` to `path`, whole or not at all; with `rows`, also of their text.
+
+    With a `beginning` it has a language model in itself, see `page_html`.
 
     Raises
     ------
     OSError
         If the file can't be written.
     """
-    page = page_html(state, rows, hide=hide, lock=lock, reliability=reliability, offline=True)
+    page = page_html(
+        state,
+        rows,
+        hide=hide,
+        lock=lock,
+        reliability=reliability,
+        beginning=beginning,
+        offline=True,
+    )
     write_whole(path, page.encode())
 
 
-def script_of(*, rows: bool, writing: bool = False) -> str:
+def script_of(*, rows: bool, writing: bool = False, model: bool = False) -> str:
     """Return the script of a page; that of one whole distribution is smaller."""
+    if model:
+        return _static("page-model.js")
     return _static("page-writing.js" if writing else "page-rows.js" if rows else "page.js")
 
 

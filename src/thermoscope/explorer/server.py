@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from thermoscope.arguments import ArgumentError
-from thermoscope.explorer.page import content_security_policy, page_html, script_of
+from thermoscope.explorer.page import Beginning, content_security_policy, page_html, script_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +42,7 @@ def serve(
     state: State,
     rows: RowSource | None = None,
     *,
+    beginning: Beginning | None = None,
     port: int | None = None,
     open_browser: bool = True,
 ) -> None:
@@ -56,6 +57,8 @@ def serve(
     rows : RowSource, optional
         The rows to step through, if `state` is one of several. The page requests the others, and
         has the text of a `Writing` go on.
+    beginning : Beginning, optional
+        The page has a language model in itself, which goes on with this text.
     port : int, optional
         The port to listen on. The default, and 0, is a free one.
     open_browser : bool, default True
@@ -74,7 +77,7 @@ def serve(
         url = f"http://{HOST}:{port}/{token}/"
         server = _Server(
             uvicorn.Config(
-                application(state, rows, port=port, token=token),
+                application(state, rows, beginning, port=port, token=token),
                 access_log=False,
                 # Seconds that open connections get to finish after Ctrl-C.
                 timeout_graceful_shutdown=1,
@@ -119,20 +122,28 @@ class _Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def application(state: State, rows: RowSource | None = None, *, port: int, token: str) -> ASGIApp:
+def application(
+    state: State,
+    rows: RowSource | None = None,
+    beginning: Beginning | None = None,
+    *,
+    port: int,
+    token: str,
+) -> ASGIApp:
     """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
-    body = page_html(state, rows).encode()
+    body = page_html(state, rows, beginning=beginning).encode()
     page_path, rows_path, write_path = (
         f"/{token}/{name}".encode() for name in ("", "rows", "write")
     )
     # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     writing = rows is not None and "writing" in rows.about()
-    script = script_of(rows=rows is not None or state.tail is not None, writing=writing)
+    has_rows = rows is not None or state.tail is not None
+    script = script_of(rows=has_rows, writing=writing, model=beginning is not None)
     headers = {
         "Cache-Control": "no-store",
         "Content-Security-Policy": content_security_policy(
-            script, rows=rows is not None, writing=writing
+            script, rows=rows is not None, writing=writing or beginning is not None
         ),
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",

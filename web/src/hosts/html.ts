@@ -12,7 +12,10 @@ export async function htmlOf(
   reliability?: WrittenReliability,
   rows?: Rows,
 ): Promise<string> {
-  const text = rows?.sequence && (await wholeText(rows));
+  const text =
+    MODEL && rows?.inPage
+      ? { model: rows.inPage.kept() }
+      : rows?.sequence && (await wholeText(rows));
   const page = document.documentElement.cloneNode(true) as HTMLElement;
   page.querySelector("main")!.replaceChildren();
   page.querySelector("title")!.textContent = strings.pageTitle(state.source);

@@ -231,4 +231,12 @@ export interface Rows extends About {
   ask(query: Query): Promise<unknown>;
   /** Tells what other views do to a text that is written; returns what ends that before the page does. */
   readonly subscribe?: (listener: (news: News) => void) => (() => void) | undefined;
+  /** There if the page itself has the model that writes the text. */
+  readonly inPage?: InPage;
+}
+
+/** What only a page can do that has the model in itself. */
+export interface InPage {
+  /** What a file of the page has in place of the rows. */
+  kept(): unknown;
 }

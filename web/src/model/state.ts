@@ -129,19 +129,23 @@ export function logitsToBytes(logits: Float64Array): DataView<ArrayBuffer> {
   return view;
 }
 
-/** The written form, in which parts that say nothing are left out, as `State.to_json` does it. */
-export function writeState(state: State): WrittenState {
-  const { labels, temperature, source, row, target, seed, tail, truncation, scale } = state;
-  const { buffer } = logitsToBytes(state.logits);
+/** The base64 of bytes, as `bytesOf` reads it. */
+export function base64Of(buffer: ArrayBuffer): string {
   const texts: string[] = [];
   // A call takes a limited number of arguments.
   for (let start = 0; start < buffer.byteLength; start += CALL) {
     const bytes = new Uint8Array(buffer, start, Math.min(CALL, buffer.byteLength - start));
     texts.push(String.fromCharCode(...bytes));
   }
+  return btoa(texts.join(""));
+}
+
+/** The written form, in which parts that say nothing are left out, as `State.to_json` does it. */
+export function writeState(state: State): WrittenState {
+  const { labels, temperature, source, row, target, seed, tail, truncation, scale } = state;
   return {
     version: STATE_VERSION,
-    logits: btoa(texts.join("")),
+    logits: base64Of(logitsToBytes(state.logits).buffer),
     labels,
     temperature: writeTemperature(temperature),
     source,

@@ -93,7 +93,7 @@ async function saveHtml(instrument: Instrument): Promise<Told> {
   try {
     const reliability = await instrument.reliability?.written();
     const html =
-      WRITING && instrument.writing !== null
+      WRITING && !MODEL && instrument.writing !== null
         ? (await instrument.writing.page())?.html
         : await instrument.host.html?.(instrument.state(), reliability);
     if (html === undefined) return { sentence: texts.noHtml("") };

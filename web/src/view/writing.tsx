@@ -139,7 +139,7 @@ export function WritingTools({ instrument, writing }: Part & WritingProps) {
     <div class="writing" role="group" aria-label={texts.tools}>
       <Branches instrument={instrument} writing={writing} isOff={isOff} />
       <Edit instrument={instrument} writing={writing} isOff={isOff} />
-      <Compare instrument={instrument} writing={writing} isOff={isOff} />
+      {!MODEL && <Compare instrument={instrument} writing={writing} isOff={isOff} />}
       <Ways instrument={instrument} writing={writing} isOff={isOff} />
     </div>
   );
@@ -529,18 +529,20 @@ function Ways({ instrument, writing, isOff }: Part & OffProps) {
   }
   return (
     <>
-      <div class="buttons">
-        <Do
-          name={texts.saveText}
-          off={isOff}
-          does={() => void keep(writing.json(), "json", "application/json")}
-        />
-        <Do
-          name={texts.savePage}
-          off={isOff}
-          does={() => void keep(writing.page(), "html", "text/html")}
-        />
-      </div>
+      {!MODEL && (
+        <div class="buttons">
+          <Do
+            name={texts.saveText}
+            off={isOff}
+            does={() => void keep(writing.json(), "json", "application/json")}
+          />
+          <Do
+            name={texts.savePage}
+            off={isOff}
+            does={() => void keep(writing.page(), "html", "text/html")}
+          />
+        </div>
+      )}
       <p class="note">{[about, ...notes].join(" · ")}</p>
     </>
   );

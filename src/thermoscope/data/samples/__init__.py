@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Sample", "digits"]
+__all__ = ["Sample", "digits", "novel"]
 
 
 class Sample(NamedTuple):
@@ -60,3 +60,26 @@ def digits() -> Sample:
         np.load(file) as data,
     ):
         return Sample(data["logits"], data["targets"].astype(np.int64), data["names"].tolist())
+
+
+def novel() -> bytes:
+    """Load the file of a small language model of a novel, Melville's Moby-Dick.
+
+    A transformer of 0.89 million parameters with 1,024 byte-pair tokens, of the architecture of
+    Llama. The page of ``thermoscope explore --sample novel`` has it in itself and writes with it.
+    `tools/novel` in the repository trains it, and says what the file has.
+
+    Returns
+    -------
+    bytes
+        A gzip stream.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> 800_000 < len(ts.samples.novel()) < 900_000
+    True
+    """
+    from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
+
+    return (files("thermoscope.data.samples") / "novel.model.gz").read_bytes()

@@ -1,0 +1,109 @@
+"""The page with a language model in itself, as an exported file: it asks nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.explorer_page import field
+from tests.browser.test_everyone import found_by_axe, view
+from thermoscope import cli
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("novel") / "novel.html"
+    options = ["--sample", "novel", "--seed", "7", "-n", "3", "The whale"]
+    assert cli.main(["export", str(path), *options]) == 0
+    return path
+
+
+def tokens(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Tokens").get_by_role("option")
+
+
+def text(page: Page) -> str:
+    return "".join(tokens(page).all_inner_texts())
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def play(page: Page, number: int) -> None:
+    page.get_by_label("tokens", exact=True).fill(str(number))
+    button(page, "Play").click()
+    expect(page.locator("p[role=status]")).to_have_text(f"{number} tokens written.")
+
+
+def test_a_file_writes_with_the_model_in_itself(page: Page, file: Path, tmp_path: Path) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.context.set_offline(True)
+    page.goto(file.as_uri())
+    # Three tokens, and the place of the next one.
+    expect(tokens(page)).to_have_count(4)
+    expect(page.get_by_role("region", name="Prompt")).to_have_text("The whale")
+    first = text(page)
+    button(page, "Step").click()
+    expect(tokens(page)).to_have_count(5)
+    play(page, 10)
+    expect(tokens(page)).to_have_count(15)
+    whole = text(page)
+    assert whole.startswith(first)
+
+    # A cut text goes on as before, and at T = 0 with the likeliest token.
+    tokens(page).nth(3).click()
+    button(page, "Cut here").click()
+    expect(tokens(page)).to_have_count(4)
+    play(page, 11)
+    assert text(page) == whole
+    field(page).fill("0")
+    field(page).press("Enter")
+    button(page, "Step").click()
+    expect(tokens(page)).to_have_count(16)
+    tokens(page).nth(14).click()
+    expect(page.locator(".sentence")).to_contain_text(
+        f"“{tokens(page).nth(14).inner_text().strip()}”"
+    )
+
+    # Another token at an earlier place is another branch, and any beginning starts one.
+    tokens(page).nth(1).click()
+    page.get_by_role("button", name="Take").click()
+    expect(page.get_by_role("combobox", name="Branch", exact=True)).to_have_value("2")
+    page.get_by_text("Prompt and text").click()
+    page.get_by_role("textbox", name="Prompt", exact=True).fill("Call me 🐋")
+    button(page, "Start from this prompt").click()
+    expect(page.get_by_role("combobox", name="Branch", exact=True)).to_have_value("3")
+    play(page, 5)
+    branch = text(page)
+    expect(button(page, "Save text (JSON)")).to_have_count(0)
+
+    # What is saved goes on where this was.
+    button(page, "Share").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("menuitem", name="HTML").click()
+    waiting.value.save_as(tmp_path / "saved.html")
+    page.goto((tmp_path / "saved.html").as_uri())
+    expect(tokens(page)).to_have_count(6)
+    assert text(page) == branch
+    expect(page.get_by_role("combobox", name="Branch", exact=True)).to_have_value("3")
+    assert [url for url in requests if not url.startswith(("file:", "blob:"))] == []
+
+    view(page, 360)
+    assert found_by_axe(page) == []
+
+
+def test_a_damaged_model_is_told(page: Page, file: Path, tmp_path: Path) -> None:
+    content = file.read_text(encoding="utf-8")
+    start = content.index('<script type="application/gzip">') + 40_000
+    (tmp_path / "damaged.html").write_text(content[:start] + content[start + 4 :], encoding="utf-8")
+    page.goto((tmp_path / "damaged.html").as_uri())
+    expect(page.get_by_role("alert")).to_contain_text("no whole file of a language model")
