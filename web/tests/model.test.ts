@@ -185,3 +185,13 @@ test("tokens that only together are a character have its text", () => {
   ]);
   expect(textOf(bytes(0xc3, 0xa9, 0xe2, 0x80))).toBe("é\\xe2\\x80");
 });
+
+test("between two tokens the page can do what waits", async () => {
+  const { act } = await opened();
+  let isDone = false;
+  setTimeout(() => {
+    isDone = true;
+  });
+  await act({ do: "step", ...SAMPLING });
+  expect(isDone).toBe(true);
+});

@@ -216,6 +216,8 @@ export class ModelTexts {
     this.#isBusy = true;
     this.#isCancelled = false;
     try {
+      // Tokens that are played one after the other would keep the page from being painted.
+      await breathe();
       const before = this.#text.positions;
       const done = await this.#do(action);
       this.#told = done.told ?? "";
@@ -395,7 +397,7 @@ export class ModelTexts {
       all.push(token);
       positions.push({ logits: this.#logits(all), drawn: -1 });
       if (performance.now() > end) {
-        await new Promise((over) => setTimeout(over));
+        await breathe();
         end = performance.now() + SLICE_MS;
       }
       if (this.#isCancelled) throw CANCELLED;
@@ -409,6 +411,11 @@ export class ModelTexts {
     this.#session.cut(same);
     return this.#session.append(tokens.slice(same));
   }
+}
+
+/** Lets the page do what waits: paint, and hear keys. */
+function breathe(): Promise<void> {
+  return new Promise((over) => setTimeout(over));
 }
 
 /** Draws the next token of a text: that at place k is the k-th that its seed draws. */
