@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import field
-from tests.browser.test_everyone import found_by_axe, view
+from tests.browser.test_everyone import found_in_all_colours, open_panels, view
 from thermoscope import cli
 
 if TYPE_CHECKING:
@@ -98,7 +98,8 @@ def test_a_file_writes_with_the_model_in_itself(page: Page, file: Path, tmp_path
     assert [url for url in requests if not url.startswith(("file:", "blob:"))] == []
 
     view(page, 360)
-    assert found_by_axe(page) == []
+    open_panels(page)
+    assert found_in_all_colours(page, 360) == []
 
 
 def test_a_damaged_model_is_told(page: Page, file: Path, tmp_path: Path) -> None:

@@ -801,7 +801,7 @@ export const enRows = {
     columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
     cell: (name: string, value: string) => `${name}: ${value}`,
     range: (low: string, high: string) => `${low} to ${high} %`,
-    accuracy: "accuracy (marked outside of the box)",
+    accuracy: "accuracy (marked outside the box)",
     confidence: "mean confidence",
     band: "box: accuracy if calibrated, 95 %",
     nll: (most: string) => `NLL (up to ${most})`,

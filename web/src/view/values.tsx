@@ -1,6 +1,6 @@
 import { useComputed } from "@preact/signals";
 import type { Row } from "../model/instrument";
-import { count, digits } from "../text/format";
+import { count, digits, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
@@ -128,6 +128,10 @@ function ValueRow({ row, isTruncated, isPartial, onPoint }: RowProps) {
     <tr class={row.className} onPointerEnter={onPoint}>
       <th scope="row">
         <Label text={row.label} />
+        {/* A model of a text has tokens of white space alone. */}
+        {MODEL && row.label.value.trim() === "" && (
+          <span class="unseen">{spoken(row.label.value)}</span>
+        )}
       </th>
       <td>
         <span>{row.logitDigits}</span>
