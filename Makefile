@@ -17,7 +17,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test native sanitize format build package clean
+.PHONY: help explore test python-checks web-checks native sanitize format build package clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -27,16 +27,22 @@ explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port
 
 test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and every test
 	$(BIN)/python -m tools.browsers
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(IN_VENV) npm run --silent check
-	$(IN_VENV) npm test --silent
-	$(IN_VENV) node web/build.js --check
+	$(MAKE) --no-print-directory --jobs 2 python-checks web-checks
 	$(IN_VENV) pytest $(PARALLEL)
 	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) $(NUMERICS)
 	$(MAKE) --no-print-directory sanitize
 	$(BIN)/python -m tools.aarch64
+
+# At once, for mypy takes as long as the others.
+python-checks: .venv/dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+web-checks: node_modules/.package-lock.json
+	$(IN_VENV) npm run --silent check
+	$(IN_VENV) npm test --silent
+	$(IN_VENV) node web/build.js --check
 
 native: $(MODULE) ## build the native kernels, where they have changed
 

@@ -87,8 +87,12 @@ def problems(draw: st.DrawFn) -> tuple[NDArray[Any], float, int]:
     return (z.repeat(2, -1)[..., ::2] if layout == "strided" else z), temperature, axis
 
 
+# The sanitizers look for errors of memory alone, and take ten times as long.
+EXAMPLES = 50 if "THERMOSCOPE_NATIVE_FILE" in os.environ else 250
+
+
 @pytest.mark.parametrize("kernel", NATIVE)
-@hypothesis.settings(max_examples=250)
+@hypothesis.settings(max_examples=EXAMPLES)
 @hypothesis.given(problems())
 def test_every_result_is_within_2_ulp(
     kernel: str, problem: tuple[NDArray[Any], float, int]
