@@ -12,7 +12,7 @@ from thermoscope.state import State
 if TYPE_CHECKING:
     from thermoscope.explorer.page import Beginning
 
-__all__ = ["TITLE", "begun"]
+__all__ = ["begun"]
 
 PROMPT = "Call me Ishmael."
 """How the novel begins."""
