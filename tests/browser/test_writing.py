@@ -274,6 +274,29 @@ def test_the_same_seed_writes_the_same_text(opened: Page) -> None:
     expect(seed).to_have_attribute("aria-invalid", "true")
 
 
+def test_a_change_waits_for_the_rows_that_it_takes_out(opened: Page) -> None:
+    page = opened
+    step(page, 3)
+    page.reload()
+    expect(tokens(page)).to_have_count(4)
+    order: list[str] = []
+
+    def slow(route: Route) -> None:
+        # The row beside the one that is shown is asked for in advance.
+        if "place=1" in route.request.url:
+            page.wait_for_timeout(300)
+            order.append("row")
+        route.continue_()
+
+    page.route("**/rows?*", slow)
+    page.on("request", lambda request: order.append("cut") if request.method == "POST" else None)
+    tokens(page).first.click()
+    expect(row(page)).to_have_value("0")
+    button(page, "Cut here").click()
+    expect(tokens(page)).to_have_count(1)
+    assert order[:2] == ["row", "cut"]
+
+
 def test_it_plays_until_it_is_paused(opened: Page) -> None:
     page = opened
     page.get_by_role("textbox", name="tokens").fill("200")

@@ -28,6 +28,18 @@ async function ask(query: Query): Promise<unknown> {
   return found;
 }
 
+/** The answers that are on the way. */
+const awaited = new Set<Promise<unknown>>();
+
+/** Asks for a change only once all is here that was asked for before: it may be of what the change takes out. */
+async function askInTurn(query: Query): Promise<unknown> {
+  if ("write" in query) await Promise.allSettled(awaited);
+  const answer = ask(query);
+  if ("write" in query) return answer;
+  awaited.add(answer);
+  return answer.finally(() => awaited.delete(answer));
+}
+
 /** Tells what other tabs say. Those of another browser say nothing: a tab that is looked at again asks. */
 function subscribe(listener: (news: News) => void): undefined {
   others!.onmessage = ({ data }) => listener(data);
@@ -45,7 +57,7 @@ try {
   const { rows, ...content } = contentOf();
   const source: Rows | undefined = rows?.rows
     ? offlineRows(rows)
-    : rows && { ...rows, ask, ...(WRITING && { subscribe }) };
+    : rows && { ...rows, ...(WRITING ? { ask: askInTurn, subscribe } : { ask }) };
   // Another page can't ask the server of these rows: what is shared has the row itself.
   show(place, content, source, !rows || rows.rows);
 } catch (error) {
