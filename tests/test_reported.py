@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,7 +21,7 @@ from thermoscope.data.errors import FileError
 
 Array = NDArray[np.float64]
 
-TEMPERATURES = (0.0, 0.01, 0.3, 0.5, 0.7, 0.999, 1.0, 1.001, 1.3, 2.0, 1e3, math.inf)
+TEMPERATURES = (0.0, 1e-12, 0.01, 0.3, 0.5, 0.7, 0.999, 1.0, 1.001, 1.3, 2.0, 1e3, 1e12, math.inf)
 TEMPERATURE = st.one_of(
     st.sampled_from(TEMPERATURES), st.floats(0.0, 10.0), st.floats(1e-300, 1e300)
 )
@@ -132,8 +132,14 @@ def test_rounded_numbers_widen_the_interval(
     check(reported, likely, tail, temperature)
 
 
+# What is left for the tail is a rounding less than what its one token has.
+TIED = ts.log_softmax([0.5625, 0.5625, 0.0])
+
+
 @settings(max_examples=300)
 @given(whole_distributions(), TEMPERATURE)
+@example((TIED[:1], TIED[1:]), 0.0)
+@example((TIED[:1], TIED[1:]), 1e-12)
 def test_a_drawn_token_from_the_tail_is_no_cap(
     drawn: tuple[Array, Array], temperature: float
 ) -> None:

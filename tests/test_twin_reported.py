@@ -136,3 +136,48 @@ def test_one_delta_for_all_tokens_only_widens(
         )
         np.testing.assert_array_less(low * (1 - 1e-12), np.add(truth, 1e-12), err_msg=about)
         np.testing.assert_array_less(truth, high * (1 + 1e-12) + 1e-12, err_msg=about)
+
+
+def tied(draw: np.random.Generator) -> Case:
+    """Draw a row whose likeliest tokens tie, some of them in the tail, maybe with one far below."""
+    count = int(draw.integers(2, 60))
+    row = np.full(count, draw.normal())
+    if has_last := draw.random() < 0.5:
+        row = np.append(row, row[0] - draw.exponential(3) - 0.01)
+    log_p = ts.log_softmax(row)
+    places = list(range(int(draw.integers(1, count))))
+    drawn = -1
+    if has_last and draw.random() < 0.5:
+        drawn = len(places)
+        places.append(count)
+    found = ts.Reported(
+        log_p[places],
+        vocabulary=row.size if draw.random() < 0.8 else None,
+        applied_temperature=float(draw.choice([1.0, 0.7, 1.5])),
+        drawn=drawn,
+    )
+    return Case(found, log_p, places)
+
+
+def test_a_rounding_hides_no_token_that_ties_with_the_likeliest(
+    answered: Callable[[list[ts.Reported]], Answers],
+) -> None:
+    draw = np.random.default_rng(7)
+    cases = [tied(draw) for _ in range(CASES)]
+    answers = answered([one.reported for one in cases])
+    for at, (one, temperature, answer) in enumerate(answers):
+        _, log_p, places = cases[at // len(TEMPERATURES)]
+        # Of the log-probabilities at T0: a product with it might part what ties.
+        p = ts.softmax(log_p, temperature / one.applied_temperature)
+        truth = np.array(
+            [
+                ts.entropy(log_p, temperature / one.applied_temperature),
+                np.delete(p, places).sum(),
+                *p[places],
+            ]
+        )
+        about = f"{one.logprobs.tolist()}, {one!r}, drawn {one.drawn}, T = {temperature}"
+        for found in (intervals(one, temperature), np.where(answer < 0, np.inf, answer)):
+            low, high = found.reshape(-1, 2).T
+            np.testing.assert_array_less(low * (1 - 1e-12), truth + 1e-12, err_msg=about)
+            np.testing.assert_array_less(truth, high * (1 + 1e-12) + 1e-12, err_msg=about)

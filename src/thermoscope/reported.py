@@ -534,14 +534,16 @@ def _known(logprobs: Array, low: Array, high: Array, cap: float, vocabulary: int
         raise ArgumentError("logprobs", f"must sum to at most 1, got {1 - left:.6g}")
     if count == 0 and least <= SUM_TOLERANCE:
         most = 0.0
-    room = _exp(math.log(count) + cap) if count else 0.0
-    if least > room * (1 + 1e-6) and most > room:
+    room = math.log(count) + cap if count else -math.inf
+    if least > _exp(room) * (1 + 1e-6) and _log(most) > room:
         problem = (
             f"must be more: {left:.3g} of the probability is not reported, and each other token "
             f"has at most {_exp(cap):.3g}, got {vocabulary:,}"
         )
         raise ArgumentError("vocabulary", problem)
-    mass = Interval(_log(min(least, most, room)), _log(min(most, room)))
+    # In logarithms: a tail of one token at the cap is exactly that.
+    largest = min(_log(most), room)
+    mass = Interval(min(_log(least), largest), largest)
     return _Known(logprobs, low, high, count, mass, cap, left)
 
 
@@ -632,7 +634,8 @@ class _Scaled:
         best = float(self.low_p.max())
         leads = self.high_p >= best
         ties = 0.0
-        if self.mass.high > -math.inf and self.cap >= best:
+        # The cap is that of a token: `self.cap`, no more than the mass, may be a rounding below.
+        if self.mass.high > -math.inf and self.known.cap - float(self.known.logprobs.max()) >= best:
             ties = min(math.floor(_exp(self.mass.high - best) * (1 + COUNTING)), self.count)
         ahead = ties > 0 and self.cap > float(self.high_p.max())
         is_sure = not ahead and (self.is_exact or np.count_nonzero(leads) == 1)
@@ -846,11 +849,12 @@ def _heaped(a: float, log_mass: float, log_cap: float, way: int) -> _Group:
         return _NONE
     if log_mass - log_cap > NO_FRACTION:
         return _Group(log_mass - log_cap + a * log_cap, log_mass - log_cap)
-    tokens = _exp(log_mass - log_cap) * (1 + way * EPS)
-    whole_tokens = math.floor(tokens)
+    tokens = _exp(log_mass - log_cap)
+    # At a steep a, or at one near 0, a rounding would be a token less or more.
+    whole_tokens = math.floor(tokens * (1 + way * COUNTING))
     if whole_tokens == 0:
         return _Group(a * log_mass, 0.0)
-    part = tokens - whole_tokens
+    part = max(tokens * (1 + way * EPS) - whole_tokens, 0.0)
     last = part**a if part else 0.0
     total = whole_tokens + last
     bend = last * a * math.log(part) / total if last else 0.0

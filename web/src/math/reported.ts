@@ -144,7 +144,7 @@ export class Bounds {
       this.#stretch = this.#root = rest > 0 && delta > 0 ? Infinity : 1;
       // Tokens at the cap tie where that is the highest.
       const full = Math.floor(Math.exp(reported.most - tail.cap + delta) * (1 + ROUNDING));
-      this.#most = server * reported.cap >= leastLeading ? Math.min(count, full) : 0;
+      this.#most = server * (tail.cap + delta) >= leastLeading ? Math.min(count, full) : 0;
       if (reported.isOpen) this.#most = Infinity;
       this.#least = delta === 0 && this.#most === count ? count : 0;
       return;
