@@ -11,7 +11,12 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import field, slider
-from tests.browser.test_everyone import found_by_axe, found_in_all_colours, open_everything
+from tests.browser.test_everyone import (
+    found_by_axe,
+    found_in_all_colours,
+    open_everything,
+    open_panels,
+)
 from thermoscope import cli
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -392,6 +397,7 @@ def test_axe_finds_nothing_in_an_odd_text_on_a_phone(page: Page, tmp_path: Path)
     page.goto(f"{out.as_uri()}#T=2&top_k=3&top_p=0.99")
     expect(tokens(page)).to_have_count(4)
     assert tokens(page).all_inner_texts()[1:] == ["(empty)", "\\u202e", " "]
+    open_panels(page)
     for at in range(4):
         tokens(page).nth(at).click()
         expect(row(page)).to_have_value(str(at))

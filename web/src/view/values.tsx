@@ -1,6 +1,6 @@
-import { useComputed } from "@preact/signals";
+import { type ReadonlySignal, useComputed } from "@preact/signals";
 import type { Row } from "../model/instrument";
-import { count, digits, spoken } from "../text/format";
+import { count, digits } from "../text/format";
 import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
@@ -109,9 +109,13 @@ function Total({ name, probability, highest, after, outline }: TotalProps) {
 }
 
 function Digits({ of }: { readonly of: () => number }) {
+  return <Cell of={useComputed(() => digits(of()))} />;
+}
+
+function Cell({ of }: { readonly of: ReadonlySignal<string> }) {
   return (
     <td>
-      <span>{useComputed(() => digits(of()))}</span>
+      <span>{of}</span>
     </td>
   );
 }
@@ -128,30 +132,14 @@ function ValueRow({ row, isTruncated, isPartial, onPoint }: RowProps) {
     <tr class={row.className} onPointerEnter={onPoint}>
       <th scope="row">
         <Label text={row.label} />
-        {/* A model of a text has tokens of white space alone. */}
-        {MODEL && row.label.value.trim() === "" && (
-          <span class="unseen">{spoken(row.label.value)}</span>
-        )}
+        {/* A white-space token has a name for a screen reader. */}
+        {/^\s+$/.test(row.label.value) && <span class="unseen">{strings.label.space}</span>}
       </th>
-      <td>
-        <span>{row.logitDigits}</span>
-      </td>
-      <td>
-        <span>{row.probabilityDigits}</span>
-      </td>
-      {isPartial && (
-        <td>
-          <span>{row.highestDigits}</span>
-        </td>
-      )}
-      {isTruncated && (
-        <td>
-          <span>{row.afterDigits}</span>
-        </td>
-      )}
-      <td>
-        <span>{row.outlineDigits}</span>
-      </td>
+      <Cell of={row.logitDigits} />
+      <Cell of={row.probabilityDigits} />
+      {isPartial && <Cell of={row.highestDigits} />}
+      {isTruncated && <Cell of={row.afterDigits} />}
+      <Cell of={row.outlineDigits} />
     </tr>
   );
 }
