@@ -17,7 +17,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test python-checks web-checks native sanitize format build package clean
+.PHONY: help explore test python-checks web-checks other-kernels native sanitize format build package clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -29,9 +29,7 @@ test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and
 	$(BIN)/python -m tools.browsers
 	$(MAKE) --no-print-directory --jobs 2 python-checks web-checks
 	$(IN_VENV) pytest $(PARALLEL)
-	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) $(NUMERICS)
-	$(MAKE) --no-print-directory sanitize
-	$(BIN)/python -m tools.aarch64
+	$(MAKE) --no-print-directory --jobs 2 --output-sync=target sanitize other-kernels
 
 # At once, for mypy takes as long as the others.
 python-checks: .venv/dev
@@ -43,6 +41,11 @@ web-checks: node_modules/.package-lock.json
 	$(IN_VENV) npm run --silent check
 	$(IN_VENV) npm test --silent
 	$(IN_VENV) node web/build.js --check
+
+# The numbers without the native kernels, and with those of another processor.
+other-kernels: .venv/dev .venv/compilers
+	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) $(NUMERICS)
+	$(BIN)/python -m tools.aarch64
 
 native: $(MODULE) ## build the native kernels, where they have changed
 

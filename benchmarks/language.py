@@ -3,6 +3,10 @@
 Each runs the page's own code on the file of the package, several times: how long it takes to open
 the file, to read 64 tokens, and for each token that is then written, the likeliest one each time.
 The first run has the compiler's time in it, as the first text on a page has.
+
+Then the page itself, as `thermoscope export` writes it: how many frames a second it draws while it
+plays tokens, and while it writes at three temperatures, and how far apart they are. A frame is one
+that the page is asked for (requestAnimationFrame), at most 60 a second.
 """
 
 from __future__ import annotations
@@ -16,17 +20,22 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine import processor
+from thermoscope import cli
 from tools.browsers import QUIET, find
 from tools.novel.__main__ import PATH, ROOT
 
 # Times are those of the whole window, and most tokens are written when it is more than half full.
 TOKENS = 500
+# Longer than the context: its window moves several times.
+PLAYED = 400
 RUN = """async (file, runs, tokens) => {
   const bytes = Uint8Array.from(atob(file), (character) => character.charCodeAt(0));
   const found = [];
@@ -71,6 +80,77 @@ async def in_chromium(chromium: str, script: str, file: str, runs: int) -> tuple
     return version, found
 
 
+# Notes when each frame is asked for, until it is told to stop.
+WATCH = """() => {
+  const watched = (window.watched = { times: [], goes: true });
+  const note = (time) => {
+    watched.times.push(time);
+    if (watched.goes) requestAnimationFrame(note);
+  };
+  requestAnimationFrame(note);
+}"""
+WATCHED = "() => { watched.goes = false; return watched.times; }"
+
+
+class Frames(NamedTuple):
+    """What the page did, and when it drew each frame of it, in ms."""
+
+    what: str
+    tokens: int
+    times: list[float]
+
+
+async def frames(chromium: str, runs: int) -> list[Frames]:
+    """Let the page write, and return its frames."""
+    found: list[Frames] = []
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "novel.html"
+        if cli.main(["export", str(path), "--sample", "novel", "--seed", "7", "-n", "0"]):
+            raise RuntimeError("the page could not be written")
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+            page = await browser.new_page(viewport={"width": 1280, "height": 900})
+            await page.goto(path.as_uri())
+            await page.get_by_label("tokens", exact=True).fill(str(PLAYED))
+
+            async def watched(what: str, tokens: int, start: str, stop: str) -> Frames:
+                """Press a button, and wait until it is there again."""
+                button = page.get_by_role("button", name=start, exact=True)
+                await page.evaluate(WATCH)
+                await button.click()
+                await page.get_by_role("button", name=stop, exact=True).wait_for()
+                await button.wait_for()
+                return Frames(what, tokens, await page.evaluate(WATCHED))
+
+            found += [await watched("plays", PLAYED, "Play", "Pause") for _ in range(runs)]
+            # It begins to write where it is opened.
+            await page.get_by_text("Three temperatures", exact=True).click()
+            await page.get_by_role("button", name="Stop", exact=True).click()
+            await page.get_by_label("tokens each").fill(str(PLAYED))
+            found += [
+                await watched("three temperatures", 3 * PLAYED, "Write", "Stop")
+                for _ in range(runs)
+            ]
+            await browser.close()
+    return found
+
+
+def shown(found: list[Frames]) -> Table:
+    """Return the frames as a table."""
+    table = Table("the page", "tokens/s", "frames/s", "between two frames, ms: p95", "longest")
+    for what, tokens, times in found:
+        seconds = (times[-1] - times[0]) / 1000
+        between = np.diff(times)
+        table.add_row(
+            what,
+            f"{tokens / seconds:.0f}",
+            f"{len(between) / seconds:.1f}",
+            f"{np.percentile(between, 95):.1f}",
+            f"{between.max():.1f}",
+        )
+    return table
+
+
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -92,6 +172,7 @@ def main() -> int:
             table.add_row(where, str(run), open_ms, read_ms, f"{1000 / found['token']:.0f}")
     console = Console()
     console.print(table)
+    console.print(shown(asyncio.run(frames(chromium, runs))))
     console.print(
         f"{len(content):,} bytes, {len(file):,} in a page; load {os.getloadavg()[0]:.1f} on "
         f"{os.cpu_count()} cores"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -41,6 +42,14 @@ def play(page: Page, number: int) -> None:
     page.get_by_label("tokens", exact=True).fill(str(number))
     button(page, "Play").click()
     expect(page.locator("p[role=status]")).to_have_text(f"{number} tokens written.")
+
+
+def note(column: Locator) -> str:
+    return column.locator(".note").inner_text()
+
+
+def written(column: Locator) -> str:
+    return column.locator(".written").inner_text()
 
 
 def test_a_file_writes_with_the_model_in_itself(page: Page, file: Path, tmp_path: Path) -> None:
@@ -99,7 +108,51 @@ def test_a_file_writes_with_the_model_in_itself(page: Page, file: Path, tmp_path
 
     view(page, 360)
     open_panels(page)
+    expect(page.locator("p[role=status]")).to_have_text("Three texts of 60 tokens are written.")
     assert found_in_all_colours(page, 360) == []
+
+
+def test_a_beginning_is_written_at_three_temperatures(page: Page, file: Path) -> None:
+    page.goto(file.as_uri())
+    expect(tokens(page)).to_have_count(4)
+    play(page, 17)
+    at_one = text(page)
+    page.get_by_text("Three temperatures", exact=True).click()
+    status = page.locator("p[role=status]")
+    expect(status).to_have_text("Three texts of 60 tokens are written.")
+    columns = [page.get_by_role("region", name=f"Text {k} of 3") for k in (1, 2, 3)]
+    told = [re.fullmatch(r"60 tokens, (\d+) different", note(column)) for column in columns]
+    different = [int(found[1]) for found in told if found]
+    # It goes round in circles when cold.
+    assert different[0] < different[1] < different[2]
+
+    # At the same temperature it is the text of the page, whose seed and beginning it has.
+    field = columns[1].get_by_role("textbox", name="T", exact=True)
+    field.fill("warm")
+    button(page, "Write").click()
+    expect(field).to_have_attribute("aria-invalid", "true")
+    field.fill("1")
+    number = page.get_by_label("tokens each")
+    number.fill("0")
+    button(page, "Write").click()
+    expect(number).to_have_attribute("aria-invalid", "true")
+    number.fill("20")
+    button(page, "Write").click()
+    expect(status).to_have_text("Three texts of 20 tokens are written.")
+    assert written(columns[1]) == f"The whale{at_one}"
+
+    # It can be stopped, and what is there is kept.
+    number.fill("1000")
+    button(page, "Write").click()
+    expect(columns[0].locator(".note")).to_have_text(re.compile("^[2-9][0-9] tokens"))
+    button(page, "Stop").click()
+    expect(status).to_have_text("Stopped.")
+    expect(button(page, "Write")).to_be_visible()
+    last = written(columns[2])
+    columns[2].get_by_role("button", name="Keep as a branch").click()
+    expect(page.get_by_role("combobox", name="Branch", exact=True)).to_have_value("2")
+    expect(tokens(page)).not_to_have_count(21)
+    assert f"The whale{text(page)}" == last
 
 
 def test_a_damaged_model_is_told(page: Page, file: Path, tmp_path: Path) -> None:

@@ -5,7 +5,13 @@ import { ModelTexts, type WrittenTexts } from "../src/hosts/model";
 import { joined, textOf } from "../src/hosts/positions";
 import { Tokenizer } from "../src/math/tokenizer";
 import { LAYER_MATRICES, type Matrix, shapeOf, Transformer } from "../src/math/transformer";
-import type { Action, WritingStatus, WrittenChunk, WrittenRow } from "../src/model/rows";
+import type {
+  Action,
+  Continuation,
+  WritingStatus,
+  WrittenChunk,
+  WrittenRow,
+} from "../src/model/rows";
 import { readNumbers } from "../src/model/state";
 
 const sizes = { vocabulary: 258, width: 8, layers: 1, heads: 2, feedForward: 6, context: 8 };
@@ -75,6 +81,33 @@ test("a seed draws the same text again, also after a cut", async () => {
   await one.act({ do: "cut", position: 0 });
   await one.act({ do: "reseed", seed: 8 });
   expect(await one.steps(12)).not.toEqual(first);
+});
+
+test("several texts go on with the prompt at once, and one is kept as a branch", async () => {
+  const one = await opened();
+  const first = await one.steps(12);
+  const { prompt } = one.texts.status();
+  const settings = [SAMPLING, { temperature: 0, truncation: {} }] as const;
+  const streams = settings.map((sampling) => one.rows.inPage!.goOn(sampling));
+  const found: Continuation[] = [];
+  for (let k = 0; k < 12; k++) {
+    // Another branch changes nothing of what has begun.
+    if (k === 4) await one.act({ do: "start", prompt: "cab" });
+    for (const [at, stream] of streams.entries()) found[at] = (await stream.next()).value;
+  }
+  expect(found[0]!.tokens).toEqual(first);
+  expect(found[0]!.prompt).toBe(prompt);
+  const bytes = first.flatMap((token) => [...MODEL.tokenizer.bytes[token]!]);
+  expect(found[0]!.text).toBe(textOf(Uint8Array.from(bytes)));
+
+  const { prompt: kept, tokens } = found[1]!;
+  const { branch, told } = await one.act({ do: "start", prompt: kept, tokens });
+  expect(told).toBe("Branch 3 has these 12 tokens.");
+  expect(branch).toBe("3");
+  expect(one.tokens()).toEqual(tokens);
+  const coldest = await opened();
+  for (let k = 0; k < 12; k++) await coldest.act({ do: "step", temperature: 0, truncation: {} });
+  expect(coldest.tokens()).toEqual(tokens);
 });
 
 test("a row has the logits of the text before it, also where the window has moved", async () => {

@@ -41,6 +41,19 @@ test("sessions of one model don't depend on each other", () => {
   expect(one.logits()).toEqual(logits);
 });
 
+test("a text that is evaluated in parts has the same logits, also where the window has moved", () => {
+  const whole = transformer().session();
+  const session = transformer().session();
+  for (const tokens of [[1, 2, 3], [4], [0, 1, 2, 3, 4], [2]]) {
+    session.add(tokens);
+    let stops = 0;
+    // One token at a time.
+    for (let isTime = true; !session.prepare(() => (isTime = !isTime)); isTime = true) stops++;
+    expect(stops).toBeLessThan(4);
+    expect(session.logits()).toEqual(whole.append(tokens));
+  }
+});
+
 test("a token that is none changes nothing", () => {
   const session = transformer().session();
   const logits = session.append([1]);

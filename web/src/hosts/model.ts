@@ -4,11 +4,20 @@
  */
 import type { LanguageModel } from "../data/weights";
 import { Distribution } from "../math/definition";
+import type { Settings } from "../math/engines";
 import { freshSeed } from "../math/random";
 import type { Session } from "../math/transformer";
 import { Truncation } from "../math/truncation";
 import { draw } from "../model/draws";
-import type { Action, Branch, Rows, Sampling, WritingStatus, WrittenRow } from "../model/rows";
+import type {
+  Action,
+  Branch,
+  Continuation,
+  Rows,
+  Sampling,
+  WritingStatus,
+  WrittenRow,
+} from "../model/rows";
 import { readTemperature, readTruncation, writeState } from "../model/state";
 import { modelStrings } from "../text/model";
 import { chunkOf, joined, type Position, textOf } from "./positions";
@@ -93,7 +102,7 @@ export class ModelTexts {
     const opened = new ModelTexts(model);
     const found = new Map<string, Text>();
     for (const { name, prompt, seed, tokens, from, shared } of branches) {
-      const made = { ...opened.#begin(prompt, seed), origin: from, shared };
+      const made = { ...(await opened.#begin(prompt, seed)), origin: from, shared };
       found.set(name, await opened.#follow(made, tokens));
     }
     opened.#texts = { branches: found, current: branch };
@@ -109,7 +118,7 @@ export class ModelTexts {
       orders: ["given"],
       sequence: { temperature: 1, vocabulary, passages: [[0, "answer"]] },
       writing: this.status(),
-      inPage: { kept: () => this.written() },
+      inPage: { kept: () => this.written(), goOn: (sampling) => this.#goOn(this.#text, sampling) },
       ask: async (query) => {
         if ("write" in query) return this.act(query.write);
         if ("sequence" in query) {
@@ -258,7 +267,7 @@ export class ModelTexts {
       case "delete":
         return this.#delete(action.name);
       case "start":
-        return this.#start(action.prompt);
+        return this.#start(action.prompt, action.tokens);
       case "edit":
         return this.#edit(action.text);
       case "reseed": {
@@ -303,7 +312,9 @@ export class ModelTexts {
   }
 
   async #step({ temperature, truncation }: Sampling): Promise<Done> {
-    const token = drawn(this.#text, readTemperature(temperature), readTruncation(truncation));
+    const { positions, seed } = this.#text;
+    const [t, settings] = [readTemperature(temperature), readTruncation(truncation)];
+    const token = drawn(positions.at(-1)!.logits, positions.length, seed, t, settings);
     return { texts: this.#having(this.#texts.current, await this.#follow(this.#text, [token])) };
   }
 
@@ -361,10 +372,11 @@ export class ModelTexts {
     return { texts: this.#after({ branches, current }), told: texts.deleted(name) };
   }
 
-  #start(prompt: string): Done {
+  async #start(prompt: string, tokens: readonly number[] = []): Promise<Done> {
     const name = this.#unused();
-    const text = this.#begin(prompt, this.#text.seed);
-    return { texts: this.#having(name, text), told: texts.started(name) };
+    const text = await this.#follow(await this.#begin(prompt, this.#text.seed), tokens);
+    const told = tokens.length === 0 ? texts.started(name) : texts.kept(name, tokens.length);
+    return { texts: this.#having(name, text), told };
   }
 
   async #edit(text: string): Promise<Done> {
@@ -379,38 +391,68 @@ export class ModelTexts {
   }
 
   /** A text that has only a prompt. */
-  #begin(prompt: string, seed: number): Text {
+  async #begin(prompt: string, seed: number): Promise<Text> {
     const start = this.model.tokenizer.encode(prompt);
     if (start.length === 0) throw new Error(texts.empty);
-    const positions = [{ logits: this.#logits(start), drawn: -1 }];
-    return { prompt, start, seed, positions, origin: null, shared: 0 };
+    const logits = await logitsAfter(this.#session, start, new Pace());
+    return { prompt, start, seed, positions: [{ logits, drawn: -1 }], origin: null, shared: 0 };
   }
 
   /** A text with more tokens. */
   async #follow(text: Text, tokens: readonly number[]): Promise<Text> {
     const positions = [...text.positions];
     const all = [...text.start, ...tokensOf(text)];
-    let end = performance.now() + SLICE_MS;
+    const pace = new Pace();
     for (const token of tokens) {
       const { logits } = positions.pop()!;
       positions.push({ logits, drawn: token });
       all.push(token);
-      positions.push({ logits: this.#logits(all), drawn: -1 });
-      if (performance.now() > end) {
-        await breathe();
-        end = performance.now() + SLICE_MS;
-      }
+      positions.push({ logits: await logitsAfter(this.#session, all, pace), drawn: -1 });
       if (this.#isCancelled) throw CANCELLED;
     }
     return { ...text, positions };
   }
 
-  /** The logits after some tokens. What the session has of them is not evaluated again. */
-  #logits(tokens: readonly number[]): Float64Array {
-    const same = common(this.#session.tokens, tokens);
-    this.#session.cut(same);
-    return this.#session.append(tokens.slice(same));
+  /** What a seed writes after a prompt: no branch until it is kept. */
+  async *#goOn(
+    { prompt, start, seed }: Text,
+    { temperature, truncation }: Sampling,
+  ): AsyncGenerator<Continuation> {
+    const session = this.model.session();
+    const pace = new Pace();
+    const [t, settings] = [readTemperature(temperature), readTruncation(truncation)];
+    for (let tokens: readonly number[] = []; ; ) {
+      const logits = await logitsAfter(session, [...start, ...tokens], pace);
+      tokens = [...tokens, drawn(logits, tokens.length + 1, seed, t, settings)];
+      const bytes = tokens.flatMap((token) => [...this.model.tokenizer.bytes[token]!]);
+      yield { prompt, tokens, text: textOf(Uint8Array.from(bytes)) };
+    }
   }
+}
+
+/** Lets the page do what waits, once some work has kept it from that for long enough. */
+class Pace {
+  #end = performance.now() + SLICE_MS;
+  readonly isOver = () => performance.now() > this.#end;
+
+  async rest(): Promise<void> {
+    await breathe();
+    this.#end = performance.now() + SLICE_MS;
+  }
+}
+
+/** The logits after some tokens. What the session has of them is not evaluated again. */
+async function logitsAfter(
+  session: Session,
+  tokens: readonly number[],
+  pace: Pace,
+): Promise<Float64Array> {
+  const same = common(session.tokens, tokens);
+  session.cut(same);
+  session.add(tokens.slice(same));
+  while (!session.prepare(pace.isOver)) await pace.rest();
+  if (pace.isOver()) await pace.rest();
+  return session.logits();
 }
 
 /** Lets the page do what waits: paint, and hear keys. */
@@ -418,11 +460,16 @@ function breathe(): Promise<void> {
   return new Promise((over) => setTimeout(over));
 }
 
-/** Draws the next token of a text: that at place k is the k-th that its seed draws. */
-function drawn(text: Text, temperature: number, truncation: Sampling["truncation"]): number {
-  const { logits } = text.positions.at(-1)!;
-  const kept = new Truncation(new Distribution(logits)).at(temperature, truncation);
-  return draw(kept.probabilities(), text.positions.length, text.seed)!.items.at(-1)!;
+/** Draws a token of a text: that at place k is the k-th that its seed draws. */
+function drawn(
+  logits: Float64Array,
+  place: number,
+  seed: number,
+  temperature: number,
+  settings: Settings,
+): number {
+  const kept = new Truncation(new Distribution(logits)).at(temperature, settings);
+  return draw(kept.probabilities(), place, seed)!.items.at(-1)!;
 }
 
 function tokensOf({ positions }: Text): number[] {

@@ -266,6 +266,12 @@ export class Session {
 
   /** Adds tokens to the text, and returns the logits of the next one. */
   append(tokens: readonly number[]): Float64Array {
+    this.add(tokens);
+    return this.logits();
+  }
+
+  /** Adds tokens to the text, which are evaluated later. */
+  add(tokens: readonly number[]): void {
     const { vocabulary } = this.transformer.weights.sizes;
     for (const token of tokens) {
       if (!Number.isInteger(token) || token < 0 || token >= vocabulary) {
@@ -273,7 +279,6 @@ export class Session {
       }
     }
     for (const token of tokens) this.#tokens.push(token);
-    return this.logits();
   }
 
   /** Cuts the text back to its first `length` tokens. */
@@ -285,19 +290,36 @@ export class Session {
     this.#cached = Math.min(this.#cached, Math.max(0, length - this.#start));
   }
 
-  /** The logits of the next token. What the cache has already is not evaluated again. */
-  logits(): Float64Array {
+  /**
+   * Evaluates what the cache lacks, but for the last token, until it is time to stop; returns whether
+   * nothing is left: then `logits` evaluates a single token.
+   */
+  prepare(isTime: () => boolean): boolean {
     const tokens = this.#tokens;
-    if (tokens.length === 0) throw new RangeError("a text must have a token, got none");
     const start = windowStart(tokens.length, this.transformer.weights.sizes.context);
     if (start !== this.#start) this.#cached = 0;
     this.#start = start;
-    // The last token is always evaluated: its hidden state makes the logits, and is not in the cache.
-    const from = Math.min(start + this.#cached, tokens.length - 1);
-    for (let at = from; at < tokens.length; at++) {
-      this.transformer.evaluate(tokens[at]!, at - start, this.#cache, at === tokens.length - 1);
+    for (; start + this.#cached < tokens.length - 1; this.#cached++) {
+      if (isTime()) return false;
+      this.#evaluate(this.#cached);
     }
-    this.#cached = tokens.length - start;
+    return true;
+  }
+
+  /** The logits of the next token. What the cache has already is not evaluated again. */
+  logits(): Float64Array {
+    if (this.#tokens.length === 0) throw new RangeError("a text must have a token, got none");
+    this.prepare(() => false);
+    // The last token is always evaluated: its hidden state makes the logits, and is not in the cache.
+    const last = this.#tokens.length - 1 - this.#start;
+    this.#evaluate(last);
+    this.#cached = last + 1;
     return this.transformer.logits();
+  }
+
+  #evaluate(position: number): void {
+    const at = this.#start + position;
+    const isLast = at === this.#tokens.length - 1;
+    this.transformer.evaluate(this.#tokens[at]!, position, this.#cache, isLast);
   }
 }

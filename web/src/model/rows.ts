@@ -95,7 +95,8 @@ export type Action =
   | { readonly do: "cut" | "branch"; readonly position: number }
   | { readonly do: "select" | "delete"; readonly name: string }
   | { readonly do: "rename"; readonly name: string; readonly to: string }
-  | { readonly do: "start"; readonly prompt: string }
+  /** With the tokens after the prompt, where the page has them. */
+  | { readonly do: "start"; readonly prompt: string; readonly tokens?: readonly number[] }
   | { readonly do: "edit"; readonly text: string }
   | { readonly do: "reseed"; readonly seed: number | null }
   | ({ readonly do: "compare"; readonly with: string } & Sampling)
@@ -239,4 +240,13 @@ export interface Rows extends About {
 export interface InPage {
   /** What a file of the page has in place of the rows. */
   kept(): unknown;
+  /** Goes on with the prompt of the current text, by a temperature of its own, without an end. */
+  goOn(sampling: Sampling): AsyncGenerator<Continuation>;
+}
+
+/** What a model has written so far. */
+export interface Continuation {
+  readonly prompt: string;
+  readonly tokens: readonly number[];
+  readonly text: string;
 }

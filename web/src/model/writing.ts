@@ -11,6 +11,7 @@ import {
   type Action,
   type ComparedBranches,
   type ComparedSettings,
+  type Continuation,
   type FoundByAction,
   later,
   type News,
@@ -286,6 +287,11 @@ export class Writing {
     const [a, b] = [this.a.peek(), this.b.peek()];
     const found = await this.act({ do: "settings", a: sampling(a), b: sampling(b) });
     this.settings.value = found?.settings ? { a, b, found: found.settings } : null;
+  }
+
+  /** What a page that has the model writes after the prompt, until its user has had enough. */
+  goOn(setting: Setting): AsyncGenerator<Continuation> {
+    return this.rows.inPage!.goOn(sampling(setting));
   }
 
   /** The text with all branches, as the content of a file; null if it can't be had. */

@@ -47,10 +47,26 @@ const enModel = {
     only: "name must not be that of the only branch",
     deleted: (name: string) => `Branch ${name} is deleted; Restore brings it back.`,
     started: (name: string) => `Branch ${name} has the new prompt.`,
+    kept: (name: string, tokens: number) => `Branch ${name} has these ${tokenCount(tokens)}.`,
     joins: "text joins the last token of the prompt: start from a prompt that has it",
     edited: (tokens: number) =>
       `The text has ${tokenCount(tokens)}; Restore brings back the one before.`,
     empty: "prompt must be a text",
+  },
+  /** The prompt, gone on with at three temperatures. */
+  temperatures: {
+    name: "Three temperatures",
+    note: "What the model writes after the prompt at three temperatures, with the seed and the sampler of this page.",
+    write: "Write",
+    stop: "Stop",
+    tokens: "tokens each",
+    column: (number: number) => `Text ${number} of 3`,
+    temperature: "T",
+    keep: "Keep as a branch",
+    written: (tokens: number, different: number) =>
+      `${tokenCount(tokens)}, ${count(different)} different`,
+    done: (tokens: number) => `Three texts of ${tokenCount(tokens)} are written.`,
+    stopped: "Stopped.",
   },
 };
 

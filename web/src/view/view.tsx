@@ -23,6 +23,7 @@ import { SamplerRow } from "./sampler";
 import { Search } from "./search";
 import { Share } from "./share";
 import { Strip } from "./strip";
+import { Temperatures } from "./temperatures";
 import { Values } from "./values";
 import { Prompt, WritingSteps, WritingTools } from "./writing";
 
@@ -97,7 +98,9 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           last={
             WRITING &&
             instrument.writing !== null && (
-              <WritingTools instrument={instrument} writing={instrument.writing} />
+              <WritingTools instrument={instrument} writing={instrument.writing}>
+                {MODEL && <Temperatures instrument={instrument} writing={instrument.writing} />}
+              </WritingTools>
             )
           }
         />

@@ -1,5 +1,5 @@
 import { effect, type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
-import type { TargetedEvent } from "preact";
+import type { ComponentChildren, TargetedEvent } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import type { ComparedBranches, FoundByAction, WritingStatus } from "../model/rows";
 import { stepsText } from "../model/steps";
@@ -22,7 +22,7 @@ const PATIENCE_MS = 200;
 const LABEL = 20;
 const ENDING = 24;
 
-interface WritingProps {
+export interface WritingProps {
   readonly writing: Writing;
 }
 
@@ -133,12 +133,17 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
 }
 
 /** The branches of the text, other texts and prompts, comparisons and files. */
-export function WritingTools({ instrument, writing }: Part & WritingProps) {
+export function WritingTools({
+  instrument,
+  writing,
+  children,
+}: Part & WritingProps & { readonly children?: ComponentChildren }) {
   const isOff = useOff(writing, useWaits(writing.isBusy));
   return (
     <div class="writing" role="group" aria-label={texts.tools}>
       <Branches instrument={instrument} writing={writing} isOff={isOff} />
       <Edit instrument={instrument} writing={writing} isOff={isOff} />
+      {children}
       {!MODEL && <Compare instrument={instrument} writing={writing} isOff={isOff} />}
       <Ways instrument={instrument} writing={writing} isOff={isOff} />
     </div>
@@ -146,12 +151,12 @@ export function WritingTools({ instrument, writing }: Part & WritingProps) {
 }
 
 /** While the model is asked, and while tokens are played, nothing else is done. */
-function useOff(writing: Writing, waits: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
+export function useOff(writing: Writing, waits: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
   return useComputed(() => waits.value || writing.left.value > 0);
 }
 
 /** Whether an action has been under way for so long that it is told. */
-function useWaits(isBusy: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
+export function useWaits(isBusy: ReadonlySignal<boolean>): ReadonlySignal<boolean> {
   const waits = useSignal(false);
   useEffect(
     () =>
@@ -177,7 +182,7 @@ interface DoProps {
 }
 
 /** A button that keeps the focus while it can't be used. */
-function Do({ name, letter, off, does }: DoProps) {
+export function Do({ name, letter, off, does }: DoProps) {
   const text = typeof name === "string" ? name : name.value;
   return (
     <button
@@ -331,7 +336,7 @@ function BranchOptions({ branches }: Pick<WritingStatus, "branches">) {
 }
 
 /** The end of a text, in a line. */
-function ending(text: string): string {
+export function ending(text: string): string {
   const shown = pieces(text.slice(-ENDING)).map(({ text: piece }) => piece);
   return `${text.length > ENDING ? "…" : ""}${shown.join("")}`;
 }
