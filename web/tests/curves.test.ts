@@ -9,9 +9,10 @@ import { curvesOf, nucleusOf } from "../src/model/curves";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-function curves(logits: number[], name: ScaleName = "full") {
+function curves(logits: number[], name: ScaleName = "full", isDragged = false) {
   const distribution = signal(new Distribution(Float64Array.from(logits)));
-  return { distribution, found: curvesOf(distribution, signal(null), signal(name), signal(false)) };
+  const found = curvesOf(distribution, signal(null), signal(name), signal(isDragged));
+  return { distribution, found };
 }
 
 test.each(["full", "0-2"] as const)("the lines are softmax at the temperatures of %s", (name) => {
@@ -59,12 +60,28 @@ test("long work is done in slices, and new logits give it up", () => {
   clock.mockRestore();
 });
 
+test("what changes again and again is computed once it rests, and a drag is followed", () => {
+  const [played, dragged] = [curves([3, 1, 2]), curves([3, 1, 2], "full", true)];
+  const isThere = () => [played, dragged].map(({ found }) => found.value !== null);
+  expect(isThere()).toEqual([true, true]);
+  for (let k = 0; k < 5; k++) {
+    vi.advanceTimersByTime(30);
+    for (const { distribution } of [played, dragged]) {
+      distribution.value = new Distribution(Float64Array.of(k, 0));
+    }
+    expect(isThere()).toEqual([false, true]);
+  }
+  vi.advanceTimersByTime(200);
+  expect(isThere()).toEqual([true, true]);
+  expect(played.found.value).toEqual(dragged.found.value);
+});
+
 test("the nucleus has the size that top_p alone keeps at each temperature", () => {
   const logits = Float64Array.from({ length: 30 }, (_, i) => Math.sin(3 * i));
   const truncation = signal(new Truncation(new Distribution(logits)));
   const settings = signal<Settings>({ top_p: 0.8, top_k: 2 });
   const scale = signal<ScaleName>("0-2");
-  const nucleus = nucleusOf(truncation, settings, scale);
+  const nucleus = nucleusOf(truncation, settings, scale, signal(false));
   vi.runAllTimers();
   const sizes = nucleus.value!.map((part) => Math.round(30 ** part));
   const sizeAt = (temperature: number) => {

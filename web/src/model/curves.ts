@@ -4,7 +4,7 @@ import { ordered, type Settings, stepsOf } from "../math/engines";
 import type { Reported } from "../math/reported";
 import { along, SCALES, type Scale, type ScaleName } from "../math/scales";
 import type { Truncation } from "../math/truncation";
-import { whenIdle } from "./idle";
+import { REST_MS, whenIdle } from "./idle";
 
 /** How many of the leading items have a line of their own. */
 const LEADING = 8;
@@ -52,15 +52,18 @@ function points(scale: Scale): Point[] {
 
 /**
  * What `at` gives for each point of a scale, computed in slices while the page is idle: null until all
- * are there, if `at` is null, or if it gives NaN, as where there is no softmax.
+ * are there, if `at` is null, or if it gives NaN, as where there is no softmax. A drag is followed; what
+ * changes again and again without one, as while tokens are played, is computed once it rests.
  *
  * @param start - gives `at`; it is called again where a signal that it reads has changed
  */
 function sliced<Value>(
   scale: ReadonlySignal<ScaleName>,
+  isDragged: ReadonlySignal<boolean>,
   start: () => ((temperature: number) => Value | null) | null,
 ): ReadonlySignal<readonly Value[] | null> {
   const values = signal<readonly Value[] | null>(null);
+  let changed = -Infinity;
   effect(() => {
     const wanted = points(SCALES[scale.value]);
     const at = start();
@@ -81,7 +84,11 @@ function sliced<Value>(
       values.value = found;
     }
     values.value = null;
-    work();
+    if (ROWS && !isDragged.peek() && performance.now() < changed + REST_MS) {
+      const timer = setTimeout(work, REST_MS);
+      cancel = () => clearTimeout(timer);
+    } else work();
+    if (ROWS) changed = performance.now();
     return () => cancel();
   });
   return values;
@@ -102,7 +109,7 @@ export function curvesOf(
   scale: ReadonlySignal<ScaleName>,
   isDragged: ReadonlySignal<boolean>,
 ): ReadonlySignal<Curves | null> {
-  const found = sliced<Interval>(scale, () => {
+  const found = sliced<Interval>(scale, isDragged, () => {
     const { value: source } = distribution;
     if (isDragged.value && source.logits.length > FOLLOWED) return null;
     const { logits, order } = source;
@@ -190,6 +197,7 @@ export function nucleusOf(
   truncation: ReadonlySignal<Truncation>,
   settings: ReadonlySignal<Settings>,
   scale: ReadonlySignal<ScaleName>,
+  isDragged: ReadonlySignal<boolean>,
 ): ReadonlySignal<readonly number[] | null> {
   // As text: a change of another step changes nothing.
   const alone = computed(() => {
@@ -198,7 +206,7 @@ export function nucleusOf(
     const order = stepsOf(settings.value).filter((step) => ["temperature", "top_p"].includes(step));
     return JSON.stringify(ordered({ top_p, ...(engine !== undefined && { engine }) }, order));
   });
-  return sliced(scale, () => {
+  return sliced(scale, isDragged, () => {
     if (alone.value === null) return null;
     const step: Settings = JSON.parse(alone.value);
     const { value: source } = truncation;

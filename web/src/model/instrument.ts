@@ -27,6 +27,7 @@ import { type Draws, draw } from "./draws";
 import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { History } from "./history";
 import type { Host } from "./host";
+import { REST_MS } from "./idle";
 import { Reliability } from "./reliability";
 import { afterText, Sampler } from "./sampler";
 import { Sequence } from "./sequence";
@@ -38,8 +39,6 @@ const FEW = 50;
 const WINDOW = 15;
 /** Up to this many items, bars on an axis up to 100 % are long enough to be compared. */
 const WHOLE_AXIS = 10;
-/** A drag that pauses for this long is at rest. */
-const REST_MS = 100;
 
 /** What the outlines show: probabilities that the temperature does not change. */
 interface Outline {
@@ -408,6 +407,7 @@ export class Instrument {
       this.restedTruncated,
       computed(() => (this.isPartial.value ? {} : this.truncation.value)),
       this.scale,
+      isDragged,
     );
     effect(() => {
       const [frame, items] = [this.frame.value, this.items.value];

@@ -6,7 +6,7 @@ import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/si
 import { type Drawn, type Fate, type Range, rankWithTail, sampler } from "../math/allowed";
 import type { Settings } from "../math/engines";
 import { Bounds, Reported } from "../math/reported";
-import { whenIdle } from "./idle";
+import { REST_MS, whenIdle } from "./idle";
 import type { AboutSequence, Rows, WrittenChunk } from "./rows";
 import { bytesOf, readNumbers } from "./state";
 
@@ -53,8 +53,6 @@ const SLICE_MS = 4;
 /** The same in a frame of a drag, and how many positions that may be enough for. */
 const FIRST_MS = 1;
 const FEW = 2000;
-/** A drag has ended when it pauses for this long. */
-const REST_MS = 100;
 /** Positions between two looks at the clock. */
 const STEP = 32;
 

@@ -3,7 +3,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
-import { whenIdle } from "../model/idle";
+import { REST_MS, whenIdle } from "../model/idle";
 import type { Instrument } from "../model/instrument";
 import {
   COLOURS,
@@ -264,19 +264,6 @@ function showTokens(
     return Array.from({ length: end - start }, (_, k) => tokenElement(sequence, start + k));
   }
 
-  /** Removes the tokens from a position on. */
-  function trim(from: number): void {
-    while ((blocks.at(-1)?.start ?? -1) >= from) {
-      const { element } = blocks.pop()!;
-      observer.unobserve(element);
-      byElement.delete(element);
-      element.remove();
-    }
-    const last = blocks.at(-1);
-    if (last !== undefined) resize(last, Math.min(last.end, from));
-    begun = sequence.passages.filter(([start]) => start < (last?.end ?? 0)).length;
-  }
-
   /** Gives a block another end: no other token is made. */
   function resize(block: Block, end: number): void {
     const { element, levels, start } = block;
@@ -295,7 +282,6 @@ function showTokens(
     }
     paint(block, from);
     name(block, from);
-    look();
   }
 
   /** How many passages have begun. */
@@ -362,6 +348,19 @@ function showTokens(
     }
   }
 
+  let frame = 0;
+  let toReveal: number | null = null;
+  /** Does what asks for the layout of the page, once for each frame in which the text changes. */
+  function lookSoon(position = toReveal): void {
+    toReveal = position;
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      if (toReveal !== null && toReveal < sequence.loaded.peek()) reveal(toReveal);
+      toReveal = null;
+      look();
+    });
+  }
+
   /** Names the tokens of a block for screen readers, once a drag rests. */
   function name({ element, start, levels }: Block, from = 0): void {
     for (let k = from; k < levels!.length; k++) {
@@ -370,21 +369,32 @@ function showTokens(
     }
   }
 
+  function nameAll(): void {
+    for (const block of present()) {
+      paint(block);
+      name(block);
+    }
+  }
+
   function elementOf(position: number): HTMLElement | null {
     const block = present().find(({ start, end }) => start <= position && position < end);
     return (block?.element.children[position - block.start] as HTMLElement | undefined) ?? null;
   }
 
-  /** Marks the token whose row is shown, and the one that Tab goes to. */
+  /** The token whose row is shown, and the one that Tab goes to. */
+  let marked: readonly (HTMLElement | null)[] = [];
   function mark(): void {
-    for (const old of list.querySelectorAll('[aria-selected="true"], [tabindex="0"]')) {
+    for (const old of marked) {
+      if (old === null) continue;
       old.ariaSelected = "false";
-      (old as HTMLElement).tabIndex = -1;
+      old.tabIndex = -1;
     }
     const shown = elementOf(instrument.items.peek().row ?? -1);
     if (shown !== null) shown.ariaSelected = "true";
-    const stop = elementOf(current) ?? (present()[0]?.element.firstElementChild as HTMLElement);
-    if (stop) stop.tabIndex = 0;
+    const first = present()[0]?.element.firstElementChild as HTMLElement | undefined;
+    const stop = elementOf(current) ?? first ?? null;
+    if (stop !== null) stop.tabIndex = 0;
+    marked = [shown, stop];
   }
 
   /** Scrolls the list, and nothing around it, so that a position is in view. */
@@ -460,12 +470,26 @@ function showTokens(
     effect(() => {
       sequence.loaded.value;
       const { value: changed } = sequence.changed;
-      if (changed === seen) return add();
+      if (!WRITING || changed === seen) {
+        add();
+        lookSoon();
+        return;
+      }
       seen = changed;
+      // What has changed is taken out, and made anew.
       const hasFocus = () => list.contains(document.activeElement);
       const hadFocus = hasFocus();
-      trim(changed.from);
+      while ((blocks.at(-1)?.start ?? -1) >= changed.from) {
+        const { element } = blocks.pop()!;
+        observer.unobserve(element);
+        byElement.delete(element);
+        element.remove();
+      }
+      const last = blocks.at(-1);
+      if (last !== undefined) resize(last, Math.min(last.end, changed.from));
+      begun = sequence.passages.filter(([start]) => start < (last?.end ?? 0)).length;
       add();
+      lookSoon();
       current = Math.max(0, Math.min(current, sequence.loaded.peek() - 1));
       mark();
       // Keys go on from the token that has taken the place of the focused one.
@@ -485,24 +509,29 @@ function showTokens(
       // Once a drag rests.
       instrument.rested.value;
       instrument.truncation.value;
+      return whenIdle(nameAll);
+    }),
+    effect(() => {
+      // Each name has their number: once the text has stopped to grow.
       sequence.count.value;
-      return whenIdle(() => {
-        for (const block of present()) {
-          paint(block);
-          name(block);
-        }
-      });
+      let cancel = () => {};
+      const timer = setTimeout(() => (cancel = whenIdle(nameAll)), REST_MS);
+      return () => {
+        clearTimeout(timer);
+        cancel();
+      };
     }),
     effect(() => {
       const { row } = instrument.items.value;
       if (row !== null && row !== current && row < sequence.loaded.value) {
         current = row;
-        reveal(row);
+        lookSoon(row);
       }
       mark();
     }),
   ];
   return () => {
+    cancelAnimationFrame(frame);
     observer.disconnect();
     resized.disconnect();
     for (const stop of stops) stop();
