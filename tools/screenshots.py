@@ -27,7 +27,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from thermoscope import Draft, random_logits
 from thermoscope.connection.source import Source
-from thermoscope.explorer.page import write_page
+from thermoscope.explorer.page import Beginning, write_page
 from thermoscope.explorer.server import application
 from thermoscope.explorer.writing import Writing
 from thermoscope.state import State
@@ -102,6 +102,15 @@ WRITTEN: dict[str, list[tuple[int, Colours]]] = {
     "error": [(360, "dark"), (1280, "light"), (1280, "forced")],
 }
 """The pictures of a text that is written: before the first token, then one after the other."""
+NOVEL: list[tuple[int, Colours]] = [
+    (360, "light"),
+    (360, "forced"),
+    (700, "dark"),
+    (1280, "light"),
+    (1280, "forced"),
+    (1920, "dark"),
+]
+"""The pictures of a page with a model in itself, which has written at three temperatures."""
 
 
 def every(browser: Browser, folder: Path, images: Path, only: str) -> None:
@@ -154,6 +163,29 @@ AGAIN = """async () => {
 }"""
 
 
+def take(page: Page, images: Path, name: str, wanted: list[tuple[int, Colours]]) -> None:
+    """Write pictures of a page as it is now."""
+    # What a button was pressed for: its focus is no part of the picture.
+    page.evaluate("document.activeElement.blur()")
+    for width, colours in wanted:
+        view(page, width, colours)
+        # Until it is laid out again, a table has its borders in the colours before.
+        page.evaluate(AGAIN)
+        page.screenshot(path=images / f"{name}-{width}-{colours}.png", full_page=True)
+
+
+def novel(browser: Browser, folder: Path, images: Path) -> None:
+    """Write pictures of a text by the model in the page, and of three temperatures."""
+    path = folder / "novel.html"
+    write_page(path, State.of([0.0]), beginning=Beginning("The whale", 7, 40))
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.get_by_text("Three temperatures", exact=True).click()
+    expect(page.get_by_text("60 tokens, ")).to_have_count(3, timeout=60_000)
+    take(page, images, "novel", NOVEL)
+    page.close()
+
+
 def written(browser: Browser, images: Path) -> None:
     """Write pictures of a text that a model writes, and of a model that fails."""
     model = Teapot()
@@ -162,13 +194,7 @@ def written(browser: Browser, images: Path) -> None:
     page = browser.new_page()
 
     def pictures(name: str) -> None:
-        # What a button was pressed for: its focus is no part of the picture.
-        page.evaluate("document.activeElement.blur()")
-        for width, colours in WRITTEN[name]:
-            view(page, width, colours)
-            # Until it is laid out again, a table has its borders in the colours before.
-            page.evaluate(AGAIN)
-            page.screenshot(path=images / f"writing-{name}-{width}-{colours}.png", full_page=True)
+        take(page, images, f"writing-{name}", WRITTEN[name])
 
     with served(writing) as url:
         page.goto(url)
@@ -238,6 +264,8 @@ def main() -> None:
             every(browser, Path(folder), images, given.only)
             if "writing".startswith(given.only[:7]):
                 written(browser, images)
+            if "novel".startswith(given.only[:5]):
+                novel(browser, Path(folder), images)
         browser.close()
 
 

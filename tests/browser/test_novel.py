@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -12,10 +12,9 @@ from tests.browser.explorer_page import field
 from tests.browser.test_everyone import found_in_all_colours, open_panels, view
 from thermoscope import cli
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +120,10 @@ def test_a_beginning_is_written_at_three_temperatures(page: Page, file: Path) ->
     status = page.locator("p[role=status]")
     expect(status).to_have_text("Three texts of 60 tokens are written.")
     columns = [page.get_by_role("region", name=f"Text {k} of 3") for k in (1, 2, 3)]
+    page_of_docs = (ROOT / "docs" / "novel.md").read_text(encoding="utf-8")
+    assert [written(column) for column in columns] == re.findall(
+        r"^\| [0-9.]+ \| (The whale.*) \| [0-9]+ \|$", page_of_docs, re.MULTILINE
+    )
     told = [re.fullmatch(r"60 tokens, (\d+) different", note(column)) for column in columns]
     different = [int(found[1]) for found in told if found]
     # It goes round in circles when cold.
