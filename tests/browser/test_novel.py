@@ -144,6 +144,17 @@ def test_a_beginning_is_written_at_three_temperatures(page: Page, file: Path) ->
     expect(status).to_have_text("Three texts of 20 tokens are written.")
     assert written(columns[1]) == f"The whale{at_one}"
 
+    # What was stopped does not go on beside what begins in the same moment.
+    number.fill("1000")
+    button(page, "Write").click()
+    expect(columns[0].locator(".note")).to_have_text(re.compile("^[2-9][0-9] tokens"))
+    number.fill("20")
+    button(page, "Stop").evaluate("(button) => { button.click(); button.click(); }")
+    expect(status).to_have_text("Three texts of 20 tokens are written.")
+    expect(button(page, "Write")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert [note(column)[:9] for column in columns] == ["20 tokens"] * 3
+
     # It can be stopped, and what is there is kept.
     number.fill("1000")
     button(page, "Write").click()

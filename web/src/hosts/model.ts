@@ -4,7 +4,6 @@
  */
 import type { LanguageModel } from "../data/weights";
 import { Distribution } from "../math/definition";
-import type { Settings } from "../math/engines";
 import { freshSeed } from "../math/random";
 import type { Session } from "../math/transformer";
 import { Truncation } from "../math/truncation";
@@ -311,10 +310,9 @@ export class ModelTexts {
     return String(number);
   }
 
-  async #step({ temperature, truncation }: Sampling): Promise<Done> {
+  async #step(sampling: Sampling): Promise<Done> {
     const { positions, seed } = this.#text;
-    const [t, settings] = [readTemperature(temperature), readTruncation(truncation)];
-    const token = drawn(positions.at(-1)!.logits, positions.length, seed, t, settings);
+    const token = drawn(positions.at(-1)!.logits, positions.length, seed, sampling);
     return { texts: this.#having(this.#texts.current, await this.#follow(this.#text, [token])) };
   }
 
@@ -414,16 +412,12 @@ export class ModelTexts {
   }
 
   /** What a seed writes after a prompt: no branch until it is kept. */
-  async *#goOn(
-    { prompt, start, seed }: Text,
-    { temperature, truncation }: Sampling,
-  ): AsyncGenerator<Continuation> {
+  async *#goOn({ prompt, start, seed }: Text, sampling: Sampling): AsyncGenerator<Continuation> {
     const session = this.model.session();
     const pace = new Pace();
-    const [t, settings] = [readTemperature(temperature), readTruncation(truncation)];
     for (let tokens: readonly number[] = []; ; ) {
       const logits = await logitsAfter(session, [...start, ...tokens], pace);
-      tokens = [...tokens, drawn(logits, tokens.length + 1, seed, t, settings)];
+      tokens = [...tokens, drawn(logits, tokens.length + 1, seed, sampling)];
       const bytes = tokens.flatMap((token) => [...this.model.tokenizer.bytes[token]!]);
       yield { prompt, tokens, text: textOf(Uint8Array.from(bytes)) };
     }
@@ -465,10 +459,10 @@ function drawn(
   logits: Float64Array,
   place: number,
   seed: number,
-  temperature: number,
-  settings: Settings,
+  { temperature, truncation }: Sampling,
 ): number {
-  const kept = new Truncation(new Distribution(logits)).at(temperature, settings);
+  const [t, settings] = [readTemperature(temperature), readTruncation(truncation)];
+  const kept = new Truncation(new Distribution(logits)).at(t, settings);
   return draw(kept.probabilities(), place, seed)!.items.at(-1)!;
 }
 

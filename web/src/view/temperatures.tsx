@@ -1,11 +1,10 @@
 import { type ReadonlySignal, type Signal, signal, useComputed, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo } from "preact/hooks";
 import type { Continuation } from "../model/rows";
-import { ambiguous, clip, count, parseNumber, parseTemperature } from "../text/format";
+import { ambiguous, parseTemperature } from "../text/format";
 import { modelStrings } from "../text/model";
-import { writingStrings } from "../text/strings";
 import type { Part } from "./part";
-import { Do, ending, useOff, useWaits, type WritingProps } from "./writing";
+import { Do, ending, Few, tokensOf, useOff, useWaits, type WritingProps } from "./writing";
 
 /** They show what T does: a loop, prose, and noise. */
 const TEMPERATURES = ["0.2", "0.8", "1.5"];
@@ -19,64 +18,69 @@ interface Column {
   readonly written: Signal<Continuation | null>;
 }
 
+function columnOf(temperature: string): Column {
+  return { typed: signal(temperature), refused: signal(""), written: signal(null) };
+}
+
 /** The prompt, gone on with at three temperatures side by side. */
 export function Temperatures({ instrument, writing }: Part & WritingProps) {
   const { temperatures: texts } = modelStrings;
   const isOff = useOff(writing, useWaits(writing.isBusy));
-  const columns = useRef<readonly Column[]>(null!);
-  columns.current ??= TEMPERATURES.map((temperature) => ({
-    typed: signal(temperature),
-    refused: signal(""),
-    written: signal(null),
-  }));
+  const columns = useMemo(() => TEMPERATURES.map(columnOf), []);
   const tokens = useSignal(String(TOKENS));
   const refused = useSignal("");
-  const isWriting = useSignal(false);
-  const cannotWrite = useComputed(() => isOff.value && !isWriting.value);
-  const cannotKeep = useComputed(() => isOff.value || isWriting.value);
+  /** What is under way: one that was stopped may still wait for a token. */
+  const run = useSignal<object | null>(null);
+  const cannotWrite = useComputed(() => isOff.value && run.value === null);
+  const cannotKeep = useComputed(() => isOff.value || run.value !== null);
   function stop(): void {
-    isWriting.value = false;
+    run.value = null;
   }
   useEffect(() => stop, []);
 
   /** How many tokens, and the temperatures; null if anything that was typed is refused. */
   function wanted(): { readonly number: number; readonly at: readonly number[] } | null {
-    const number = parseNumber(tokens.peek());
-    const isRight = number !== null && Number.isInteger(number) && number >= 1 && number <= MOST;
-    refused.value = isRight
-      ? ""
-      : writingStrings.tokensRefused(count(MOST), clip(tokens.peek().trim(), 20));
-    const at = columns.current.map(({ typed, refused: wrong }) => {
+    const number = tokensOf(tokens.peek(), MOST, refused);
+    const at = columns.map(({ typed, refused: wrong }) => {
       const found = ambiguous(typed.peek()) ?? parseTemperature(typed.peek());
       wrong.value = typeof found === "number" ? "" : found.error;
       return typeof found === "number" ? found : NaN;
     });
-    return isRight && !at.some(Number.isNaN) ? { number, at } : null;
+    return number !== null && !at.some(Number.isNaN) ? { number, at } : null;
   }
 
   async function write(): Promise<void> {
     const found = wanted();
     if (found === null) return;
-    isWriting.value = true;
+    const own = {};
+    run.value = own;
     const truncation = instrument.truncation.peek();
     const streams = found.at.map((temperature) => writing.goOn({ temperature, truncation }));
     try {
       // One token of each in turn: they grow beside each other.
-      for (let k = 0; k < found.number && isWriting.peek(); k++) {
+      for (let k = 0; k < found.number; k++) {
         for (const [at, stream] of streams.entries()) {
-          columns.current[at]!.written.value = (await stream.next()).value;
+          const { value } = await stream.next();
+          if (run.peek() !== own) return;
+          columns[at]!.written.value = value;
         }
       }
-      instrument.tell(isWriting.peek() ? texts.done(found.number) : texts.stopped);
+      instrument.tell(texts.done(found.number));
     } finally {
-      isWriting.value = false;
+      if (run.peek() === own) run.value = null;
     }
+  }
+
+  function press(): void {
+    if (run.peek() === null) return void write();
+    stop();
+    instrument.tell(texts.stopped);
   }
 
   return (
     <details
       onToggle={({ currentTarget }) => {
-        const isNew = columns.current.every(({ written }) => written.peek() === null);
+        const isNew = columns.every(({ written }) => written.peek() === null);
         if (currentTarget.open && isNew && !cannotKeep.peek()) void write();
       }}
     >
@@ -84,31 +88,16 @@ export function Temperatures({ instrument, writing }: Part & WritingProps) {
       <div class="fields">
         <p class="note">{texts.note}</p>
         <div class="buttons">
-          <Do
-            name={isWriting.value ? texts.stop : texts.write}
-            off={cannotWrite}
-            does={() => (isWriting.peek() ? stop() : void write())}
-          />
-          <label class="field">
-            <input
-              type="text"
-              class="few"
-              inputMode="numeric"
-              autocomplete="off"
-              spellcheck={false}
-              value={tokens}
-              aria-invalid={refused.value === "" ? "false" : "true"}
-              aria-description={refused}
-              onInput={(event) => (tokens.value = event.currentTarget.value)}
-            />
+          <Do name={run.value === null ? texts.write : texts.stop} off={cannotWrite} does={press} />
+          <Few value={tokens} refused={refused}>
             {texts.tokens}
-          </label>
+          </Few>
         </div>
         <p class="error" role="alert">
           {refused}
         </p>
         <div class="columns">
-          {columns.current.map((column, at) => (
+          {columns.map((column, at) => (
             <Written
               key={at}
               name={texts.column(at + 1)}
@@ -147,20 +136,7 @@ function Written({ name, column, writing, off }: WrittenProps) {
   return (
     <section aria-label={name}>
       <div class="buttons">
-        <label class="field">
-          {texts.temperature}
-          <input
-            type="text"
-            class="few"
-            inputMode="decimal"
-            autocomplete="off"
-            spellcheck={false}
-            value={typed}
-            aria-invalid={refused.value === "" ? "false" : "true"}
-            aria-description={refused}
-            onInput={(event) => (typed.value = event.currentTarget.value)}
-          />
-        </label>
+        <Few name={texts.temperature} value={typed} refused={refused} inputMode="decimal" />
         <Do name={texts.keep} off={cannotKeep} does={keep} />
       </div>
       <p class="error" role="alert">

@@ -54,12 +54,8 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
   const refused = useSignal("");
 
   const play = () => {
-    const number = parseNumber(tokens.peek());
-    const isRight = number !== null && Number.isInteger(number) && number >= 1 && number <= MOST;
-    refused.value = isRight
-      ? ""
-      : texts.tokensRefused(count(MOST), clip(tokens.peek().trim(), LABEL));
-    if (isRight) void writing.play(number);
+    const number = tokensOf(tokens.peek(), MOST, refused);
+    if (number !== null) void writing.play(number);
   };
   const at = () => row.peek()!;
   const actions = {
@@ -105,20 +101,9 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
           off={cannotPlay}
           does={actions.play}
         />
-        <label class="field">
-          <input
-            type="text"
-            class="few"
-            inputMode="numeric"
-            autocomplete="off"
-            spellcheck={false}
-            value={tokens}
-            aria-invalid={refused.value === "" ? "false" : "true"}
-            aria-description={refused}
-            onInput={(event) => (tokens.value = event.currentTarget.value)}
-          />
+        <Few value={tokens} refused={refused}>
           {texts.tokens}
-        </label>
+        </Few>
         <Do name={taken} letter="t" off={cannotTake} does={actions.take} />
         <Do name={texts.cut} letter="x" off={cannotCut} does={actions.cut} />
         <Do name={texts.restore} letter="r" off={cannotRestore} does={actions.restore} />
@@ -129,6 +114,46 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
       </p>
       <p class="now-told note">{told}</p>
     </div>
+  );
+}
+
+/** How many tokens were typed; null where that is refused, and then why. */
+export function tokensOf(typed: string, most: number, refused: Signal<string>): number | null {
+  const number = parseNumber(typed);
+  const isRight = number !== null && Number.isInteger(number) && number >= 1 && number <= most;
+  refused.value = isRight ? "" : texts.tokensRefused(count(most), clip(typed.trim(), LABEL));
+  return isRight ? number : null;
+}
+
+interface FewProps {
+  readonly value: Signal<string>;
+  /** Why what was typed is refused. */
+  readonly refused: ReadonlySignal<string>;
+  readonly inputMode?: "numeric" | "decimal";
+  /** What stands before the field. */
+  readonly name?: string;
+  /** What stands behind it. */
+  readonly children?: ComponentChildren;
+}
+
+/** A field for a number of a few digits, which is read when a button is pressed. */
+export function Few({ value, refused, inputMode = "numeric", name, children }: FewProps) {
+  return (
+    <label class="field">
+      {name}
+      <input
+        type="text"
+        class="few"
+        inputMode={inputMode}
+        autocomplete="off"
+        spellcheck={false}
+        value={value}
+        aria-invalid={refused.value === "" ? "false" : "true"}
+        aria-description={refused}
+        onInput={(event) => (value.value = event.currentTarget.value)}
+      />
+      {children}
+    </label>
   );
 }
 
