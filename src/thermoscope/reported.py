@@ -587,8 +587,9 @@ class _Scaled:
         )
         self.count = known.size_of_tail
         self.mass = Interval(known.mass.low - top, known.mass.high - top)
-        # No token of the tail has more than all of them.
-        self.cap = min(known.cap - top, self.mass.high)
+        # That of a token. None of the tail has more than all of them, which may be a rounding less.
+        self.cap_of_token = known.cap - top
+        self.cap = min(self.cap_of_token, self.mass.high)
         self.is_exact = bool((known.low == known.high).all())
         # A drawn token below the cap may be less likely than tokens of the tail.
         self.has_extra = bool(known.cap > known.high.min())
@@ -634,8 +635,7 @@ class _Scaled:
         best = float(self.low_p.max())
         leads = self.high_p >= best
         ties = 0.0
-        # The cap is that of a token: `self.cap`, no more than the mass, may be a rounding below.
-        if self.mass.high > -math.inf and self.known.cap - float(self.known.logprobs.max()) >= best:
+        if self.mass.high > -math.inf and self.cap_of_token >= best:
             ties = min(math.floor(_exp(self.mass.high - best) * (1 + COUNTING)), self.count)
         ahead = ties > 0 and self.cap > float(self.high_p.max())
         is_sure = not ahead and (self.is_exact or np.count_nonzero(leads) == 1)
