@@ -13,7 +13,7 @@ import pytest
 
 import thermoscope.explorer
 from thermoscope.explorer.browse import RowSource
-from thermoscope.explorer.page import content_security_policy, page_html, write_page
+from thermoscope.explorer.page import Kind, content_security_policy, page_html, write_page
 from thermoscope.state import State
 
 KB = 1000
@@ -170,7 +170,7 @@ def test_only_a_page_of_rows_has_their_script_and_their_reliability() -> None:
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     # It has no server.
-    assert policy == content_security_policy(rows_script)
+    assert policy == content_security_policy(Kind.ROWS)
     assert "connect-src" not in str(policy)
     plain = Page(page_html(state))
     assert "reliability" not in json.loads(plain.text("script"))

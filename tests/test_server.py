@@ -21,7 +21,7 @@ import uvicorn
 from tests.model_server import Handler, Scripted, scripted
 from thermoscope.explorer import server
 from thermoscope.explorer.browse import RowSource
-from thermoscope.explorer.page import content_security_policy, page_html
+from thermoscope.explorer.page import Kind, Page, content_security_policy, page_html
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -174,9 +174,9 @@ def ask_rows(served: Explorer, query: str, method: str = "GET") -> tuple[int, di
 
 def test_a_page_of_many_rows_may_ask_for_them_and_for_nothing_else(stepping: Explorer) -> None:
     _, headers, body = stepping.ask("GET", f"/{stepping.token}/", f"127.0.0.1:{stepping.port}")
-    policy = content_security_policy(rows=True)
+    policy = content_security_policy(Kind.ROWS, served=True)
     script = (files("thermoscope.explorer") / "static" / "page-rows.js").read_text(encoding="utf-8")
-    assert policy == content_security_policy(script) + "; connect-src 'self'"
+    assert policy == content_security_policy(Kind.ROWS) + "; connect-src 'self'"
     assert script in body.decode()
     assert headers["content-security-policy"] == policy
     rows = RowSource(np.arange(12.0).reshape(4, 3), source="many.npy")
@@ -191,7 +191,7 @@ def test_a_row_is_sent_with_the_headers_of_the_page(stepping: Explorer) -> None:
     del headers["date"], headers["content-length"]
     assert headers == {
         "cache-control": "no-store",
-        "content-security-policy": content_security_policy(rows=True),
+        "content-security-policy": content_security_policy(Kind.ROWS, served=True),
         "content-type": "application/json",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
@@ -425,11 +425,11 @@ def test_the_page_is_rendered_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
     rendered: list[State] = []
 
-    def render(state: State, *_: object, **__: object) -> str:
+    def render(state: State, *_: object, **__: object) -> Page:
         rendered.append(state)
-        return "page"
+        return Page("page", "default-src 'none'")
 
-    monkeypatch.setattr(server, "page_html", render)
+    monkeypatch.setattr(server, "page_of", render)
     application = server.application(State.of([1.0]), port=80, token="token")  # noqa: S106
 
     async def ask() -> list[int]:

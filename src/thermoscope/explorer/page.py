@@ -6,9 +6,10 @@ import base64
 import hashlib
 import html
 import json
+from enum import Enum
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
 from thermoscope.data import samples
 from thermoscope.data.atomic import write_whole
@@ -21,7 +22,15 @@ if TYPE_CHECKING:
     from thermoscope.explorer.live import Measured
     from thermoscope.state import State
 
-__all__ = ["Beginning", "content_security_policy", "page_html", "script_of", "write_page"]
+__all__ = [
+    "Beginning",
+    "Kind",
+    "Page",
+    "content_security_policy",
+    "page_html",
+    "page_of",
+    "write_page",
+]
 
 # For the page around the instrument.
 _SHELL_STYLE: Final = (
@@ -30,6 +39,41 @@ _SHELL_STYLE: Final = (
     "body{margin:0;font-family:system-ui,sans-serif}"
     "noscript{display:block;padding:1rem}"
 )
+
+
+class Kind(Enum):
+    """What a page can do besides showing one distribution, by its script and its style sheets."""
+
+    DISTRIBUTION = ("page.js", "style.css")
+    ROWS = ("page-rows.js", "style.css")
+    WRITING = ("page-writing.js", "style.css", "writing.css")
+    MODEL = ("page-model.js", "style.css", "writing.css")
+
+    @property
+    def script(self) -> str:
+        """The text of its script."""
+        return _static(self.value[0])
+
+    @property
+    def style(self) -> str:
+        """The text of its style sheet."""
+        return _SHELL_STYLE + "".join(map(_static, self.value[1:]))
+
+
+class Options(TypedDict, total=False):
+    """What `page_of` takes besides a state and its rows."""
+
+    hide: Sequence[str]
+    lock: Sequence[str]
+    reliability: Measured | None
+    beginning: Beginning | None
+
+
+class Page(NamedTuple):
+    """A page, and the policy that it has in itself and that a server sends with it."""
+
+    html: str
+    policy: str
 
 
 class Beginning(NamedTuple):
@@ -60,19 +104,10 @@ def page_html(
     state: State,
     rows: RowSource | None = None,
     *,
-    hide: Sequence[str] = (),
-    lock: Sequence[str] = (),
-    reliability: Measured | None = None,
-    beginning: Beginning | None = None,
     offline: bool = False,
+    **options: Unpack[Options],
 ) -> str:
-    """Return an interactive HTML page that shows `state`.
-
-    Everything is inline, and the page's content security policy forbids all requests. If `state`
-    is one of several `rows`, the page requests the others from the server that it came from. With
-    `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
-    `reliability` of rows in itself. With a `beginning` it has a language model in itself, which
-    goes on with that text: of `state` it takes the settings alone.
+    """Return an interactive HTML page that shows `state`; the arguments are those of `page_of`.
 
     Examples
     --------
@@ -80,6 +115,27 @@ def page_html(
     >>> page = page_html(State.of([2.0, 1.0, 0.1], ["cat", "dog", "</script>"]))
     >>> page.startswith("<!doctype html>"), page.count("</script>")  # the state, the program
     (True, 2)
+    """
+    return page_of(state, rows, offline=offline, **options).html
+
+
+def page_of(
+    state: State,
+    rows: RowSource | None = None,
+    *,
+    hide: Sequence[str] = (),
+    lock: Sequence[str] = (),
+    reliability: Measured | None = None,
+    beginning: Beginning | None = None,
+    offline: bool = False,
+) -> Page:
+    """Return an interactive HTML page that shows `state`.
+
+    Everything is inline, and the page's content security policy forbids all requests. If `state`
+    is one of several `rows`, the page requests the others from the server that it came from. With
+    `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
+    `reliability` of rows in itself. With a `beginning` it has a language model in itself, which
+    goes on with that text: of `state` it takes the settings alone.
     """
     # In a script element, only "<" could end the element or open a comment.
     served = rows is not None and not offline
@@ -97,18 +153,21 @@ def page_html(
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
-    writing = known is not None and "writing" in known
-    has_rows = known is not None or reliability is not None or state.tail is not None
-    script = script_of(rows=has_rows, writing=writing, model=beginning is not None)
-    writes = writing or beginning is not None
-    policy = content_security_policy(script, rows=served, writing=writes)
+    kind = Kind.DISTRIBUTION
+    if beginning is not None:
+        kind = Kind.MODEL
+    elif known is not None and "writing" in known:
+        kind = Kind.WRITING
+    elif known is not None or reliability is not None or state.tail is not None:
+        kind = Kind.ROWS
+    policy = content_security_policy(kind, served=served)
     # In an element of its own, so that the page reads no JSON of its size.
     model = "" if beginning is None else base64.b64encode(samples.novel()).decode("ascii")
     data = f'\n<script type="application/gzip">{model}</script>' if model else ""
     title = "Softmax with temperature"
     if state.source is not None:
         title = f"{state.source} · {title}"
-    return f"""<!doctype html>
+    text = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -116,42 +175,39 @@ def page_html(
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{_style(writing=writes)}</style>
+<style>{kind.style}</style>
 </head>
 <body>
 <main></main>
 <noscript>This page needs JavaScript. All of its code is in the page.</noscript>
 <script type="application/json">{written}</script>{data}
-<script>{script}</script>
+<script>{kind.script}</script>
 </body>
 </html>
 """
+    return Page(text, policy)
 
 
-def content_security_policy(
-    script: str | None = None, *, rows: bool = False, writing: bool = False
-) -> str:
-    """Return the content security policy: the page may use its own script and style only.
+def content_security_policy(kind: Kind = Kind.DISTRIBUTION, *, served: bool = False) -> str:
+    """Return the content security policy: a page may use its own script and style only.
 
-    With `rows` it may also send requests to the server that it came from. The script is by default
-    the one of such a page; the style is that of a page that writes a text if it is `writing`.
+    One that is `served` with its rows may also send requests to the server that it came from.
 
     Examples
     --------
     >>> content_security_policy().split("; ")[0]
     "default-src 'none'"
     """
-    script = script_of(rows=rows, writing=writing) if script is None else script
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_source_hash(script)}",
-            f"style-src {_source_hash(_style(writing=writing))}",
+            f"script-src {_source_hash(kind.script)}",
+            f"style-src {_source_hash(kind.style)}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
             "base-uri 'none'",
             "form-action 'none'",
-            *(["connect-src 'self'"] if rows else []),
+            *(["connect-src 'self'"] if served else []),
         ]
     )
 
@@ -160,42 +216,18 @@ def write_page(
     path: str | os.PathLike[str],
     state: State,
     rows: RowSource | None = None,
-    *,
-    hide: Sequence[str] = (),
-    lock: Sequence[str] = (),
-    reliability: Measured | None = None,
-    beginning: Beginning | None = None,
+    **options: Unpack[Options],
 ) -> None:
     """Write the page of `state` to `path`, whole or not at all; with `rows`, also of their text.
 
-    With a `beginning` it has a language model in itself, see `page_html`.
+    The arguments are those of `page_of`.
 
     Raises
     ------
     OSError
         If the file can't be written.
     """
-    page = page_html(
-        state,
-        rows,
-        hide=hide,
-        lock=lock,
-        reliability=reliability,
-        beginning=beginning,
-        offline=True,
-    )
-    write_whole(path, page.encode())
-
-
-def script_of(*, rows: bool, writing: bool = False, model: bool = False) -> str:
-    """Return the script of a page; that of one whole distribution is smaller."""
-    if model:
-        return _static("page-model.js")
-    return _static("page-writing.js" if writing else "page-rows.js" if rows else "page.js")
-
-
-def _style(*, writing: bool = False) -> str:
-    return _SHELL_STYLE + _static("style.css") + (_static("writing.css") if writing else "")
+    write_whole(path, page_html(state, rows, offline=True, **options).encode())
 
 
 @cache

@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
 from thermoscope.arguments import ArgumentError
-from thermoscope.explorer.page import Beginning, content_security_policy, page_html, script_of
+from thermoscope.explorer.page import Beginning, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -131,20 +131,17 @@ def application(
     token: str,
 ) -> ASGIApp:
     """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
-    body = page_html(state, rows, beginning=beginning).encode()
+    page = page_of(state, rows, beginning=beginning)
+    body = page.html.encode()
     page_path, rows_path, write_path = (
         f"/{token}/{name}".encode() for name in ("", "rows", "write")
     )
     # Against DNS rebinding: a site can point its name at 127.0.0.1, but the Host stays that name.
     hosts = {f"{name}:{port}" for name in (HOST, "localhost")}
     writing = rows is not None and "writing" in rows.about()
-    has_rows = rows is not None or state.tail is not None
-    script = script_of(rows=has_rows, writing=writing, model=beginning is not None)
     headers = {
         "Cache-Control": "no-store",
-        "Content-Security-Policy": content_security_policy(
-            script, rows=rows is not None, writing=writing or beginning is not None
-        ),
+        "Content-Security-Policy": page.policy,
         "Cross-Origin-Opener-Policy": "same-origin",
         "Cross-Origin-Resource-Policy": "same-origin",
         "Referrer-Policy": "no-referrer",
