@@ -50,7 +50,8 @@ const cssAsText = {
  *
  * @param can - what it has besides one distribution, which is smaller without. "rows": it can step through
  *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model,
- *   which has no reliability; "model": the page itself has that model
+ *   which has no reliability; "model": the page itself has that model; "activity": it has tasks, and is
+ *   of one distribution
  */
 async function bundle(entry, format, can = "") {
   const result = await esbuild.build({
@@ -62,7 +63,8 @@ async function bundle(entry, format, can = "") {
     charset: "utf8",
     define: {
       "process.env.NODE_ENV": '"production"',
-      ROWS: String(can !== ""),
+      ACTIVITY: String(can === "activity"),
+      ROWS: String(can !== "" && can !== "activity"),
       WRITING: String(can === "writing" || can === "model"),
       MODEL: String(can === "model"),
       RELIABILITY: String(can === "rows"),
@@ -94,11 +96,14 @@ async function makePackage(folder) {
 async function buildStatic(check) {
   const built = {
     "page.js": await bundle("src/page.ts", "iife"),
+    "activity.css": await minifiedCss(join(web, "src/view/activity.css")),
+    "page-activity.js": await bundle("src/page-activity.tsx", "iife", "activity"),
     "page-model.js": await bundle("src/page-model.ts", "iife", "model"),
     "page-rows.js": await bundle("src/page.ts", "iife", "rows"),
     "page-writing.js": await bundle("src/page.ts", "iife", "writing"),
     "style.css": await minifiedCss(join(web, "src/view/style.css")),
     "widget.js": await bundle("src/widget.ts", "esm"),
+    "widget-activity.js": await bundle("src/widget-activity.tsx", "esm", "activity"),
     "widget-rows.js": await bundle("src/widget.ts", "esm", "rows"),
     "widget-writing.js": await bundle("src/widget.ts", "esm", "writing"),
     "writing.css": await minifiedCss(join(web, "src/view/writing.css")),

@@ -33,8 +33,10 @@ GIVEN: Final = "given"
 
 STEPS: Final = {"T": "temperature", **{rule: rule for rule in RULES}}
 """Each step of the sampler by its parameter."""
-FRAME: Final[tuple[str, ...]] = ("hide", "lock", "embed")
-"""How the page is shown."""
+FRAME: Final[tuple[str, ...]] = ("hide", "lock", "embed", "edit", "activity")
+"""How the page is shown, and its tasks."""
+FLAGS: Final = ("embed", "edit")
+"""Those that have no value."""
 
 
 class Link(NamedTuple):
@@ -46,8 +48,8 @@ class Link(NamedTuple):
         The parts of the state that the link determines, as arguments of `State.of`: all of them if
         it gives or draws logits.
     frame : dict
-        How the page is shown: "hide", "lock" and "embed", as texts. The page knows which names they
-        may have.
+        How the page is shown: "hide", "lock" and "embed", and "activity" and "edit" of a page with
+        tasks, as texts. The page knows which names they may have.
     errors : list of ArgumentError
         What is not used.
     """
@@ -126,7 +128,7 @@ class _Reader:
         frame = {
             name: self.given.pop(name)
             for name in FRAME
-            if name in self.given and (self.given[name] == "") == (name == "embed")
+            if name in self.given and (self.given[name] == "") == (name in FLAGS)
         }
         for name, text in self.given.items():
             self.ignore(name, text)

@@ -7,8 +7,9 @@ masked entries, which only Python has), texts.json (numbers and labels as text),
 (the written form of a state), rows.json (what a page asks of its rows, and the answers),
 stops.json (the temperatures of its sliders), truncation.json (which entries a sampler keeps),
 random.json (random logits by their seed), solve.json (the temperature that gives a wanted
-value), reported.json (the intervals of what a server reported) and links.json (states as links). A
-test runs it again and compares.
+value), reported.json (the intervals of what a server reported), links.json (states as links) and
+activities.json (what is an activity, and which part is to blame in what is none). A test runs it
+again and compares.
 
 Each case of the first two is {"name", "logits", "temperature", "softmax", "log_softmax",
 "entropy"}, and "where" in masks.json; numbers are doubles that round-trip, "inf", "-inf" or
@@ -1209,6 +1210,94 @@ def links() -> str:
     return json.dumps({"read": read, "written": written}, indent=1, allow_nan=False) + "\n"
 
 
+CHOOSE = {"kind": "choose", "ask": "Which?", "options": ["a", "b"], "answer": [1]}
+NUMBER = {"kind": "number", "ask": "How many?", "answer": 2.5}
+BARS = {"kind": "predict", "ask": "Draw.", "at": 0.5}
+CURVE = {"kind": "predict", "ask": "Draw.", "of": "curve", "item": 3}
+REACH = {"kind": "reach", "ask": "Reach.", "quantity": "ties", "least": 2, "most": 2}
+
+
+def activities() -> Iterator[dict[str, Any]]:
+    rest = {"points": 3, "hint": "h", "right": "r", "wrong": "w", "start": "n=5&seed=7&T=inf"}
+    frame = {"hide": ["curves", "why"], "lock": ["temperature"]}
+
+    def accepted(written: object) -> dict[str, Any]:
+        return {"written": written, "error": None}
+
+    yield accepted([CHOOSE, NUMBER, BARS, CURVE, REACH])
+    yield accepted({"version": 1, "title": "A", "intro": "B", "mode": "test", "tasks": [CHOOSE]})
+    for task in (CHOOSE, NUMBER, BARS, CURVE, REACH):
+        yield accepted([{**task, **rest, **frame}])
+    yield accepted([{**CHOOSE, "answer": [1, 0]}])
+    yield accepted([{**NUMBER, "tolerance": "inf", "unit": "bits"}])
+    yield accepted([{**NUMBER, "answer": -3, "hint": None, "points": 0}])
+    yield accepted([{**BARS, "at": "inf", "within": 1}])
+    yield accepted([{**REACH, "quantity": "probability", "item": 2, "least": 0.9, "most": "inf"}])
+    yield accepted([{"kind": "reach", "ask": "Heat.", "quantity": "temperature", "least": "inf"}])
+    yield accepted([{**CHOOSE, "ask": "\U0001f321" * 2000}])
+
+
+def no_activities() -> Iterator[dict[str, Any]]:
+    def refused(error: str, written: object) -> dict[str, Any]:
+        return {"written": written, "error": error}
+
+    an_object = "an object with named parts"
+    tasks = "a list of 1 to 50 tasks"
+    yield refused(f"activity must be {an_object}", 3)
+    yield refused(f"activity must be {an_object}", "tasks")
+    yield refused(f"tasks must be {tasks}", {})
+    yield refused(f"tasks must be {tasks}", [])
+    yield refused(f"tasks must be {tasks}", {"tasks": [NUMBER] * 51})
+    yield refused("version must be 1", {"version": 2, "tasks": [NUMBER]})
+    yield refused("mode must be one of practice, test", {"mode": "exam", "tasks": [NUMBER]})
+    yield refused("title must be a text of up to 2000 characters", {"title": 1, "tasks": [NUMBER]})
+    parts = "left out, for the parts are version, title, intro, mode, tasks"
+    yield refused(f"task must be {parts}", {"task": [NUMBER], "tasks": [NUMBER]})
+    yield refused(f"tasks[1] must be {an_object}", [NUMBER, None])
+    kinds = "one of choose, number, predict, reach"
+    yield refused(f"tasks[0].kind must be {kinds}", [{**NUMBER, "kind": "essay"}])
+    text = "a text of 1 to 2000 characters"
+    yield refused(f"tasks[0].ask must be {text}", [{**NUMBER, "ask": ""}])
+    yield refused(f"tasks[0].ask must be {text}", [{**NUMBER, "ask": "\U0001f321" * 2001}])
+    points = "a whole number from 0 to 100"
+    yield refused(f"tasks[0].points must be {points}", [{**NUMBER, "points": 1.5}])
+    yield refused(f"tasks[0].points must be {points}", [{**NUMBER, "points": True}])
+    link = "a link whose parameters are all right"
+    yield refused(f"tasks[0].start must be {link}", [{**NUMBER, "start": "T=hot"}])
+    yield refused(
+        "tasks[0].lock must be a list of some of items, logits, sampler, temperature",
+        [{**NUMBER, "lock": ["everything"]}],
+    )
+    for options in (["a"], ["a", ""], ["a"] * 11, "ab", [1, 2]):
+        yield refused(
+            "tasks[0].options must be a list of 2 to 10 texts", [{**CHOOSE, "options": options}]
+        )
+    for answer in ([], [2], [-1], [0.5], [True], 1, None):
+        yield refused(
+            "tasks[0].answer must be a list of places from 0 to 1", [{**CHOOSE, "answer": answer}]
+        )
+    for answer in ("inf", "2", None, True):
+        yield refused("tasks[0].answer must be a finite number", [{**NUMBER, "answer": answer}])
+    above = 'a number ≥ 0 or "inf"'
+    yield refused(f"tasks[0].tolerance must be {above}", [{**NUMBER, "tolerance": -1}])
+    yield refused(f"tasks[0].at must be {above}", [{**BARS, "at": None}])
+    yield refused("tasks[0].within must be a number from 0 to 1", [{**BARS, "within": 1.5}])
+    yield refused("tasks[0].of must be one of bars, curve", [{**BARS, "of": "pie"}])
+    common = "kind, ask, points, hint, right, wrong, start, hide, lock"
+    yield refused(
+        f"tasks[0].at must be left out, for the parts are {common}, of, item, within",
+        [{**CURVE, "at": 1}],
+    )
+    yield refused(
+        f"tasks[0].item must be left out, for the parts are {common}, quantity, least, most",
+        [{**REACH, "item": 1}],
+    )
+    yield refused(
+        "tasks[0].item must be a whole number ≥ 0", [{**REACH, "quantity": "probability"}]
+    )
+    yield refused('tasks[0].most must be a number ≥ 2 or "inf"', [{**REACH, "most": 1}])
+
+
 def render(cases: Iterable[Case]) -> str:
     return "[\n" + ",\n".join(json.dumps(made, allow_nan=False) for made in cases) + "\n]\n"
 
@@ -1226,6 +1315,10 @@ def files() -> dict[str, str]:
         "solve.json": render(solve()),
         "reported.json": render(reported()),
         "links.json": links(),
+        "activities.json": json.dumps(
+            [*activities(), *no_activities()], indent=1, ensure_ascii=False
+        )
+        + "\n",
         "stops.json": json.dumps(slider_stops()) + "\n",
         "rows.json": json.dumps(row_protocol(), indent=1, allow_nan=False) + "\n",
     }

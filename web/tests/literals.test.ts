@@ -2,7 +2,7 @@
 import ts from "typescript";
 import { describe, expect, test } from "vitest";
 
-const TABLES = ["text/en.ts", "text/model.ts"];
+const TABLES = ["text/activity.ts", "text/en.ts", "text/model.ts"];
 /** Attributes that people read or hear. */
 const ATTRIBUTES =
   /^(alt|aria-description|aria-label|aria-roledescription|aria-valuetext|label|placeholder|title)$/;

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thermoscope.arguments import temperature_of_text
+from thermoscope.cli.activity import ActivityFile, activity_of, one_distribution
 from thermoscope.cli.input import Reading, RowsWithTargets, alone, linked, read_one, state_of
 from thermoscope.cli.model_server import (
     Asking,
@@ -45,6 +46,7 @@ from thermoscope.explorer.browse import RowSource
 from thermoscope.state import State
 
 if TYPE_CHECKING:
+    from thermoscope.explorer.activity import Activity
     from thermoscope.explorer.page import Beginning
 
 __all__ = ["explore"]
@@ -104,6 +106,7 @@ def explore(
     save: Save = None,
     text: SavedFile = None,
     timeout: Timeout = 30.0,
+    activity: ActivityFile = None,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
     truncation: Truncation,
 ) -> None:
@@ -135,6 +138,7 @@ def explore(
     $ thermoscope explore --sample digits
     $ thermoscope explore --sample novel
     $ thermoscope explore --sample novel "The whale" -T 0.8 --top-p 0.95 -n 40 --seed 7
+    $ thermoscope explore --activity new
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)
@@ -144,6 +148,9 @@ def explore(
     )
     path = None if file is None else Path(file)
     others: dict[str, Any] = {"--sample": sample, "--targets": targets}
+    tasks = activity_of(activity, **others, **{"--server": server})
+    if tasks is not None and link is None and file is None:
+        link = tasks.state
     if server is not None:
         reading._replace(vocabulary=None).check_unused(row)
         alone("--server", **others, **{"--labels": labels, "--state": link})
@@ -186,7 +193,9 @@ def explore(
         state = state_of(read_one(path, row, reading), labels, number, truncation.given)
     else:
         state = rows.state(row or 0, number, truncation=truncation.given)
-    _serve(state, rows, port, no_open=no_open)
+    if tasks is not None:
+        one_distribution(rows, state.tail)
+    _serve(state, rows, port, activity=tasks, no_open=no_open)
 
 
 def _serve(
@@ -194,12 +203,20 @@ def _serve(
     rows: RowSource | None,
     port: int | None,
     beginning: Beginning | None = None,
+    activity: Activity | None = None,
     *,
     no_open: bool,
 ) -> None:
     from thermoscope.explorer.server import serve
 
-    serve(state, rows=rows, beginning=beginning, port=port, open_browser=not no_open)
+    serve(
+        state,
+        rows=rows,
+        beginning=beginning,
+        activity=activity,
+        port=port,
+        open_browser=not no_open,
+    )
 
 
 def _rows(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thermoscope.arguments import temperature_of_text
+from thermoscope.cli.activity import ActivityFile, activity_of, one_distribution
 from thermoscope.cli.input import (
     Reading,
     RowsWithTargets,
@@ -108,6 +109,7 @@ def export(
         ),
     ] = None,
     seed: Seed = None,
+    activity: ActivityFile = None,
     truncation: Truncation,
 ) -> None:
     """Write the explorer as one HTML file, which opens in a browser with no network.
@@ -122,6 +124,8 @@ def export(
     $ thermoscope export classifier.html logits.npy --targets targets.npy
     $ thermoscope export text.html response.json
     $ thermoscope export novel.html --sample novel "The whale" -T 0.8 --seed 7
+    $ thermoscope export make.html --activity new
+    $ thermoscope export lesson.html --activity tasks.json --state "logits=2,1,0&T=1"
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
@@ -132,6 +136,9 @@ def export(
         columns, applied_temperature, probabilities, labels, target_column, vocabulary
     )
     path = None if file is None else Path(file)
+    tasks = activity_of(activity, **{"--sample": sample, "--targets": targets})
+    if tasks is not None and link is None and file is None:
+        link = tasks.state
     beginning: Beginning | None = None
     rows: RowSource | None = None
     reliability: Measured | None = None
@@ -151,7 +158,9 @@ def export(
             state, rows, reliability = _shown(path, targets, row, reading, settings)
     from thermoscope.explorer.page import write_page
 
-    write_page(out, state, rows, reliability=reliability, beginning=beginning)
+    if tasks is not None:
+        one_distribution(rows, reliability, state.tail)
+    write_page(out, state, rows, reliability=reliability, beginning=beginning, activity=tasks)
     typer.echo(f"Wrote {printable(str(out))}")
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from thermoscope.explorer.activity import Activity
     from thermoscope.explorer.browse import RowSource
     from thermoscope.explorer.live import Measured
     from thermoscope.state import State
@@ -48,6 +49,7 @@ class Kind(Enum):
     ROWS = ("page-rows.js", "style.css")
     WRITING = ("page-writing.js", "style.css", "writing.css")
     MODEL = ("page-model.js", "style.css", "writing.css")
+    ACTIVITY = ("page-activity.js", "style.css", "activity.css")
 
     @property
     def script(self) -> str:
@@ -67,6 +69,7 @@ class Options(TypedDict, total=False):
     lock: Sequence[str]
     reliability: Measured | None
     beginning: Beginning | None
+    activity: Activity | None
 
 
 class Page(NamedTuple):
@@ -127,6 +130,7 @@ def page_of(
     lock: Sequence[str] = (),
     reliability: Measured | None = None,
     beginning: Beginning | None = None,
+    activity: Activity | None = None,
     offline: bool = False,
 ) -> Page:
     """Return an interactive HTML page that shows `state`.
@@ -135,7 +139,8 @@ def page_of(
     is one of several `rows`, the page requests the others from the server that it came from. With
     `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
     `reliability` of rows in itself. With a `beginning` it has a language model in itself, which
-    goes on with that text: of `state` it takes the settings alone.
+    goes on with that text: of `state` it takes the settings alone. With an `activity` it sets the
+    tasks; if that has none, it is the page where they are made.
     """
     # In a script element, only "<" could end the element or open a comment.
     served = rows is not None and not offline
@@ -144,17 +149,22 @@ def page_of(
         known = rows.about() if served else rows.embedded()
     if beginning is not None:
         known = beginning.to_json()
+    if activity is not None:
+        hide, lock = hide or activity.hide, lock or activity.lock
     content = {
         **state.to_json(),
         **({} if known is None else {"rows": known}),
         **({"hide": list(hide)} if hide else {}),
         **({"lock": list(lock)} if lock else {}),
         **({} if reliability is None else {"reliability": reliability.to_json()}),
+        **({"activity": activity.packed()} if activity is not None and activity.written else {}),
     }
     written = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     written = written.replace("<", "\\u003c")
     kind = Kind.DISTRIBUTION
-    if beginning is not None:
+    if activity is not None:
+        kind = Kind.ACTIVITY
+    elif beginning is not None:
         kind = Kind.MODEL
     elif known is not None and "writing" in known:
         kind = Kind.WRITING

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from thermoscope.explorer.activity import Activity
     from thermoscope.explorer.browse import RowSource
     from thermoscope.state import State
 
@@ -43,6 +44,7 @@ def serve(
     rows: RowSource | None = None,
     *,
     beginning: Beginning | None = None,
+    activity: Activity | None = None,
     port: int | None = None,
     open_browser: bool = True,
 ) -> None:
@@ -59,6 +61,8 @@ def serve(
         has the text of a `Writing` go on.
     beginning : Beginning, optional
         The page has a language model in itself, which goes on with this text.
+    activity : Activity, optional
+        The tasks that the page sets; without any, it is the page where they are made.
     port : int, optional
         The port to listen on. The default, and 0, is a free one.
     open_browser : bool, default True
@@ -77,7 +81,7 @@ def serve(
         url = f"http://{HOST}:{port}/{token}/"
         server = _Server(
             uvicorn.Config(
-                application(state, rows, beginning, port=port, token=token),
+                application(state, rows, beginning, activity, port=port, token=token),
                 access_log=False,
                 # Seconds that open connections get to finish after Ctrl-C.
                 timeout_graceful_shutdown=1,
@@ -126,12 +130,13 @@ def application(
     state: State,
     rows: RowSource | None = None,
     beginning: Beginning | None = None,
+    activity: Activity | None = None,
     *,
     port: int,
     token: str,
 ) -> ASGIApp:
     """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
-    page = page_of(state, rows, beginning=beginning)
+    page = page_of(state, rows, beginning=beginning, activity=activity)
     body = page.html.encode()
     page_path, rows_path, write_path = (
         f"/{token}/{name}".encode() for name in ("", "rows", "write")

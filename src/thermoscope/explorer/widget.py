@@ -28,6 +28,7 @@ from thermoscope.arguments import (
     writable,
 )
 from thermoscope.data.dataset import Dataset
+from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.browse import RowSource, has_rows, reported_parts
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
@@ -212,6 +213,11 @@ def _tail_to_json(tail: Tail | None, _widget: Explorer) -> dict[str, Any] | None
     return None if tail is None else asdict(tail)
 
 
+def _tasks_of(value: object) -> dict[str, Any] | None:
+    """Return what a view reads of tasks."""
+    return None if value is None else Activity.of(value).written
+
+
 class Explorer(anywidget.AnyWidget):
     """The explorer in a notebook: a widget that shows what temperature does to a softmax.
 
@@ -222,7 +228,7 @@ class Explorer(anywidget.AnyWidget):
     Parameters
     ----------
     logits, labels, targets, row, temperature, truncation, scale, state, hide, lock, notes, embed, \
-server, model, tokenizer, prompt
+server, model, tokenizer, prompt, tasks
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -256,6 +262,11 @@ server, model, tokenizer, prompt
         The parts that are not shown.
     lock : tuple of str
         What the user can't change; Python still can.
+    tasks : dict or None
+        The tasks of an activity, if it has any.
+    progress : dict or None
+        What came of the tasks: "score", "possible", and "done" once each has its result; None until
+        a view has shown them.
     rows : RowSource or None
         The rows to step through, if there are several.
 
@@ -292,6 +303,8 @@ server, model, tokenizer, prompt
     scale = _Checked(scale_of, "the name of a scale", "full").tag(sync=True)
     hide = _Checked(partial(names_of, "hide", known=PARTS), "names of parts", ()).tag(sync=True)
     lock = _Checked(partial(names_of, "lock", known=LOCKS), "names of parts", ()).tag(sync=True)
+    tasks = _Checked(_tasks_of, "tasks", None).tag(sync=True)
+    progress = Instance(dict, allow_none=True).tag(sync=True)
     _rows = Instance(dict, allow_none=True).tag(sync=True)
 
     def __init__(
@@ -313,13 +326,15 @@ server, model, tokenizer, prompt
         model: Any = None,
         tokenizer: Any = None,
         prompt: str | os.PathLike[str] | None = None,
+        tasks: Any = None,
         **traits: Any,
     ) -> None:
-        if isinstance(state, str):
-            frame = parse_link(state).frame
-            hide, lock = hide or frame.get("hide", ""), lock or frame.get("lock", "")
-        hide = names_of("hide", hide, PARTS)
-        lock = names_of("lock", lock, LOCKS)
+        frame = parse_link(state).frame if isinstance(state, str) else {}
+        activity = _activity_of(tasks, frame)
+        if activity is not None and logits is None and state is None:
+            state = activity.state
+        hide = names_of("hide", hide or frame.get("hide") or _of(activity, "hide"), PARTS)
+        lock = names_of("lock", lock or frame.get("lock") or _of(activity, "lock"), LOCKS)
         if not notes:
             hide = (*hide, *(part for part in NOTES if part not in hide))
         settings: dict[str, Any] = {
@@ -346,8 +361,10 @@ server, model, tokenizer, prompt
             state = _state_of(logits, labels, settings)
         if self.rows is not None:
             traits["_rows"] = self.rows.about()
-        if self.rows is not None or state.tail is not None:
-            self._esm, self._css = _front_end(writing="writing" in traits.get("_rows", {}))
+        if activity is not None:
+            traits["tasks"] = activity.written
+        if activity is not None or self.rows is not None or state.tail is not None:
+            self._esm, self._css = _front_end(state, traits.get("_rows"), activity)
         self.embed = embed
         super().__init__(
             logits=state.logits,
@@ -449,7 +466,8 @@ server, model, tokenizer, prompt
         reliability = None
         if self.rows is not None and "reliability" not in self.hide:
             reliability = self.rows.measured()
-        return {"hide": self.hide, "lock": self.lock, "reliability": reliability}
+        frame = {"hide": self.hide, "lock": self.lock, "reliability": reliability}
+        return frame if self.tasks is None else {**frame, "activity": Activity.of(self.tasks)}
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
         """Answer a view: the page of what is shown, a row, or the progress of an order."""
@@ -585,6 +603,7 @@ def explore(
     model: Any = None,
     tokenizer: Any = None,
     prompt: str | os.PathLike[str] | None = None,
+    tasks: Any = None,
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
 
@@ -636,6 +655,9 @@ def explore(
         What the text goes on from. A path, as ``Path("text.json")``, is a text that was saved: it
         goes on with all of its branches, their seeds, and the temperature and truncation that it
         was drawn by last.
+    tasks : sequence of dict, or dict, optional
+        An activity: tasks to choose, to type a number, to draw a prediction or to reach a state, as
+        `docs/activities.md` has them. `Explorer.progress` tells what came of them.
 
     Returns
     -------
@@ -681,6 +703,7 @@ def explore(
         model=model,
         tokenizer=tokenizer,
         prompt=prompt,
+        tasks=tasks,
     )
 
 
@@ -734,10 +757,29 @@ def _writing(
         raise
 
 
-def _front_end(*, writing: bool) -> tuple[str, str]:
-    """Return the script and the style of a widget with rows, and of one that writes a text."""
-    script = "widget-writing.js" if writing else "widget-rows.js"
-    styles = ("style.css", "writing.css") if writing else ("style.css",)
+def _activity_of(tasks: Any, frame: Mapping[str, str]) -> Activity | None:
+    """Return the activity that is given, or that a link has."""
+    if tasks is not None:
+        return Activity.of(tasks)
+    return Activity.unpacked(frame["activity"]) if "activity" in frame else None
+
+
+def _of(activity: Activity | None, name: str) -> tuple[str, ...]:
+    """Return what an activity hides or locks."""
+    return () if activity is None else getattr(activity, name)
+
+
+def _front_end(
+    state: State, rows: Mapping[str, Any] | None, activity: Activity | None
+) -> tuple[str, str]:
+    """Return the script and the style of a widget that can more than show one distribution."""
+    script, styles = "widget-rows.js", ["style.css"]
+    if activity is not None:
+        if rows is not None or state.tail is not None:
+            raise ArgumentError("tasks", "must come with one whole row of logits")
+        script, styles = "widget-activity.js", ["style.css", "activity.css"]
+    elif rows is not None and "writing" in rows:
+        script, styles = "widget-writing.js", ["style.css", "writing.css"]
     css = "".join((STATIC / name).read_text(encoding="utf-8") for name in styles)
     return (STATIC / script).read_text(encoding="utf-8"), css
 

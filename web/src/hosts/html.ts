@@ -1,3 +1,4 @@
+import type { Frame } from "../model/frame";
 import type { Rows, WrittenReliability } from "../model/rows";
 import { type State, writeState } from "../model/state";
 import { strings } from "../text/strings";
@@ -6,11 +7,14 @@ import { wholeText } from "./offline";
 /**
  * The HTML of this page as an exported file, with a state and a reliability as its own, and with the
  * whole text if the rows are positions of one. It requests nothing.
+ *
+ * @param frame - what a page of an activity hides and locks, and its tasks
  */
 export async function htmlOf(
   state: State,
   reliability?: WrittenReliability,
   rows?: Rows,
+  frame?: Frame,
 ): Promise<string> {
   const text =
     MODEL && rows?.inPage
@@ -20,8 +24,12 @@ export async function htmlOf(
   page.querySelector("main")!.replaceChildren();
   page.querySelector("title")!.textContent = strings.pageTitle(state.source);
   const content = page.querySelector('script[type="application/json"]')!;
-  const { hide, lock } = JSON.parse(content.textContent!);
-  const written = JSON.stringify({ ...writeState(state), rows: text, hide, lock, reliability });
+  const { hide, lock }: Frame = ACTIVITY ? frame! : JSON.parse(content.textContent!);
+  const written = JSON.stringify(
+    ACTIVITY
+      ? { ...writeState(state), hide, lock, activity: frame!.activity }
+      : { ...writeState(state), rows: text, hide, lock, reliability },
+  );
   // In a script element, only "<" could end the element or open a comment.
   content.textContent = written.replaceAll("<", "\\u003c");
   const policy = page.querySelector("meta[http-equiv]")!;

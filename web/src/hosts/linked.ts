@@ -16,11 +16,16 @@ const WRITE_AFTER_MS = 400;
  * @param own - the state of the page itself, which a link changes
  * @param ownFrame - the frame of the page itself; a link that hides or locks anything replaces it
  * @param rows - what the state is one of; a link is about the settings, and not about which one
+ * @param frame - what the link hides and locks: the caller may change it, and the next write has it
  */
-export function linkedHost(own: State, ownFrame: Frame = {}, rows?: Rows): Host {
+export function linkedHost(
+  own: State,
+  ownFrame: Frame = {},
+  rows?: Rows,
+  frame = signal<Frame>({}),
+): Host {
   const alert = signal("");
   let state = own;
-  const frame = signal<Frame>({});
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function read(): void {

@@ -39,4 +39,8 @@ export interface Frame {
   readonly lock?: readonly LockName[];
   /** Whether the instrument is a part of another page: then it has no title and no padding. */
   readonly embed?: boolean;
+  /** The tasks of the page, packed, where the page can have any. */
+  readonly activity?: string;
+  /** Whether the page makes the tasks, and does not set them. */
+  readonly edit?: boolean;
 }

@@ -33,6 +33,8 @@ const MOST = 262_144;
 const FEW = 5;
 /** Longer links are cut by programs that send or store them. */
 export const LONGEST = 2000;
+/** The address of a page where an activity is made: all of it is kept there, and is no link for others. */
+const LONGEST_DRAFT = 64_000;
 
 /**
  * Reads a link. A parameter that is unknown or bad is an error, and the others are still used.
@@ -172,7 +174,7 @@ export function parseLink(hash: string): Link {
   const set = sampler();
   const scale = oneOf("scale", Object.keys(SCALES) as ScaleName[]);
   const items = drawnOrGiven();
-  const shown = frame();
+  const shown = ACTIVITY ? { ...frame(), ...tasksOf(given) } : frame();
   for (const [name, text] of given) ignore(name, text);
   return {
     state: {
@@ -183,6 +185,15 @@ export function parseLink(hash: string): Link {
     frame: shown,
     errors,
   };
+}
+
+/** The tasks of a link, or whether it makes some; they are taken out. */
+function tasksOf(given: Map<string, string>): Frame {
+  const activity = given.get("activity");
+  const edit = given.get("edit") === "";
+  if (activity) given.delete("activity");
+  if (edit) given.delete("edit");
+  return { ...(activity && { activity }), ...(edit && { edit }) };
 }
 
 /**
@@ -224,8 +235,12 @@ export function writeLink(
   add("hide", frame.hide?.join());
   add("lock", frame.lock?.join());
   add("embed", frame.embed ? "" : null);
+  if (ACTIVITY) {
+    add("edit", frame.edit ? "" : null);
+    add("activity", frame.activity);
+  }
   const link = parts.join("&");
-  return link.length <= LONGEST ? link : null;
+  return link.length <= (ACTIVITY && frame.edit ? LONGEST_DRAFT : LONGEST) ? link : null;
 }
 
 /** The number that a text stands for. "+" means a space in a link: 1e+21 arrives as "1e 21". */

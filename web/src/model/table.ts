@@ -45,6 +45,7 @@ function csvOfReported({ logits, labels, temperature }: State, reported: Reporte
   return `${lines.join("\r\n")}\r\n`;
 }
 
-function quoted(label: string): string {
+/** A text as a cell of CSV. */
+export function quoted(label: string): string {
   return `"${label.replaceAll('"', '""')}"`;
 }

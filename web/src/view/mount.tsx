@@ -1,16 +1,24 @@
-import { render } from "preact";
+import { type ComponentChildren, render } from "preact";
 import type { Host } from "../model/host";
 import { Instrument } from "../model/instrument";
 import { strings } from "../text/strings";
 import { View } from "./view";
+
+export type Above = (instrument: Instrument) => ComponentChildren;
 
 /**
  * Shows the instrument in `element`; returns a function that removes it. The style sheet is brought by
  * what is around it: the page, the widget or the shadow root of the element.
  *
  * @param alone - whether the instrument is the whole page: its title is then the title of the page
+ * @param above - what a page of an activity has above the temperature
  */
-export function mount(element: HTMLElement | ShadowRoot, host: Host, alone = false): () => void {
+export function mount(
+  element: HTMLElement | ShadowRoot,
+  host: Host,
+  alone = false,
+  above?: Above,
+): () => void {
   const root = document.createElement("div");
   root.className = "thermoscope";
   root.lang = strings.language;
@@ -20,7 +28,12 @@ export function mount(element: HTMLElement | ShadowRoot, host: Host, alone = fal
   let unfollow = () => {};
   try {
     const instrument = new Instrument(host);
-    render(<View instrument={instrument} alone={alone} />, place);
+    const view = ACTIVITY ? (
+      <View instrument={instrument} alone={alone} above={above?.(instrument)} />
+    ) : (
+      <View instrument={instrument} alone={alone} />
+    );
+    render(view, place);
     unfollow = instrument.follow();
   } catch (error) {
     explain(place, error);

@@ -59,7 +59,7 @@ function copyLink(instrument: Instrument): Told | Promise<Told> {
 }
 
 /** Where the address of a link can be opened, if not everywhere. */
-function reach(address: string): string[] {
+export function reach(address: string): string[] {
   const { hostname, protocol } = new URL(address);
   if (protocol === "file:") return [texts.onThisComputer];
   return ["127.0.0.1", "localhost"].includes(hostname) ? [texts.whileServed] : [];

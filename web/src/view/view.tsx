@@ -35,7 +35,12 @@ function Alert({ instrument: { alert } }: Part) {
   );
 }
 
-export function View({ instrument, alone }: Part & { readonly alone: boolean }) {
+interface ViewProps extends Part {
+  readonly alone: boolean;
+  readonly above?: ComponentChildren;
+}
+
+export function View({ instrument, alone, above }: ViewProps) {
   const part = useOpening(instrument, alone);
   const labelField = useRef<HTMLInputElement>(null);
   const Title = alone ? "h1" : "h2";
@@ -82,6 +87,7 @@ export function View({ instrument, alone }: Part & { readonly alone: boolean }) 
           <RowBar instrument={instrument} cursor={instrument.cursor} />
         )}
       </header>
+      {ACTIVITY && above}
       {shows.temperature && <TemperatureControls instrument={instrument} />}
       {ROWS && instrument.sequence !== null && shows.text && (
         <Strip

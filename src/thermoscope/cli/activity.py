@@ -1,0 +1,45 @@
+"""The option ``--activity``: a page that sets tasks, or where tasks are made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from thermoscope.cli.input import alone
+
+if TYPE_CHECKING:
+    from thermoscope.explorer.activity import Activity
+
+__all__ = ["ActivityFile", "activity_of", "one_distribution"]
+
+NEW = "new"
+"""In place of a file: tasks that are still to be made."""
+
+ActivityFile = Annotated[
+    str | None,
+    typer.Option(
+        "--activity",
+        metavar="FILE | new",
+        help="A page that sets tasks, from JSON as docs/activities.md has it; or, with new, the "
+        "page where a teacher makes tasks and gives them out.",
+        show_default=False,
+    ),
+]
+
+
+def activity_of(option: str | None, **others: Any) -> Activity | None:
+    """Return the activity that the option names; it comes without `others`."""
+    if option is None:
+        return None
+    alone("--activity", **others)
+    from thermoscope.explorer.activity import Activity, read_activity
+
+    return Activity({}) if option == NEW else read_activity(Path(option))
+
+
+def one_distribution(*others: object) -> None:
+    """Raise an error where tasks would be about anything but one distribution."""
+    if any(other is not None for other in others):
+        raise ValueError("--activity must come with one row of logits: name one by --row")
