@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from thermoscope.cli.input import alone
+from thermoscope.data import samples
 
 if TYPE_CHECKING:
     from thermoscope.explorer.activity import Activity
@@ -16,14 +17,17 @@ __all__ = ["ActivityFile", "activity_of", "one_distribution"]
 
 NEW = "new"
 """In place of a file: tasks that are still to be made."""
+SAMPLES = {"lesson": samples.lesson, "questions": samples.questions}
+"""Those that come with the package."""
 
 ActivityFile = Annotated[
     str | None,
     typer.Option(
         "--activity",
-        metavar="FILE | new",
-        help="A page that sets tasks, from JSON as docs/activities.md has it; or, with new, the "
-        "page where a teacher makes tasks and gives them out.",
+        metavar="FILE | new | lesson | questions",
+        help="A page that sets tasks, from JSON as docs/activities.md has it. With new it is the "
+        "page where a teacher makes tasks and gives them out; lesson and questions come with the "
+        "package: see docs/lesson.md.",
         show_default=False,
     ),
 ]
@@ -36,7 +40,11 @@ def activity_of(option: str | None, **others: Any) -> Activity | None:
     alone("--activity", **others)
     from thermoscope.explorer.activity import Activity, read_activity
 
-    return Activity({}) if option == NEW else read_activity(Path(option))
+    if option == NEW:
+        return Activity({})
+    if option in SAMPLES:
+        return Activity.of(SAMPLES[option]())
+    return read_activity(Path(option))
 
 
 def one_distribution(*others: object) -> None:

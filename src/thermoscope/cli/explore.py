@@ -139,6 +139,7 @@ def explore(
     $ thermoscope explore --sample novel
     $ thermoscope explore --sample novel "The whale" -T 0.8 --top-p 0.95 -n 40 --seed 7
     $ thermoscope explore --activity new
+    $ thermoscope explore --activity lesson
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)

@@ -125,7 +125,7 @@ def export(
     $ thermoscope export text.html response.json
     $ thermoscope export novel.html --sample novel "The whale" -T 0.8 --seed 7
     $ thermoscope export make.html --activity new
-    $ thermoscope export lesson.html --activity tasks.json --state "logits=2,1,0&T=1"
+    $ thermoscope export lesson.html --activity lesson
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:

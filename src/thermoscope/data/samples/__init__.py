@@ -7,14 +7,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Sample", "digits", "novel"]
+__all__ = ["Sample", "digits", "lesson", "novel", "questions"]
 
 
 class Sample(NamedTuple):
@@ -83,3 +84,46 @@ def novel() -> bytes:
     from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
 
     return (files("thermoscope.data.samples") / "novel.model.gz").read_bytes()
+
+
+def lesson() -> dict[str, Any]:
+    """Load the lesson: an activity of ten tasks on what temperature does to a softmax.
+
+    Returns
+    -------
+    dict
+        As `explore` takes it for `tasks`. `docs/lesson.md` has notes for teachers.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> lesson = ts.samples.lesson()
+    >>> lesson["title"], len(lesson["tasks"])
+    ('What temperature does to a softmax', 10)
+    """
+    return _json("lesson.json")
+
+
+def questions() -> dict[str, Any]:
+    """Load the six questions that are asked before and after the lesson.
+
+    Returns
+    -------
+    dict
+        As `explore` takes it for `tasks`.
+
+    Examples
+    --------
+    >>> import thermoscope as ts
+    >>> ts.samples.questions()["mode"]
+    'test'
+    """
+    return _json("questions.json")
+
+
+def _json(name: str) -> dict[str, Any]:
+    from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
+
+    text = (files("thermoscope.data.samples") / name).read_text(encoding="utf-8")
+    found: dict[str, Any] = json.loads(text)
+    return found
