@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { Distribution, type Frame as SoftmaxFrame } from "../math/definition";
 import type { Kept } from "../math/truncation";
 import { activityStrings } from "../text/activity";
-import { ambiguous, brief, clip, parseTyped, spoken } from "../text/format";
+import { ambiguous, brief, clip, parseTyped, percent, spoken } from "../text/format";
 import type { Activity, Predict, Quantity, Task } from "./activity";
 import { type Frame, LOCKS } from "./frame";
 import { parseLink } from "./link";
@@ -260,8 +260,17 @@ export class Attempt {
           [brief(task.answer), task.unit].filter(Boolean).join(" "),
           task.tolerance === 0 ? null : brief(task.tolerance),
         );
-      case "predict":
-        return (this.truthOf(task) ?? []).map((one) => one.toFixed(3)).join(" ");
+      case "predict": {
+        const truth = this.truthOf(task) ?? [];
+        const { value: items } = this.instrument.items;
+        return truth
+          .map((probability, at) =>
+            task.of === "bars"
+              ? texts.has(spoken(labelOf(items, at)), percent(probability))
+              : texts.at(percent(probability), brief(CURVE_TEMPERATURES[at]!)),
+          )
+          .join(", ");
+      }
       case "reach": {
         const { item, least, most, quantity } = task;
         const name = quantities[quantity](spoken(labelAt(this.instrument.items.value, item)));

@@ -73,7 +73,9 @@ const enActivity = {
     wrong: "Not yet.",
     wrongAtEnd: "Wrong.",
     taken: "Taken. What is right is told at the end.",
-    answerIs: (answer: string) => `The answer: ${answer}`,
+    answerIs: (answer: string) => `The answer: ${answer}.`,
+    has: (label: string, probability: string) => `${label} ${probability}`,
+    at: (probability: string, temperature: string) => `${probability} at T = ${temperature}`,
     reached: "Reached.",
     toReach: "The page sees when it is reached.",
     around: (number: string, tolerance: string | null) =>

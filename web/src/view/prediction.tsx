@@ -174,6 +174,9 @@ function Curve({ instrument, task, drawn, truth, isOff, set }: DrawingProps) {
           <polyline class="ghost" points={path(drawn)} />
           {truth !== null && <polyline class="truth" points={path(truth)} />}
         </svg>
+        <span class="whole" aria-hidden="true">
+          {percent(1)}
+        </span>
         {drawn.map((value, at) => (
           <div
             key={at}

@@ -47,6 +47,8 @@ interface TrialProps extends AttemptProps {
 
 function Tasks({ instrument, attempt }: AttemptProps) {
   useLayoutEffect(() => attempt.begin(), [attempt]);
+  // The button that goes to another task may be gone there: its heading gets the focus.
+  const goes = useRef(false);
   const { title, intro } = attempt.course.activity;
   const { value: trial } = attempt.trial;
   return (
@@ -58,33 +60,40 @@ function Tasks({ instrument, attempt }: AttemptProps) {
         </div>
       )}
       {/* Another task is another part: what was typed stays with its own. */}
-      <One key={trial.number} instrument={instrument} attempt={attempt} trial={trial} />
+      <One key={trial.number} instrument={instrument} attempt={attempt} trial={trial} goes={goes} />
       {attempt.isDone.value && <Results instrument={instrument} attempt={attempt} />}
     </section>
   );
 }
 
 /** One task: the question, the answer, and what came of it. */
-function One({ instrument, attempt, trial }: TrialProps) {
+function One({
+  instrument,
+  attempt,
+  trial,
+  goes,
+}: TrialProps & { readonly goes: { current: boolean } }) {
   const { task, number } = trial;
   const { at, trials, isTest } = attempt;
-  const part = useRef<HTMLDivElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
+  useLayoutEffect(() => {
+    if (goes.current) heading.current!.focus();
+    goes.current = false;
+  }, [goes]);
   const isSettled = attempt.isSettled(trial);
   const { value: outcome } = trial.outcome;
   const tells = attempt.tells.value;
   const open = trials.length - attempt.doneCount.value;
 
   function go(to: number): void {
-    // This part is about to go.
-    const around = part.current!.parentElement!;
+    goes.current = true;
     attempt.go(to);
-    requestAnimationFrame(() => around.querySelector<HTMLElement>("h3")!.focus());
   }
   const checks = task.kind !== "reach" || isTest;
   return (
     // No form: a frame may forbid to send one, and then its button does nothing.
-    <div class="task" ref={part}>
-      <h3 tabIndex={-1}>
+    <div class="task">
+      <h3 ref={heading} tabIndex={-1}>
         {texts.task(number, trials.length)}
         {task.points !== 1 && <small>{texts.worth(task.points)}</small>}
       </h3>
@@ -159,7 +168,11 @@ function Came({ attempt, trial }: { readonly attempt: Attempt; readonly trial: T
           <strong>{verdict}</strong> {variation !== null && differs(task, variation)} {feedback}
         </p>
       )}
-      {isOver && !isRight && <p class="verdict">{texts.answerIs(attempt.answerOf(task))}</p>}
+      {isOver && !isRight && (
+        <p class="said">
+          {texts.answerIs(attempt.answerOf(task))} {isRevealed && task.right}
+        </p>
+      )}
     </>
   );
 }
