@@ -28,10 +28,11 @@ from thermoscope.arguments import ArgumentError
 from thermoscope.data.reading import open_logits, read_logits
 from thermoscope.definition import softmax
 from thermoscope.explorer import widget
+from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.browse import RowError, RowSource
 from thermoscope.explorer.page import page_html
 from thermoscope.explorer.parts import LOCKS, PARTS
-from thermoscope.explorer.widget import Explorer, explore
+from thermoscope.explorer.widget import STATIC, Explorer, explore
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
 from thermoscope.truncation import truncate
@@ -1024,3 +1025,44 @@ class TestText:
     def test_without_a_model_is_an_error(self, arguments: Any, expected: str) -> None:
         with pytest.raises((TypeError, ValueError), match=expected):
             explore(**arguments)
+
+
+TASK = {"kind": "number", "ask": "How many?", "answer": 2}
+
+
+def test_tasks_are_shown_and_what_came_of_them_arrives() -> None:
+    explorer = explore([2.0, 1.0], tasks=[TASK])
+    assert explorer.tasks == {"tasks": [TASK]}
+    assert "How many?" not in explorer._esm
+    assert explorer._esm == (STATIC / "widget-activity.js").read_text(encoding="utf-8")
+    assert explorer._css.endswith((STATIC / "activity.css").read_text(encoding="utf-8"))
+    assert explorer.progress is None
+    told: list[object] = []
+    explorer.observe(lambda change: told.append(change.new), "progress")
+    progress = {"score": 1, "possible": 1, "done": True, "kept": {"at": 0, "trials": []}}
+    explorer.set_state({"progress": progress})
+    assert explorer.progress == progress
+    assert told == [progress]
+    explorer.tasks = [{**TASK, "answer": 3}]
+    assert explorer.tasks["tasks"][0]["answer"] == 3
+    with pytest.raises(TraitError, match=r"tasks\[0\]\.answer must be a finite number"):
+        explorer.tasks = [{**TASK, "answer": "many"}]
+
+
+def test_tasks_bring_what_the_page_shows_and_can_come_by_a_link() -> None:
+    written = {"tasks": [TASK], "state": "logits=3,1&T=0.5", "hide": ["why"], "lock": ["items"]}
+    explorer = explore(tasks=written)
+    assert explorer.logits.tolist() == [3.0, 1.0]
+    assert (explorer.temperature, explorer.hide, explorer.lock) == (0.5, ("why",), ("items",))
+    assert explore([1.0, 2.0], tasks=written, hide="values").hide == ("values",)
+    packed = Activity.of([TASK]).packed()
+    linked = explore(state=f"make.html#logits=3,1&edit&activity={packed}")
+    assert linked.tasks == {"tasks": [TASK]}
+    assert packed in linked._page()
+
+
+def test_tasks_are_about_one_whole_row() -> None:
+    with pytest.raises(ArgumentError, match="tasks must come with one whole row of logits"):
+        explore(np.zeros((2, 3)), tasks=[TASK])
+    with pytest.raises(ArgumentError, match=r"tasks must be a list of 1 to 50 tasks, got \[\]"):
+        explore([1.0], tasks=[])

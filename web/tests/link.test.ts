@@ -154,6 +154,14 @@ describe("a link that is written", () => {
     expect(writeLink(label(2001 - frame))).toBeNull();
   });
 
+  test("is longer where an activity is made, for it is kept there alone", () => {
+    const activity = "x".repeat(10_000);
+    expect(writeLink(given([1]), { activity })).toBeNull();
+    expect(parseLink(writeLink(given([1]), { activity, edit: true })!).frame.activity).toBe(
+      activity,
+    );
+  });
+
   test("is not even begun for very many items", () => {
     const labels = Array.from({ length: 262_144 }, String);
     expect(writeLink(drawn(262_144, 7, { labels }))).toBeNull();
@@ -271,6 +279,8 @@ function anyFrame(decide: Decisions): Frame {
     { hide: some(PARTS) },
     { hide: some(PARTS), lock: some(LOCKS) },
     { lock: some(LOCKS), embed: true },
+    { hide: some(PARTS), activity: "packed_-7" },
+    { embed: true, edit: true, activity: "x" },
   );
 }
 

@@ -27,7 +27,7 @@ ActivityFile = Annotated[
         metavar="FILE | new | lesson | questions",
         help="A page that sets tasks, from JSON as docs/activities.md has it. With new it is the "
         "page where a teacher makes tasks and gives them out; lesson and questions come with the "
-        "package: see docs/lesson.md.",
+        "package: see docs/teaching.md.",
         show_default=False,
     ),
 ]

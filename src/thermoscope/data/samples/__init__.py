@@ -92,7 +92,7 @@ def lesson() -> dict[str, Any]:
     Returns
     -------
     dict
-        As `explore` takes it for `tasks`. `docs/lesson.md` has notes for teachers.
+        As `explore` takes it for `tasks`. `docs/teaching.md` has notes for teachers.
 
     Examples
     --------
