@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 from tools.site.commands import Commands
 from tools.site.live import LiveFrames, write_pages
@@ -36,11 +37,32 @@ NEEDLESS: Final = (
     "*.LICENSE.txt",
     "webpack-macros.html",
 )
+# White space and words count here.
 KEPT: Final = re.compile(r"(<(?:pre|script|style)\b.*?</(?:pre|script|style)>)", re.DOTALL)
 ICONS: Final = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>")
-BLANK: Final = re.compile(r"\s*\n\s*")
-# Each word of a literal text is in one of its own.
-WORD: Final = re.compile(r'<span class="pre">([^<]*)</span>')
+BETTER: Final = [
+    (re.compile(r"\s*\n\s*"), "\n"),
+    # Each word of a literal text is in one of its own.
+    (re.compile(r'<span class="pre">([^<]*)</span>'), r"\1"),
+    # What axe-core finds in pages of docutils and of the theme.
+    (re.compile(r'<th class="([^"]*)"><p></p></th>'), r'<td class="\1"></td>'),
+    (re.compile(r' role="(?:doc-[a-z]+|list)"'), ""),
+    (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Its pages">'),
+]
+# Where an example has a server, or none but a scheduler.
+NOWHERE: Final = re.compile(r"(?:tcp|https?)://(?:localhost|127\.|10\.|host\b)")
+
+
+class NoLinksToExamples(SphinxPostTransform):
+    """Let the address of a server that stands in an example be text."""
+
+    default_priority = 500
+
+    def run(self, **_: object) -> None:
+        """Replace the links of one document."""
+        for node in list(self.document.findall(nodes.reference)):
+            if NOWHERE.match(node.get("refuri", "")):
+                node.replace_self(node.children)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -49,12 +71,13 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("objects", Objects)
     app.connect("autodoc-skip-member", skipped)
     app.add_transform(LiveFrames)
+    app.add_post_transform(NoLinksToExamples)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_displayed_math, None))
     app.connect("source-read", _relink)
     app.connect("include-read", lambda app, _, name, text: _relink(app, name, text))
     app.connect("missing-reference", _unlinked)
     app.connect("build-finished", write_pages)
-    app.connect("build-finished", _shrink)
+    app.connect("build-finished", _finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -95,15 +118,16 @@ def _displayed_math(self: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
-def _shrink(app: Sphinx, _: Exception | None) -> None:
-    """Delete what no page needs, a third of the site, and white space between elements."""
-    for pattern in NEEDLESS:
-        for path in Path(app.outdir, "_static").rglob(pattern):
+def _finish(app: Sphinx, _: Exception | None) -> None:
+    """Delete what no page needs, a third of the site, and mend what the theme leaves open."""
+    for name in NEEDLESS:
+        for path in Path(app.outdir, "_static").rglob(name):
             path.unlink()
     for path in Path(app.outdir).rglob("*.html"):
         if path.parent.name == "live":
             continue
         parts = KEPT.split(ICONS.sub("", path.read_text(encoding="utf-8")))
-        # Every second part is one in which white space counts.
-        parts[::2] = [WORD.sub(r"\1", BLANK.sub("\n", part)) for part in parts[::2]]
-        path.write_text("".join(parts), encoding="utf-8")
+        for pattern, better in BETTER:
+            # Every second part is one to keep.
+            parts[::2] = [pattern.sub(better, part) for part in parts[::2]]
+        path.write_text("".join(parts), encoding="utf-8", newline="\n")
