@@ -49,20 +49,24 @@ BETTER: Final = [
     (re.compile(r' role="(?:doc-[a-z]+|list)"'), ""),
     (re.compile(r'<summary>(?=<span class="toctree-toggle")'), '<summary aria-label="Its pages">'),
 ]
-# Where an example has a server, or none but a scheduler.
+# Where the server of an example is.
 NOWHERE: Final = re.compile(r"(?:tcp|https?)://(?:localhost|127\.|10\.|host\b)")
 
 
-class NoLinksToExamples(SphinxPostTransform):
-    """Let the address of a server that stands in an example be text."""
+class Examples(SphinxPostTransform):
+    """Let examples be as they are read: no link to a server in them, no empty line at their end."""
 
-    default_priority = 500
+    default_priority = 100
 
     def run(self, **_: object) -> None:
-        """Replace the links of one document."""
+        """Mend the examples of one document."""
         for node in list(self.document.findall(nodes.reference)):
             if NOWHERE.match(node.get("refuri", "")):
                 node.replace_self(node.children)
+        # A doctest in Markdown needs one.
+        for block in self.document.findall(nodes.literal_block):
+            block.rawsource = text = block.astext().rstrip()
+            block.children = [nodes.Text(text)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -71,7 +75,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("objects", Objects)
     app.connect("autodoc-skip-member", skipped)
     app.add_transform(LiveFrames)
-    app.add_post_transform(NoLinksToExamples)
+    app.add_post_transform(Examples)
     app.add_html_math_renderer("mathml", (_inline_math, None), (_displayed_math, None))
     app.connect("source-read", _relink)
     app.connect("include-read", lambda app, _, name, text: _relink(app, name, text))
