@@ -81,7 +81,8 @@ def _panel(panel: str | None, records: list[Record], known: list[Record]) -> Ite
             yield from [f".. option:: {spelled}", "", f"   {_plain(meaning)}", ""]
     if again:
         full = program_of(FULL)
-        links = ", ".join(f":option:`{full} {spelled.split()[0]}`" for spelled, _ in again)
+        names = [spelled.split()[0] for spelled, _ in again]
+        links = ", ".join(f":option:`{name} <{full} {name}>`" for name in names)
         yield from [f"As of ``{full}``: {links}.", ""]
 
 

@@ -40,6 +40,9 @@ NEEDLESS: Final = (
 # White space and words count here.
 KEPT: Final = re.compile(r"(<(?:pre|script|style)\b.*?</(?:pre|script|style)>)", re.DOTALL)
 ICONS: Final = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>")
+ICON: Final = re.compile(r"\bfa-[\w-]+")
+# Of the theme's style: there are 2,000 icons.
+RULE: Final = re.compile(r'(?:\.fa-[\w-]+,?)+\{--fa:"[^"]*"\}')
 BETTER: Final = [
     (re.compile(r"\s*\n\s*"), "\n"),
     # Each word of a literal text is in one of its own.
@@ -124,9 +127,12 @@ def _displayed_math(self: HTML5Translator, node: nodes.math_block) -> None:
 
 def _finish(app: Sphinx, _: Exception | None) -> None:
     """Delete what no page needs, a third of the site, and mend what the theme leaves open."""
+    static = Path(app.outdir, "_static")
     for name in NEEDLESS:
-        for path in Path(app.outdir, "_static").rglob(name):
+        for path in static.rglob(name):
             path.unlink()
+    # What names the icons that are used.
+    used = [path.read_text(encoding="utf-8") for path in static.rglob("pydata*.js")]
     for path in Path(app.outdir).rglob("*.html"):
         if path.parent.name == "live":
             continue
@@ -134,4 +140,10 @@ def _finish(app: Sphinx, _: Exception | None) -> None:
         for pattern, better in BETTER:
             # Every second part is one to keep.
             parts[::2] = [pattern.sub(better, part) for part in parts[::2]]
-        path.write_text("".join(parts), encoding="utf-8", newline="\n")
+        used.append("".join(parts))
+        path.write_text(used[-1], encoding="utf-8", newline="\n")
+    icons = {name for text in used for name in ICON.findall(text)}
+    for path in static.rglob("pydata*.css"):
+        style = path.read_text(encoding="utf-8")
+        style = RULE.sub(lambda rule: rule[0] if icons & {*ICON.findall(rule[0])} else "", style)
+        path.write_text(style, encoding="utf-8", newline="\n")
