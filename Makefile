@@ -17,7 +17,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test python-checks web-checks other-kernels native sanitize format build package clean
+.PHONY: help explore test python-checks web-checks other-kernels native sanitize format build package docs clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -64,6 +64,9 @@ package: .venv/dev node_modules/.package-lock.json ## make the npm package of th
 	$(IN_VENV) node web/build.js --package dist/npm
 	$(IN_VENV) npm pack ./dist/npm --pack-destination dist
 
+docs: .venv/docs ## build the site, in dist/docs
+	$(BIN)/python -m tools.site dist/docs
+
 clean: ## forget everything that was made here
 	rm -rf $(MODULE) $(MODULE:.abi3.so=.txt) .venv node_modules dist .hypothesis .mypy_cache .pytest_cache .ruff_cache
 
@@ -74,6 +77,11 @@ clean: ## forget everything that was made here
 
 .venv/dev: .venv/pip pyproject.toml constraints.txt
 	THERMOSCOPE_NATIVE=0 $(PIP) -e '.[all]' --group dev
+	@touch $@ .venv/explore .venv/docs
+
+# All extras, for their names are in the reference.
+.venv/docs: .venv/pip pyproject.toml constraints.txt
+	THERMOSCOPE_NATIVE=0 $(PIP) -e '.[all]' --group docs
 	@touch $@ .venv/explore
 
 $(MODULE): .venv/dev .venv/compilers hatch_build.py $(wildcard src/thermoscope/kernels/native/*)

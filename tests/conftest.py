@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,3 +112,34 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
         distributed.Client(cluster) as found,
     ):
         yield found
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site as `make docs` does, once for all processes, and return its folder."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" not in os.environ or sys.platform == "win32":
+        return _built(folder / "site")
+    import fcntl
+
+    # The folders of the processes lie side by side.
+    with (folder.parent / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _built(folder.parent / "site")
+
+
+def _built(site: Path) -> Path:
+    if not site.exists():
+        begun = site.with_name("site.begun")
+        done = subprocess.run(
+            [sys.executable, "-m", "tools.site", str(begun)],
+            cwd=Path(__file__).parents[1],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert done.stderr == ""
+        begun.rename(site)
+    return site

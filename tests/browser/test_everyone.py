@@ -52,12 +52,19 @@ OF_COLOURS = ["color-contrast", "link-in-text-block"]
 OTHER_COLOURS: tuple[Literal["dark", "forced"], ...] = ("dark", "forced")
 
 
-def found_by_axe(page: Page, rules: list[str] | None = None) -> list[str]:
-    """Return what axe-core finds wrong, by all of its rules or some, a line for each element."""
+def found_by_axe(page: Page, rules: list[str] | None = None, **more: bool) -> list[str]:
+    """Return what axe-core finds wrong, by all of its rules or some, a line for each element.
+
+    What else `axe.run` takes is `more`.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
     # What passes is counted alone: the names of all of its elements take most of the time.
-    options = {"resultTypes": ["violations"], **({} if rules is None else {"runOnly": rules})}
+    options = {
+        "resultTypes": ["violations"],
+        **({} if rules is None else {"runOnly": rules}),
+        **more,
+    }
     passes, violations = page.evaluate(
         """async (options) => {
           const { passes, violations } = await axe.run(options);

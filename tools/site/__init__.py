@@ -1,0 +1,1 @@
+"""The site: our Sphinx extension, and ``python -m tools.site``, which builds all of it."""
