@@ -9,8 +9,9 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraint
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 APT := $$(test $$(id -u) = 0 || echo sudo -n) apt-get
 MODULE := src/thermoscope/kernels/_native.abi3.so
-# A file of tests stays in one process, so that it starts its servers once.
-PARALLEL := --numprocesses 2 --dist loadfile
+# A file of tests stays in one process, so that it starts its servers once; tests/conftest.py
+# has the slowest files first.
+PARALLEL := --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Only the targets below decide: a value from outside would test one kernel twice.
 unexport THERMOSCOPE_NATIVE
 # The tests of numbers, which run once more without the native kernels.

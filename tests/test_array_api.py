@@ -73,12 +73,21 @@ def uncomputed(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)
 
 
-def compute(lib: Any, function: Callable[..., Any], *arrays: np.ndarray, **options: Any) -> Any:
-    """Call a function on arrays of a library; return its result as a NumPy array."""
+def compute_each(
+    lib: Any, functions: list[Callable[..., Any]], *arrays: np.ndarray | None, **options: Any
+) -> list[Any]:
+    """Call functions on the same arrays of a library, which jax.jit compiles together."""
     made = [None if array is None else lib.array(array) for array in arrays]
-    result = lib.call(lambda *args: function(*args, **options), *made)
-    assert type(result) is type(lib.array(np.ones(1)))
-    return lib.read(result)
+    results = lib.call(lambda *args: [f(*args, **options) for f in functions], *made)
+    assert {type(result) for result in results} == {type(lib.array(np.ones(1)))}
+    return [lib.read(result) for result in results]
+
+
+def compute(
+    lib: Any, function: Callable[..., Any], *arrays: np.ndarray | None, **options: Any
+) -> Any:
+    """Call a function on arrays of a library; return its result as a NumPy array."""
+    return compute_each(lib, [function], *arrays, **options)[0]
 
 
 def masked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,8 +110,9 @@ def test_results_agree_with_exact_arithmetic(lib: Any, size: int) -> None:
     log_want = np.array([doubles(case["log_softmax"]) for case in cases])
     farthest = np.abs(np.where(np.isfinite(log_want), log_want, 0)).max(-1, keepdims=True)
     tolerance = EPS * (4 + 2 * np.minimum(farthest, 745))
-    for name in ("softmax", "log_softmax"):
-        got = compute(lib, masked(getattr(ts, name)), logits, temperature, where)
+    functions = [masked(f) for f in (ts.softmax, ts.log_softmax, ts.entropy, ts.perplexity)]
+    results = compute_each(lib, functions, logits, temperature, where)
+    for name, got in zip(("softmax", "log_softmax"), results, strict=False):
         want = np.array([doubles(case[name]) for case in cases])
         if lib.name.startswith("jax"):
             want = np.where(np.abs(want) < np.finfo(float).smallest_normal, 0, want)
@@ -113,10 +123,8 @@ def test_results_agree_with_exact_arithmetic(lib: Any, size: int) -> None:
         error = np.abs(np.where(ordinary, got, 0) - np.where(ordinary, want, 0))
         assert (error <= tolerance * np.abs(np.where(ordinary, want, 0)) + 5e-324).all()
     want = np.array([float(case["entropy"]) for case in cases])
-    got = compute(lib, masked(ts.entropy), logits, temperature, where)
-    np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-300)
-    got = compute(lib, masked(ts.perplexity), logits, temperature, where)
-    np.testing.assert_allclose(got, np.exp(want), rtol=1e-12)
+    np.testing.assert_allclose(results[2], want, rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(results[3], np.exp(want), rtol=1e-12)
 
 
 @pytest.mark.parametrize(("logits", "temperature", "where", "want"), TABLE)
@@ -133,18 +141,14 @@ def test_edge_cases_follow_the_table(
             logarithm = np.log(np.array(want, dtype))
         # The temperature as a number, and as an array whose values may be unknown.
         for t in (None, np.array([temperature])):
-            for function, right in (
-                (ts.softmax, np.array(want, dtype)),
-                (ts.log_softmax, logarithm),
-            ):
-                got = compute(
-                    lib,
-                    lambda z, t, function=function: function(
-                        z, temperature if t is None else t, where=mask
-                    ),
-                    row,
-                    t,
+            functions = [
+                lambda z, t, function=function: function(
+                    z, temperature if t is None else t, where=mask
                 )
+                for function in (ts.softmax, ts.log_softmax)
+            ]
+            results = compute_each(lib, functions, row, t)
+            for got, right in zip(results, (np.array(want, dtype), logarithm), strict=True):
                 assert got.dtype == dtype
                 np.testing.assert_array_equal(got, right)
 

@@ -274,7 +274,8 @@ def test_rows_of_many_equal_entries_are_within_2_ulp(dtype: type, kernel: str) -
             ratio = rest / top
             total = 1 + (entries - 1) * ratio
             wants = 1 / total, ratio / total
-        for threads in (1, 2):
+        # The reference kernel has no threads.
+        for threads in (1,) if kernel == "reference" else (1, 2):
             with kernels.use(kernel, threads=threads):
                 p = ts.softmax(row)
                 columns = ts.softmax(np.tile(row[:, None], (1, 17)), axis=0)[:, 4]

@@ -88,7 +88,8 @@ def problems(draw: st.DrawFn) -> tuple[NDArray[Any], float, int]:
 
 
 # The sanitizers look for errors of memory alone, and take ten times as long.
-EXAMPLES = 50 if "THERMOSCOPE_NATIVE_FILE" in os.environ else 250
+SANITIZED = "THERMOSCOPE_NATIVE_FILE" in os.environ
+EXAMPLES = 50 if SANITIZED else 250
 
 
 @pytest.mark.parametrize("kernel", NATIVE)
@@ -126,11 +127,16 @@ def test_every_result_is_within_2_ulp(
 def test_log_softmax_beside_a_dominant_entry_is_within_2_ulp(
     kernel: str, logits: NDArray[Any], temperature: float
 ) -> None:
+    if SANITIZED:
+        # Still worked in several chunks by each thread.
+        logits = logits[-600_000:]
     for dtype in (np.float32, np.float64) if abs(logits).max() < 1e30 else (np.float64,):
         row = logits.astype(dtype)
         want = exact(row, temperature, -1)[1]
         # More than fill a register; of the longest row 3, for comparing them takes seconds.
-        copies = 70 if row.size <= 1000 else 17 if row.size < 1_000_000 else 3
+        copies = 70 if row.size <= 1000 else 17 if row.size <= 100_000 else 3
+        if SANITIZED and row.size == 100_000:
+            copies = 6  # as above
         several = np.tile(row, (copies, 1))
         with kernels.use(kernel, threads=2):
             assert worst_ulp(ts.log_softmax(row, temperature), want) <= 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.explorer_page import open_file
+from tests.browser.explorer_page import open_file, watched
 from thermoscope.state import State
 from tools.browsers import find, launch
 
@@ -32,16 +32,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """Yield a page in a new context; any uncaught error or console error fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on(
-        "console",
-        lambda message: errors.append(message.text) if message.type == "error" else None,
-    )
-    yield page
-    context.close()
+    with watched(browser) as (page, errors):
+        yield page
     assert errors == []
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from thermoscope.explorer.page import write_page
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from playwright.sync_api import FrameLocator, Locator, Page
+    from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
     from thermoscope.state import State
 
@@ -19,6 +21,23 @@ UNTIL_SHOWN = """new Promise((done) => {
     const told = () => requestAnimationFrame(() => requestAnimationFrame(done));
     new PerformanceObserver(told).observe({ type: "paint", buffered: true });
 })"""
+
+
+@contextmanager
+def watched(browser: Browser) -> Iterator[tuple[Page, list[str]]]:
+    """Yield a page in a new context, and the list of its uncaught errors and console errors."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on(
+        "console",
+        lambda message: errors.append(message.text) if message.type == "error" else None,
+    )
+    try:
+        yield page, errors
+    finally:
+        context.close()
 
 
 def open_file(page: Page, path: Path, state: State, link: str = "") -> None:

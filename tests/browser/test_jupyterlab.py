@@ -11,14 +11,14 @@ import nbformat
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.explorer_page import field, slider
+from tests.browser.explorer_page import field, slider, watched
 from tools.jupyterlab import jupyterlab
 from tools.notebook import LESSON
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 pytestmark = pytest.mark.browser
 
@@ -76,12 +76,20 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def open_and_run(page: Page, address: str) -> None:
+def open_document(page: Page, address: str) -> None:
     # One document: the workspace would bring back the notebooks of earlier tests too.
     page.goto(address.replace("/lab/", "/doc/"))
     page.locator(".jp-Notebook").wait_for(timeout=PATIENCE_MS)
     page.wait_for_function(f"{KERNEL}?.connectionStatus === 'connected'", timeout=PATIENCE_MS)
+
+
+def run_all(page: Page) -> None:
     assert page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+
+
+def open_and_run(page: Page, address: str) -> None:
+    open_document(page, address)
+    run_all(page)
 
 
 def ask(page: Page, expression: str) -> str:
@@ -167,11 +175,31 @@ def test_the_lesson_runs_and_its_explorer_follows_the_kernel(page: Page, lab: st
         expect(figure).to_have_count(1)
 
 
+@pytest.fixture(scope="module")
+def notebook(browser: Browser, lab: str) -> Iterator[tuple[Page, list[str]]]:
+    """Open the notebook of two views once, for opening it takes most of a test's time."""
+    with watched(browser) as (page, errors):
+        open_document(page, lab.format("views.ipynb"))
+        yield page, errors
+
+
 @pytest.fixture
-def views(page: Page, lab: str) -> tuple[Locator, Locator]:
-    """Open the notebook with two views of one explorer."""
-    open_and_run(page, lab.format("views.ipynb"))
-    both = page.locator(".thermoscope")
+def shared(notebook: tuple[Page, list[str]]) -> Iterator[Page]:
+    """Yield the notebook's page with a new explorer in two new views."""
+    page, errors = notebook
+    page.mouse.up()  # of a drag that failed
+    page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    expect(page.locator(".thermoscope")).to_have_count(0)
+    run_all(page)
+    yield page
+    found, errors[:] = errors[:], []
+    assert found == []
+
+
+@pytest.fixture
+def views(shared: Page) -> tuple[Locator, Locator]:
+    """Return two views of one explorer."""
+    both = shared.locator(".thermoscope")
     expect(both).to_have_count(2, timeout=PATIENCE_MS)
     expect(field(both.nth(1))).to_have_value("1")
     return both.first, both.last
@@ -187,7 +215,7 @@ def labels(view: Locator) -> Locator:
 
 
 def test_two_views_stay_in_step_while_one_is_dragged_and_neither_jumps_back(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
     one, other = views
     for name, view in (("one", one), ("other", other)):
@@ -202,35 +230,35 @@ def test_two_views_stay_in_step_while_one_is_dragged_and_neither_jumps_back(
             }""",
             name,
         )
-    x, y, width = grab(page, one, 0.5)
+    x, y, width = grab(shared, one, 0.5)
     # Echoes of earlier values arrive from the kernel during this drag.
-    page.mouse.move(x + 0.9 * width, y, steps=60)
-    assert becomes_true(page, "len(told) > 1"), ask(page, "told")
+    shared.mouse.move(x + 0.9 * width, y, steps=60)
+    assert becomes_true(shared, "len(told) > 1"), ask(shared, "told")
     expect(field(other)).to_have_value(field(one).input_value())  # still held
-    page.mouse.up()
-    assert becomes_true(page, f"explorer.temperature == {temperature(one)}")
+    shared.mouse.up()
+    assert becomes_true(shared, f"explorer.temperature == {temperature(one)}")
     expect(field(other)).to_have_value(field(one).input_value())
-    assert ask(page, "told == sorted(told)") == "True", ask(page, "told")
+    assert ask(shared, "told == sorted(told)") == "True", ask(shared, "told")
     for name in ("one", "other"):
-        seen = page.evaluate(name)
+        seen = shared.evaluate(name)
         assert len(seen) > 2
         assert seen == sorted(seen)
 
 
 def test_new_logits_from_either_side_reach_the_other_whole(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
     one, other = views
     one.get_by_role("button", name="New random logits").click()
-    assert becomes_true(page, "(explorer.labels, explorer.source) == (None, None)")
-    assert ask(page, "len(explorer.logits)") == "3"
+    assert becomes_true(shared, "(explorer.labels, explorer.source) == (None, None)")
+    assert ask(shared, "len(explorer.logits)") == "3"
     expect(labels(other)).to_have_text(["A", "B", "C"])
     assert numbers(other, 1) == numbers(one, 1)
-    assert becomes_true(page, f"abs(explorer.logits - {numbers(one, 1)}).max() < 1e-9")
-    assert becomes_true(page, f"abs(explorer.probabilities - {numbers(one, 2)}).max() < 1e-9")
+    assert becomes_true(shared, f"abs(explorer.logits - {numbers(one, 1)}).max() < 1e-9")
+    assert becomes_true(shared, f"abs(explorer.probabilities - {numbers(one, 2)}).max() < 1e-9")
 
     tell(
-        page,
+        shared,
         "with explorer.hold_trait_notifications():\n"
         "    explorer.labels = ['gnu', 'hen']\n"
         "    explorer.logits = [0.0, float('inf')]",
@@ -411,7 +439,7 @@ def test_live_reliability_is_that_of_the_kernel(page: Page, lab: str) -> None:
     assert becomes_true(page, f"explorer.row == np.flatnonzero({bins} == {bins}.max())[0]")
 
 
-def test_the_sampler_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
+def test_the_sampler_goes_both_ways(shared: Page, views: tuple[Locator, Locator]) -> None:
     one, other = views
     one.get_by_role("button", name="Add top-k").click()
     parameter = one.get_by_role("textbox", name="top-k", exact=True)
@@ -419,16 +447,16 @@ def test_the_sampler_goes_both_ways(page: Page, views: tuple[Locator, Locator]) 
     parameter.press("Enter")
     one.get_by_role("button", name="Move top-k", exact=True).press("ArrowLeft")
     order = ["top_k", "temperature"]
-    assert becomes_true(page, f"explorer.truncation == {{'top_k': 2, 'order': {order}}}")
+    assert becomes_true(shared, f"explorer.truncation == {{'top_k': 2, 'order': {order}}}")
     kept = one.locator(".sampler .kept")
     expect(other.locator(".sampler .kept")).to_have_text(kept.inner_text())
     last = "str(explorer.summary()).splitlines()[-1]"
     said = kept.inner_text().replace("\N{NO-BREAK SPACE}", " ")
-    assert ask(page, last) == repr(said.removesuffix(" of the mass"))
+    assert ask(shared, last) == repr(said.removesuffix(" of the mass"))
     # The column after truncation has the digits of Python.
-    assert becomes_true(page, f"abs(explorer.probabilities - {numbers(other, 3)}).max() < 1e-9")
+    assert becomes_true(shared, f"abs(explorer.probabilities - {numbers(other, 3)}).max() < 1e-9")
 
-    tell(page, "explorer.truncation = {'min_p': 0.9, 'engine': 'vllm'}")
+    tell(shared, "explorer.truncation = {'min_p': 0.9, 'engine': 'vllm'}")
     for view in views:
         expect(view.get_by_role("textbox", name="min-p", exact=True)).to_have_value("0.9")
         expect(view.get_by_role("combobox", name="Engine")).to_have_value("vllm")
@@ -436,16 +464,18 @@ def test_the_sampler_goes_both_ways(page: Page, views: tuple[Locator, Locator]) 
     expect(one.get_by_role("button", name="Undo")).to_be_disabled()
 
 
-def test_an_infinite_temperature_goes_both_ways(page: Page, views: tuple[Locator, Locator]) -> None:
+def test_an_infinite_temperature_goes_both_ways(
+    shared: Page, views: tuple[Locator, Locator]
+) -> None:
     one, _ = views
     one.get_by_role("button", name="T = ∞").click()
-    assert becomes_true(page, "explorer.temperature == float('inf')")
+    assert becomes_true(shared, "explorer.temperature == float('inf')")
     for view in views:
         expect(field(view)).to_have_value("∞")
-    tell(page, "explorer.temperature = 0")
+    tell(shared, "explorer.temperature = 0")
     for view in views:
         expect(field(view)).to_have_value("0")
-    tell(page, "explorer.temperature = float('inf')")
+    tell(shared, "explorer.temperature = float('inf')")
     for view in views:
         expect(view.locator(".values")).to_contain_text("0.3333333333")
 
@@ -456,10 +486,10 @@ def logits(view: Locator) -> list[float]:
 
 
 def test_keys_and_undo_in_the_instrument_are_not_those_of_jupyterlab(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
     one, _ = views
-    page.evaluate(
+    shared.evaluate(
         """() => {
           window.ran = [];
           window.jupyterapp.commands.commandExecuted.connect((_, { id }) => window.ran.push(id));
@@ -468,33 +498,33 @@ def test_keys_and_undo_in_the_instrument_are_not_those_of_jupyterlab(
     bar = one.get_by_role("slider", name="Logit of dog", exact=True)
     bar.focus()
     for key in ("ArrowRight", "PageUp", "ArrowDown", "ArrowUp", "Delete"):
-        page.keyboard.press(key)
-    assert becomes_true(page, "explorer.labels == ('cat', 'eel')"), ask(page, "explorer.labels")
-    page.keyboard.press("Control+z")
-    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
-    page.keyboard.press("Control+z")
-    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.0, 0.0]")
-    page.keyboard.press("Control+Shift+z")
-    assert becomes_true(page, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
-    assert becomes_true(page, "(explorer.source, explorer.seed) == ('given', None)")
+        shared.keyboard.press(key)
+    assert becomes_true(shared, "explorer.labels == ('cat', 'eel')"), ask(shared, "explorer.labels")
+    shared.keyboard.press("Control+z")
+    assert becomes_true(shared, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
+    shared.keyboard.press("Control+z")
+    assert becomes_true(shared, "explorer.logits.tolist() == [2.0, 1.0, 0.0]")
+    shared.keyboard.press("Control+Shift+z")
+    assert becomes_true(shared, "explorer.logits.tolist() == [2.0, 1.11, 0.0]")
+    assert becomes_true(shared, "(explorer.source, explorer.seed) == ('given', None)")
 
     # A text field undoes what is typed in it.
     label = one.get_by_role("textbox", name="Item", exact=True)
     label.press_sequentially("x")
     label.press("Control+z")
     expect(label).not_to_have_value("x")
-    assert page.evaluate("window.ran") == []
+    assert shared.evaluate("window.ran") == []
 
     # All other keys are JupyterLab's.
     bar.focus()
-    page.keyboard.press("Control+s")
-    page.wait_for_function("window.ran.includes('docmanager:save')")
-    page.keyboard.press("b")
-    page.wait_for_function("window.ran.includes('notebook:insert-cell-below')")
+    shared.keyboard.press("Control+s")
+    shared.wait_for_function("window.ran.includes('docmanager:save')")
+    shared.keyboard.press("b")
+    shared.wait_for_function("window.ran.includes('notebook:insert-cell-below')")
 
 
 def test_a_file_dropped_on_the_instrument_is_not_opened_by_jupyterlab(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
     one, other = views
     reached = one.evaluate(
@@ -513,14 +543,16 @@ def test_a_file_dropped_on_the_instrument_is_not_opened_by_jupyterlab(
     )
     assert reached == 0
     expect(labels(other)).to_have_text(["gnu", "hen"])
-    assert becomes_true(page, "(explorer.labels, explorer.source) == (('gnu', 'hen'), 'birds.csv')")
+    assert becomes_true(
+        shared, "(explorer.labels, explorer.source) == (('gnu', 'hen'), 'birds.csv')"
+    )
     assert logits(other) == [3.0, 4.0]
     one.get_by_role("button", name="Undo").click()
-    assert becomes_true(page, "explorer.labels == ('cat', 'dog', 'eel')")
+    assert becomes_true(shared, "explorer.labels == ('cat', 'dog', 'eel')")
 
 
 def test_a_dragged_logit_is_in_every_view_and_in_the_kernel(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
     one, other = views
     bar = one.get_by_role("slider", name="Logit of dog", exact=True)
@@ -528,37 +560,38 @@ def test_a_dragged_logit_is_in_every_view_and_in_the_kernel(
     box = bar.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + box["width"] / 4, y, steps=20)
+    shared.mouse.move(x, y)
+    shared.mouse.down()
+    shared.mouse.move(x + box["width"] / 4, y, steps=20)
     # The kernel is told while the mouse is still down.
-    assert becomes_true(page, "explorer.logits[1] > 1.4"), ask(page, "explorer.logits")
+    assert becomes_true(shared, "explorer.logits[1] > 1.4"), ask(shared, "explorer.logits")
     assert logits(other) == logits(one)
-    page.mouse.up()
-    assert becomes_true(page, f"explorer.logits.tolist() == {logits(one)}")
+    shared.mouse.up()
+    assert becomes_true(shared, f"explorer.logits.tolist() == {logits(one)}")
 
 
-def test_closing_one_view_leaves_the_other(page: Page, views: tuple[Locator, Locator]) -> None:
+def test_closing_one_view_leaves_the_other(shared: Page, views: tuple[Locator, Locator]) -> None:
     assert len(views) == 2
-    page.evaluate(
+    shared.evaluate(
         """async () => {
             const { content } = window.jupyterapp.shell.currentWidget;
             content.activeCellIndex = 1;
             await window.jupyterapp.commands.execute("notebook:clear-cell-output");
         }"""
     )
-    expect(page.locator(".thermoscope")).to_have_count(1)
-    left = page.locator(".thermoscope")
-    tell(page, "explorer.temperature = 7")
+    expect(shared.locator(".thermoscope")).to_have_count(1)
+    left = shared.locator(".thermoscope")
+    tell(shared, "explorer.temperature = 7")
     expect(field(left)).to_have_value("7")
     field(left).fill("3")
     field(left).press("Enter")
-    assert becomes_true(page, "explorer.temperature == 3.0")
+    assert becomes_true(shared, "explorer.temperature == 3.0")
 
 
-def test_the_styles_of_jupyterlab_leave_readings_and_lesson_in_place(page: Page, lab: str) -> None:
-    open_and_run(page, lab.format("views.ipynb"))
-    view = page.locator(".thermoscope").first
+def test_the_styles_of_jupyterlab_leave_readings_and_lesson_in_place(
+    views: tuple[Locator, Locator],
+) -> None:
+    view, _ = views
     labels = view.locator(".readings label")
     expect(labels.first).to_contain_text("Entropy", timeout=PATIENCE_MS)
     assert labels.count() == 3
@@ -581,30 +614,30 @@ def test_the_styles_of_jupyterlab_leave_readings_and_lesson_in_place(page: Page,
 
 
 def test_what_is_shown_is_shared_from_a_notebook(
-    page: Page, views: tuple[Locator, Locator]
+    shared: Page, views: tuple[Locator, Locator]
 ) -> None:
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shared.context.grant_permissions(["clipboard-read", "clipboard-write"])
     view, _ = views
     share = view.get_by_role("button", name="Share")
     share.focus()
-    page.keyboard.press("Enter")
+    shared.keyboard.press("Enter")
     items = view.get_by_role("menuitem")
     expect(items.nth(0)).to_be_focused()
-    page.keyboard.press("ArrowDown")
+    shared.keyboard.press("ArrowDown")
     expect(items.nth(1)).to_be_focused()
-    page.keyboard.press("Enter")
+    shared.keyboard.press("Enter")
     expect(view.locator(".outcome")).to_have_text("Python copied.")
     expect(share).to_be_focused()
-    code = page.evaluate("navigator.clipboard.readText()")
+    code = shared.evaluate("navigator.clipboard.readText()")
     assert code == "import thermoscope as ts\nts.softmax([2.0, 1.0, 0.0], 1.0)"
     share.click()
     items.nth(0).click()
     expect(view.locator(".outcome")).to_contain_text("explore(state=")
-    link = page.evaluate("navigator.clipboard.readText()")
-    assert link == ask(page, "explorer.to_link()").strip("'")
-    # The kernel writes the page.
+    link = shared.evaluate("navigator.clipboard.readText()")
+    assert link == ask(shared, "explorer.to_link()").strip("'")
+    # The kernel writes the shared.
     share.click()
-    with page.expect_download() as waiting:
+    with shared.expect_download() as waiting:
         view.get_by_role("menuitem", name="Download HTML").click()
     assert waiting.value.suggested_filename == "softmax-T-1.html"
     assert waiting.value.path().read_text(encoding="utf-8").startswith("<!doctype html>")
