@@ -18,7 +18,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test python-checks web-checks other-kernels native sanitize format build package docs clean
+.PHONY: help explore test suite kernels python-checks web-checks other-kernels native sanitize format build package docs clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -29,8 +29,15 @@ explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port
 test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and every test
 	$(BIN)/python -m tools.browsers
 	$(MAKE) --no-print-directory --jobs 2 python-checks web-checks
+	$(MAKE) --no-print-directory --jobs 2 suite kernels
+
+suite: .venv/dev $(MODULE)
 	$(IN_VENV) pytest $(PARALLEL)
-	$(MAKE) --no-print-directory --jobs 2 --output-sync=target sanitize other-kernels
+
+# Beside the suite, whose browsers and servers leave a part of the processors free. It yields to
+# them, and what it prints comes when a part is done.
+kernels:
+	nice -n 19 $(MAKE) --no-print-directory --output-sync=target sanitize other-kernels
 
 # At once, for mypy takes as long as the others.
 python-checks: .venv/dev
@@ -45,7 +52,7 @@ web-checks: node_modules/.package-lock.json
 
 # The numbers without the native kernels, and with those of another processor.
 other-kernels: .venv/dev .venv/compilers
-	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) $(NUMERICS)
+	THERMOSCOPE_NATIVE=0 $(IN_VENV) pytest $(PARALLEL) -o timeout=1800 $(NUMERICS)
 	$(BIN)/python -m tools.aarch64
 
 native: $(MODULE) ## build the native kernels, where they have changed
