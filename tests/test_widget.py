@@ -1045,6 +1045,7 @@ def test_tasks_are_shown_and_what_came_of_them_arrives() -> None:
     assert told == [progress]
     explorer.tasks = [{**TASK, "answer": 3}]
     assert explorer.tasks["tasks"][0]["answer"] == 3
+    assert explorer.progress is None
     with pytest.raises(TraitError, match=r"tasks\[0\]\.answer must be a finite number"):
         explorer.tasks = [{**TASK, "answer": "many"}]
 

@@ -58,6 +58,16 @@ explorer = explore(**loaded(), prompt="a b", hide=hidden)
 """
 
 
+TASKS = """
+from thermoscope import explore
+tasks = [
+    {"kind": "number", "ask": "How many animals?", "answer": 3},
+    {"kind": "reach", "ask": "Take T to 0.", "quantity": "temperature", "most": 0},
+]
+explorer = explore([2.0, 1.0, 0.0], ["cat", "dog", "eel"], tasks=tasks)
+"""
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Serve a copy of the lesson, and notebooks with two views of one explorer."""
@@ -67,7 +77,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     metadata = nbformat.read(LESSON, as_version=4).metadata
     shutil.copy(SEQUENCES / "chat.json", folder)
     shutil.copy(Path(__file__).parents[1] / "programs" / "tiny_model.py", folder)
-    programs = {"views": TWO_VIEWS, "rows": ROWS, "text": TEXT, "writing": WRITING}
+    programs = {"views": TWO_VIEWS, "rows": ROWS, "text": TEXT, "writing": WRITING, "tasks": TASKS}
     for name, program in programs.items():
         cells = [nbformat.v4.new_code_cell(source) for source in (program, "explorer", "explorer")]
         notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
@@ -641,3 +651,22 @@ def test_what_is_shown_is_shared_from_a_notebook(
         view.get_by_role("menuitem", name="Download HTML").click()
     assert waiting.value.suggested_filename == "softmax-T-1.html"
     assert waiting.value.path().read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_tasks_are_done_in_a_notebook(page: Page, lab: str) -> None:
+    """Their score arrives in the kernel, and other tasks from there are shown."""
+    open_and_run(page, lab.format("tasks.ipynb"))
+    view = page.locator(".thermoscope").first
+    expect(view.get_by_role("heading", name="Task 1 of 2")).to_be_visible(timeout=PATIENCE_MS)
+    answer = view.get_by_role("textbox", name="Your answer")
+    answer.fill("3")
+    answer.press("Enter")
+    expect(view.get_by_text("Right.")).to_be_visible()
+    assert becomes_true(page, "(explorer.progress or {}).get('score') == 1")
+    view.get_by_role("button", name="Next").click()
+    slider(view).press("Home")
+    expect(view.get_by_text("Reached.")).to_be_visible()
+    assert becomes_true(page, "explorer.progress['done'] and explorer.progress['possible'] == 2")
+    assert becomes_true(page, "explorer.temperature == 0")
+    tell(page, "explorer.tasks = [{'kind': 'number', 'ask': 'And now?', 'answer': 1}]")
+    expect(view.get_by_text("And now?")).to_be_visible()

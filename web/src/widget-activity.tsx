@@ -8,12 +8,11 @@ export default {
   render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     let close = () => {};
 
-    function show(): void {
+    function show(kept: unknown): void {
       close();
       const host = modelHost(model);
       try {
         const activity = readActivity(model.get("tasks"));
-        const { kept = null } = Object(model.get("progress")) as Partial<Report>;
         const report = ({ isDone: done, ...others }: Report) => {
           model.set("progress", { ...others, done });
           model.save_changes();
@@ -30,11 +29,12 @@ export default {
       }
     }
 
-    // Other tasks are another page.
-    model.on("change:tasks", show);
-    show();
+    // What came of the tasks before is of no use to others.
+    const changed = () => show(null);
+    model.on("change:tasks", changed);
+    show((model.get("progress") as Partial<Report> | null)?.kept ?? null);
     return () => {
-      model.off("change:tasks", show);
+      model.off("change:tasks", changed);
       close();
     };
   },

@@ -41,7 +41,7 @@ from thermoscope.truncation.settings import settings_of
 try:
     import anywidget
     from IPython.core.getipython import get_ipython
-    from traitlets import Instance, Int, TraitError, TraitType, Unicode, validate
+    from traitlets import Instance, Int, TraitError, TraitType, Unicode, observe, validate
 except ImportError as error:
     raise ImportError(
         'the explorer in a notebook needs anywidget: pip install "thermoscope[notebook]"'
@@ -487,6 +487,10 @@ server, model, tokenizer, prompt, tasks
         except (OSError, TypeError, ValueError) as error:
             answer = {"error": str(error)}
         self.send({"id": content.get("id"), **answer})
+
+    @observe("tasks")
+    def _begin_anew(self, _: object) -> None:
+        self.progress = None
 
     @validate("labels")
     def _check_labels(self, proposal: dict[str, Any]) -> tuple[str, ...] | None:
