@@ -27,9 +27,12 @@ from playwright.sync_api import expect, sync_playwright
 
 from thermoscope import Draft, random_logits
 from thermoscope.connection.source import Source
+from thermoscope.data import samples
+from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.page import Beginning, write_page
 from thermoscope.explorer.server import application
 from thermoscope.explorer.writing import Writing
+from thermoscope.link import state_of_link
 from thermoscope.state import State
 from tools import teapot
 from tools.browsers import launch
@@ -102,6 +105,13 @@ WRITTEN: dict[str, list[tuple[int, Colours]]] = {
     "error": [(360, "dark"), (1280, "light"), (1280, "forced")],
 }
 """The pictures of a text that is written: before the first token, then one after the other."""
+TASK: list[tuple[int, Colours]] = [
+    (360, "dark"),
+    (360, "forced"),
+    (1280, "light"),
+    (1280, "forced"),
+]
+"""The pictures of tasks."""
 NOVEL: list[tuple[int, Colours]] = [
     (360, "light"),
     (360, "forced"),
@@ -186,6 +196,34 @@ def novel(browser: Browser, folder: Path, images: Path) -> None:
     page.close()
 
 
+def activity(browser: Browser, folder: Path, images: Path) -> None:
+    """Write pictures of the lesson, task by task, and of the page where tasks are made."""
+    path = folder / "activity.html"
+    lesson = Activity.of(samples.lesson())
+    write_page(path, state_of_link(str(lesson.state)), activity=lesson)
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    for number, task in enumerate(lesson.written["tasks"], 1):
+        name = f"activity-{number}-{task['kind']}"
+        drawn = task["kind"] == "predict"
+        if drawn:
+            page.get_by_role("slider", name=re.compile("^Prediction ")).first.press("End")
+        if number in {1, 4, 9}:
+            take(page, images, name, TASK)
+        if drawn:
+            page.get_by_role("button", name="Check").click()
+            if page.get_by_role("button", name="Show the answer").is_visible():
+                page.get_by_role("button", name="Show the answer").click()
+            take(page, images, f"{name}-answer", TASK)
+        if number < len(lesson.written["tasks"]):
+            page.get_by_role("button", name="Next").click()
+    page.goto("about:blank")
+    page.goto(f"{path.as_uri()}#edit")
+    page.locator(".card").nth(3).locator("summary").first.click()
+    take(page, images, "activity-made", TASK)
+    page.close()
+
+
 def written(browser: Browser, images: Path) -> None:
     """Write pictures of a text that a model writes, and of a model that fails."""
     model = Teapot()
@@ -264,6 +302,8 @@ def main() -> None:
             every(browser, Path(folder), images, given.only)
             if "writing".startswith(given.only[:7]):
                 written(browser, images)
+            if "activity".startswith(given.only[:8]):
+                activity(browser, Path(folder), images)
             if "novel".startswith(given.only[:5]):
                 novel(browser, Path(folder), images)
         browser.close()
