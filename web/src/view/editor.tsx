@@ -540,7 +540,7 @@ function Line({ name, value, set }: TextProps) {
 
 function Lines({ name, value, rows = 2, set }: TextProps) {
   return (
-    <label class="stacked">
+    <label class="stacked long">
       {name}
       <textarea
         rows={rows}
