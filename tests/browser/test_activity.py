@@ -407,6 +407,12 @@ def test_what_a_teacher_makes_is_kept_and_can_be_undone(site: Site) -> None:
     while len(tasks()) < 3:
         assert time.monotonic() < deadline
         page.wait_for_timeout(20)
+    # The page that it saves is that of the tasks as they are now.
+    page.get_by_role("button", name="Share").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("menuitem", name="Download HTML").click()
+    saved = Path(waiting.value.path()).read_text(encoding="utf-8")
+    assert parse_link(page.evaluate("location.hash")).frame["activity"] in saved
     page.reload()
     expect(part.locator(".card")).to_have_count(3)
     part.locator(".card").nth(1).locator("summary").first.click()

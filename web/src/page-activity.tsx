@@ -42,11 +42,13 @@ async function read(packed: string): Promise<Activity> {
 async function open(): Promise<void> {
   close();
   close = () => {};
+  place.replaceChildren();
   const { activity: own, hide, lock, ...content } = contentOf();
   const state = readState(content);
   // A link has another activity than the page, or asks for the editor.
   const { activity: given, edit } = asked();
-  opened = JSON.stringify(asked());
+  const now = JSON.stringify(asked());
+  opened = now;
   const packed = given ?? own ?? null;
   const linkFrame = signal<Frame>({});
   const ownFrame = { ...(hide && { hide }), ...(lock && { lock }) };
@@ -54,6 +56,8 @@ async function open(): Promise<void> {
   embedded.value = linked.frame!.value.embed === true;
   try {
     const activity = packed === null ? null : await read(packed);
+    // The address may have changed meanwhile.
+    if (opened !== now) return;
     close =
       edit || activity === null ? make(linked, state, activity) : set(linked, activity, packed);
   } catch (error) {
@@ -111,7 +115,8 @@ function make(linked: Linked, own: State, activity: Activity | null): () => void
     unmount();
     // What the activity hides and locks, it does for others.
     const frame = computed(() => ({ embed: embedded.value }));
-    unmount = show({ ...linked, frame }, (instrument) => (
+    const html = (state: State) => htmlOf(state, undefined, undefined, linked.frame!.value);
+    unmount = show({ ...linked, frame, html }, (instrument) => (
       <Editor instrument={instrument} draft={draft} own={own} onTry={tryOut} />
     ));
   }
