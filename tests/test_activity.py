@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import zlib
+from collections import deque
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from tests.test_definition import VECTORS
@@ -59,8 +63,47 @@ def test_what_the_page_shows_besides_stands_beside_the_tasks() -> None:
     assert (activity.state, activity.hide, activity.lock) == ("T=2", ("why",), ("items",))
     with pytest.raises(ArgumentError, match=r"^state must be a link whose parameters"):
         Activity.of({"tasks": [TASK], "state": "T=hot"})
-    with pytest.raises(ArgumentError, match=r"^hide must be among"):
+    with pytest.raises(ArgumentError, match=r"^hide must be a list of some of title, items"):
         Activity.of({"tasks": [TASK], "hide": ["everything"]})
+
+
+def test_what_python_has_is_written_as_json_has_it() -> None:
+    reach = {"kind": "reach", "ask": "Heat.", "quantity": "temperature", "least": 2}
+    for infinite in (math.inf, np.inf, np.float32(np.inf), 1e400):
+        activity = Activity.of([MappingProxyType({**reach, "most": infinite})])
+        assert Activity.unpacked(activity.packed()).written["tasks"][0]["most"] == "inf"
+    options = {"kind": "choose", "ask": "Which?", "options": ("a", "b"), "answer": range(1, 2)}
+    activity = Activity.of(deque([options, {**TASK, "answer": np.int64(3)}]))
+    assert activity.written["tasks"][0]["answer"] == [1]
+    assert Activity.unpacked(activity.packed()).written == activity.written
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [{**TASK, "answer": 10**400}],
+        [{**TASK, "answer": -math.inf}],
+        [{**TASK, "answer": math.nan}],
+        {"tasks": [TASK], "hide": [["curves"]]},
+        {"tasks": [TASK], "hide": False},
+        {"tasks": [TASK], "version": True},
+        [{**TASK, "start": "hide=foo"}],
+        [{**TASK, "ask": object()}],
+        [{**TASK, "ask": b"bytes"}],
+        object(),
+    ],
+)
+def test_what_is_odd_is_an_error_of_an_argument(written: Any) -> None:
+    with pytest.raises(ArgumentError):
+        Activity.of(written)
+
+
+def test_what_is_very_deep_is_an_error_of_an_argument() -> None:
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    with pytest.raises(ArgumentError):
+        Activity.of([{**TASK, "ask": deep}])
 
 
 @pytest.mark.parametrize(

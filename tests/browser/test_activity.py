@@ -270,7 +270,7 @@ def test_a_course_hears_of_the_score_and_keeps_the_answers(site: Site) -> None:
     until(page, "values['cmi.core.score.raw'] === '33.3'")
     frame.get_by_role("button", name="Next").click()
     expect(frame.get_by_role("heading", name="Task 2 of 3")).to_be_visible()
-    until(page, "JSON.parse(values['cmi.suspend_data']).at === 1")
+    until(page, "JSON.parse(values['cmi.suspend_data']).kept.at === 1")
     # The student leaves, and comes back another day.
     page.evaluate("document.querySelector('iframe').src = 'about:blank'")
     until(page, "calls.includes('finish')")
@@ -340,7 +340,7 @@ def test_hints_feedback_and_a_second_visit(do: Callable[..., Page], page: Page) 
     answer.fill("3")
     answer.press("Enter")
     expect(part.get_by_text("Right.")).to_be_visible()
-    until(page, "JSON.parse(Object.values(sessionStorage)[0]).at === 1")
+    until(page, "JSON.parse(Object.values(sessionStorage)[0]).kept.at === 1")
     page.reload()
     expect(part.get_by_role("heading", name="Task 2 of 5")).to_be_visible()
     expect(answer).to_have_value("3")
@@ -427,6 +427,55 @@ def test_what_a_teacher_makes_is_kept_and_can_be_undone(site: Site) -> None:
     expect(part.get_by_role("button", name="Copy link")).to_have_attribute("aria-disabled", "true")
     part.get_by_role("button", name="Undo").click()
     expect(part.get_by_role("alert")).to_have_count(0)
+
+
+def test_what_is_not_right_yet_is_kept_too(site: Site) -> None:
+    page = make_three_tasks(site)
+    part = editor(page)
+    part.locator(".card").first.locator("summary").first.click()
+    part.get_by_role("textbox", name="Question").first.fill("")
+    until(page, "location.hash.includes('edit')")
+    page.wait_for_timeout(1000)
+    page.reload()
+    expect(part.locator(".card")).to_have_count(3)
+    expect(part.get_by_role("alert")).to_contain_text("Task 1, Question: a text of 1 to 2000")
+
+
+def test_what_a_file_hides_can_be_shown_again(
+    do: Callable[..., Page], page: Page, tmp_path: Path
+) -> None:
+    do(TASKS[:1], link="#edit", hide=["curves"], lock=["logits"])
+    # Whoever makes it sees all of it.
+    expect(page.get_by_role("figure", name="Every temperature")).to_be_visible()
+    part = editor(page)
+    part.get_by_text("What is shown, what may be changed").click()
+    part.get_by_role("checkbox", name="Every temperature").first.uncheck()
+    part.get_by_role("checkbox", name="Logits").nth(1).uncheck()
+    with page.expect_download() as waiting:
+        part.get_by_role("button", name="Download the file").click()
+    waiting.value.save_as(tmp_path / "shown.html")
+    page.goto((tmp_path / "shown.html").as_uri())
+    expect(page.get_by_role("heading", name="Task 1 of 1")).to_be_visible()
+    expect(page.get_by_role("figure", name="Every temperature")).to_be_visible()
+
+
+@pytest.mark.usefixtures("package")
+@pytest.mark.parametrize(
+    "around",
+    [
+        "<h1 id='API'>Interface</h1>",
+        "<script>var API = new Proxy({}, {get: () => () => { throw new Error('lms') }})</script>",
+        "<script>var API = new Proxy({}, {get: () => () => undefined})</script>",
+    ],
+)
+def test_a_course_that_fails_leaves_the_tasks(site: Site, around: str) -> None:
+    page = site.open("course.html", f"{around}<iframe src='scorm/index.html'></iframe>")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("radio", name="cat").check()
+    frame.get_by_role("button", name="Check").click()
+    expect(frame.get_by_text("Right.")).to_be_visible()
+    # The button is gone, and so the next one has the focus.
+    expect(frame.get_by_role("button", name="Next")).to_be_focused()
 
 
 def test_it_is_tried_and_what_is_tried_changes_nothing(site: Site) -> None:

@@ -1248,7 +1248,8 @@ def no_activities() -> Iterator[dict[str, Any]]:
     yield refused(f"tasks must be {tasks}", {})
     yield refused(f"tasks must be {tasks}", [])
     yield refused(f"tasks must be {tasks}", {"tasks": [NUMBER] * 51})
-    yield refused("version must be 1", {"version": 2, "tasks": [NUMBER]})
+    for version in (2, True, "1"):
+        yield refused("version must be 1", {"version": version, "tasks": [NUMBER]})
     yield refused("mode must be one of practice, test", {"mode": "exam", "tasks": [NUMBER]})
     yield refused("title must be a text of up to 2000 characters", {"title": 1, "tasks": [NUMBER]})
     parts = "left out, for the parts are version, title, intro, mode, tasks"
@@ -1263,7 +1264,8 @@ def no_activities() -> Iterator[dict[str, Any]]:
     yield refused(f"tasks[0].points must be {points}", [{**NUMBER, "points": 1.5}])
     yield refused(f"tasks[0].points must be {points}", [{**NUMBER, "points": True}])
     link = "a link whose parameters are all right"
-    yield refused(f"tasks[0].start must be {link}", [{**NUMBER, "start": "T=hot"}])
+    for start in ("T=hot", "hide=foo", "lock=temperature,foo"):
+        yield refused(f"tasks[0].start must be {link}", [{**NUMBER, "start": start}])
     yield refused(
         "tasks[0].lock must be a list of some of items, logits, sampler, temperature",
         [{**NUMBER, "lock": ["everything"]}],

@@ -3,8 +3,8 @@ import { pack, unpack } from "./data/packed";
 import { courseOf } from "./hosts/course";
 import { htmlOf } from "./hosts/html";
 import { linkedHost } from "./hosts/linked";
-import { type Activity, readActivity } from "./model/activity";
-import { Draft, draftOf, EMPTY } from "./model/draft";
+import { type Activity, readWhole } from "./model/activity";
+import { Draft, draftFrom } from "./model/draft";
 import type { Frame } from "./model/frame";
 import type { Host } from "./model/host";
 import { parseLink } from "./model/link";
@@ -32,11 +32,10 @@ function asked(): Pick<Frame, "activity" | "edit"> {
   return { ...(activity && { activity }), ...(edit && { edit }) };
 }
 
-async function read(packed: string): Promise<Activity> {
-  const written = await unpack(packed).catch(() => {
+async function read(packed: string): Promise<unknown> {
+  return unpack(packed).catch(() => {
     throw new Error(activityStrings.unreadable);
   });
-  return readActivity(written);
 }
 
 async function open(): Promise<void> {
@@ -44,26 +43,37 @@ async function open(): Promise<void> {
   close = () => {};
   place.replaceChildren();
   const { activity: own, hide, lock, ...content } = contentOf();
-  const state = readState(content);
   // A link has another activity than the page, or asks for the editor.
   const { activity: given, edit } = asked();
   const now = JSON.stringify(asked());
   opened = now;
   const packed = given ?? own ?? null;
-  const linkFrame = signal<Frame>({});
-  const ownFrame = { ...(hide && { hide }), ...(lock && { lock }) };
-  const linked = { ...linkedHost(state, ownFrame, undefined, linkFrame), linkFrame };
-  embedded.value = linked.frame!.value.embed === true;
   try {
-    const activity = packed === null ? null : await read(packed);
+    const state = readState(content);
+    const written = packed === null ? null : await read(packed);
     // The address may have changed meanwhile.
     if (opened !== now) return;
-    close =
-      edit || activity === null ? make(linked, state, activity) : set(linked, activity, packed);
+    // What is packed says what it hides and locks; Python writes that of a page beside it.
+    const whole = given === undefined ? { hide, lock, ...Object(written) } : written;
+    if (edit || written === null) {
+      close = make(linkedTo(state), state, new Draft(draftFrom(whole)));
+    } else {
+      const { activity, ...frame } = readWhole(whole);
+      close = set(linkedTo(state, frame), activity, packed!);
+    }
   } catch (error) {
     explain(place, error);
     close = () => place.replaceChildren();
   }
+}
+
+/** The host of the page, with what its activity hides and locks. */
+function linkedTo(state: State, { hide = [], lock = [] }: Frame = {}): Linked {
+  const linkFrame = signal<Frame>({});
+  const ownFrame = { hide, lock };
+  const linked = { ...linkedHost(state, ownFrame, undefined, linkFrame), linkFrame };
+  embedded.value = linked.frame!.value.embed === true;
+  return linked;
 }
 
 /** Shows an instrument, with the focus on it. */
@@ -90,24 +100,18 @@ function set(linked: Linked, activity: Activity, key: string): () => void {
 }
 
 /** Makes an activity: with an editor, or as those see it for whom it is made. */
-function make(linked: Linked, own: State, activity: Activity | null): () => void {
-  const { hide, lock } = linked.frame!.value;
-  const draft = new Draft(activity === null ? EMPTY : draftOf(activity, hide, lock));
+function make(linked: Linked, own: State, draft: Draft): () => void {
   const first = draft.written.peek();
   let unmount = () => {};
   const forget = effect(() => {
-    const { hide, lock, ...written } = draft.written.value;
-    if (draft.written.value === first) return;
+    const { value: written } = draft.written;
+    if (written === first) return;
     // Also one that is not right yet: nothing of it is lost.
     void pack(written).then((packed) => {
-      linked.linkFrame.value = {
-        edit: true,
-        activity: packed,
-        ...(hide.length > 0 && { hide }),
-        ...(lock.length > 0 && { lock }),
-      };
-      linked.write({}, true);
+      if (written !== draft.written.peek()) return;
+      linked.linkFrame.value = { edit: true, activity: packed };
       opened = JSON.stringify({ activity: packed, edit: true });
+      linked.write({}, true);
     });
   });
 
@@ -115,7 +119,8 @@ function make(linked: Linked, own: State, activity: Activity | null): () => void
     unmount();
     // What the activity hides and locks, it does for others.
     const frame = computed(() => ({ embed: embedded.value }));
-    const html = (state: State) => htmlOf(state, undefined, undefined, linked.frame!.value);
+    const html = async (state: State) =>
+      htmlOf(state, undefined, undefined, { activity: await pack(draft.written.peek()) });
     unmount = show({ ...linked, frame, html }, (instrument) => (
       <Editor instrument={instrument} draft={draft} own={own} onTry={tryOut} />
     ));

@@ -9,15 +9,16 @@ from __future__ import annotations
 import base64
 import json
 import math
+import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.errors import FileError
-from thermoscope.explorer.parts import LOCKS, PARTS, names_of
+from thermoscope.explorer.parts import LOCKS, PARTS
 from thermoscope.link import parse_link
 
 if TYPE_CHECKING:
@@ -90,17 +91,13 @@ class Activity:
             ...
         thermoscope.arguments.ArgumentError: tasks[0].answer must be a finite number, got "very"
         """
-        if isinstance(tasks, Mapping):
-            about = dict(tasks)
-        elif isinstance(tasks, Sequence) and not isinstance(tasks, (str, bytes)):
-            about = {"tasks": list(tasks)}
-        else:
-            raise _error("activity", "an object with named parts", tasks)
-        state = about.pop("state", None)
-        if state is not None:
-            _Fields("", {"state": state}).link("state")
-        hide = names_of("hide", about.pop("hide", None) or (), PARTS)
-        lock = names_of("lock", about.pop("lock", None) or (), LOCKS)
+        written = _plain(tasks)
+        fields = _Fields("", {"tasks": written} if isinstance(written, list) else written)
+        state = fields.link("state") or None
+        hide = tuple(fields.some_of("hide", PARTS))
+        lock = tuple(fields.some_of("lock", LOCKS))
+        beside = {"state", "hide", "lock"}
+        about = {name: part for name, part in fields.written.items() if name not in beside}
         _check(about)
         return cls(about, state, hide, lock)
 
@@ -168,7 +165,7 @@ def _check(written: Mapping[str, Any]) -> None:
     """Raise an error if `written` is no activity."""
     fields = _Fields("", written)
     fields.only(("version", "title", "intro", "mode", "tasks"))
-    if fields.get("version", VERSION) != VERSION:
+    if not _is_whole(fields.get("version", VERSION), VERSION, VERSION):
         raise fields.error("version", str(VERSION))
     tasks = fields.get("tasks")
     if not _is_list(tasks) or not 1 <= len(tasks) <= MOST_TASKS:
@@ -245,10 +242,12 @@ class _Fields:
             raise self.error(name, f"one of {', '.join(known)}")
         return value
 
-    def some_of(self, name: str, known: Sequence[str]) -> None:
+    def some_of(self, name: str, known: Sequence[str]) -> list[str]:
         value = self.get(name, [])
-        if not _is_list(value) or not all(one in known for one in value):
+        value = value.split(",") if isinstance(value, str) and not self.path else value
+        if not _is_list(value) or not all(isinstance(one, str) and one in known for one in value):
             raise self.error(name, f"a list of some of {', '.join(known)}")
+        return list(dict.fromkeys(value))
 
     def text(self, name: str, least: int = 1) -> str:
         value = self.get(name, "" if least == 0 else None)
@@ -283,7 +282,7 @@ class _Fields:
             isinstance(value, (int, float))
             and not isinstance(value, bool)
             and least <= value <= most
-            and (math.isfinite(value) or least > -math.inf)
+            and (abs(value) <= sys.float_info.max or (value == math.inf and least > -math.inf))
         ):
             if least == -math.inf:
                 raise self.error(name, "a finite number")
@@ -301,13 +300,45 @@ class _Fields:
             must = f"from {least} to {most}" if most < LARGEST else f"≥ {least}"
             raise self.error(name, f"a whole number {must}")
 
-    def link(self, name: str) -> None:
-        if parse_link(self.text(name, least=0)).errors:
+    def link(self, name: str) -> str:
+        text = self.text(name, least=0)
+        link = parse_link(text)
+        known = {"hide": PARTS, "lock": LOCKS}
+        wrong = [
+            part
+            for name, parts in known.items()
+            for part in link.frame.get(name, parts[0]).split(",")
+            if part not in parts
+        ]
+        if link.errors or wrong:
             raise self.error(name, "a link whose parameters are all right")
+        return text
+
+
+def _plain(value: object) -> Any:
+    """Return what JSON has for a value: lists, objects and numbers, with "inf" for infinity."""
+    try:
+        return json.loads(json.dumps(value, default=_default), parse_constant=_constant)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentError("activity", f"must be what JSON can hold: {error}") from error
+
+
+def _default(value: Any) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Iterable):
+        return list(value)
+    if hasattr(value, "item"):  # a number of NumPy
+        return value.item()
+    raise TypeError(f"got {type(value).__name__}")
+
+
+def _constant(name: str) -> str:
+    return {"Infinity": "inf", "-Infinity": "-inf"}.get(name, name)
 
 
 def _is_list(value: object) -> Any:
-    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+    return isinstance(value, list)
 
 
 def _is_text(value: object, least: int) -> bool:
@@ -325,5 +356,5 @@ def _brief(number: float) -> str:
 
 
 def _error(part: str, must: str, value: object) -> ArgumentError:
-    got = "nothing" if value is None else json.dumps(value, ensure_ascii=False, default=repr)
+    got = "nothing" if value is None else json.dumps(value, ensure_ascii=False)
     return ArgumentError(part, f"must be {must}, got {got[:100]}")

@@ -31,7 +31,8 @@ function searched(from: Window): Api | null {
   try {
     for (let k = 0; k < MOST_FRAMES; k++) {
       const { API } = place as Window & { API?: Api };
-      if (API) return API;
+      // An element with this id is found by the same name.
+      if (typeof API?.LMSInitialize === "function") return API;
       if (place.parent === place) return null;
       place = place.parent;
     }
@@ -41,22 +42,43 @@ function searched(from: Window): Api | null {
   return null;
 }
 
+/** Calls of a run-time, none of which may take the activity away. */
+function safely(api: Api | null) {
+  const call = (does: (api: Api) => unknown): string => {
+    try {
+      return api === null ? "" : String(does(api) ?? "");
+    } catch {
+      return "";
+    }
+  };
+  return {
+    begin: () => call((api) => api.LMSInitialize("")),
+    get: (name: string) => call((api) => api.LMSGetValue(`cmi.${name}`)),
+    set: (name: string, value: string) => call((api) => api.LMSSetValue(`cmi.${name}`, value)),
+    commit: () => call((api) => api.LMSCommit("")),
+    finish: () => call((api) => api.LMSFinish("")),
+  };
+}
+
+/** What is kept, and of which activity it is. */
+interface Kept {
+  readonly of: string;
+  readonly kept: unknown;
+}
+
 /**
  * The course of an activity.
  *
  * @param key - what tells it from other activities
  */
 export function courseOf(activity: Activity, key: string): Course & { close(): void } {
-  const api = findApi();
+  const course = safely(findApi());
   const began = performance.now();
-  const name = `thermoscope ${key}`;
-  if (api !== null) {
-    api.LMSInitialize("");
-    const status = api.LMSGetValue("cmi.core.lesson_status");
-    if (status === "" || status === "not attempted") {
-      api.LMSSetValue("cmi.core.lesson_status", "incomplete");
-    }
-  }
+  const of = fingerprint(key);
+  const name = `thermoscope ${of}`;
+  course.begin();
+  const status = course.get("core.lesson_status");
+  if (status === "" || status === "not attempted") course.set("core.lesson_status", "incomplete");
   let told = "";
   let last: Report | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -64,11 +86,11 @@ export function courseOf(activity: Activity, key: string): Course & { close(): v
   function keep(): void {
     clearTimeout(timer);
     if (last === null) return;
-    const kept = JSON.stringify(last.kept);
-    store(name, kept);
-    if (api === null) return;
-    api.LMSSetValue("cmi.suspend_data", kept.length <= MOST_KEPT ? kept : "");
-    api.LMSCommit("");
+    const written = (kept: unknown) => JSON.stringify({ of, kept } satisfies Kept);
+    const whole = written(last.kept);
+    store(name, whole);
+    course.set("suspend_data", whole.length <= MOST_KEPT ? whole : written(last.brief));
+    course.commit();
   }
 
   function tell({ score, possible, isDone }: Report): void {
@@ -77,33 +99,35 @@ export function courseOf(activity: Activity, key: string): Course & { close(): v
       // Nothing here is a secret, so any page may read it.
       parent.postMessage(message, "*");
     }
-    if (api === null) return;
-    const percent = possible > 0 ? Math.round((1000 * score) / possible) / 10 : 0;
-    api.LMSSetValue("cmi.core.score.min", "0");
-    api.LMSSetValue("cmi.core.score.max", "100");
-    api.LMSSetValue("cmi.core.score.raw", String(percent));
+    // Nothing has been done yet: the course knows the score of an earlier visit.
+    if (told === "" && course.get("core.score.raw") !== "") return;
+    const part = possible > 0 ? score / possible : Number(isDone);
+    course.set("core.score.min", "0");
+    course.set("core.score.max", "100");
+    course.set("core.score.raw", String(Math.round(1000 * part) / 10));
     // A course that has a mastery score makes "passed" or "failed" of it.
-    if (isDone) api.LMSSetValue("cmi.core.lesson_status", "completed");
+    if (isDone) course.set("core.lesson_status", "completed");
   }
 
-  function end(): void {
+  function end(event?: PageTransitionEvent): void {
     keep();
-    if (api === null) return;
-    api.LMSSetValue("cmi.core.session_time", timeText(performance.now() - began));
-    api.LMSSetValue("cmi.core.exit", last?.isDone ? "" : "suspend");
-    api.LMSFinish("");
+    // The page may come back as it is.
+    if (event?.persisted) return;
+    course.set("core.session_time", timeText(performance.now() - began));
+    course.set("core.exit", last?.isDone ? "" : "suspend");
+    course.finish();
   }
-  addEventListener("pagehide", end, { once: true });
+  addEventListener("pagehide", end);
 
   return {
     activity,
-    kept: parsed(api?.LMSGetValue("cmi.suspend_data") || stored(name)),
+    kept: keptOf(course.get("suspend_data"), of) ?? keptOf(stored(name), of),
     report(report) {
       last = report;
       const news = JSON.stringify([report.score, report.isDone]);
       if (news !== told) {
-        told = news;
         tell(report);
+        told = news;
         keep();
       } else {
         clearTimeout(timer);
@@ -117,6 +141,13 @@ export function courseOf(activity: Activity, key: string): Course & { close(): v
   };
 }
 
+/** A few characters that differ from those of other texts. */
+function fingerprint(text: string): string {
+  let hash = 5381;
+  for (let at = 0; at < text.length; at++) hash = (33 * hash + text.charCodeAt(at)) >>> 0;
+  return `${text.length.toString(36)}-${hash.toString(36)}`;
+}
+
 /** A time as SCORM writes it: hours, minutes and seconds. */
 export function timeText(milliseconds: number): string {
   const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
@@ -125,9 +156,11 @@ export function timeText(milliseconds: number): string {
   return `${hours}:${two((seconds / 60) % 60)}:${two(seconds % 60)}`;
 }
 
-function parsed(text: string | null): unknown {
+/** What was kept of an activity; null if it is of another one, or was damaged. */
+function keptOf(text: string | null, of: string): unknown {
   try {
-    return text ? JSON.parse(text) : null;
+    const { of: known, kept } = Object(JSON.parse(text || "null")) as Partial<Kept>;
+    return known === of ? (kept ?? null) : null;
   } catch {
     return null;
   }

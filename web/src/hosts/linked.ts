@@ -48,7 +48,8 @@ export function linkedHost(
 
   function write(): void {
     alert.value = "";
-    history.replaceState(null, "", addressOf(linkOf(state) ?? ""));
+    const link = linkOf(state) ?? (ACTIVITY ? writeLink(own, frame.value, own) : null);
+    history.replaceState(null, "", addressOf(link ?? ""));
   }
 
   function address(state: State): string | null {

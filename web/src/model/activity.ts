@@ -129,6 +129,28 @@ export function readActivity(written: unknown): Activity {
   };
 }
 
+/** An activity, with what the page shows and hides while it is done. */
+export interface Whole {
+  readonly activity: Activity;
+  /** A link; empty where the page's own state counts. */
+  readonly state: string;
+  readonly hide: readonly PartName[];
+  readonly lock: readonly LockName[];
+}
+
+/** Reads an activity with what may stand beside its tasks. */
+export function readWhole(written: unknown): Whole {
+  if (Array.isArray(written)) return readWhole({ tasks: written });
+  const fields = new Fields("", written);
+  const { state, hide, lock, ...activity } = written as Written;
+  return {
+    state: fields.link("state"),
+    hide: fields.someOf("hide", PARTS),
+    lock: fields.someOf("lock", LOCKS),
+    activity: readActivity(activity),
+  };
+}
+
 const COMMON = ["kind", "ask", "points", "hint", "right", "wrong", "start", "hide", "lock"];
 
 function readTask(fields: Fields): Task {

@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { Distribution, type Frame as SoftmaxFrame } from "../math/definition";
 import type { Kept } from "../math/truncation";
 import { activityStrings } from "../text/activity";
-import { ambiguous, brief, clip, parseTyped, percent, spoken } from "../text/format";
+import { ambiguous, brief, clip, parseNumber, parseTyped, percent, spoken } from "../text/format";
 import type { Activity, Predict, Quantity, Task } from "./activity";
 import { type Frame, LOCKS } from "./frame";
 import { parseLink } from "./link";
@@ -16,6 +16,7 @@ interface Shown {
   /** The frame at rest. */
   readonly rested: ReadonlySignal<SoftmaxFrame>;
   readonly restedKept: ReadonlySignal<Kept>;
+  state(): State;
   go(change: Partial<State>): void;
   tell(text: string): void;
 }
@@ -36,6 +37,8 @@ export interface Report {
   readonly isDone: boolean;
   /** What brings the attempt back, as JSON. */
   readonly kept: unknown;
+  /** The same without the answers, in a few characters. */
+  readonly brief: unknown;
 }
 
 /** What came of an answer. */
@@ -78,8 +81,20 @@ export class Trial {
   }
 }
 
+/** Temperatures that are shown in place of one that would give a drawing away. */
+const ELSEWHERE = [1, Infinity, 0, 0.1, 10];
+/** How a result is kept in one character. */
+const OPEN = "-";
+const RESULTS: Readonly<Record<string, Partial<Outcome>>> = {
+  r: { isRight: true },
+  w: {},
+  s: { isRevealed: true },
+};
+
 export class Attempt {
   readonly trials: readonly Trial[];
+  /** What the page shows without a task. */
+  #own: State | null = null;
   /** Which task is shown. */
   readonly at = signal(0);
   readonly trial: ReadonlySignal<Trial>;
@@ -126,6 +141,7 @@ export class Attempt {
 
   /** Begins, or goes on where an earlier visit ended; returns a function that ends it. */
   begin(): () => void {
+    this.#own = this.instrument.state();
     batch(() => {
       this.#restore(this.course.kept);
       this.#enter(this.at.peek());
@@ -153,8 +169,22 @@ export class Attempt {
   }
 
   #enter(at: number): void {
-    const { start } = this.trials[at]!.task;
-    if (start !== "") this.instrument.go(parseLink(start).state);
+    const trial = this.trials[at]!;
+    const { task } = trial;
+    if (task.start !== "") this.instrument.go(parseLink(task.start).state);
+    if (task.kind === "predict" && !this.isSettled(trial)) this.#hide(task);
+  }
+
+  /** Goes to another temperature where the bars of this one would be a right answer. */
+  #hide(task: Predict): void {
+    const truth = this.truthOf(task);
+    if (task.of !== "bars" || truth === null) return;
+    const { logits } = this.instrument.items.value;
+    const gives = (at: number) =>
+      variationOf(task, truthOf({ ...task, at }, logits)!, truth) <= task.within;
+    if (!gives(this.instrument.state().temperature)) return;
+    const temperature = ELSEWHERE.find((at) => !gives(at));
+    if (temperature !== undefined) this.instrument.go({ temperature });
   }
 
   /** Takes the answer of a task. */
@@ -168,6 +198,12 @@ export class Attempt {
     this.#settle(trial, { ...found, isRevealed: false }, trial.checks.peek() + 1);
   }
 
+  /** Whether the answer can be had: once one was tried, or where none can be given. */
+  canReveal({ task, checks }: Trial): boolean {
+    const isHopeless = task.kind === "predict" && this.truthOf(task) === null;
+    return checks.value > 0 || task.kind === "reach" || isHopeless;
+  }
+
   /** Shows the answer: the task is over, without its points. */
   reveal(trial = this.trial.peek()): void {
     if (this.isSettled(trial)) return;
@@ -176,12 +212,17 @@ export class Attempt {
     if (trial.task.kind === "reach") this.instrument.tell(answer);
   }
 
-  /** Ends a test: what was not answered is wrong. */
+  /** Ends a test: what was entered counts as given, and what was not is wrong. */
   finish(): void {
     batch(() => {
       for (const trial of this.trials) {
         if (this.isSettled(trial)) continue;
-        this.#settle(trial, { isRight: false, isRevealed: false, answer: "", variation: null });
+        const { chosen, typed, drawn } = trial;
+        const isEntered = [chosen, typed, drawn].some(({ value }) => value.length > 0);
+        const found = isEntered ? this.#judge(trial) : "";
+        const none = { isRight: false, answer: "", variation: null };
+        const given = typeof found === "string" ? none : found;
+        this.#settle(trial, { ...given, isRevealed: false });
       }
     });
   }
@@ -212,8 +253,11 @@ export class Attempt {
         const text = typed.value.trim();
         const refused = ambiguous(text);
         if (refused !== null) return refused.error;
-        const number = parseTyped(text.replace(/%$/, ""));
-        if (Number.isNaN(number)) return texts.noNumber(clip(text, 20));
+        const typedNumber = parseTyped(text.replace(/%$/, ""));
+        if (Number.isNaN(typedNumber)) return texts.noNumber(clip(text, 20));
+        // Of a number that is not asked for in percent.
+        const isPart = text.endsWith("%") && !task.unit.includes("%");
+        const number = isPart ? typedNumber / 100 : typedNumber;
         // A sum of decimals is off by roundings: 0.3 is within 0.1 of 0.2.
         const slack = 4 * Number.EPSILON * Math.max(Math.abs(task.answer), task.tolerance);
         const isRight = Math.abs(number - task.answer) <= task.tolerance + slack;
@@ -221,10 +265,10 @@ export class Attempt {
       }
       case "predict": {
         const truth = this.truthOf(task);
-        if (truth === null) return texts.tooMany(MOST_DRAWN);
-        if (drawn.value.length !== truth.length) return texts.notDrawn;
-        const variation = variationOf(task, drawn.value, truth);
-        const answer = drawn.value.map((probability) => probability.toFixed(3)).join(" ");
+        if (truth === null) return this.impossible(task);
+        const bars = drawnOf(task, drawn.value, truth.length);
+        const variation = variationOf(task, bars, truth);
+        const answer = bars.map((probability) => probability.toFixed(3)).join(" ");
         return { isRight: variation <= task.within, answer, variation };
       }
       case "reach": {
@@ -247,6 +291,12 @@ export class Attempt {
   /** What a drawing is compared with; null if there is no room for as many bars. */
   truthOf(task: Predict): readonly number[] | null {
     return truthOf(task, this.instrument.items.value.logits);
+  }
+
+  /** Why there is nothing to be drawn. */
+  impossible(task: Predict): string {
+    const { texts } = activityStrings;
+    return task.of === "bars" ? texts.tooMany(MOST_DRAWN) : texts.noItem;
   }
 
   /** The right answer in words. */
@@ -296,6 +346,7 @@ export class Attempt {
         trial.error.value = "";
       }
       this.at.value = 0;
+      if (this.#own !== null) this.instrument.go(this.#own);
       this.#enter(0);
     });
   }
@@ -317,22 +368,23 @@ export class Attempt {
       possible: this.possible,
       isDone: this.isDone.value,
       kept: { at: this.at.value, trials },
+      brief: { at: this.at.value, results: this.trials.map(letterOf).join("") },
     };
   }
 
   /** Takes up what an earlier visit has kept; what does not fit these tasks is left. */
   #restore(kept: unknown): void {
-    const { at, trials } = Object(kept) as KeptAttempt;
-    if (!Array.isArray(trials) || trials.length !== this.trials.length) return;
-    for (const [place, trial] of this.trials.entries()) {
-      const { chosen, typed, drawn, outcome, checks, hinted } = Object(trials[place]) as KeptTrial;
-      if (Array.isArray(chosen)) trial.chosen.value = chosen;
-      if (typeof typed === "string") trial.typed.value = typed;
-      if (Array.isArray(drawn)) trial.drawn.value = drawn;
-      if (typeof outcome?.isRight === "boolean") trial.outcome.value = outcome;
-      if (typeof checks === "number") trial.checks.value = checks;
-      trial.isHinted.value = hinted === true;
-    }
+    const { at, trials, results } = Object(kept) as KeptAttempt;
+    const count = this.trials.length;
+    if (Array.isArray(trials) && trials.length === count) {
+      for (const [place, trial] of this.trials.entries()) restoreTrial(trial, trials[place]);
+    } else if (typeof results === "string" && results.length === count) {
+      for (const [place, trial] of this.trials.entries()) {
+        const result = RESULTS[results[place]!];
+        const none = { isRight: false, isRevealed: false, answer: "", variation: null };
+        if (result !== undefined) trial.outcome.value = { ...none, ...result };
+      }
+    } else return;
     if (typeof at === "number" && at in this.trials) this.at.value = at;
   }
 
@@ -352,22 +404,58 @@ export class Attempt {
       isHinted.peek() ? yes : no,
       outcome.peek()?.isRevealed ? yes : no,
     ]);
-    return [columns, ...lines].map((cells) => `${cells.map(cell).join()}\r\n`).join("");
+    const rows = [columns, ...lines].map((cells) => `${cells.map(cell).join()}\r\n`);
+    // The mark by which a spreadsheet knows UTF-8.
+    return `\ufeff${rows.join("")}`;
   }
 }
 
 interface KeptTrial {
-  readonly chosen?: readonly number[];
-  readonly typed?: string;
-  readonly drawn?: readonly number[];
-  readonly outcome?: Outcome;
-  readonly checks?: number;
-  readonly hinted?: boolean;
+  readonly chosen?: unknown;
+  readonly typed?: unknown;
+  readonly drawn?: unknown;
+  readonly outcome?: Partial<Outcome>;
+  readonly checks?: unknown;
+  readonly hinted?: unknown;
 }
 
 interface KeptAttempt {
-  readonly at?: number;
+  readonly at?: unknown;
   readonly trials?: readonly unknown[];
+  readonly results?: unknown;
+}
+
+/** The numbers of a list that has nothing else, within limits; else none. */
+function numbersOf(list: unknown, most: number): readonly number[] {
+  const isRight =
+    Array.isArray(list) && list.every((one) => typeof one === "number" && one >= 0 && one <= most);
+  return isRight ? list : [];
+}
+
+function restoreTrial(trial: Trial, kept: unknown): void {
+  const { chosen, typed, drawn, outcome, checks, hinted } = Object(kept) as KeptTrial;
+  const { task } = trial;
+  const last = task.kind === "choose" ? task.options.length - 1 : 0;
+  trial.chosen.value = numbersOf(chosen, last).filter(Number.isInteger);
+  if (typeof typed === "string") trial.typed.value = typed;
+  trial.drawn.value = numbersOf(drawn, 1);
+  if (typeof outcome?.isRight === "boolean") {
+    const { isRight, isRevealed, answer, variation } = outcome;
+    trial.outcome.value = {
+      isRight,
+      isRevealed: isRevealed === true,
+      answer: typeof answer === "string" ? answer : "",
+      variation: typeof variation === "number" ? variation : null,
+    };
+  }
+  if (Number.isSafeInteger(checks)) trial.checks.value = Math.max(0, checks as number);
+  trial.isHinted.value = hinted === true;
+}
+
+/** The result of a task in one character. */
+function letterOf({ outcome: { value: outcome } }: Trial): string {
+  if (outcome === null) return OPEN;
+  return outcome.isRight ? "r" : outcome.isRevealed ? "s" : "w";
 }
 
 function said(name: string, { value }: Signal<string | readonly number[]>) {
@@ -380,7 +468,7 @@ function sumOf(numbers: readonly number[]): number {
 
 /** A cell of CSV. One that a spreadsheet would take for a formula begins with an apostrophe. */
 function cell(text: string): string {
-  const isFormula = /^[=+@\t\r]|^-(?![\d.])/.test(text);
+  const isFormula = /^[=+\-@\t\r]/.test(text) && parseNumber(text) === null;
   return quoted(isFormula ? `'${text}` : text);
 }
 
@@ -430,6 +518,17 @@ export function truthOf(task: Predict, logits: Float64Array): readonly number[] 
   }
   if (task.item >= logits.length) return null;
   return CURVE_TEMPERATURES.map((temperature) => at(temperature, task.item));
+}
+
+/** What is drawn of a prediction: equal bars, or a level line, until one is moved. */
+export function drawnOf(
+  { of }: Predict,
+  drawn: readonly number[],
+  count: number,
+): readonly number[] {
+  // After other items have come, an earlier drawing is of others.
+  if (drawn.length === count) return drawn;
+  return Array.from({ length: count }, () => (of === "bars" ? 1 / count : 0.5));
 }
 
 /** Bars as probabilities: what is drawn by hand may add up to something else. */

@@ -5,13 +5,17 @@ import { activityStrings } from "../text/activity";
 import {
   type Activity,
   ActivityError,
+  KINDS,
   type Kind,
+  MODES,
   type Mode,
   readActivity,
   type Task,
+  type Whole,
   writeActivity,
 } from "./activity";
-import type { LockName, PartName } from "./frame";
+import { MOST_DRAWN } from "./attempt";
+import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import type { Instrument } from "./instrument";
 
 /** The parts of tasks besides their kind. */
@@ -72,6 +76,15 @@ export class Draft {
     return this.#now;
   }
 
+  readonly #ids = new WeakMap<WrittenTask, number>();
+  #lastId = 0;
+
+  /** The number of a task, which it keeps while it is changed and moved. */
+  idOf(task: WrittenTask): number {
+    if (!this.#ids.has(task)) this.#ids.set(task, ++this.#lastId);
+    return this.#ids.get(task)!;
+  }
+
   /** The activity; an error if it is not right yet. */
   activity(): Activity {
     const { hide, lock, ...activity } = this.#now.value;
@@ -112,7 +125,10 @@ export class Draft {
     const tasks = this.#now.peek().tasks.map((task, k) => {
       if (k !== at) return task;
       const parts = Object.entries({ ...task, ...change });
-      return Object.fromEntries(parts.filter(([, value]) => value !== undefined)) as WrittenTask;
+      const said = parts.filter(([, value]) => value !== undefined);
+      const changed = Object.fromEntries(said) as WrittenTask;
+      this.#ids.set(changed, this.idOf(task));
+      return changed;
     });
     this.change({ tasks }, kind && `${at} ${kind}`);
   }
@@ -133,24 +149,41 @@ export class Draft {
 }
 
 /** The draft of an activity that was read. */
-export function draftOf(
-  activity: Activity,
-  hide: readonly PartName[] = [],
-  lock: readonly LockName[] = [],
-): Written {
+export function draftOf({ activity, hide, lock }: Omit<Whole, "state">): Written {
   const { tasks } = writeActivity(activity);
   const { title, intro, mode } = activity;
   return { title, intro, mode, tasks: tasks as WrittenTask[], hide, lock };
 }
+
+/** What was kept of a draft, whether it is right or not. */
+export function draftFrom(kept: unknown): Written {
+  const { title, intro, mode, tasks, hide, lock } = Object(kept) as Record<string, unknown>;
+  const text = (value: unknown) => (typeof value === "string" ? value : "");
+  const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
+  return {
+    title: text(title),
+    intro: text(intro),
+    mode: MODES.find((one) => one === mode) ?? "practice",
+    tasks: list(Array.isArray(kept) ? kept : tasks).filter((task): task is WrittenTask =>
+      KINDS.includes((Object(task) as WrittenTask).kind),
+    ),
+    hide: PARTS.filter((part) => list(hide).includes(part)),
+    lock: LOCKS.filter((part) => list(lock).includes(part)),
+  };
+}
+
+/** What is not right in each task: a start may take long to read, and most tasks stay as they are. */
+const known = new WeakMap<WrittenTask, Omit<Problem, "task"> | null>();
 
 function problemsOf({ hide, lock, tasks, ...about }: Written): readonly Problem[] {
   const found: Problem[] = [];
   if (tasks.length === 0) {
     return [{ task: null, field: "tasks", must: activityStrings.editor.oneTask }];
   }
-  for (const [task, written] of tasks.entries()) {
-    const wrong = errorOf({ tasks: [written] });
-    if (wrong) found.push({ ...wrong, task });
+  for (const [at, task] of tasks.entries()) {
+    if (!known.has(task)) known.set(task, errorOf({ tasks: [task] }));
+    const wrong = known.get(task);
+    if (wrong) found.push({ ...wrong, task: at });
   }
   const wrong = errorOf({ ...about, tasks: [{ kind: "number", ask: "?", answer: 0 }] });
   return wrong ? [...found, { ...wrong, task: null }] : found;
@@ -195,6 +228,16 @@ export function newTask(kind: Kind, instrument: Instrument): WrittenTask {
       return { kind, ask, answer, tolerance: Number((answer / 20).toPrecision(1)) };
     }
     case "predict": {
+      // More bars can't be drawn, but the curve of one of them can.
+      if (distribution.logits.length > MOST_DRAWN) {
+        return {
+          kind,
+          ask: examples.curve,
+          of: "curve",
+          item: distribution.order[0]!,
+          within: 0.1,
+        };
+      }
       const half = Number((temperature / 2).toPrecision(2));
       return { kind, ask, of: "bars", at: half > 0 && half < Infinity ? half : 1, within: 0.1 };
     }

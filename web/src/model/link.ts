@@ -34,7 +34,7 @@ const FEW = 5;
 /** Longer links are cut by programs that send or store them. */
 export const LONGEST = 2000;
 /** The address of a page where an activity is made: all of it is kept there, and is no link for others. */
-const LONGEST_DRAFT = 64_000;
+const LONGEST_DRAFT = 500_000;
 
 /**
  * Reads a link. A parameter that is unknown or bad is an error, and the others are still used.

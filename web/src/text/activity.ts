@@ -66,8 +66,7 @@ const enActivity = {
     noChoice: "Choose an answer first.",
     noNumber: (typed: string) =>
       `The answer must be a number, got ${typed === "" ? "nothing" : quoted(typed)}.`,
-    notDrawn: "Drag the bars to what you expect first.",
-    notDrawnCurve: "Drag the points to what you expect first.",
+    noItem: "There is no such item here: nothing can be drawn.",
     tooMany: (most: number) => `A prediction can be drawn for up to ${most} items.`,
     right: "Right.",
     wrong: "Not yet.",
@@ -194,6 +193,7 @@ const enActivity = {
       number: "At which temperature does the likeliest item have 90 %?",
       predict: "Draw the probabilities at this temperature.",
       reach: "Make two items tie for the highest logit.",
+      curve: "Draw the probability of the likeliest item at all temperatures.",
       choices: "As uncertain as how many equal choices is this?",
     },
     options: "Answers, one a line",
@@ -256,7 +256,8 @@ const enActivity = {
       start: "Begins with",
     } as Readonly<Record<string, string>>,
     /** What would give an answer away. */
-    shows: "The page shows this temperature when the task begins: the answer is on screen.",
+    shows:
+      "The page shows this temperature now. When the task begins it goes to another one, so that the answer is not on screen.",
     removed: (number: number) => `Task ${number} is deleted; Undo brings it back.`,
     open: "Open an activity …",
     opened: (file: string, tasks: number) =>
@@ -288,6 +289,8 @@ const enActivity = {
       `The link would have more than ${count(most)} characters, which some programs cut. Use the file.`,
     startTooLong: "What is on screen is too long for a link: the task can't begin with it.",
     needsFile: (file: string) => `It expects the file ${quoted(file)} beside the page.`,
+    notYet: "Not yet: see above what is missing.",
+    withoutState: "What is on screen is too long for it: the tasks are saved without.",
     saved: (file: string) => `Saved ${quoted(file)}.`,
     failed: (why: string) => `It could not be made: ${why}`,
   },

@@ -1,16 +1,16 @@
 /** Where a teacher makes an activity. */
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { openActivity } from "../data/activity";
 import { DRAWINGS, KINDS, MODES, type Mode, QUANTITIES } from "../model/activity";
-import { quantityOf } from "../model/attempt";
+import { MOST_DRAWN, quantityOf } from "../model/attempt";
 import { type Draft, draftOf, newTask, type WrittenTask } from "../model/draft";
 import { LOCKS, PARTS } from "../model/frame";
 import { parseLink, writeLink } from "../model/link";
 import type { State } from "../model/state";
 import { activityStrings } from "../text/activity";
-import { brief, clip, numberText, parseTyped, spoken } from "../text/format";
+import { ambiguous, brief, clip, numberText, parseTyped, spoken } from "../text/format";
 import { GiveOut } from "./give-out";
 import type { Part } from "./part";
 
@@ -39,9 +39,14 @@ export function Editor({ instrument, draft, own, onTry }: EditorProps) {
   /** The task that was added last. */
   const opened = useSignal(0);
   const list = useRef<HTMLDivElement>(null);
+  const heading = useRef<HTMLHeadingElement>(null);
 
   function tell(text: string): void {
     told.value = text;
+  }
+  function move(way: "undo" | "redo"): void {
+    told.value = "";
+    draft[way]();
   }
   /** Adds a task, and goes to its question. */
   function add(task: WrittenTask, at?: number): void {
@@ -54,11 +59,13 @@ export function Editor({ instrument, draft, own, onTry }: EditorProps) {
   }
   return (
     <section class="activity editor" aria-label={texts.name}>
-      <h2>{texts.name}</h2>
+      <h2 ref={heading} tabIndex={-1}>
+        {texts.name}
+      </h2>
       <p class="note">{texts.intro}</p>
       <div class="buttons">
-        <Off name={texts.undo} off={useComputed(() => !canUndo.value)} does={() => draft.undo()} />
-        <Off name={texts.redo} off={useComputed(() => !canRedo.value)} does={() => draft.redo()} />
+        <Off name={texts.undo} off={useComputed(() => !canUndo.value)} does={() => move("undo")} />
+        <Off name={texts.redo} off={useComputed(() => !canRedo.value)} does={() => move("redo")} />
         <OpenActivity instrument={instrument} draft={draft} tell={tell} />
         <Off
           name={texts.tryOut}
@@ -97,14 +104,20 @@ export function Editor({ instrument, draft, own, onTry }: EditorProps) {
       <div ref={list}>
         {tasks.map((task, at) => (
           <TaskCard
-            key={at}
+            key={draft.idOf(task)}
             instrument={instrument}
             draft={draft}
             task={task}
             at={at}
             isOpen={at === opened.value}
             tell={tell}
-            onCopy={() => add(task, at + 1)}
+            onRemove={() => {
+              draft.remove(at);
+              tell(texts.removed(at + 1));
+              // Its button is gone.
+              heading.current!.focus();
+            }}
+            onCopy={() => add({ ...task }, at + 1)}
           />
         ))}
       </div>
@@ -116,7 +129,7 @@ export function Editor({ instrument, draft, own, onTry }: EditorProps) {
           </button>
         ))}
       </div>
-      {tasks.length > 0 && problems.value.length > 0 && (
+      {problems.value.length > 0 && tasks.length > 0 && (
         <div class="problems" role="alert">
           {texts.problems}
           <ul>
@@ -178,10 +191,10 @@ function OpenActivity({ instrument, draft, tell }: OpenProps) {
   const field = useRef<HTMLInputElement>(null);
   async function open(file: File): Promise<void> {
     try {
-      const { activity, hide, lock, state } = await openActivity(await file.text());
-      draft.change(draftOf(activity, hide, lock));
+      const { state, ...whole } = await openActivity(await file.text());
+      draft.change(draftOf(whole));
       if (state !== null) instrument.change(state);
-      tell(texts.opened(file.name, activity.tasks.length));
+      tell(texts.opened(file.name, whole.activity.tasks.length));
     } catch (error) {
       tell(texts.notOpened(file.name, error instanceof Error ? error.message : String(error)));
     }
@@ -214,15 +227,22 @@ interface CardProps extends Part, DraftProps {
   readonly isOpen: boolean;
   tell(text: string): void;
   onCopy(): void;
+  onRemove(): void;
 }
 
 /** One task, as it is made. */
-function TaskCard({ instrument, draft, task, at, isOpen, tell, onCopy }: CardProps) {
+function TaskCard(props: CardProps) {
+  const { instrument, draft, task, at, isOpen, tell, onCopy, onRemove } = props;
   const text = (name: keyof WrittenTask) => String(task[name] ?? "");
   const set = (name: string) => (value: unknown) => draft.set(at, { [name]: value }, name);
   const count = draft.written.value.tasks.length;
   const name = texts.task(at + 1, texts.kinds[task.kind]);
   const ask = text("ask");
+  function move({ currentTarget: button }: { currentTarget: HTMLElement }, to: number): void {
+    draft.move(at, to);
+    // An element that is moved loses the focus.
+    requestAnimationFrame(() => button.focus());
+  }
   return (
     <details class="card" open={isOpen}>
       <summary>
@@ -247,22 +267,16 @@ function TaskCard({ instrument, draft, task, at, isOpen, tell, onCopy }: CardPro
         </div>
       </details>
       <div class="buttons">
-        <button type="button" disabled={at === 0} onClick={() => draft.move(at, at - 1)}>
+        <button type="button" disabled={at === 0} onClick={(event) => move(event, at - 1)}>
           {texts.up}
         </button>
-        <button type="button" disabled={at === count - 1} onClick={() => draft.move(at, at + 1)}>
+        <button type="button" disabled={at === count - 1} onClick={(event) => move(event, at + 1)}>
           {texts.down}
         </button>
         <button type="button" onClick={onCopy}>
           {texts.copy}
         </button>
-        <button
-          type="button"
-          onClick={() => {
-            draft.remove(at);
-            tell(texts.removed(at + 1));
-          }}
-        >
+        <button type="button" onClick={onRemove}>
           {texts.remove}
         </button>
       </div>
@@ -314,9 +328,14 @@ function Options({ task, change }: ChangeProps) {
         rows={Math.max(3, options.length)}
         set={(text) => {
           const found = text.split("\n");
-          // The right ones stay in their places, as far as there are any.
-          const kept = answer.filter((place) => place < found.length);
-          change({ options: found, answer: kept }, "options");
+          // The right ones are known by their texts; one that is being typed, by its place.
+          const isEdit = found.length === options.length;
+          const kept = answer.map((place) => {
+            const at = found.indexOf(options[place]!);
+            return at < 0 && isEdit ? place : at;
+          });
+          const places = [...new Set(kept)].filter((place) => place >= 0);
+          change({ options: found, answer: places.sort((a, b) => a - b) }, "options");
         }}
       />
       <fieldset class="options">
@@ -348,10 +367,11 @@ function Drawing({ instrument, task, change }: Part & ChangeProps) {
     change({ ...others, ...blank, of, ...(of === "bars" ? { at: 0.5 } : { item: 0 }) });
   }
   // What the page shows when the task begins.
-  const { temperature } = {
-    ...instrument.state(),
-    ...parseLink(String(task.start ?? "")).state,
-  };
+  // A start may have very many items.
+  const start = useMemo(() => parseLink(String(task.start ?? "")).state, [task.start]);
+  const { temperature, logits } = { ...instrument.state(), ...start };
+  const isImpossible = isBars ? logits.length > MOST_DRAWN : Number(task.item) >= logits.length;
+  const { noItem, tooMany } = activityStrings.texts;
   return (
     <div class="fields">
       <Choice
@@ -371,6 +391,7 @@ function Drawing({ instrument, task, change }: Part & ChangeProps) {
         set={(within) => change({ within }, "within")}
       />
       {isBars && task.at === temperature && <p class="note">{texts.shows}</p>}
+      {isImpossible && <p class="error">{isBars ? tooMany(MOST_DRAWN) : noItem}</p>}
     </div>
   );
 }
@@ -570,6 +591,8 @@ function shownNumber(value: unknown): string {
 function NumberLine({ name, value, set }: NumberLineProps) {
   const typed: Signal<string> = useSignal(shownNumber(value));
   const read = (text: string): unknown => {
+    // 1,000 may stand for a thousand or for one.
+    if (ambiguous(text) !== null) return text;
     const number = parseTyped(text);
     return Number.isNaN(number) ? text : number === Infinity ? "inf" : number;
   };

@@ -40,12 +40,14 @@ interface Made {
   /** The name of its files, without their endings. */
   readonly name: string;
   readonly state: State;
+  /** All of it but the state. */
+  readonly written: object;
   readonly frame: Frame;
   /** The whole address, or null where it is too long. */
   readonly link: string | null;
 }
 
-type Way = (made: Made, draft: Draft) => Told | Promise<Told>;
+type Way = (made: Made) => Told | Promise<Told>;
 
 const WAYS: readonly (readonly [name: string, way: Way])[] = [
   [texts.link, copyLink],
@@ -59,13 +61,10 @@ const WAYS: readonly (readonly [name: string, way: Way])[] = [
 
 async function make(instrument: Instrument, draft: Draft, own: State): Promise<Made> {
   const activity = draft.activity();
-  const packed = await pack(writeActivity(activity));
   const { hide, lock } = draft.written.peek();
-  const frame: Frame = {
-    ...(hide.length > 0 && { hide }),
-    ...(lock.length > 0 && { lock }),
-    activity: packed,
-  };
+  const about = { ...(hide.length > 0 && { hide }), ...(lock.length > 0 && { lock }) };
+  const written = { ...writeActivity(activity), ...about };
+  const frame = { activity: await pack(written) };
   const state = instrument.state();
   const link = writeLink(state, frame, own);
   const page = location.href.split("#")[0];
@@ -73,6 +72,7 @@ async function make(instrument: Instrument, draft: Draft, own: State): Promise<M
     title: activity.title || strings.title,
     name: fileName(activity.title),
     state,
+    written,
     frame,
     link: link === null ? null : `${page}#${link}`,
   };
@@ -92,8 +92,7 @@ function copyLink({ link }: Made): Told | Promise<Told> {
 
 /** The page of an activity as a file. */
 function pageOf({ state, frame }: Made): Promise<string> {
-  const { hide = [], lock = [], activity } = frame;
-  return htmlOf(state, undefined, undefined, { hide, lock, activity: activity! });
+  return htmlOf(state, undefined, undefined, frame);
 }
 
 function saved(file: string, content: BlobPart, type: string): Told {
@@ -110,16 +109,12 @@ async function saveScorm(made: Made): Promise<Told> {
   return saved(`${made.name}-scorm.zip`, content, "application/zip");
 }
 
-function saveJson({ name, state, frame }: Made, draft: Draft): Told {
-  const { hide, lock } = frame;
+function saveJson({ name, state, written }: Made): Told {
   const shown = writeLink(state);
-  const about = {
-    ...(shown !== null && { state: shown }),
-    ...(hide && { hide }),
-    ...(lock && { lock }),
-  };
-  const written = JSON.stringify({ ...writeActivity(draft.activity()), ...about }, null, 2);
-  return saved(`${name}.json`, `${written}\n`, "application/json");
+  const whole = { ...written, ...(shown !== null && { state: shown }) };
+  const text = `${JSON.stringify(whole, null, 2)}\n`;
+  const { sentence } = saved(`${name}.json`, text, "application/json");
+  return { sentence: shown === null ? `${sentence} ${texts.withoutState}` : sentence };
 }
 
 /** The frame of the activity: of its link where this page has an address for all, else of its file. */
@@ -161,7 +156,9 @@ function revealSlide({ title }: Made, frame: HTMLElement): string {
 
 function quartoSlide({ title }: Made, frame: HTMLElement): string {
   frame.setAttribute("height", "600");
-  return `## ${title}\n\n\`\`\`{=html}\n${frame.outerHTML}\n\`\`\`\n`;
+  // A title is no Markdown.
+  const plain = title.replace(/[\\`*_{}[\]<>#$|~^@]/g, "\\$&");
+  return `## ${plain}\n\n\`\`\`{=html}\n${frame.outerHTML}\n\`\`\`\n`;
 }
 
 export function GiveOut({ instrument, draft, own }: GiveOutProps) {
@@ -170,9 +167,12 @@ export function GiveOut({ instrument, draft, own }: GiveOutProps) {
   const text = useRef<HTMLTextAreaElement>(null);
   useLayoutEffect(() => text.current?.select(), [told.value]);
   async function choose(way: Way): Promise<void> {
-    if (isOff.peek()) return;
+    if (isOff.peek()) {
+      told.value = { sentence: texts.notYet };
+      return;
+    }
     try {
-      told.value = await way(await make(instrument, draft, own), draft);
+      told.value = await way(await make(instrument, draft, own));
     } catch (error) {
       told.value = { sentence: texts.failed(error instanceof Error ? error.message : `${error}`) };
     }

@@ -3,12 +3,12 @@ import { useComputed } from "@preact/signals";
 import type { TargetedPointerEvent } from "preact";
 import { useRef } from "preact/hooks";
 import type { Predict } from "../model/activity";
-import { type Attempt, CURVE_TEMPERATURES, type Trial } from "../model/attempt";
+import { type Attempt, CURVE_TEMPERATURES, drawnOf, type Trial } from "../model/attempt";
 import { activityStrings } from "../text/activity";
 import { brief, count, percent, spoken } from "../text/format";
 import type { Part } from "./part";
 
-const { prediction: texts, texts: tasks } = activityStrings;
+const { prediction: texts } = activityStrings;
 
 /** What a key adds. */
 const STEP = 0.01;
@@ -25,9 +25,8 @@ export function Prediction(props: PredictionProps) {
   // Other items are another truth.
   instrument.items.value;
   const truth = attempt.truthOf(task);
-  if (truth === null) return <p class="note">{tasks.tooMany(instrument.count.value)}</p>;
-  const start = task.of === "bars" ? 1 / truth.length : 0.5;
-  const drawn = trial.drawn.value.length > 0 ? trial.drawn.value : truth.map(() => start);
+  if (truth === null) return <p class="note">{attempt.impossible(task)}</p>;
+  const drawn = drawnOf(task, trial.drawn.value, truth.length);
   const isSettled = attempt.isSettled(trial);
   const isTold = isSettled && attempt.tells.value;
   function set(at: number, value: number): void {

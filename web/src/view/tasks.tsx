@@ -75,12 +75,20 @@ function One({
 }: TrialProps & { readonly goes: { current: boolean } }) {
   const { task, number } = trial;
   const { at, trials, isTest } = attempt;
+  const isSettled = attempt.isSettled(trial);
   const heading = useRef<HTMLHeadingElement>(null);
   useLayoutEffect(() => {
     if (goes.current) heading.current!.focus();
     goes.current = false;
   }, [goes]);
-  const isSettled = attempt.isSettled(trial);
+  const next = useRef<HTMLButtonElement>(null);
+  // The button that ended the task is gone.
+  useLayoutEffect(() => {
+    if (!isSettled) return;
+    const { activeElement } = heading.current!.getRootNode() as Document | ShadowRoot;
+    if (activeElement !== null && activeElement !== document.body) return;
+    (next.current!.disabled ? heading : next).current!.focus();
+  }, [isSettled]);
   const { value: outcome } = trial.outcome;
   const tells = attempt.tells.value;
   const open = trials.length - attempt.doneCount.value;
@@ -94,7 +102,7 @@ function One({
     // No form: a frame may forbid to send one, and then its button does nothing.
     <div class="task">
       <h3 ref={heading} tabIndex={-1}>
-        {texts.task(number, trials.length)}
+        {texts.task(number, trials.length)}{" "}
         {task.points !== 1 && <small>{texts.worth(task.points)}</small>}
       </h3>
       <p class="said ask">{task.ask}</p>
@@ -110,7 +118,7 @@ function One({
             {texts.hint}
           </button>
         )}
-        {!isTest && !isSettled && (trial.checks.value > 0 || task.kind === "reach") && (
+        {!isTest && !isSettled && attempt.canReveal(trial) && (
           <button type="button" onClick={() => attempt.reveal(trial)}>
             {texts.reveal}
           </button>
@@ -120,6 +128,7 @@ function One({
         </button>
         <button
           type="button"
+          ref={next}
           disabled={at.value === trials.length - 1}
           onClick={() => go(at.peek() + 1)}
         >
@@ -266,13 +275,20 @@ function Results({ instrument, attempt }: AttemptProps) {
     save(file, attempt.results(), "text/csv");
     instrument.tell(results.saved(file));
   }
+  const part = useRef<HTMLElement>(null);
+  function again(): void {
+    const around = part.current!.parentElement!;
+    attempt.again();
+    // This part is gone.
+    requestAnimationFrame(() => around.querySelector<HTMLElement>("h3")!.focus());
+  }
   function stateOf({ outcome }: Trial): string {
     if (outcome.value === null) return results.state.open;
     if (outcome.value.isRevealed) return results.state.shown;
     return outcome.value.isRight ? results.state.right : results.state.wrong;
   }
   return (
-    <section class="results" aria-label={results.name}>
+    <section class="results" aria-label={results.name} ref={part}>
       <p class="score">
         <strong>{told}</strong>
       </p>
@@ -298,7 +314,7 @@ function Results({ instrument, attempt }: AttemptProps) {
           {results.save}
         </button>
         {!attempt.isTest && (
-          <button type="button" onClick={() => attempt.again()}>
+          <button type="button" onClick={again}>
             {texts.again}
           </button>
         )}
