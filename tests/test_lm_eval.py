@@ -125,6 +125,18 @@ def test_an_odd_row_costs_itself() -> None:
         data.row(1)
 
 
+@pytest.mark.parametrize("arguments", [None, 3, [None], [[]], {"gen_args_0": None}])
+def test_odd_arguments_cost_their_row(arguments: Any) -> None:
+    good = sample({" a": -1, " b": -2}, 0)
+    both = [["q", " a"], 3]
+    data = read(good, {**good, "arguments": arguments}, {**good, "arguments": both}, good)
+    assert data.rows == 4
+    for row in (1, 2):
+        with pytest.raises(FileError):
+            data.row(row)
+    assert data.row(3).values.tolist() == [-1, -2]
+
+
 def test_other_lines_and_options_are_refused() -> None:
     good = sample({" cat": -0.5, " dog": -1.0}, 0)
     with pytest.raises(FileError, match="line 2: must be a sample of lm-eval, as the first is"):

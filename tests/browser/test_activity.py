@@ -459,6 +459,18 @@ def test_what_a_file_hides_can_be_shown_again(
     expect(page.get_by_role("figure", name="Every temperature")).to_be_visible()
 
 
+def test_a_second_visit_takes_no_focus_from_the_page_around(site: Site) -> None:
+    site.files["make.html"] = page_html(State.random(3), activity=Activity.of(TASKS[:2]))
+    page = site.open("lesson.html", "<iframe src='make.html#embed' width='900'></iframe>")
+    frame = page.frame_locator("iframe")
+    frame.get_by_role("radio", name="cat").check()
+    frame.get_by_role("button", name="Check").click()
+    expect(frame.get_by_role("button", name="Next")).to_be_focused()
+    page.reload()
+    expect(frame.get_by_text("Right.")).to_be_visible()
+    assert page.evaluate("document.activeElement.localName") == "body"
+
+
 @pytest.mark.usefixtures("package")
 @pytest.mark.parametrize(
     "around",

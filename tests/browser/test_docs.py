@@ -41,7 +41,13 @@ def asked(page: Page) -> list[str]:
 
     page.context.set_offline(True)
     page.on("request", note)
-    page.on("requestfailed", lambda request: found.append(f"{request.url}: {request.failure}"))
+
+    def failed(request: Request) -> None:
+        # A page that is left may have asked for its icon just then.
+        if request.failure != "net::ERR_ABORTED":
+            found.append(f"{request.url}: {request.failure}")
+
+    page.on("requestfailed", failed)
     return found
 
 

@@ -75,7 +75,7 @@ def serve(page: Page, element: str) -> Serve:
     return serve_
 
 
-def drag_to_the_middle_of(page: Page, view: Page | Locator, part: float) -> None:
+def drag_to(page: Page, view: Page | Locator, part: float) -> None:
     """Drag the thumb of the slider, as a hand does, to a part of its track."""
     expect(slider(view)).to_be_visible()
     slider(view).scroll_into_view_if_needed()
@@ -91,7 +91,7 @@ def drag_to_the_middle_of(page: Page, view: Page | Locator, part: float) -> None
 
 def assert_dragged(page: Page, view: Page | Locator, value: Callable[[], object]) -> None:
     """Drag the slider to a quarter of its track, and read T where the host has it."""
-    drag_to_the_middle_of(page, view, 0.75)
+    drag_to(page, view, 0.75)
     shown = field(view).input_value()
     assert 50 < float(shown) < 500
     expect(view.get_by_role("figure", name="Softmax").get_by_role("listitem")).to_have_count(3)

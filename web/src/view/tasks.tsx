@@ -82,9 +82,11 @@ function One({
     goes.current = false;
   }, [goes]);
   const next = useRef<HTMLButtonElement>(null);
+  /** Whether the focus has been here: a task of an earlier visit must not take it from another page. */
+  const hadFocus = useRef(false);
   // The button that ended the task is gone.
   useLayoutEffect(() => {
-    if (!isSettled) return;
+    if (!isSettled || !hadFocus.current) return;
     const { activeElement } = heading.current!.getRootNode() as Document | ShadowRoot;
     if (activeElement !== null && activeElement !== document.body) return;
     (next.current!.disabled ? heading : next).current!.focus();
@@ -100,7 +102,7 @@ function One({
   const checks = task.kind !== "reach" || isTest;
   return (
     // No form: a frame may forbid to send one, and then its button does nothing.
-    <div class="task">
+    <div class="task" onFocusIn={() => (hadFocus.current = true)}>
       <h3 ref={heading} tabIndex={-1}>
         {texts.task(number, trials.length)}{" "}
         {task.points !== 1 && <small>{texts.worth(task.points)}</small>}

@@ -126,11 +126,14 @@ def _plain(value: Any) -> Any:
 
 def _sample(record: dict[str, Any]) -> _Sample:
     arguments = record["arguments"]
-    asked = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    given = list(arguments.values()) if isinstance(arguments, dict) else arguments
+    # Without an odd one the others would get each other's answers: it costs the whole row.
+    is_right = isinstance(given, list) and all(
+        each and isinstance(each, (dict, list)) for each in given
+    )
     asked = [
         tuple(each.values()) if isinstance(each, dict) else tuple(each)
-        for each in asked
-        if isinstance(each, (dict, list))
+        for each in (given if is_right else [])
     ]
     answers = record["resps"] if isinstance(record["resps"], list) else []
     pairs = list(zip(asked, map(_logprob, answers), strict=False))
