@@ -26,7 +26,7 @@ help: ## say what there is (this)
 explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port 8000"
 	$(BIN)/thermoscope explore $(ARGS)
 
-test: .venv/dev $(MODULE) node_modules/.package-lock.json ## run every check and every test
+test: .venv/dev .venv/hosts $(MODULE) node_modules/.package-lock.json ## run every check and every test
 	$(BIN)/python -m tools.browsers
 	$(MAKE) --no-print-directory --jobs 2 python-checks web-checks
 	$(MAKE) --no-print-directory --jobs 2 suite kernels
@@ -91,6 +91,14 @@ clean: ## forget everything that was made here
 .venv/docs: .venv/pip pyproject.toml constraints.txt
 	THERMOSCOPE_NATIVE=0 $(PIP) -e '.[all]' --group docs
 	@touch $@ .venv/explore
+
+# Beside .venv, of which it sees all packages: JupyterLab would load what these bring for it.
+.venv/hosts: .venv/dev
+	$(BIN)/python -m venv --without-pip $@
+	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
+		> "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
+	$(BIN)/python -m pip --python $@/bin/python install -q -c constraints.txt --group hosts
+	@touch $@
 
 $(MODULE): .venv/dev .venv/compilers hatch_build.py $(wildcard src/thermoscope/kernels/native/*)
 	THERMOSCOPE_NATIVE=1 $(PIP) --no-deps --no-build-isolation -e .

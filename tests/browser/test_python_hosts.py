@@ -1,0 +1,141 @@
+"""The widget where Python serves a page to people: marimo and Panel.
+
+The slider is dragged there, and the kernel of the page says what it heard. They are in a virtual
+environment of their own, `.venv/hosts`, for JupyterLab would load what they bring for it.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from tests.browser.explorer_page import field
+from tests.browser.test_hosts import drag_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Start = Callable[..., str]
+
+pytestmark = pytest.mark.browser
+
+ROOT = Path(__file__).parents[2]
+HOSTS = ROOT / ".venv" / "hosts" / "bin"
+PATIENCE = 60
+"""Seconds that a host may take to start, and a page to be shown."""
+
+MARIMO = """
+import marimo
+
+app = marimo.App()
+
+
+@app.cell
+def _():
+    import marimo as mo
+    from thermoscope import explore
+
+    explorer = mo.ui.anywidget(explore([2.0, 1.0, 0.1], ["cat", "dog", "eel"]))
+    explorer
+    return explorer, mo
+
+
+@app.cell
+def _(explorer, mo):
+    mo.md(f"Python has T = {explorer.value['temperature']}")
+"""
+PANEL = """
+import panel
+from thermoscope import explore
+
+panel.extension("ipywidgets")
+explorer = explore([2.0, 1.0, 0.1], ["cat", "dog", "eel"])
+said = panel.pane.Str("Python has T = 1.0")
+def tell(change):
+    said.object = f"Python has T = {change.new}"
+explorer.observe(tell, "temperature")
+panel.Column(explorer, said).servable()
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start a host, and return the address that it serves."""
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def start_(program: str, *options: str, path: str = "") -> str:
+        if not (HOSTS / program).exists():
+            pytest.fail(f"no {program}: run `make .venv/hosts` to install it")
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            number = listener.getsockname()[1]
+        command = [str(HOSTS / program), *options, f"--port={number}"]
+        with (tmp_path / "said.txt").open("wb") as said:
+            servers.append(subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said))
+        address = f"http://127.0.0.1:{number}/{path}"
+        deadline = time.monotonic() + PATIENCE
+        while not answers(address):
+            assert servers[-1].poll() is None, (tmp_path / "said.txt").read_text()
+            assert time.monotonic() < deadline, (tmp_path / "said.txt").read_text()
+        return address
+
+    yield start_
+    for server in servers:
+        server.terminate()
+        server.wait(PATIENCE)
+
+
+def answers(address: str) -> bool:
+    try:
+        with urlopen(address, timeout=PATIENCE):  # noqa: S310 - of this machine
+            return True
+    except OSError:
+        return False
+
+
+def only_here(page: Page, known: dict[str, Path]) -> None:
+    """Take the network away, but for this machine; some addresses are files of this machine."""
+
+    def answer(route: Route) -> None:
+        address = route.request.url
+        if "//127.0.0.1:" in address:
+            route.continue_()
+            return
+        found = [path for part, path in known.items() if part in address]
+        body = found[0].read_bytes() if found else b""
+        kind = "text/css" if address.endswith(".css") else "text/javascript"
+        route.fulfill(body=body, content_type=kind)
+
+    page.context.route("**/*", answer)
+
+
+def assert_python_hears(page: Page, address: str) -> None:
+    page.goto(address)
+    expect(field(page)).to_be_visible(timeout=PATIENCE * 1000)
+    drag_to(page, page, 0.75)
+    shown = field(page).input_value()
+    assert 50 < float(shown) < 500
+    expect(page.get_by_text(f"Python has T = {shown}", exact=True)).to_be_visible(timeout=20_000)
+
+
+def test_marimo(page: Page, start: Start, tmp_path: Path) -> None:
+    (tmp_path / "lesson.py").write_text(MARIMO)
+    address = start("marimo", "run", "lesson.py", "--headless", "--no-token")
+    only_here(page, {})
+    assert_python_hears(page, address)
+
+
+def test_panel(page: Page, start: Start, tmp_path: Path) -> None:
+    """Panel takes the front end of anywidget from the network, here from this machine."""
+    (tmp_path / "lesson.py").write_text(PANEL)
+    address = start("panel", "serve", "lesson.py", path="lesson")
+    extensions = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
+    only_here(page, {"unpkg.com/anywidget@": extensions / "anywidget" / "index.js"})
+    assert_python_hears(page, address)
