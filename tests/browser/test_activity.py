@@ -445,7 +445,7 @@ def test_what_a_file_hides_can_be_shown_again(
     do: Callable[..., Page], page: Page, tmp_path: Path
 ) -> None:
     do(TASKS[:1], link="#edit", hide=["curves"], lock=["logits"])
-    # Whoever makes it sees all of it.
+    # The teacher sees every part.
     expect(page.get_by_role("figure", name="Every temperature")).to_be_visible()
     part = editor(page)
     part.get_by_text("What is shown, what may be changed").click()

@@ -86,7 +86,7 @@ function show(host: Host, above?: Above): () => void {
   return unmount;
 }
 
-/** Sets the tasks to whoever opens the page. */
+/** Shows the tasks as a student does them. */
 function set(linked: Linked, activity: Activity, key: string): () => void {
   const course = courseOf(activity, key);
   const frame = () => ({ ...linked.frame!.value, activity: key });

@@ -1,6 +1,6 @@
 /**
- * JSON in few characters that a link may have, which nobody reads at a glance: compressed by DEFLATE,
- * in base64url. `thermoscope/explorer/activity.py` writes the same.
+ * JSON as a short text for a link: compressed by DEFLATE and written in base64url, so that no answer can
+ * be read at a glance. `thermoscope/explorer/activity.py` writes the same.
  */
 import { base64Of, bytesOf } from "../model/state";
 

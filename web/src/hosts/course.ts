@@ -166,7 +166,7 @@ function keptOf(text: string | null, of: string): unknown {
   }
 }
 
-/** What this tab has kept: the answers go with it, and nobody who comes later sees them. */
+/** What this tab has kept. The browser deletes it with the tab, so a later student does not see it. */
 function stored(name: string): string | null {
   try {
     return sessionStorage.getItem(name);

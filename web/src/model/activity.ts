@@ -26,7 +26,7 @@ export type Mode = (typeof MODES)[number];
 /** What is drawn by hand: the bars of softmax at one temperature, or the curve of one item. */
 export const DRAWINGS = ["bars", "curve"] as const;
 
-/** What a state that is to be reached is recognised by. */
+/** The quantities by which a "reach" task recognises its goal. */
 export const QUANTITIES = [
   "temperature",
   "entropy",
@@ -56,7 +56,7 @@ interface Common {
 export interface Choose extends Common {
   readonly kind: "choose";
   readonly options: readonly string[];
-  /** The places of the right options, counted from 0. With several of them, all are to be chosen. */
+  /** The places of the right options, counted from 0. A right answer has all of them and no other. */
   readonly answer: readonly number[];
 }
 

@@ -26,7 +26,7 @@ export interface Course {
   readonly activity: Activity;
   /** What was kept of an earlier visit, null if nothing was. */
   readonly kept: unknown;
-  /** Called whenever anything has changed that is to be kept. */
+  /** Called after each change of the answers or of the results. */
   report(report: Report): void;
 }
 
@@ -147,7 +147,7 @@ export class Attempt {
       this.#enter(this.at.peek());
     });
     const ends = [
-      // A state that is to be reached is recognised when a gesture has ended.
+      // A "reach" task compares its goal with the page at rest, after each gesture.
       effect(() => {
         const { value: trial } = this.trial;
         if (trial.task.kind !== "reach" || this.isTest || this.isSettled(trial)) return;

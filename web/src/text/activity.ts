@@ -98,13 +98,10 @@ const enActivity = {
     curve: (label: string) => `Your prediction of ${quoted(label)}`,
     bar: (label: string) => `Prediction for ${quoted(label)}`,
     point: (temperature: string) => `Prediction at T = ${temperature}`,
-    percent: (value: string) => value,
     sum: (percent: string) => `Together ${percent}: as probabilities they are scaled to 100 %.`,
     truth: (percent: string) => `in truth ${percent}`,
     legend: "Filled: your prediction. Outline: the truth.",
     legendOfCurve: "Points and dashed line: your prediction. Solid line: the truth.",
-    temperature: "T",
-    probability: "Probability",
   },
 
   results: {
@@ -297,7 +294,6 @@ const enActivity = {
 
   /** Why the activity of a link can't be shown. */
   unreadable: "The activity of this link can't be read: it was cut or changed.",
-  unfit: (message: string) => `The activity of this page can't be shown: ${message}.`,
 };
 
 export type ActivityStrings = typeof enActivity;
