@@ -74,6 +74,26 @@ def test_what_is_decided_is_so_for_the_whole_distribution(
         check(reported, every * t0, temperature, chain)
 
 
+@pytest.mark.parametrize("engine", ["llama.cpp", None])
+@pytest.mark.parametrize("vocabulary", [3, 1000, None])
+def test_the_highest_that_is_left_has_all_at_zero(vocabulary: int | None, engine: str) -> None:
+    # typical_p takes the highest of all away.
+    order = None if engine else ["typical_p", "temperature"]
+    chain = {"typical_p": 0.5, "engine": engine, "order": order}
+    every = np.asarray(ts.log_softmax([-0.5, -0.5, 0.0]))
+    assert list(ts.truncate(every, 0.0, **chain)) == ([1, 0, 0] if engine else [0.5, 0.5, 0])
+    check(Reported(every, vocabulary=vocabulary), every, 0.0, chain)
+
+
+def test_a_token_of_the_tail_may_be_the_highest_that_is_left() -> None:
+    every = np.log([0.4, *[0.6 / 1000] * 1000])
+    chain = {"typical_p": 0.3, "engine": "llama.cpp"}
+    assert not ts.keep(every, 0.0, **chain)[0]
+    reported = Reported(every[:1], vocabulary=every.size)
+    assert kept_of(reported, 0.0, **chain) == "? u"
+    check(reported, every, 0.0, chain)
+
+
 @settings(max_examples=200)
 @given(whole_distributions(), TEMPERATURE, st.sampled_from((1e-6, 0.05)), st.data())
 def test_rounded_numbers_leave_close_calls_undecided(

@@ -92,13 +92,12 @@ def decided(reported: Reported, temperature: ArrayLike, settings: Mapping[str, A
             continue
         value, edges = chain.values[step], chain.edges.get(step, {})
         among = start if chain.joint else left
-        weights = reported.weights(seen)
         if among.is_exact and (reported.is_exact or step not in _STEPS):
             with kernels.use("reference"):
                 rule = RULES[step](logits, np.array([seen]), among.maybe, value, **edges)
             after = _Left(rule, rule, tail_sure=False, tail_maybe=False)
         else:
-            after = _STEPS.get(step, _open)(_Row(reported, weights, among), value, **edges)
+            after = _STEPS.get(step, _open)(_Row(reported, seen, among), value, **edges)
         left = _Left(
             left.sure & after.sure,
             left.maybe & after.maybe,
@@ -121,16 +120,13 @@ def truncated(reported: Reported, temperature: ArrayLike, settings: Mapping[str,
     if decision.tail == "kept" and decision.kept.all():
         return reported.softmax(decision.temperature)
     told = reported.logprobs > -math.inf
-    row = _Row(
-        reported,
-        reported.weights(decision.temperature),
-        _Left(
-            decision.kept[told],
-            ~decision.dropped[told],
-            decision.tail == "kept",
-            decision.tail != "dropped",
-        ),
+    left = _Left(
+        decision.kept[told],
+        ~decision.dropped[told],
+        decision.tail == "kept",
+        decision.tail != "dropped",
     )
+    row = _Row(reported, decision.temperature, left)
     low, high = np.zeros((2, told.size))
     least, most = row.probabilities()
     low[told], high[told] = least, most
@@ -141,7 +137,8 @@ def truncated(reported: Reported, temperature: ArrayLike, settings: Mapping[str,
 class _Row:
     """What a step looks at: the weights of the tokens that may be left, and who may be ahead."""
 
-    def __init__(self, reported: Reported, weights: Weights, left: _Left) -> None:
+    def __init__(self, reported: Reported, temperature: float, left: _Left) -> None:
+        weights = _weights(reported, temperature, left)
         self.reported, self.weights, self.left = reported, weights, left
         # Sums of what is left for sure, and of what may be.
         self.low = np.where(left.sure, weights.low, -math.inf)
@@ -272,13 +269,46 @@ _STEPS: Final[dict[str, Any]] = {
 }
 
 
+def _weights(reported: Reported, temperature: float, left: _Left) -> Weights:
+    """Return weights of which those of the tokens that are left are right.
+
+    At T = 0 the highest of these have all of it, also where a step before the temperature has taken
+    away the highest of all.
+    """
+    weights = reported.weights(temperature)
+    if temperature > 0:
+        return weights
+    leads, best, tail_leads = _leading(reported, left)
+    ties = tail_leads and reported.highest_cap <= best
+    is_sure = (
+        (left.sure >= leads).all()
+        and (reported.is_exact or np.count_nonzero(leads) == 1)
+        and (ties or not tail_leads)
+    )
+    high = np.where(leads, 0.0, -math.inf)
+    low = high if is_sure else np.full(high.size, -math.inf)
+    most, cap = -math.inf, -math.inf
+    if tail_leads:
+        is_best = best >= reported.told.low.max()
+        most, cap = weights.tail.high if is_best else math.log(reported.tail_size), 0.0
+    return Weights(low, high, Interval(-math.inf, most), cap)
+
+
+def _leading(reported: Reported, left: _Left) -> tuple[Mask, float, bool]:
+    """Return which tokens may be the highest of those that are left, and whether others may be.
+
+    Between them stands the log-probability that the highest one has at least.
+    """
+    low, high = reported.told
+    best = float(np.where(left.sure, low, -math.inf).max(initial=-math.inf))
+    return left.maybe & (high >= best), best, left.tail_maybe and reported.highest_cap >= best
+
+
 def _first_of_maximum(reported: Reported, left: _Left) -> _Left:
     """Keep the token that an engine takes at T = 0, where it is known which one that is."""
-    low, high = reported.told
-    leads = left.maybe & (high >= np.where(left.sure, low, -math.inf).max(initial=-math.inf))
-    ties = left.tail_maybe and reported.any_other(0) > 0
-    is_sure = np.count_nonzero(leads) == 1 and not ties
-    return _Left(left.sure & leads & is_sure, leads, tail_sure=False, tail_maybe=ties)
+    leads, _, tail_leads = _leading(reported, left)
+    is_sure = np.count_nonzero(leads) == 1 and not tail_leads
+    return _Left(left.sure & leads & is_sure, leads, tail_sure=False, tail_maybe=tail_leads)
 
 
 def _sums(log_w: Array, keys: Array, of: Array, *, inclusive: bool = False) -> Array:
