@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,22 +129,37 @@ def chunked_files(
         yield
 
 
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Start a cluster of two workers, which Dask then uses until the module ends."""
+@contextmanager
+def cluster(folder: Path, connect: str) -> Iterator[Any]:
+    """Start a cluster of two workers, which Dask then uses until it ends.
+
+    `connect` is for how long a connection is tried.
+    """
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     with (
         dask.config.set(
-            {
-                "temporary-directory": str(tmp_path_factory.mktemp("workers")),
-                "distributed.comm.timeouts.connect": "60s",
-            }
+            {"temporary-directory": str(folder), "distributed.comm.timeouts.connect": connect}
         ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address="127.0.0.1:0"
-        ) as cluster,
-        distributed.Client(cluster) as found,
+        ) as workers,
+        distributed.Client(workers) as found,
     ):
+        found.wait_for_workers(2)
+        yield found
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a cluster for all tests of a module."""
+    with cluster(tmp_path_factory.mktemp("workers"), "60s") as found:
+        yield found
+
+
+@pytest.fixture
+def own_client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start a cluster for one test, in which workers may die: the other one tries to reach them."""
+    with cluster(tmp_path_factory.mktemp("workers"), "5s") as found:
         yield found
 
 

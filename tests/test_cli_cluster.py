@@ -65,12 +65,15 @@ def same(got: Any, want: Any) -> None:
 @pytest.mark.parametrize("dies", [False, True])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_gives_the_same_on_a_cluster_as_locally(
-    client: Any,
+    request: pytest.FixtureRequest,
     capfd: pytest.CaptureFixture[str],
     command: str,
     *,
     dies: bool,
 ) -> None:
+    # No other test waits for the worker that takes the place of the one that died.
+    client = request.getfixturevalue("own_client" if dies else "client")
+
     def result(*options: str) -> Any:
         capfd.readouterr()
         assert cli.main([*COMMANDS[command], *options]) == 0
@@ -80,7 +83,6 @@ def test_a_command_gives_the_same_on_a_cluster_as_locally(
 
     want = result()
     mark = Path("died").resolve()
-    client.wait_for_workers(2)
     if dies:
         client.run(die_once, mark)
     got = result("--scheduler", client.scheduler.address)
@@ -147,7 +149,6 @@ def test_ctrl_c_leaves_nothing_on_a_cluster(client: Any) -> None:
 
     # A process that a shell starts in the background ignores SIGINT, and so do its children.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    client.wait_for_workers(2)
     client.run(write_twice)
     before = sorted(Path().iterdir())
     with started(*COMMANDS["softmax"], "--scheduler", client.scheduler.address) as process:
