@@ -45,22 +45,66 @@ const cssAsText = {
   },
 };
 
+/** What all scripts are built with. */
+const OPTIONS = {
+  absWorkingDir: web,
+  bundle: true,
+  charset: "utf8",
+  legalComments: "none",
+  logLevel: "warning",
+  minify: true,
+  target: "es2022",
+  write: false,
+};
+
 /**
- * One script with all that it needs.
+ * The texts of a part of the page in one language, for the object that `web/src/text/strings.ts` reads. A page
+ * has those that it needs before its script; that of "base" comes first.
+ */
+async function texts(language, part) {
+  const all = "thermoscopeTexts";
+  const [banner, place] =
+    part === "base"
+      ? [{ js: `var ${all}=${all}||{};` }, `${all}.${language}={base}`]
+      : [{}, `${all}.${language}.${part}=${part}`];
+  const path = `./src/text/${language}/${part}.ts`;
+  const contents = `import {${part}} from ${JSON.stringify(path)};${place}`;
+  const result = await esbuild.build({
+    ...OPTIONS,
+    banner,
+    format: "iife",
+    stdin: { contents, resolveDir: web },
+  });
+  return result.outputFiles[0].text;
+}
+
+/** All texts, by the names of their files. */
+async function allTexts() {
+  const found = {};
+  const folder = join(web, "src/text");
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    if (!entry.isDirectory()) continue;
+    for (const part of ["base", "rows", "writing", "model", "activity"]) {
+      found[`texts/${entry.name}-${part}.js`] = await texts(entry.name, part);
+    }
+  }
+  return found;
+}
+
+/**
+ * One script with all that it needs but the texts.
  *
  * @param can - what it has besides one distribution, which is smaller without. "rows": it can step through
  *   rows, and show the text or the reliability that they are; "writing": it can write a text with a model,
  *   which has no reliability; "model": the page itself has that model; "activity": it has tasks, and is
  *   of one distribution
  */
-async function bundle(entry, format, can = "") {
+async function bundle(entry, format, can = "", more = {}) {
   const result = await esbuild.build({
-    absWorkingDir: web,
+    ...OPTIONS,
     banner: {
       js: "/*! thermoscope, MIT. Contains Preact and @preact/signals, (c) 2015-present Jason Miller and (c) 2022-present Preact Team, MIT. */",
     },
-    bundle: true,
-    charset: "utf8",
     define: {
       "process.env.NODE_ENV": '"production"',
       ACTIVITY: String(can === "activity"),
@@ -73,12 +117,8 @@ async function bundle(entry, format, can = "") {
     format,
     jsx: "automatic",
     jsxImportSource: "preact",
-    legalComments: "none",
-    logLevel: "warning",
-    minify: true,
     plugins: [cssAsText],
-    target: "es2022",
-    write: false,
+    ...more,
   });
   return result.outputFiles[0].text;
 }
@@ -95,6 +135,7 @@ async function makePackage(folder) {
 
 async function buildStatic(check) {
   const built = {
+    ...(await allTexts()),
     "page.js": await bundle("src/page.ts", "iife"),
     "activity.css": await minifiedCss(join(web, "src/view/activity.css")),
     "page-activity.js": await bundle("src/page-activity.tsx", "iife", "activity"),
@@ -121,7 +162,7 @@ async function buildStatic(check) {
       process.exit(1);
     }
   } else {
-    await mkdir(out, { recursive: true });
+    await mkdir(join(out, "texts"), { recursive: true });
     for (const [name, text] of Object.entries(built)) await writeFile(join(out, name), text);
   }
 }

@@ -9,7 +9,7 @@ import type { Frame } from "./model/frame";
 import type { Host } from "./model/host";
 import { parseLink } from "./model/link";
 import { readState, type State } from "./model/state";
-import { activityStrings } from "./text/activity";
+import { activityStrings } from "./text/strings";
 import { Editor, Trying } from "./view/editor";
 import { tellParent } from "./view/embedded";
 import { type Above, explain, mount } from "./view/mount";

@@ -1,6 +1,7 @@
 /** The texts that depend on their arguments. */
 import { describe, expect, test } from "vitest";
-import { en } from "../src/text/en";
+import { base as en } from "../src/text/en/base";
+import { rows } from "../src/text/en/rows";
 import { count } from "../src/text/format";
 import { documented } from "./documented";
 
@@ -15,7 +16,7 @@ test.each([
   [112, "112th"],
   [1202, "1,202nd"],
 ])("place %d is %s", (place, text) => {
-  expect(en.rows.place(count(place))).toBe(`${text} in this order`);
+  expect(rows.bar.place(count(place))).toBe(`${text} in this order`);
 });
 
 describe("the sentence", () => {

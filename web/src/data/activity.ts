@@ -2,7 +2,7 @@
 import { readWhole, type Whole } from "../model/activity";
 import { parseLink } from "../model/link";
 import { readState, type State } from "../model/state";
-import { activityStrings } from "../text/activity";
+import { activityStrings } from "../text/strings";
 import { unpack } from "./packed";
 
 export interface OpenedActivity extends Omit<Whole, "state"> {

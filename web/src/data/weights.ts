@@ -13,7 +13,7 @@ import {
   shapeOf,
   Transformer,
 } from "../math/transformer";
-import { modelStrings } from "../text/model";
+import { modelStrings } from "../text/strings";
 import { ReadError } from "./content";
 
 const { file: texts } = modelStrings;

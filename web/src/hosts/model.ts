@@ -18,7 +18,7 @@ import type {
   WrittenRow,
 } from "../model/rows";
 import { readTemperature, readTruncation, writeState } from "../model/state";
-import { modelStrings } from "../text/model";
+import { modelStrings } from "../text/strings";
 import { chunkOf, joined, type Position, textOf } from "./positions";
 
 const { page: texts } = modelStrings;

@@ -2,7 +2,7 @@
  * An activity: tasks about what the page shows. This is its written form, read by the rules of
  * `thermoscope/explorer/activity.py`; `tests/vectors/activities.json` holds both to them.
  */
-import { activityStrings } from "../text/activity";
+import { activityStrings } from "../text/strings";
 import { LOCKS, type LockName, PARTS, type PartName } from "./frame";
 import { parseLink } from "./link";
 

@@ -2,8 +2,8 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { Distribution, type Frame as SoftmaxFrame } from "../math/definition";
 import type { Kept } from "../math/truncation";
-import { activityStrings } from "../text/activity";
 import { ambiguous, brief, clip, parseNumber, parseTyped, percent, spoken } from "../text/format";
+import { activityStrings } from "../text/strings";
 import type { Activity, Predict, Quantity, Task } from "./activity";
 import { type Frame, LOCKS } from "./frame";
 import { parseLink } from "./link";

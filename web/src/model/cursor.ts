@@ -1,6 +1,6 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { count } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings } from "../text/strings";
 import { later, type Order, type Progress, type Rows, type Wanted, type WrittenRow } from "./rows";
 import { type Items, readState, type State, type WrittenState } from "./state";
 
@@ -99,7 +99,7 @@ export class RowCursor {
     const typed = text.replaceAll(",", "").trim();
     const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
     if (!(row < this.count.peek())) {
-      this.error.value = strings.rows.refused(count(this.count.peek() - 1), typed.slice(0, 20));
+      this.error.value = rowStrings.bar.refused(count(this.count.peek() - 1), typed.slice(0, 20));
       return false;
     }
     this.to(row);
@@ -135,12 +135,12 @@ export class RowCursor {
   /** The progress of an order, or the place of the row in it; empty for the given order. */
   note(): string {
     const { value: progress } = this.progress;
-    if (progress !== null) return strings.rows.sorting(`${Math.floor(100 * progress)} %`);
+    if (progress !== null) return rowStrings.bar.sorting(`${Math.floor(100 * progress)} %`);
     if (this.order.value === "given") return "";
     const [place, size] = [count(this.place.value + 1), this.size.value];
     return size === this.count.value
-      ? strings.rows.place(place)
-      : strings.rows.placeOf(place, count(size));
+      ? rowStrings.bar.place(place)
+      : rowStrings.bar.placeOf(place, count(size));
   }
 
   /**

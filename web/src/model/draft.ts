@@ -1,7 +1,7 @@
 /** An activity while a teacher makes it. It may not be right yet, so it is kept as it is written. */
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { temperatureFor } from "../math/solve";
-import { activityStrings } from "../text/activity";
+import { activityStrings } from "../text/strings";
 import {
   type Activity,
   ActivityError,

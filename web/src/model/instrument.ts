@@ -18,7 +18,7 @@ import {
   percentRange,
   plain,
 } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { type Comparison, compare, matched, Pinned } from "./compare";
 import { RowCursor } from "./cursor";
 import { type Curves, curvesOf, nucleusOf } from "./curves";
@@ -260,7 +260,7 @@ export class Instrument {
   readonly outlineText = computed(() => {
     const [{ value: pinned }, { tail }] = [this.pinned, this.items.value];
     if (pinned !== null) return strings.figures.outlineOfA(brief(pinned.state.temperature));
-    if (tail !== null) return strings.reported.outline(brief(tail.temperature));
+    if (tail !== null) return rowStrings.reported.outline(brief(tail.temperature));
     return strings.figures.outline(brief(1));
   });
 
@@ -671,7 +671,7 @@ export class Instrument {
   readonly unreportedText = computed(() => {
     const { tail } = this.items.value;
     if (!ROWS || tail === null) return "";
-    return strings.reported.tail(
+    return rowStrings.reported.tail(
       this.tailText.value,
       tail.count < Infinity ? count(tail.count) : null,
     );
@@ -758,7 +758,7 @@ export class Row {
       const { fate } = strings.sampler;
       if (ROWS && instrument.isPartial.value) {
         const { value: fates } = instrument.restedFates;
-        return fates.length === 0 ? "" : strings.reported.fates[fates[slot]!];
+        return fates.length === 0 ? "" : rowStrings.reported.fates[fates[slot]!];
       }
       const { value: kept } = instrument.restedKept;
       return kept.keeps(rank.value) ? fate.kept(afterText(kept, rank.value)) : fate.dropped;

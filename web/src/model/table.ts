@@ -3,7 +3,7 @@ import { Distribution } from "../math/definition";
 import { Reported } from "../math/reported";
 import { Truncation } from "../math/truncation";
 import { numberText } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings } from "../text/strings";
 import type { State } from "./state";
 
 /**
@@ -41,7 +41,7 @@ function csvOfReported({ logits, labels, temperature }: State, reported: Reporte
     const label = labels?.[item] ?? String(item);
     add(label, numberText(logit), bounds.low(weight), bounds.high(weight));
   });
-  add(strings.reported.notReported, "", bounds.tailLow, bounds.tailHigh);
+  add(rowStrings.reported.notReported, "", bounds.tailLow, bounds.tailHigh);
   return `${lines.join("\r\n")}\r\n`;
 }
 

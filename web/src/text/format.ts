@@ -7,8 +7,12 @@ import type { Bounds } from "../math/reported";
 import { strings } from "./strings";
 
 // Made once: making one takes longer than all other texts of a frame.
-const ONE_DECIMAL = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
-const WHOLE = new Intl.NumberFormat("en");
+const { locale, decimal, group } = strings.numbers;
+const ONE_DECIMAL = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const WHOLE = new Intl.NumberFormat(locale);
+
+/** A number as this language writes it. */
+const local = (text: string) => text.replace(".", decimal);
 
 /**
  * A probability in percent, short enough for a bar.
@@ -20,9 +24,9 @@ export function percent(probability: number, exact = true): string {
   if (probability === 0) return exact ? "0 %" : "< 1e−321 %";
   if (probability >= 1 && exact) return "100 %";
   const value = 100 * probability;
-  if (value > 99.99) return "> 99.99 %";
-  if (value >= 1) return `${value.toFixed(2)} %`;
-  if (value >= 0.001) return `${value.toPrecision(3)} %`;
+  if (value > 99.99) return local("> 99.99 %");
+  if (value >= 1) return local(`${value.toFixed(2)} %`);
+  if (value >= 0.001) return local(`${value.toPrecision(3)} %`);
   return `${typographic(value.toExponential(1))} %`;
 }
 
@@ -40,7 +44,7 @@ function between(low: number, high: number, unit: string): string {
     );
     if (value === 0 || decimals <= 0) return count(round(value));
     if (value < 0.001) return typographic(value.toExponential(1));
-    return (round(value * 10 ** decimals) / 10 ** decimals).toFixed(Math.min(decimals, 100));
+    return local((round(value * 10 ** decimals) / 10 ** decimals).toFixed(Math.min(decimals, 100)));
   };
   if (high === Infinity) return atLeast(end(low, Math.floor), unit);
   if (low < 0.01 * high) return upTo(end(high, Math.ceil), unit);
@@ -73,14 +77,14 @@ export function digits(value: number, significant = 10): string {
   if (Number.isInteger(value) || !Number.isFinite(value)) return infinity(value);
   const small = Math.abs(value) < 1e-3;
   const rounded = small ? value.toExponential(significant - 1) : value.toPrecision(significant);
-  return Number(rounded) === 1 ? String(value) : rounded;
+  return local(Number(rounded) === 1 ? String(value) : rounded);
 }
 
 /** A number with at most `significant` digits, or with all digits if fewer would overflow. */
 export function plain(value: number, significant = 10): string {
   if (!Number.isFinite(value)) return infinity(value);
   const rounded = Number(value.toPrecision(significant));
-  return String(Number.isFinite(rounded) ? rounded : value);
+  return local(String(Number.isFinite(rounded) ? rounded : value));
 }
 
 function infinity(value: number): string {
@@ -98,7 +102,7 @@ export function measure(value: number): string {
 
 /** The same as a field shows it and takes it back: without separators. */
 export function measureText(value: number): string {
-  return measure(value).replaceAll(",", "");
+  return measure(value).replaceAll(group, "");
 }
 
 /** The number of decimals that shows numbers up to `largest` with five digits. */
@@ -120,7 +124,7 @@ export function brief(value: number): string {
 }
 
 function typographic(text: string): string {
-  return text.replace("-", "−").replace("inf", "∞");
+  return local(text).replace("-", "−").replace("inf", "∞");
 }
 
 export function count(value: number): string {
@@ -129,13 +133,13 @@ export function count(value: number): string {
 
 /** The temperature as the text field shows and takes it, with every digit. */
 export function temperatureText(temperature: number): string {
-  return infinity(temperature).replace("inf", "∞");
+  return local(infinity(temperature)).replace("inf", "∞");
 }
 
 /** The same, short enough for a large field: digits are cut, never rounded, and "…" says so. */
 export function temperatureShort(temperature: number): string {
   const text = temperatureText(temperature);
-  const parts = /^(0\.0*|\d+\.)(\d+)(e.*)?$/.exec(text);
+  const parts = /^(0\D0*|\d+\D)(\d+)(e.*)?$/.exec(text);
   if (parts === null) return text;
   const [, start, decimals, exponent = ""] = parts;
   const kept = start!.startsWith("0") ? 4 : Math.max(1, 5 - start!.length);
@@ -145,6 +149,11 @@ export function temperatureShort(temperature: number): string {
 /** The shortest text that gives back the same float64: `parseNumber` reads it, and Python's `float` does. */
 export function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : infinity(value).replace("+", "").toLowerCase();
+}
+
+/** The same as this language writes it, for people. */
+export function numberShown(value: number): string {
+  return local(numberText(value));
 }
 
 /** The number that a text stands for, null if it is none. Infinities and NaN are words. */
@@ -160,13 +169,13 @@ export interface Refused {
 }
 
 /**
- * Why a number can't be told from what was typed: a comma before just three digits may stand for
- * thousands, any other single comma is a decimal comma. Null if it can be told.
+ * Why a number can't be told from what was typed: what separates thousands in this language may do so
+ * before just three digits, any other single comma or point is that of decimals. Null if it can be told.
  */
 export function ambiguous(text: string): Refused | null {
-  const [, whole, thousands] = /^\D*([1-9]\d{0,2}),(\d{3})\D*$/.exec(text) ?? [];
-  if (thousands === undefined) return null;
-  const read = [`${whole}.${thousands}`, `${whole}${thousands}`] as const;
+  const [, whole, sign, thousands] = /^\D*([1-9]\d{0,2})([.,])(\d{3})\D*$/.exec(latin(text)) ?? [];
+  if (sign !== group) return null;
+  const read = [`${whole}${decimal}${thousands}`, `${whole}${thousands}`] as const;
   return { error: strings.ambiguous(clip(text.trim(), 20), ...read) };
 }
 
@@ -176,7 +185,15 @@ export function parseTyped(text: string): number {
 }
 
 function typedNumber(text: string): number | null {
-  return parseNumber(text.replace(",", ".").replace("−", "-"));
+  return parseNumber(latin(text).replace(",", ".").replace("−", "-"));
+}
+
+/** The digits of Arabic keyboards as those of all others. */
+function latin(text: string): string {
+  return text
+    .replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
+    .replace("٫", ".")
+    .replace("٬", ",");
 }
 
 /** The logit that was typed, or why the text is not one. */

@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import { along, SCALES } from "../math/scales";
 import { largestEntropy } from "../model/curves";
 import { brief, count, percent } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { useDrag } from "./drag";
 import { Label } from "./label";
 import { Marks } from "./marks";
@@ -87,8 +87,8 @@ export function EveryTemperature({ instrument }: Part) {
     reported === null
       ? texts.others(beside)
       : beside === "0"
-        ? strings.reported.notReported
-        : strings.reported.others(beside);
+        ? rowStrings.reported.notReported
+        : rowStrings.reported.others(beside);
   return (
     <figure class="every" aria-label={texts.name}>
       <figcaption>

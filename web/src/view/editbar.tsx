@@ -1,7 +1,7 @@
 import { useComputed } from "@preact/signals";
 import type { RefObject } from "preact";
 import { withLabel } from "../model/edit";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { add, copy, remove, shift } from "./commands";
 import { OpenButton } from "./opening";
 import type { Part } from "./part";
@@ -20,7 +20,7 @@ export function EditBar({ instrument, labelField }: Part & LabelField) {
   if (ROWS && instrument.isPartial.value) {
     return (
       <div class="edit" role="group" aria-label={texts.name}>
-        <p class="note">{strings.reported.logits}</p>
+        <p class="note">{rowStrings.reported.logits}</p>
         <OpenButton instrument={instrument} />
         <Notice instrument={instrument} />
       </div>

@@ -9,8 +9,8 @@ import { type Draft, draftOf, newTask, type WrittenTask } from "../model/draft";
 import { LOCKS, PARTS } from "../model/frame";
 import { parseLink, writeLink } from "../model/link";
 import type { State } from "../model/state";
-import { activityStrings } from "../text/activity";
-import { ambiguous, brief, clip, numberText, parseTyped, spoken } from "../text/format";
+import { ambiguous, brief, clip, numberShown, parseTyped, spoken } from "../text/format";
+import { activityStrings } from "../text/strings";
 import { GiveOut } from "./give-out";
 import type { Part } from "./part";
 
@@ -581,7 +581,7 @@ interface NumberLineProps {
 
 function shownNumber(value: unknown): string {
   return typeof value === "number"
-    ? numberText(value)
+    ? numberShown(value)
     : value === "inf"
       ? "∞"
       : String(value ?? "");

@@ -1,7 +1,7 @@
 import { type ReadonlySignal, useComputed, useSignalEffect } from "@preact/signals";
 import { useRef } from "preact/hooks";
 import { brief, count } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import type { LabelField } from "./editbar";
 import { Label } from "./label";
 import { Logits } from "./logits";
@@ -117,7 +117,7 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
             <small>
               {instrument.outlineText}
               {on.value && <span class="more">{strings.figures.grown}</span>}
-              {ROWS && isPartial.value && <span class="more">{strings.reported.hatched}</span>}
+              {ROWS && isPartial.value && <span class="more">{rowStrings.reported.hatched}</span>}
             </small>
             <div class="axis" aria-hidden="true">
               <span>0</span>

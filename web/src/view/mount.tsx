@@ -22,6 +22,7 @@ export function mount(
   const root = document.createElement("div");
   root.className = "thermoscope";
   root.lang = strings.language;
+  root.dir = strings.direction;
   const place = document.createElement("div");
   root.append(place);
   element.append(root);

@@ -4,8 +4,8 @@ import type { TargetedPointerEvent } from "preact";
 import { useRef } from "preact/hooks";
 import type { Predict } from "../model/activity";
 import { type Attempt, CURVE_TEMPERATURES, drawnOf, type Trial } from "../model/attempt";
-import { activityStrings } from "../text/activity";
 import { brief, count, percent, spoken } from "../text/format";
+import { activityStrings } from "../text/strings";
 import type { Part } from "./part";
 
 const { prediction: texts } = activityStrings;

@@ -14,7 +14,7 @@ import {
   percent,
   type Refused,
 } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { type Draft, FieldError, NumberField, toTemperature, useDraft } from "./field";
 import type { Part } from "./part";
 
@@ -153,7 +153,7 @@ function askedOf(reported: Reported, of: Measure, typed: string): Found | Refuse
   const isMiddle = middle > 0 && middle < Infinity;
   // The middle of the scale's decades, or what of the interval is nearest to the server's temperature.
   const temperature = isMiddle ? middle : Math.max(low, Math.min(high, server));
-  const text = strings.reported.wanted(texts[of].name, brief(low), brief(high));
+  const text = rowStrings.reported.wanted(texts[of].name, brief(low), brief(high));
   return { temperature, text };
 }
 

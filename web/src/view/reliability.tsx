@@ -2,7 +2,7 @@ import { type ReadonlySignal, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { along, SCALES, type Scale } from "../math/scales";
 import type { Bin, Measured, Reliability, Table } from "../model/reliability";
-import { brief, count, numberText, percent } from "../text/format";
+import { brief, count, numberShown, numberText, percent } from "../text/format";
 import { rowStrings } from "../text/strings";
 import { Marks } from "./marks";
 import type { Part } from "./part";
@@ -51,7 +51,7 @@ export function ReliabilityFigure({ instrument, reliability }: Part & OfRows) {
           <li class="sure">{texts.confidence}</li>
           <li class="band">{texts.band}</li>
         </ul>
-        <p class="scores" title={written(rested, numberText)}>
+        <p class="scores" title={written(rested, numberShown)}>
           {written(now, brief)}
         </p>
       </div>

@@ -3,7 +3,7 @@ import { useRef } from "preact/hooks";
 import type { RowCursor } from "../model/cursor";
 import type { Order } from "../model/rows";
 import { count } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { useKeys } from "./keys";
 import type { Part } from "./part";
 
@@ -21,7 +21,7 @@ export function RowBar({ instrument, cursor }: Part & { readonly cursor: RowCurs
   const last = size - 1;
   /** The order of a bin, which is chosen in the figure "Reliability". */
   const bin = useComputed(() => (cursor.names.has(chosen.value) ? chosen.value : null)).value;
-  const { rows: texts } = strings;
+  const { bar: texts } = rowStrings;
   return (
     <div class="stepper" role="group" aria-label={texts.name} ref={bar}>
       <button

@@ -26,7 +26,7 @@ import {
   withStep,
   withStepAt,
 } from "../model/steps";
-import { brief, clip, count, numberText, parseTyped, type Refused, spoken } from "../text/format";
+import { brief, clip, count, numberShown, parseTyped, type Refused, spoken } from "../text/format";
 import { rowStrings, strings } from "../text/strings";
 import { differences, takenText } from "./engines";
 import { type Draft, FieldError, NumberField, useDraft } from "./field";
@@ -185,7 +185,7 @@ export function keptText(instrument: Instrument): string {
   const [{ value: kept }, { value: fates }] = [instrument.kept, instrument.fates];
   if (ROWS && fates.length === instrument.count.value) {
     const of = (fate: Fate) => count(fates.filter((other) => other === fate).length);
-    return strings.reported.kept(of("kept"), of("undecided"), of("dropped"));
+    return rowStrings.reported.kept(of("kept"), of("undecided"), of("dropped"));
   }
   if (kept === null) return "";
   const mass = texts.kept(count(kept.count), count(instrument.count.value), massText(kept));
@@ -219,7 +219,7 @@ function isDefault(settings: Settings, engine: Engine): boolean {
 
 /** A value of a rule in words. */
 function valueText(rule: Rule, value: number): string {
-  return texts.set(texts.rules[rule], numberText(value));
+  return texts.set(texts.rules[rule], numberShown(value));
 }
 
 /** What a value of a rule must be. */
@@ -257,7 +257,7 @@ function chosen(settings: Settings, name: string | undefined) {
         missing.map((rule) => texts.rules[rule]),
       ),
     ...refused.map((rule) =>
-      texts.refused(texts.rules[rule], rightText(name, rule), numberText(settings[rule]!)),
+      texts.refused(texts.rules[rule], rightText(name, rule), numberShown(settings[rule]!)),
     ),
     differs.length > 0 && texts.otherwise(name!, differs),
   ];
@@ -457,7 +457,7 @@ function Parameter({ instrument, draft, rule }: ParameterProps) {
           name={texts.rules[rule]}
           draft={draft}
           changes="sampler"
-          shown={useComputed(() => numberText(truncation.value[rule] ?? Number.NaN))}
+          shown={useComputed(() => numberShown(truncation.value[rule] ?? Number.NaN))}
           changeOf={changeOf}
         />
       </span>

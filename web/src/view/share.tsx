@@ -7,7 +7,7 @@ import { picture } from "../model/picture";
 import type { State } from "../model/state";
 import { csv } from "../model/table";
 import { count } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { copy, isFramed, png, save } from "./deliver";
 import type { Part } from "./part";
 
@@ -53,7 +53,7 @@ function copyLink(instrument: Instrument): Told | Promise<Told> {
   const link = host.address === undefined ? writeLink(state) : host.address(state);
   if (link === null) {
     const isPartial = state.tail !== null;
-    return { sentence: isPartial ? strings.reported.unwritten : texts.tooLong(count(LONGEST)) };
+    return { sentence: isPartial ? rowStrings.reported.unwritten : texts.tooLong(count(LONGEST)) };
   }
   return copied("link", link, host.address === undefined ? [texts.withoutAddress] : reach(link));
 }
@@ -71,7 +71,7 @@ function copyLine(
   write: (state: State, file: string) => Line,
 ): Told | Promise<Told> {
   const state = instrument.state();
-  if (state.tail !== null) return { sentence: strings.reported.unwritten };
+  if (state.tail !== null) return { sentence: rowStrings.reported.unwritten };
   const file = fileName(state, "csv");
   const { text, readsFile } = write(state, file);
   return copied(what, text, readsFile ? [texts.readsFile(file)] : []);

@@ -2,7 +2,7 @@ import { type ReadonlySignal, type Signal, signal, useComputed, useSignal } from
 import { useEffect, useMemo } from "preact/hooks";
 import type { Continuation } from "../model/rows";
 import { ambiguous, parseTemperature } from "../text/format";
-import { modelStrings } from "../text/model";
+import { modelStrings } from "../text/strings";
 import type { Part } from "./part";
 import { Do, ending, Few, tokensOf, useOff, useWaits, type WritingProps } from "./writing";
 

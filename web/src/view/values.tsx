@@ -1,7 +1,7 @@
 import { type ReadonlySignal, useComputed } from "@preact/signals";
 import type { Row } from "../model/instrument";
 import { count, digits } from "../text/format";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
 
@@ -12,7 +12,7 @@ export function Values({ instrument }: Part) {
   const isTruncated = instrument.sampler.on.value;
   const isPartial = instrument.isPartial.value;
   const outlineName =
-    pinned.value !== null ? texts.ofA : isPartial ? strings.reported.asReported : texts.atOne;
+    pinned.value !== null ? texts.ofA : isPartial ? rowStrings.reported.asReported : texts.atOne;
   /** The least and the highest probability of the reported tokens in a part of the list. */
   const bounded = (part: () => number) => {
     const known = () => instrument.restedBounds.value;
@@ -36,8 +36,8 @@ export function Values({ instrument }: Part) {
             <tr>
               <th scope="col">{texts.item}</th>
               <th scope="col">{texts.logit}</th>
-              <th scope="col">{isPartial ? strings.reported.low : texts.probability}</th>
-              {isPartial && <th scope="col">{strings.reported.high}</th>}
+              <th scope="col">{isPartial ? rowStrings.reported.low : texts.probability}</th>
+              {isPartial && <th scope="col">{rowStrings.reported.high}</th>}
               {isTruncated && <th scope="col">{texts.after}</th>}
               <th scope="col">{outlineName}</th>
             </tr>
@@ -64,7 +64,7 @@ export function Values({ instrument }: Part) {
             )}
             {isPartial && (
               <Total
-                name={strings.reported.notReported}
+                name={rowStrings.reported.notReported}
                 probability={() => instrument.restedBounds.value?.tailLow ?? NaN}
                 highest={() => instrument.restedBounds.value?.tailHigh ?? NaN}
                 after={null}
@@ -72,7 +72,7 @@ export function Values({ instrument }: Part) {
               />
             )}
             <Total
-              name={isPartial ? strings.reported.sum : texts.sum}
+              name={isPartial ? rowStrings.reported.sum : texts.sum}
               {...bounded(() => rested.value.sum)}
               after={isTruncated ? () => after(0, Infinity) : null}
               outline={() => outline.value.sum}

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useRef } from "preact/hooks";
 import type { PartName } from "../model/frame";
-import { strings } from "../text/strings";
+import { rowStrings, strings } from "../text/strings";
 import { Compare } from "./compare";
 import { HistoryControls, ItemControls, TemperatureControls } from "./controls";
 import { EveryTemperature } from "./curves";
@@ -156,7 +156,7 @@ export function View({ instrument, alone, above }: ViewProps) {
 
 /** Why a part is not there, where a server reported some tokens. */
 function NeedsAll({ part }: { readonly part: string }) {
-  return <p class="note">{strings.reported.needsAll(part)}</p>;
+  return <p class="note">{rowStrings.reported.needsAll(part)}</p>;
 }
 
 interface PanelProps extends Part {

@@ -1,13 +1,9 @@
-/**
- * What only a page with an activity has to say, in English: tasks, their results, and how a teacher makes
- * them. It is no part of `en.ts`, so that other pages stay as they are.
- */
-import { count } from "./format";
+import { count, quoted } from "./words";
 
-const quoted = (text: string) => `“${text}”`;
 const points = (number: number) => (number === 1 ? "1 point" : `${count(number)} points`);
 
-const enActivity = {
+/** What only a page with an activity has to say: tasks, their results, and how a teacher makes them. */
+export const activity = {
   /** Why something is no activity. Python says the same. */
   refused: (part: string, must: string, got: string | null) =>
     `${part} must be ${must}, got ${got === null ? "nothing" : got.slice(0, 100)}`,
@@ -296,7 +292,4 @@ const enActivity = {
   unreadable: "The activity of this link can't be read: it was cut or changed.",
 };
 
-export type ActivityStrings = typeof enActivity;
-
-/** The texts, in the language that the page speaks. */
-export const activityStrings: ActivityStrings = enActivity;
+export type Activity = typeof activity;

@@ -1,14 +1,11 @@
-import { count } from "./format";
+import { count } from "./words";
 
 function tokenCount(tokens: number): string {
   return tokens === 1 ? "1 token" : `${count(tokens)} tokens`;
 }
 
-/**
- * What only a page with a language model in it has to say, in English. It is no part of `en.ts`, so that
- * other pages stay as they are.
- */
-const enModel = {
+/** What only a page with a language model in it has to say. */
+export const model = {
   file: {
     none: "it is no file of a language model.",
     damaged: "it is no whole file of a language model: cut short or damaged.",
@@ -70,7 +67,4 @@ const enModel = {
   },
 };
 
-export type ModelStrings = typeof enModel;
-
-/** The texts, in the language that the page speaks. */
-export const modelStrings: ModelStrings = enModel;
+export type Model = typeof model;

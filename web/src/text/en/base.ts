@@ -1,32 +1,19 @@
 /**
- * Every text of the page in English: what it shows, and what a screen reader reads.
+ * Every text of a page of one distribution, in English: what it shows, and what a screen reader reads.
+ * The files beside this one have what other pages have to say too.
  *
  * Numbers and labels arrive as text from `format.ts`. A text around an element is a list of pieces
- * with the element at its place. Another language is an object of the type `Strings`.
+ * with the element at its place. Another language is a folder beside this one; docs/translating.md
+ * says how it is made.
  */
-
-const quoted = (text: string) => `“${text}”`;
-const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
-
-/** Names for one line of a message. */
-const listed = (names: readonly string[]) =>
-  names.slice(0, 10).map(quoted).join(", ") + (names.length > 10 ? " …" : "");
-
-const mustBe = (name: string, right: string, typed: string) =>
-  `${name} must be ${right}, got ${got(typed)}.`;
+import { and, got, listed, mustBe, or, ordinal, quoted, temperatureIs } from "./words";
 
 /** What a temperature must be. */
 const temperatures = "a number ≥ 0 or “inf”";
 /** What a logit may be. */
 const logits = "a number, “inf”, “-inf” or “nan”";
-const temperatureIs = (temperature: string) => `T = ${temperature}`;
 /** Why the highest items have it all, if not because T is 0. */
 const infinitely = (infinite: boolean) => (infinite ? "with +∞ among the logits, " : "");
-
-const list = (type: "conjunction" | "disjunction") => (texts: readonly string[]) =>
-  new Intl.ListFormat("en", { type }).format(texts);
-const and = list("conjunction");
-const or = list("disjunction");
 
 /** The steps of a sampler. */
 const rules = {
@@ -51,12 +38,6 @@ interface Leads {
   readonly probability: string;
   /** How many equal choices are as uncertain, or null if the highest item is next to certain. */
   readonly choices: string | null;
-}
-
-/** A place, counted from 1: 1st, 2nd, 3rd … */
-function ordinal(place: string): string {
-  const endings: Readonly<Record<string, string>> = { 1: "st", 2: "nd", 3: "rd" };
-  return place + ((!/1\d$/.test(place) && endings[place.at(-1)!]) || "th");
 }
 
 /** A number that can be typed, and what is said if no temperature gives it. */
@@ -87,9 +68,12 @@ type Keys = readonly [
   does: readonly (readonly [keys: readonly string[], action: string])[],
 ];
 
-export const en = {
-  /** The language of all texts, as HTML has it. */
+export const base = {
+  /** The language of all texts, as HTML has it, and where its lines begin. */
   language: "en",
+  direction: "ltr",
+  /** How numbers are written: the locale of `Intl`, and the signs that it has in them. */
+  numbers: { locale: "en", decimal: ".", group: "," },
   title: "Softmax temperature",
   /** The title of an exported page, as Python writes it. */
   pageTitle: (source: string | null) =>
@@ -102,30 +86,6 @@ export const en = {
     range: (low: string, high: string, unit: string) => `${low} to ${high}${unit}`,
     upTo: (high: string, unit: string) => `up to ${high}${unit}`,
     atLeast: (low: string, unit: string) => `at least ${low}${unit}`,
-  },
-
-  /** Where a server reported some tokens, and of the others only their sum. */
-  reported: {
-    /** Below the bars. */
-    tail: (probability: string, tokens: string | null) =>
-      `not reported: ${probability} among ${tokens ?? "an unknown number of"} tokens`,
-    outline: (temperature: string) => `outline: as reported, ${temperatureIs(temperature)}`,
-    hatched: "; hatched: unknown",
-    others: (count: string) => `other ${count} and not reported`,
-    notReported: "not reported",
-    logits: "The server reported these logits; they are fixed.",
-    needsAll: (part: string) =>
-      `${part} needs the probability of each token: some are not reported.`,
-    unwritten: "Not copied: some tokens are not reported. Download HTML instead.",
-    wanted: (name: string, low: string, high: string) =>
-      `${name} can have that value from T = ${low} to ${high}; T is between.`,
-    kept: (kept: string, undecided: string, dropped: string) =>
-      `of the reported tokens ${kept} kept, ${undecided} undecided, ${dropped} dropped`,
-    fates: { kept: "kept", undecided: "undecided", dropped: "dropped" },
-    low: "At least",
-    high: "At most",
-    asReported: "As reported",
-    sum: "Reported",
   },
 
   items: {
@@ -203,8 +163,7 @@ export const en = {
     pasted: "Pasted text",
     unreadable: "the browser can't read it.",
     several: "Drop one file at a time.",
-    ending: (endings: readonly string[]) =>
-      `its name must end in ${new Intl.ListFormat("en", { type: "disjunction" }).format(endings)}.`,
+    ending: (endings: readonly string[]) => `its name must end in ${or(endings)}.`,
     empty: "it is empty.",
     large: (mebibytes: string) =>
       `it is larger than ${mebibytes} MiB. “thermoscope explore” shows a row of it.`,
@@ -312,20 +271,6 @@ export const en = {
     partly: (errors: readonly string[]) =>
       `Not all of what this page sets here is used. ${errors.join(" ")}`,
     logits: "numbers, at least one",
-  },
-
-  rows: {
-    name: "Rows",
-    row: "Row",
-    of: (count: string) => `of ${count}`,
-    refused: (last: string, typed: string) => mustBe("Row", `0 to ${last}`, typed),
-    previous: "Previous row",
-    next: "Next row",
-    order: "Order",
-    orders: { given: "As given", uncertain: "Most uncertain first", wrong: "Wrong first" },
-    sorting: (done: string) => `sorting … ${done}`,
-    place: (place: string) => `${ordinal(place)} in this order`,
-    placeOf: (place: string, size: string) => `${ordinal(place)} of ${size} rows`,
   },
 
   search: {
@@ -741,143 +686,4 @@ export const en = {
   },
 };
 
-/** What only a page of rows has to say. */
-export const enRows = {
-  /** A text as its tokens. */
-  strip: {
-    name: "Text",
-    tokens: "Tokens",
-    colour: "Colour",
-    colours: {
-      surprisal: "surprisal, bits",
-      entropy: "entropy, bits",
-      rank: "rank",
-      sampler: "could the sampler write it",
-    },
-    below: (most: string) => `< ${most}`,
-    between: (least: string, most: string) => `${least} … ${most}`,
-    from: (least: string) => `≥ ${least}`,
-    fates: { kept: "yes", undecided: "can't be told", dropped: "no" },
-    passages: { prompt: "Prompt", reasoning: "Reasoning", answer: "Answer", refusal: "Refusal" },
-    processed:
-      "The server reports probabilities after its own sampler. A token that it dropped has 0 at every temperature.",
-    /** Read for a token. */
-    token: (place: string, count: string, label: string, known: readonly string[]) =>
-      [`token ${place} of ${count}`, label, ...known].join(", "),
-    text: quoted,
-    /** Of a token that is a character only together with the one before it. */
-    part: (label: string) => `the rest of ${quoted(label)}`,
-    rank: (rank: string) => `rank ${rank}`,
-    bits: (surprisal: string) => `${surprisal} bits`,
-    entropy: (entropy: string) => `entropy ${entropy} bits`,
-    range: (low: string, high: string) => `${low} to ${high}`,
-    atLeast: (low: string) => `at least ${low}`,
-    fate: {
-      kept: "the sampler could write it",
-      undecided: "can't be told whether the sampler could write it",
-      dropped: "the sampler could not write it",
-    },
-    fateOf: (label: string, fate: string) => `${quoted(label)}: ${fate}`,
-    unreadable: "not reported",
-    /** What the sampler makes of the text, once all positions are counted. */
-    verdict: (dropped: string, known: string, undecided: string | null) =>
-      `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
-    counting: "counting …",
-    line: (most: string) => `line: surprisal, dots: entropy, up to ${most} bits`,
-  },
-
-  reliability: {
-    name: "Reliability",
-    rows: (count: string) => `${count} rows`,
-    at: (temperature: string) => `at ${temperatureIs(temperature)}, the nearest that is known`,
-    measuring: (done: string) => `measuring … ${done}`,
-    bin: (name: string, count: string) => `${name}: ${count} rows`,
-    /** The order of the rows of a bin. */
-    order: (bin: string, temperature: string) =>
-      `Confidence ${bin} at ${temperatureIs(temperature)}`,
-    bins: "Bins of confidence",
-    scores: (nll: string, ece: string) => `NLL ${nll} nats, ECE ${ece}`,
-    ifCalibrated: (mean: string, upper: string) => ` (if calibrated ${mean}, up to ${upper})`,
-    columns: ["Confidence", "Rows", "Mean confidence", "Accuracy", "If calibrated"],
-    cell: (name: string, value: string) => `${name}: ${value}`,
-    range: (low: string, high: string) => `${low} to ${high} %`,
-    accuracy: "accuracy (marked outside the box)",
-    confidence: "mean confidence",
-    band: "box: accuracy if calibrated, 95 %",
-    nll: (most: string) => `NLL (up to ${most})`,
-    ece: (most: string) => `ECE (up to ${most})`,
-    fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
-    interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
-  },
-};
-
-/** What only a page has to say that writes a text with a model. */
-export const enWriting = {
-  name: "Write",
-  prompt: "Prompt",
-  /** The place after the text. */
-  next: "next token",
-  step: "Step",
-  play: "Play",
-  pause: "Pause",
-  tokens: "tokens",
-  tokensRefused: (most: string, typed: string) =>
-    mustBe("Tokens", `a whole number from 1 to ${most}`, typed),
-  take: (label: string) => `Take ${quoted(label)}`,
-  cut: "Cut here",
-  restore: "Restore",
-  cancel: "Cancel",
-  asking: "The model is asked …",
-  elsewhere: "Not done: another view has changed the text.",
-  playing: (left: string) => `${left} ${left === "1" ? "token" : "tokens"} to go …`,
-  played: (written: string) => `${written} ${written === "1" ? "token" : "tokens"} written.`,
-  ended: "The text has ended: cut it back, or take another token, to go on.",
-  tools: "Branches and files",
-  branch: "Branch",
-  branchOf: (name: string, tokens: string, text: string) =>
-    [name, `${tokens} ${tokens === "1" ? "token" : "tokens"}`, ...(text === "" ? [] : [text])].join(
-      " · ",
-    ),
-  branchName: "Branch name",
-  branchHere: "New branch here",
-  deleteBranch: "Delete branch",
-  newSeed: "New seed",
-  edit: "Prompt and text",
-  text: "Text so far",
-  textOf: "Text",
-  start: "Start from this prompt",
-  replace: "Replace the text",
-  unwritten:
-    "The prompt of this text is no plain text. A prompt that is typed here starts a new branch.",
-  compare: "Compare on this text",
-  with: "Branch to compare",
-  compareBranches: "Compare branches",
-  alone:
-    "There is one branch. Take another token at an earlier place, or branch here, to compare two.",
-  shared: (tokens: string) =>
-    tokens === "0"
-      ? "They part at the first token."
-      : `They share the first ${tokens === "1" ? "token" : `${tokens} tokens`}.`,
-  columns: "From where they part",
-  length: "Tokens",
-  surprisal: "Nats per token, T = 1",
-  sampled: "Log-probability as sampled",
-  never: "could not be drawn",
-  first: "Its first token had",
-  unknown: "not known",
-  compareSettings: (a: string, b: string) => `Compare ${a} with ${b}`,
-  oneSetting: (setting: string) => `Both settings are ${setting}: change T or a step.`,
-  setting: (temperature: string, steps: string) =>
-    `${temperatureIs(temperature)}${steps === "" ? "" : `, ${steps}`}`,
-  apart: (part: string, tokens: string, a: string, b: string) =>
-    `${part} draws would differ between ${a} and ${b}: the mean over ${tokens} ${tokens === "1" ? "position" : "positions"}.`,
-  range: (low: string, high: string) => `${low} to ${high} of 100`,
-  worst: (part: string, place: string) => `Most at token ${place}: ${part}`,
-  noPositions: "There is no position yet to compare the settings at.",
-  saveText: "Save text (JSON)",
-  savePage: "Save page (HTML)",
-};
-
-export type Strings = typeof en;
-export type RowStrings = typeof enRows;
-export type WritingStrings = typeof enWriting;
+export type Base = typeof base;
