@@ -28,6 +28,7 @@ def in_node(name: str, folder: Path, program: str) -> Callable[..., None]:
         pytest.skip("Node or esbuild is not installed")
     source, bundle = ROOT / f"web/tests/{name}.node.ts", folder / f"{name}.mjs"
     options = ["--bundle", "--format=esm", "--define:ROWS=true", "--log-level=error"]
+    options.append(f"--inject:{ROOT / 'web/tests/english.ts'}")
     subprocess.run([ESBUILD, source, *options, f"--outfile={bundle}"], check=True)
     (folder / "run.mjs").write_text(program, encoding="utf-8")
 

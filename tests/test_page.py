@@ -13,7 +13,8 @@ import pytest
 
 import thermoscope.explorer
 from thermoscope.explorer.browse import RowSource
-from thermoscope.explorer.page import Kind, content_security_policy, page_html, write_page
+from thermoscope.explorer.front_end import Kind, Spoken
+from thermoscope.explorer.page import content_security_policy, page_html, write_page
 from thermoscope.state import State
 
 KB = 1000
@@ -97,12 +98,11 @@ def test_the_policy_allows_only_the_page_s_own_scripts_and_styles() -> None:
         for tag, attributes in page.elements
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
-    assert policies == [content_security_policy()]
-    directives = dict(
-        directive.split(" ", 1) for directive in content_security_policy().split("; ")
-    )
     script = page.text("script", 1)
     style = page.text("style")
+    policy = content_security_policy(script, style)
+    assert policies == [policy]
+    directives = dict(directive.split(" ", 1) for directive in policy.split("; "))
     assert style.endswith((STATIC / "style.css").read_text(encoding="utf-8"))
     assert directives == {
         "default-src": "'none'",
@@ -112,7 +112,8 @@ def test_the_policy_allows_only_the_page_s_own_scripts_and_styles() -> None:
         "base-uri": "'none'",
         "form-action": "'none'",
     }
-    assert (STATIC / "page.js").read_text(encoding="utf-8") == script
+    names = ("texts/en-base.js", "page.js")
+    assert script == "".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
 def test_a_page_makes_no_requests() -> None:
@@ -124,7 +125,7 @@ def test_a_page_makes_no_requests() -> None:
         if name in {"src", "href", "srcset", "action"}
     ]
     assert links == ["data:,"]
-    assert ("html", {"lang": "en"}) in page.elements
+    assert ("html", {"lang": "en", "dir": "ltr"}) in page.elements
     assert any(attributes.get("name") == "viewport" for _, attributes in page.elements)
 
 
@@ -167,16 +168,16 @@ def test_only_a_page_of_rows_has_their_script_and_their_reliability() -> None:
     assert measured is not None
     page = Page(page_html(state, reliability=measured))
     assert json.loads(page.text("script"))["reliability"] == measured.to_json()
-    rows_script = (STATIC / "page-rows.js").read_text(encoding="utf-8")
-    assert page.text("script", 1) == rows_script
+    script = page.text("script", 1)
+    assert script == Kind.ROWS.script("page", Spoken.en)
     (policy,) = [
         attributes["content"]
         for _, attributes in page.elements
         if attributes.get("http-equiv") == "Content-Security-Policy"
     ]
     # It has no server.
-    assert policy == content_security_policy(Kind.ROWS)
+    assert policy == content_security_policy(script, page.text("style"))
     assert "connect-src" not in str(policy)
     plain = Page(page_html(state))
     assert "reliability" not in json.loads(plain.text("script"))
-    assert len(plain.text("script", 1)) < len(rows_script)
+    assert len(plain.text("script", 1)) < len(script)

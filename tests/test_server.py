@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,7 +20,8 @@ import uvicorn
 from tests.model_server import Handler, Scripted, scripted
 from thermoscope.explorer import server
 from thermoscope.explorer.browse import RowSource
-from thermoscope.explorer.page import Kind, Page, content_security_policy, page_html
+from thermoscope.explorer.front_end import Kind, Spoken
+from thermoscope.explorer.page import Page, page_of
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -95,12 +95,13 @@ def test_the_page_is_that_of_the_state(running: Explorer, host: str) -> None:
     status, headers, body = running.ask("GET", f"/{running.token}/", host.format(port=running.port))
     state = State.of([2, 1], ["cat", "</script>"], temperature=0.5, source="pets.csv")
     assert status == 200
-    assert body == page_html(state).encode()
+    expected = page_of(state, language="auto")
+    assert body == expected.html.encode()
     del headers["date"]
     assert headers == {
         "cache-control": "no-store",
         "content-length": str(len(body)),
-        "content-security-policy": content_security_policy(),
+        "content-security-policy": expected.policy,
         "content-type": "text/html; charset=utf-8",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",
@@ -172,15 +173,16 @@ def ask_rows(served: Explorer, query: str, method: str = "GET") -> tuple[int, di
     return status, headers, body.decode()
 
 
+ROWS = RowSource(np.arange(12.0).reshape(4, 3), source="many.npy")
+
+
 def test_a_page_of_many_rows_may_ask_for_them_and_for_nothing_else(stepping: Explorer) -> None:
     _, headers, body = stepping.ask("GET", f"/{stepping.token}/", f"127.0.0.1:{stepping.port}")
-    policy = content_security_policy(Kind.ROWS, served=True)
-    script = (files("thermoscope.explorer") / "static" / "page-rows.js").read_text(encoding="utf-8")
-    assert policy == content_security_policy(Kind.ROWS) + "; connect-src 'self'"
-    assert script in body.decode()
-    assert headers["content-security-policy"] == policy
-    rows = RowSource(np.arange(12.0).reshape(4, 3), source="many.npy")
-    assert body == page_html(rows.state(2), rows).encode()
+    expected = page_of(ROWS.state(2), ROWS, language="auto")
+    assert expected.policy.endswith("; connect-src 'self'")
+    assert Kind.ROWS.script("page", Spoken.auto) in expected.html
+    assert headers["content-security-policy"] == expected.policy
+    assert body == expected.html.encode()
 
 
 def test_a_row_is_sent_with_the_headers_of_the_page(stepping: Explorer) -> None:
@@ -191,7 +193,7 @@ def test_a_row_is_sent_with_the_headers_of_the_page(stepping: Explorer) -> None:
     del headers["date"], headers["content-length"]
     assert headers == {
         "cache-control": "no-store",
-        "content-security-policy": content_security_policy(Kind.ROWS, served=True),
+        "content-security-policy": page_of(state, ROWS, language="auto").policy,
         "content-type": "application/json",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-resource-policy": "same-origin",

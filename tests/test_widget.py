@@ -30,9 +30,10 @@ from thermoscope.definition import softmax
 from thermoscope.explorer import widget
 from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.browse import RowError, RowSource
+from thermoscope.explorer.front_end import Kind, Spoken
 from thermoscope.explorer.page import page_html
 from thermoscope.explorer.parts import LOCKS, PARTS
-from thermoscope.explorer.widget import STATIC, Explorer, explore
+from thermoscope.explorer.widget import Explorer, explore
 from thermoscope.sampling import random_logits
 from thermoscope.state import State
 from thermoscope.truncation import truncate
@@ -1034,8 +1035,8 @@ def test_tasks_are_shown_and_what_came_of_them_arrives() -> None:
     explorer = explore([2.0, 1.0], tasks=[TASK])
     assert explorer.tasks == {"tasks": [TASK]}
     assert "How many?" not in explorer._esm
-    assert explorer._esm == (STATIC / "widget-activity.js").read_text(encoding="utf-8")
-    assert explorer._css.endswith((STATIC / "activity.css").read_text(encoding="utf-8"))
+    assert explorer._esm == Kind.ACTIVITY.script("widget", Spoken.en)
+    assert explorer._css == Kind.ACTIVITY.style
     assert explorer.progress is None
     told: list[object] = []
     explorer.observe(lambda change: told.append(change.new), "progress")

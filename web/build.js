@@ -78,14 +78,18 @@ async function texts(language, part) {
   return result.outputFiles[0].text;
 }
 
+/** The names of the languages. */
+async function languages() {
+  const entries = await readdir(join(web, "src/text"), { withFileTypes: true });
+  return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+}
+
 /** All texts, by the names of their files. */
 async function allTexts() {
   const found = {};
-  const folder = join(web, "src/text");
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (!entry.isDirectory()) continue;
+  for (const language of await languages()) {
     for (const part of ["base", "rows", "writing", "model", "activity"]) {
-      found[`texts/${entry.name}-${part}.js`] = await texts(entry.name, part);
+      found[`texts/${language}-${part}.js`] = await texts(language, part);
     }
   }
   return found;
@@ -99,7 +103,7 @@ async function allTexts() {
  *   which has no reliability; "model": the page itself has that model; "activity": it has tasks, and is
  *   of one distribution
  */
-async function bundle(entry, format, can = "", more = {}) {
+async function bundle(entry, format, can = "") {
   const result = await esbuild.build({
     ...OPTIONS,
     banner: {
@@ -118,19 +122,29 @@ async function bundle(entry, format, can = "", more = {}) {
     jsx: "automatic",
     jsxImportSource: "preact",
     plugins: [cssAsText],
-    ...more,
   });
   return result.outputFiles[0].text;
 }
 
-/** Everything in web/package/ and the licence, with the element as one file. */
+/** Everything in web/package/ and the licence, with the element as one file for each language. */
 async function makePackage(folder) {
   await mkdir(folder, { recursive: true });
   const source = join(web, "package");
   for (const name of await readdir(source)) await copyFile(join(source, name), join(folder, name));
   await copyFile(join(web, "../LICENSE"), join(folder, "LICENSE"));
   const element = await bundle("src/element.ts", "esm");
-  await writeFile(join(folder, "softmax-thermoscope.js"), element);
+  for (const language of await languages()) {
+    const name = language === "en" ? "" : `.${language}`;
+    const file = join(folder, `softmax-thermoscope${name}.js`);
+    await writeFile(file, (await texts(language, "base")) + element);
+  }
+  const chosen = await esbuild.build({
+    ...OPTIONS,
+    entryPoints: ["src/auto.ts"],
+    external: ["./softmax-thermoscope*"],
+    format: "esm",
+  });
+  await writeFile(join(folder, "auto.js"), chosen.outputFiles[0].text);
 }
 
 async function buildStatic(check) {

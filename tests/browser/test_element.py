@@ -288,7 +288,10 @@ def test_the_example_of_the_documentation(open_body: Open) -> None:
     assert page.evaluate("localStorage.softmax") == "logits=2,1,0.1&labels=cat,dog,eel&T=0"
 
 
-def test_the_package_holds_one_small_file_and_its_types(package: Path) -> None:
+LANGUAGES = {"ar", "de", "es", "zh"}
+
+
+def test_the_package_holds_one_small_file_its_types_and_other_languages(package: Path) -> None:
     bundle = (package / "softmax-thermoscope.js").read_text(encoding="utf-8")
     # The script has the limit of page.js and widget.js, which have the style sheet beside them.
     style = ROOT / "src" / "thermoscope" / "explorer" / "static" / "style.css"
@@ -298,6 +301,8 @@ def test_the_package_holds_one_small_file_and_its_types(package: Path) -> None:
     assert {file["path"] for file in about["files"]} == {
         *("LICENSE", "README.md", "package.json"),
         *("softmax-thermoscope.d.ts", "softmax-thermoscope.js"),
+        "auto.js",
+        *(f"softmax-thermoscope.{name}.js" for name in LANGUAGES),
     }
 
 
@@ -363,7 +368,38 @@ def test_a_wrong_use_of_the_types_is_found(package: Path, tmp_path: Path) -> Non
     assert "is not assignable to type" in done.stdout
 
 
-def test_a_server_may_import_the_package(package: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("softmax-thermoscope.js", "SoftmaxThermoscope"),
+        ("softmax-thermoscope.ar.js", "SoftmaxThermoscope"),
+        ("auto.js", ""),
+    ],
+)
+def test_a_server_may_import_the_package(package: Path, file: str, names: str) -> None:
     script = "console.log(Object.keys(await import(process.argv[1])).join())"
-    path = str(package / "softmax-thermoscope.js")
-    assert run("node", "--input-type=module", "-e", script, path) == "SoftmaxThermoscope\n"
+    path = str(package / file)
+    assert run("node", "--input-type=module", "-e", script, path) == f"{names}\n"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "script", "name"),
+    [
+        ("", "softmax-thermoscope.de.js", "Softmax-Temperatur"),
+        ('lang="de-AT"', "auto.js", "Softmax-Temperatur"),
+        # That of the document.
+        ("", "auto.js", "Softmax temperature"),
+    ],
+)
+def test_the_element_in_another_language(
+    page: Page, package: Path, attribute: str, script: str, name: str
+) -> None:
+    files = {path.name: path.read_text(encoding="utf-8") for path in package.glob("*.js")}
+    html = (
+        '<!doctype html><html lang="en"><link rel="icon" href="data:,">'
+        f"<softmax-thermoscope {attribute}></softmax-thermoscope>"
+        f'<script type="module" src="{script}"></script>'
+    )
+    serve(page, {"page.html": html, **files})
+    page.goto(f"{SITE}page.html")
+    expect(element(page).get_by_role("region", name=name).first).to_be_visible()

@@ -17,7 +17,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.explorer_page import UNTIL_SHOWN, field, slider
-from thermoscope.explorer.widget import STATIC
+from thermoscope.explorer.front_end import Kind, Spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -234,13 +234,12 @@ window.close = await widget.render({ model, el: document.querySelector("main") }
 
 def test_a_plain_anywidget_host(page: Page, serve: Any) -> None:
     """Nothing but what anywidget's front-end modules are promised."""
-    style = (STATIC / "style.css").read_text(encoding="utf-8")
     serve(
         {
-            "index.html": f"<!doctype html><style>{style}</style><main></main>"
+            "index.html": f"<!doctype html><style>{Kind.DISTRIBUTION.style}</style><main></main>"
             "<script type='module' src='host.js'></script>",
             "host.js": HOST,
-            "widget.js": (STATIC / "widget.js").read_text(encoding="utf-8"),
+            "widget.js": Kind.DISTRIBUTION.script("widget", Spoken.en),
         }
     )
     page.goto(SITE)

@@ -7,14 +7,17 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.test_activity import until
 from tests.browser.test_everyone import found_in_all_colours
 from thermoscope import cli, softmax
+from thermoscope.arguments import ArgumentError
 from thermoscope.data import samples
 from thermoscope.explorer.activity import Activity
+from thermoscope.explorer.front_end import LANGUAGES
 from thermoscope.link import state_of_link
 
 if TYPE_CHECKING:
@@ -27,9 +30,10 @@ pytestmark = pytest.mark.browser
 def open_sample(page: Page, tmp_path: Path) -> Callable[[str], Page]:
     """Open an activity of the package as a file, with the network off."""
 
-    def open_(name: str) -> Page:
+    def open_(name: str, language: str = "en") -> Page:
         path = tmp_path / f"{name}.html"
-        assert cli.main(["export", str(path), "--activity", name]) == 0
+        command = ["export", str(path), "--activity", name, "--language", language]
+        assert cli.main(command) == 0
         page.context.set_offline(True)
         page.goto(path.as_uri())
         return page
@@ -43,10 +47,10 @@ def press(page: Page, button: str) -> None:
     page.keyboard.press("Enter")
 
 
-def choose(page: Page, option: str) -> None:
+def choose(page: Page, option: str, check: str) -> None:
     page.get_by_role("radio", name=option, exact=True).focus()
     page.keyboard.press("Space")
-    press(page, "Check")
+    press(page, check)
 
 
 def draw(page: Page, name: str, probability: float) -> None:
@@ -60,56 +64,80 @@ def draw(page: Page, name: str, probability: float) -> None:
         page.keyboard.press("ArrowRight")
 
 
-def told(page: Page) -> Any:
-    return expect(page.get_by_role("region", name="What temperature does to a softmax"))
+def speaking(page: Page, language: str) -> Callable[..., str]:
+    """Return a function that gives a text of the page, with what is inserted into it."""
+
+    def said(place: str, *given: str | float) -> str:
+        text: str = page.evaluate(
+            f"(given) => {{ const text = thermoscopeTexts.{language}.{place};"
+            " return typeof text === 'function' ? text(...given) : text; }",
+            list(given),
+        )
+        return text
+
+    return said
 
 
+def draw_all(page: Page, task: dict[str, Any], said: Callable[..., str]) -> None:
+    """Draw what is right, by keys."""
+    state = state_of_link(task["start"])
+    if task["of"] == "curve":
+        temperatures = (0.03, 0.1, 0.3, 1, 3, 10, 30)
+        rows = softmax([state.logits] * 7, [[at] for at in temperatures])
+        for at, row in zip(temperatures, rows, strict=True):
+            local = str(at).replace(".", said("base.numbers.decimal"))
+            draw(page, said("activity.prediction.point", local), row[0])
+    else:
+        truth = softmax(state.logits, float(task["at"]))
+        for label, probability in zip(state.labels or (), truth, strict=True):
+            draw(page, said("activity.prediction.bar", label), probability)
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "de"])
 def test_the_lesson_is_done_by_the_accessibility_tree_and_keys_alone(
-    open_sample: Callable[[str], Page],
+    open_sample: Callable[..., Page], language: str
 ) -> None:
-    page = open_sample("lesson")
-    lesson = samples.lesson()
+    page = open_sample("lesson", language)
+    lesson = samples.lesson(language)
+    said = speaking(page, language)
+
+    def told(text: str) -> None:
+        region = page.get_by_role("region", name=lesson["title"], exact=True)
+        expect(region).to_contain_text(text)
+
+    check = said("activity.texts.check")
     for number, task in enumerate(lesson["tasks"], 1):
-        expect(page.get_by_role("heading", name=f"Task {number} of 10")).to_be_visible()
-        told(page).to_contain_text(task["ask"])
+        heading = said("activity.texts.task", number, 10)
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+        told(task["ask"])
         if task["kind"] == "choose":
             (right,) = task["answer"]
             wrong = task["options"][(right + 1) % len(task["options"])]
-            choose(page, wrong)
-            told(page).to_contain_text("Not yet.")
-            press(page, "Hint")
-            told(page).to_contain_text(task["hint"])
-            choose(page, task["options"][right])
+            choose(page, wrong, check)
+            told(said("activity.texts.wrong"))
+            press(page, said("activity.texts.hint"))
+            told(task["hint"])
+            choose(page, task["options"][right], check)
         elif task["kind"] == "number":
-            page.get_by_role("textbox", name="Your answer").focus()
+            page.get_by_role("textbox", name=said("activity.texts.answer")).focus()
             page.keyboard.type("2.7")
             page.keyboard.press("Enter")
         elif task["kind"] == "reach":
-            slider = page.get_by_role("slider", name="Temperature", exact=True)
+            slider = page.get_by_role("slider", name=said("base.temperature.name"), exact=True)
             slider.focus()
             page.keyboard.press("Home")
-            page.get_by_role("textbox", name="Temperature value").focus()
+            page.get_by_role("textbox", name=said("base.temperature.value")).focus()
             page.keyboard.press("ControlOrMeta+A")
             page.keyboard.type("0.41")
             page.keyboard.press("Enter")
-        elif task.get("of") == "curve":
-            temperatures = (0.03, 0.1, 0.3, 1, 3, 10, 30)
-            logits = state_of_link(task["start"]).logits
-            rows = softmax([logits] * 7, [[at] for at in temperatures])
-            for at, row in zip(temperatures, rows, strict=True):
-                draw(page, f"Prediction at T = {at}", row[0])
-            press(page, "Check")
         else:
-            state = state_of_link(task["start"])
-            truth = softmax(state.logits, float(task["at"]))
-            for label, probability in zip(state.labels or (), truth, strict=True):
-                draw(page, f"Prediction for “{label}”", probability)
-            press(page, "Check")
-        told(page).to_contain_text(task["right"])
+            draw_all(page, task, said)
+            press(page, check)
+        told(task["right"])
         if number < 10:
-            press(page, "Next")
-    told(page).to_contain_text("Score 10 of 10")
-    expect(page.get_by_role("status").first).to_contain_text("All tasks are done.")
+            press(page, said("activity.texts.next"))
+    told(said("activity.texts.score", 10, 10))
+    expect(page.get_by_role("status").first).to_contain_text(said("activity.results.all"))
 
 
 def test_the_questions_give_a_table_of_results(open_sample: Callable[[str], Page]) -> None:
@@ -147,7 +175,27 @@ def test_axe_finds_nothing_in_the_lesson(
     until(page, f"document.documentElement.scrollWidth <= {width}")
 
 
+# What people read, and the labels in links.
+TEXTS = ("title", "intro", "ask", "options", "hint", "right", "wrong", "unit", "state", "start")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", ["lesson", "questions"])
-def test_what_comes_with_the_package_is_an_activity(name: str) -> None:
-    written = json.loads(json.dumps(getattr(samples, name)()))
-    assert Activity.of(written).state == written["state"]
+def test_what_comes_with_the_package_is_an_activity(name: str, language: str) -> None:
+    written = getattr(samples, name)(language)
+    assert Activity.of(json.loads(json.dumps(written))).state == written["state"]
+    english = getattr(samples, name)()
+    for own, other in zip([written, *written["tasks"]], [english, *english["tasks"]], strict=True):
+        assert own.keys() == other.keys()
+        for part in own.keys() - {*TEXTS, "tasks"}:
+            assert own[part] == other[part]
+        for part in {"state", "start"} & own.keys():
+            states = [state_of_link(link) for link in (own[part], other[part])]
+            np.testing.assert_array_equal(states[0].logits, states[1].logits)
+            assert states[0].temperature == states[1].temperature
+        assert len(own.get("options", ())) == len(other.get("options", ()))
+
+
+def test_there_is_no_lesson_in_other_languages() -> None:
+    with pytest.raises(ArgumentError, match="language must be one of 'ar', 'de', 'en'"):
+        samples.lesson("fr")

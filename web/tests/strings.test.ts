@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { base as en } from "../src/text/en/base";
 import { rows } from "../src/text/en/rows";
+import { writing } from "../src/text/en/writing";
 import { count } from "../src/text/format";
 import { documented } from "./documented";
 
@@ -62,11 +63,12 @@ test("a measure that no temperature gives", () => {
 });
 
 test("the documentation lists every key", () => {
-  const rows = documented("Keys")
+  const lines = documented("Keys")
     .match(/^\|.*\|$/gm)!
     .slice(2);
-  const { list, shown } = en.keys;
-  expect(rows).toEqual(
+  const { shown } = en.keys;
+  const list = [...en.keys.list, ...rows.keys, ...writing.keys];
+  expect(lines).toEqual(
     list.flatMap(([place, does]) =>
       does.map(([keys, action]) => `| ${place} | ${keys.map(shown).join(", ")} | ${action} |`),
     ),

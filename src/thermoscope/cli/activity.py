@@ -9,6 +9,7 @@ import typer
 
 from thermoscope.cli.input import alone
 from thermoscope.data import samples
+from thermoscope.explorer.front_end import Spoken
 
 if TYPE_CHECKING:
     from thermoscope.explorer.activity import Activity
@@ -33,8 +34,11 @@ ActivityFile = Annotated[
 ]
 
 
-def activity_of(option: str | None, **others: Any) -> Activity | None:
-    """Return the activity that the option names; it comes without `others`."""
+def activity_of(option: str | None, language: Spoken, **others: Any) -> Activity | None:
+    """Return the activity that the option names; it comes without `others`.
+
+    One of the package is in English where the page may speak any language.
+    """
     if option is None:
         return None
     alone("--activity", **others)
@@ -43,7 +47,7 @@ def activity_of(option: str | None, **others: Any) -> Activity | None:
     if option == NEW:
         return Activity({})
     if option in SAMPLES:
-        return Activity.of(SAMPLES[option]())
+        return Activity.of(SAMPLES[option](Spoken.en if language is Spoken.auto else language))
     return read_activity(Path(option))
 
 

@@ -32,6 +32,7 @@ from thermoscope.cli.options import (
     Columns,
     FileOrPrompt,
     LabelsFile,
+    Language,
     Probabilities,
     Row,
     StateLink,
@@ -43,6 +44,7 @@ from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.browse import RowSource
+from thermoscope.explorer.front_end import Spoken
 from thermoscope.state import State
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ def explore(
     text: SavedFile = None,
     timeout: Timeout = 30.0,
     activity: ActivityFile = None,
+    language: Language = Spoken.auto,
     no_open: Annotated[bool, typer.Option("--no-open", help="Open no browser.")] = False,
     truncation: Truncation,
 ) -> None:
@@ -140,6 +143,7 @@ def explore(
     $ thermoscope explore --sample novel "The whale" -T 0.8 --top-p 0.95 -n 40 --seed 7
     $ thermoscope explore --activity new
     $ thermoscope explore --activity lesson
+    $ thermoscope explore --activity lesson --language de
     $ thermoscope explore --state "logits=2,1,0.1&labels=cat,dog,eel&top_p=0.9"
     """
     number = temperature_of_text(temperature)
@@ -149,7 +153,7 @@ def explore(
     )
     path = None if file is None else Path(file)
     others: dict[str, Any] = {"--sample": sample, "--targets": targets}
-    tasks = activity_of(activity, **others, **{"--server": server})
+    tasks = activity_of(activity, language, **others, **{"--server": server})
     if tasks is not None and link is None and file is None:
         link = tasks.state
     if server is not None:
@@ -175,7 +179,7 @@ def explore(
             raise ValueError("--server must come with a prompt, or with --text")
         with opened as written:
             state = written.state(written.count - 1, **written.sampler)
-            _serve(state, written, port, no_open=no_open)
+            _serve(state, written, port, language=language, no_open=no_open)
         return
     if sample is Sample.novel:
         check_unused(model=model, chat=chat, save=save, text=text)
@@ -183,7 +187,7 @@ def explore(
         del others["--sample"]
         alone("--sample novel", **others, **{"--labels": labels, "--state": link})
         state, beginning = begun(file, number, truncation.given, seed, tokens)
-        _serve(state, None, port, beginning, no_open=no_open)
+        _serve(state, None, port, beginning, language=language, no_open=no_open)
         return
     check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
     rows = _rows(path, sample, targets, reading) if link is None else None
@@ -196,7 +200,7 @@ def explore(
         state = rows.state(row or 0, number, truncation=truncation.given)
     if tasks is not None:
         one_distribution(rows, state.tail)
-    _serve(state, rows, port, activity=tasks, no_open=no_open)
+    _serve(state, rows, port, activity=tasks, language=language, no_open=no_open)
 
 
 def _serve(
@@ -206,6 +210,7 @@ def _serve(
     beginning: Beginning | None = None,
     activity: Activity | None = None,
     *,
+    language: Spoken,
     no_open: bool,
 ) -> None:
     from thermoscope.explorer.server import serve
@@ -215,6 +220,7 @@ def _serve(
         rows=rows,
         beginning=beginning,
         activity=activity,
+        language=language,
         port=port,
         open_browser=not no_open,
     )

@@ -27,6 +27,7 @@ from thermoscope.cli.options import (
     AppliedTemperature,
     Columns,
     LabelsFile,
+    Language,
     Probabilities,
     Row,
     StateLink,
@@ -38,6 +39,7 @@ from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.explorer.browse import RowSource
+from thermoscope.explorer.front_end import Spoken
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
@@ -110,6 +112,7 @@ def export(
     ] = None,
     seed: Seed = None,
     activity: ActivityFile = None,
+    language: Language = Spoken.en,
     truncation: Truncation,
 ) -> None:
     """Write the explorer as one HTML file, which opens in a browser with no network.
@@ -126,6 +129,7 @@ def export(
     $ thermoscope export novel.html --sample novel "The whale" -T 0.8 --seed 7
     $ thermoscope export make.html --activity new
     $ thermoscope export lesson.html --activity lesson
+    $ thermoscope export leccion.html --activity lesson --language es
     """
     # The two files in the wrong order would cost the user the logits.
     if out.suffix.lower() not in {".html", ".htm"}:
@@ -136,7 +140,7 @@ def export(
         columns, applied_temperature, probabilities, labels, target_column, vocabulary
     )
     path = None if file is None else Path(file)
-    tasks = activity_of(activity, **{"--sample": sample, "--targets": targets})
+    tasks = activity_of(activity, language, **{"--sample": sample, "--targets": targets})
     if tasks is not None and link is None and file is None:
         link = tasks.state
     beginning: Beginning | None = None
@@ -160,7 +164,15 @@ def export(
 
     if tasks is not None:
         one_distribution(rows, reliability, state.tail)
-    write_page(out, state, rows, reliability=reliability, beginning=beginning, activity=tasks)
+    write_page(
+        out,
+        state,
+        rows,
+        reliability=reliability,
+        beginning=beginning,
+        activity=tasks,
+        language=language,
+    )
     typer.echo(f"Wrote {printable(str(out))}")
 
 

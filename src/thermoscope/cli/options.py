@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from thermoscope.explorer.front_end import Spoken
 from thermoscope.truncation import engines
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Columns",
     "FileOrPrompt",
     "LabelsFile",
+    "Language",
     "LogitsArgument",
     "NumbersOrFile",
     "Plot",
@@ -98,6 +100,16 @@ LabelsFile = Annotated[
 Temperature = Annotated[
     str,
     typer.Option("--temperature", "-T", metavar="T", help='A number >= 0, or "inf".'),
+]
+
+
+Language = Annotated[
+    Spoken,
+    typer.Option(
+        help="What the page speaks: English, German, Spanish, Chinese or Arabic. With auto it has "
+        "the texts of all, 100 KB more, and speaks the one that ?lang= in its address or the "
+        "browser asks for.",
+    ),
 ]
 
 

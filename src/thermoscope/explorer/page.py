@@ -6,13 +6,11 @@ import base64
 import hashlib
 import html
 import json
-from enum import Enum
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final, NamedTuple, TypedDict, Unpack
 
 from thermoscope.data import samples
 from thermoscope.data.atomic import write_whole
+from thermoscope.explorer.front_end import LANGUAGES, Kind, Spoken, language_of
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Beginning",
-    "Kind",
     "Page",
     "content_security_policy",
     "page_html",
@@ -42,26 +39,6 @@ _SHELL_STYLE: Final = (
 )
 
 
-class Kind(Enum):
-    """What a page can do besides showing one distribution, by its script and its style sheets."""
-
-    DISTRIBUTION = ("page.js", "style.css")
-    ROWS = ("page-rows.js", "style.css")
-    WRITING = ("page-writing.js", "style.css", "writing.css")
-    MODEL = ("page-model.js", "style.css", "writing.css")
-    ACTIVITY = ("page-activity.js", "style.css", "activity.css")
-
-    @property
-    def script(self) -> str:
-        """The text of its script."""
-        return _static(self.value[0])
-
-    @property
-    def style(self) -> str:
-        """The text of its style sheet."""
-        return _SHELL_STYLE + "".join(map(_static, self.value[1:]))
-
-
 class Options(TypedDict, total=False):
     """What `page_of` takes besides a state and its rows."""
 
@@ -70,6 +47,7 @@ class Options(TypedDict, total=False):
     reliability: Measured | None
     beginning: Beginning | None
     activity: Activity | None
+    language: str
 
 
 class Page(NamedTuple):
@@ -131,6 +109,7 @@ def page_of(
     reliability: Measured | None = None,
     beginning: Beginning | None = None,
     activity: Activity | None = None,
+    language: str = "en",
     offline: bool = False,
 ) -> Page:
     """Return an interactive HTML page that shows `state`.
@@ -140,8 +119,10 @@ def page_of(
     `offline` it requests none: of a text, whose positions the rows are, it has all, and it has the
     `reliability` of rows in itself. With a `beginning` it has a language model in itself, which
     goes on with that text: of `state` it takes the settings alone. With an `activity` it sets the
-    tasks; if that has none, it is the page where they are made.
+    tasks; if that has none, it is the page where they are made. It speaks a `language` of
+    `Spoken`: with "auto" that which its reader's browser asks for.
     """
+    spoken = language_of(language)
     # In a script element, only "<" could end the element or open a comment.
     served = rows is not None and not offline
     known: dict[str, object] | None = None
@@ -170,49 +151,52 @@ def page_of(
         kind = Kind.WRITING
     elif known is not None or reliability is not None or state.tail is not None:
         kind = Kind.ROWS
-    policy = content_security_policy(kind, served=served)
+    script, style = kind.script("page", spoken), _SHELL_STYLE + kind.style
+    policy = content_security_policy(script, style, served=served)
     # In an element of its own, so that the page reads no JSON of its size.
     model = "" if beginning is None else base64.b64encode(samples.novel()).decode("ascii")
     data = f'\n<script type="application/gzip">{model}</script>' if model else ""
-    title = "Softmax with temperature"
-    if state.source is not None:
-        title = f"{state.source} · {title}"
+    # What a page says before its script runs; of several languages the script takes one.
+    is_open = spoken is Spoken.auto
+    words = LANGUAGES["en" if is_open else spoken]
+    title = words.title if state.source is None else f"{state.source} · {words.title}"
+    root = "" if is_open else f' lang="{words.tag}" dir="{words.direction}"'
     text = f"""<!doctype html>
-<html lang="en">
+<html{root}>
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{html.escape(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
-<style>{kind.style}</style>
+<style>{style}</style>
 </head>
 <body>
 <main></main>
-<noscript>This page needs JavaScript. All of its code is in the page.</noscript>
+<noscript>{words.script_needed}</noscript>
 <script type="application/json">{written}</script>{data}
-<script>{kind.script}</script>
+<script>{script}</script>
 </body>
 </html>
 """
     return Page(text, policy)
 
 
-def content_security_policy(kind: Kind = Kind.DISTRIBUTION, *, served: bool = False) -> str:
+def content_security_policy(script: str, style: str, *, served: bool = False) -> str:
     """Return the content security policy: a page may use its own script and style only.
 
     One that is `served` with its rows may also send requests to the server that it came from.
 
     Examples
     --------
-    >>> content_security_policy().split("; ")[0]
+    >>> content_security_policy("alert(1)", "").split("; ")[0]
     "default-src 'none'"
     """
     return "; ".join(
         [
             "default-src 'none'",
-            f"script-src {_source_hash(kind.script)}",
-            f"style-src {_source_hash(kind.style)}",
+            f"script-src {_source_hash(script)}",
+            f"style-src {_source_hash(style)}",
             # The empty icon: without one, browsers request /favicon.ico.
             "img-src data:",
             "base-uri 'none'",
@@ -238,12 +222,6 @@ def write_page(
         If the file can't be written.
     """
     write_whole(path, page_html(state, rows, offline=True, **options).encode())
-
-
-@cache
-def _static(name: str) -> str:
-    """Return a file of the built front end."""
-    return (files("thermoscope.explorer") / "static" / name).read_text(encoding="utf-8")
 
 
 def _source_hash(text: str) -> str:

@@ -45,6 +45,7 @@ def serve(
     *,
     beginning: Beginning | None = None,
     activity: Activity | None = None,
+    language: str = "auto",
     port: int | None = None,
     open_browser: bool = True,
 ) -> None:
@@ -63,6 +64,8 @@ def serve(
         The page has a language model in itself, which goes on with this text.
     activity : Activity, optional
         The tasks that the page sets; without any, it is the page where they are made.
+    language : str, default "auto"
+        As for `page_of`.
     port : int, optional
         The port to listen on. The default, and 0, is a free one.
     open_browser : bool, default True
@@ -81,7 +84,7 @@ def serve(
         url = f"http://{HOST}:{port}/{token}/"
         server = _Server(
             uvicorn.Config(
-                application(state, rows, beginning, activity, port=port, token=token),
+                application(state, rows, beginning, activity, language, port=port, token=token),
                 access_log=False,
                 # Seconds that open connections get to finish after Ctrl-C.
                 timeout_graceful_shutdown=1,
@@ -131,12 +134,13 @@ def application(
     rows: RowSource | None = None,
     beginning: Beginning | None = None,
     activity: Activity | None = None,
+    language: str = "auto",
     *,
     port: int,
     token: str,
 ) -> ASGIApp:
     """Return the ASGI application: the page of `state`, and answers to queries for `rows`."""
-    page = page_of(state, rows, beginning=beginning, activity=activity)
+    page = page_of(state, rows, beginning=beginning, activity=activity, language=language)
     body = page.html.encode()
     page_path, rows_path, write_path = (
         f"/{token}/{name}".encode() for name in ("", "rows", "write")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +29,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.browse import RowSource, has_rows, reported_parts
+from thermoscope.explorer.front_end import Kind, Spoken, language_of
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
 from thermoscope.explorer.summary import Summary, whole_only
@@ -49,7 +49,6 @@ except ImportError as error:
 
 __all__ = ["Explorer", "explore"]
 
-STATIC: Final = Path(__file__).parent / "static"
 STATE: Final = tuple(part.name for part in fields(State))
 SETTINGS: Final = ("temperature", "truncation", "scale")
 """The parts of a state that are not about its logits."""
@@ -228,7 +227,7 @@ class Explorer(anywidget.AnyWidget):
     Parameters
     ----------
     logits, labels, targets, row, temperature, truncation, scale, state, hide, lock, notes, embed, \
-server, model, tokenizer, prompt, tasks
+server, model, tokenizer, prompt, tasks, language
         As for `explore`.
     **traits
         Other traits of a widget, such as ``layout``.
@@ -286,8 +285,8 @@ server, model, tokenizer, prompt, tasks
     T is now 2.0
     """
 
-    _esm: Path | str = STATIC / "widget.js"
-    _css: Path | str = STATIC / "style.css"
+    _esm: str = Kind.DISTRIBUTION.script("widget", Spoken.en)
+    _css: str = Kind.DISTRIBUTION.style
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
@@ -327,6 +326,7 @@ server, model, tokenizer, prompt, tasks
         tokenizer: Any = None,
         prompt: str | os.PathLike[str] | None = None,
         tasks: Any = None,
+        language: str = "en",
         **traits: Any,
     ) -> None:
         frame = parse_link(state).frame if isinstance(state, str) else {}
@@ -363,9 +363,9 @@ server, model, tokenizer, prompt, tasks
             traits["_rows"] = self.rows.about()
         if activity is not None:
             traits["tasks"] = activity.written
-        if activity is not None or self.rows is not None or state.tail is not None:
-            self._esm, self._css = _front_end(state, traits.get("_rows"), activity)
-        self.embed = embed
+        self.embed, self.language = embed, language_of(language)
+        kind = _kind_of(state, traits.get("_rows"), activity)
+        self._esm, self._css = kind.script("widget", self.language), kind.style
         super().__init__(
             logits=state.logits,
             labels=state.labels,
@@ -466,7 +466,12 @@ server, model, tokenizer, prompt, tasks
         reliability = None
         if self.rows is not None and "reliability" not in self.hide:
             reliability = self.rows.measured()
-        frame = {"hide": self.hide, "lock": self.lock, "reliability": reliability}
+        frame = {
+            "hide": self.hide,
+            "lock": self.lock,
+            "reliability": reliability,
+            "language": self.language,
+        }
         return frame if self.tasks is None else {**frame, "activity": Activity.of(self.tasks)}
 
     def _answer(self, _widget: object, content: Any, _buffers: object) -> None:
@@ -608,6 +613,7 @@ def explore(
     tokenizer: Any = None,
     prompt: str | os.PathLike[str] | None = None,
     tasks: Any = None,
+    language: str = "en",
 ) -> Explorer:
     """Explore what temperature does to the softmax of some logits, in a notebook.
 
@@ -662,6 +668,9 @@ def explore(
     tasks : sequence of dict, or dict, optional
         An activity: tasks to choose, to type a number, to draw a prediction or to reach a state, as
         `docs/activities.md` has them. `Explorer.progress` tells what came of them.
+    language : {"en", "de", "es", "zh", "ar", "auto"}, default "en"
+        What the explorer speaks. With "auto" it has the texts of all five, 100 KB more, and speaks
+        the one that the document around it or the browser asks for.
 
     Returns
     -------
@@ -673,7 +682,8 @@ def explore(
     TypeError, ValueError
         If `logits` are not one or several rows of real numbers, `labels` or `targets` do not fit
         them, there is no such `row`, `temperature` is negative or NaN, `truncation`, `scale`,
-        `hide` or `lock` is wrong, or `state` is a link with an error or comes with what it has.
+        `hide`, `lock` or `language` is wrong, or `state` is a link with an error or comes with what
+        it has.
     ServerError
         If the model's server fails.
     ImportError
@@ -708,6 +718,7 @@ def explore(
         tokenizer=tokenizer,
         prompt=prompt,
         tasks=tasks,
+        language=language,
     )
 
 
@@ -773,19 +784,15 @@ def _of(activity: Activity | None, name: str) -> tuple[str, ...]:
     return () if activity is None else getattr(activity, name)
 
 
-def _front_end(
-    state: State, rows: Mapping[str, Any] | None, activity: Activity | None
-) -> tuple[str, str]:
-    """Return the script and the style of a widget that can more than show one distribution."""
-    script, styles = "widget-rows.js", ["style.css"]
+def _kind_of(state: State, rows: Mapping[str, Any] | None, activity: Activity | None) -> Kind:
+    """Return what a widget has to do."""
     if activity is not None:
         if rows is not None or state.tail is not None:
             raise ArgumentError("tasks", "must come with one whole row of logits")
-        script, styles = "widget-activity.js", ["style.css", "activity.css"]
-    elif rows is not None and "writing" in rows:
-        script, styles = "widget-writing.js", ["style.css", "writing.css"]
-    css = "".join((STATIC / name).read_text(encoding="utf-8") for name in styles)
-    return (STATIC / script).read_text(encoding="utf-8"), css
+        return Kind.ACTIVITY
+    if rows is not None and "writing" in rows:
+        return Kind.WRITING
+    return Kind.DISTRIBUTION if rows is None and state.tail is None else Kind.ROWS
 
 
 def _state_of(logits: Any, labels: Sequence[str] | None, settings: dict[str, Any]) -> State:

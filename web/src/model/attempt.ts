@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { Distribution, type Frame as SoftmaxFrame } from "../math/definition";
 import type { Kept } from "../math/truncation";
 import { ambiguous, brief, clip, parseNumber, parseTyped, percent, spoken } from "../text/format";
-import { activityStrings } from "../text/strings";
+import { activityStrings, strings } from "../text/strings";
 import type { Activity, Predict, Quantity, Task } from "./activity";
 import { type Frame, LOCKS } from "./frame";
 import { parseLink } from "./link";
@@ -319,7 +319,7 @@ export class Attempt {
               ? texts.has(spoken(labelOf(items, at)), percent(probability))
               : texts.at(percent(probability), brief(CURVE_TEMPERATURES[at]!)),
           )
-          .join(", ");
+          .join(strings.joins.list);
       }
       case "reach": {
         const { item, least, most, quantity } = task;
@@ -473,7 +473,7 @@ function cell(text: string): string {
 }
 
 function optionsOf(options: readonly string[], places: readonly number[]): string {
-  return places.map((place) => options[place]).join("; ");
+  return places.map((place) => options[place]).join(strings.joins.parts);
 }
 
 function labelAt(items: Items, item: number): string {

@@ -1,5 +1,5 @@
 import { batch, computed, effect, type ReadonlySignal, signal } from "@preact/signals";
-import { count } from "../text/format";
+import { count, parseWhole } from "../text/format";
 import { rowStrings } from "../text/strings";
 import { later, type Order, type Progress, type Rows, type Wanted, type WrittenRow } from "./rows";
 import { type Items, readState, type State, type WrittenState } from "./state";
@@ -96,10 +96,12 @@ export class RowCursor {
 
   /** Goes to the row whose number was typed; false if there is no such row. */
   go(text: string): boolean {
-    const typed = text.replaceAll(",", "").trim();
-    const row = /^\d+$/.test(typed) ? Number(typed) : NaN;
-    if (!(row < this.count.peek())) {
-      this.error.value = rowStrings.bar.refused(count(this.count.peek() - 1), typed.slice(0, 20));
+    const row = parseWhole(text);
+    if (row === null || row >= this.count.peek()) {
+      this.error.value = rowStrings.bar.refused(
+        count(this.count.peek() - 1),
+        text.trim().slice(0, 20),
+      );
       return false;
     }
     this.to(row);

@@ -152,7 +152,7 @@ export function picture(instrument: Instrument): Picture {
       "font-size": 15,
     },
     element("title", { id: "title" }, escaped(title)),
-    element("desc", { id: "desc" }, escaped(told.join("; "))),
+    element("desc", { id: "desc" }, escaped(told.join(strings.joins.parts))),
     element("rect", { width: WIDTH, height, fill: "#fff" }),
     ...body,
   );

@@ -100,14 +100,24 @@ export function measure(value: number): string {
   return typographic(value.toPrecision(5));
 }
 
+/** A number without what separates its thousands. */
+export function ungrouped(text: string): string {
+  return text.replaceAll(group, "");
+}
+
 /** The same as a field shows it and takes it back: without separators. */
 export function measureText(value: number): string {
-  return measure(value).replaceAll(group, "");
+  return ungrouped(measure(value));
 }
 
 /** The number of decimals that shows numbers up to `largest` with five digits. */
 export function decimalsFor(largest: number): number {
   return Math.min(6, Math.max(0, 4 - Math.max(0, Math.floor(Math.log10(largest)))));
+}
+
+/** A number of at least 1 with two digits. */
+export function twoDigits(value: number): string {
+  return local(value.toPrecision(2));
 }
 
 /** A number in a column, where all have the same number of decimals. */
@@ -194,6 +204,14 @@ function latin(text: string): string {
     .replace(/[٠-٩]/g, (digit) => String(digit.charCodeAt(0) - 0x660))
     .replace("٫", ".")
     .replace("٬", ",");
+}
+
+/** The whole number ≥ 0 that was typed, also with separators of thousands; null if the text is none. */
+export function parseWhole(text: string): number | null {
+  const typed = latin(text.trim());
+  const isGrouped = /^\d{1,3}([.,]\d{3})+$/.test(typed);
+  const number = parseNumber(isGrouped ? typed.replace(/[.,]/g, "") : typed);
+  return Number.isSafeInteger(number) && number! >= 0 ? number : null;
 }
 
 /** The logit that was typed, or why the text is not one. */

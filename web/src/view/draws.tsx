@@ -1,7 +1,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { freshSeed } from "../math/random";
 import type { Instrument } from "../model/instrument";
-import { brief, clip, count, parseNumber, spoken } from "../text/format";
+import { brief, clip, count, parseWhole, spoken } from "../text/format";
 import { strings } from "../text/strings";
 import { Label } from "./label";
 import type { Part } from "./part";
@@ -27,8 +27,8 @@ export function DrawsPanel({ instrument }: Part) {
   }
 
   function type(input: HTMLInputElement): void {
-    const seed = parseNumber(input.value);
-    if (seed !== null && Number.isSafeInteger(seed) && seed >= 0) {
+    const seed = parseWhole(input.value);
+    if (seed !== null) {
       draw(shown!.count, seed);
       return;
     }

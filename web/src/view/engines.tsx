@@ -65,7 +65,7 @@ function EngineRow({ instrument, compared }: Part & { readonly compared: Compare
       <td>{texts.items(labels, others === 0 ? null : count(others))}</td>
       <td>{massText(kept)}</td>
       <td>{isChosen ? texts.chosen : differText(variation)}</td>
-      <td>{otherwise.join("; ")}</td>
+      <td>{otherwise.join(strings.joins.parts)}</td>
     </tr>
   );
 }

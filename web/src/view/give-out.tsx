@@ -79,7 +79,9 @@ async function make(instrument: Instrument, draft: Draft, own: State): Promise<M
 
 async function copied(what: keyof typeof texts.copied, text: string, notes: readonly string[]) {
   const done = await copy(text);
-  const sentence = [done ? texts.copied[what] : texts.byHand, ...notes].join(" ");
+  const sentence = [done ? texts.copied[what] : texts.byHand, ...notes].join(
+    strings.joins.sentences,
+  );
   return done ? { sentence } : { sentence, text };
 }
 

@@ -1,6 +1,15 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
-import { strings } from "../text/strings";
+import { rowStrings, strings, writingStrings } from "../text/strings";
 import { useKeys } from "./keys";
+
+/** What keys do on this page. */
+function lists() {
+  return [
+    ...strings.keys.list,
+    ...(ROWS ? rowStrings.keys : []),
+    ...(WRITING ? writingStrings.keys : []),
+  ];
+}
 
 /** The button "?" and the list of all keys that it shows. */
 export function Help() {
@@ -40,7 +49,7 @@ export function Help() {
             {texts.close}
           </button>
         </header>
-        {texts.list.map(([place, does]) => (
+        {lists().map(([place, does]) => (
           <section key={place} aria-label={place}>
             <p>{place}</p>
             <dl>

@@ -31,7 +31,7 @@ function show(instrument: Instrument, source: string | null, read: () => Opened)
         texts.read(name, count(logits.length), told, logits.length > TOLD),
         ...(rows > 1 ? [texts.firstOf(count(rows))] : []),
         ...(notes.length > 0 ? [texts.notes(notes)] : []),
-      ].join(" "),
+      ].join(strings.joins.sentences),
     );
   } catch (error) {
     if (!(error instanceof ReadError)) throw error;

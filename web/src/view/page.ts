@@ -2,12 +2,19 @@ import { computed } from "@preact/signals";
 import { linkedHost } from "../hosts/linked";
 import type { Rows } from "../model/rows";
 import { readState } from "../model/state";
+import { strings } from "../text/strings";
 import { tellParent } from "./embedded";
 import { mount } from "./mount";
 
-/** What Python has written into the page. */
+/** What Python has written into the page, which from now on says what language it speaks. */
 export function contentOf() {
-  return JSON.parse(document.querySelector('script[type="application/json"]')!.textContent!);
+  const { documentElement: root } = document;
+  root.lang = strings.language;
+  root.dir = strings.direction;
+  const { textContent } = document.querySelector('script[type="application/json"]')!;
+  const content = JSON.parse(textContent!);
+  document.title = strings.pageTitle(content.source ?? null);
+  return content;
 }
 
 /**

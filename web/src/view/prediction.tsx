@@ -5,7 +5,7 @@ import { useRef } from "preact/hooks";
 import type { Predict } from "../model/activity";
 import { type Attempt, CURVE_TEMPERATURES, drawnOf, type Trial } from "../model/attempt";
 import { brief, count, percent, spoken } from "../text/format";
-import { activityStrings } from "../text/strings";
+import { activityStrings, strings } from "../text/strings";
 import type { Part } from "./part";
 
 const { prediction: texts } = activityStrings;
@@ -84,7 +84,8 @@ function slider({ name, value, truth, isOff, isVertical = false, set }: SliderPr
     "aria-valuemin": 0,
     "aria-valuemax": 100,
     "aria-valuenow": Math.round(1000 * value) / 10,
-    "aria-valuetext": truth === undefined ? shown : `${shown}, ${texts.truth(percent(truth))}`,
+    "aria-valuetext":
+      truth === undefined ? shown : [shown, texts.truth(percent(truth))].join(strings.joins.list),
     "aria-disabled": isOff ? ("true" as const) : ("false" as const),
     onKeyDown(event: KeyboardEvent) {
       const next = moved(event, value);

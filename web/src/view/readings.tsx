@@ -13,6 +13,7 @@ import {
   parseTyped,
   percent,
   type Refused,
+  ungrouped,
 } from "../text/format";
 import { rowStrings, strings } from "../text/strings";
 import { type Draft, FieldError, NumberField, toTemperature, useDraft } from "./field";
@@ -44,9 +45,9 @@ export function Readings({ instrument }: Part) {
     const [low, high] = ends.value;
     return measureRange(to(low), to(high));
   };
-  const entropy = useComputed(() => range((nats) => nats).replaceAll(",", ""));
+  const entropy = useComputed(() => ungrouped(range((nats) => nats)));
   const bits = useComputed(() => texts.inBits(range((nats) => nats / Math.LN2)));
-  const choices = useComputed(() => range(Math.exp).replaceAll(",", ""));
+  const choices = useComputed(() => ungrouped(range(Math.exp)));
   /** What is told of the temperature that was found for a typed value. */
   const found = useSignal<Found | null>(null);
   const note = useComputed(() =>
@@ -159,5 +160,5 @@ function askedOf(reported: Reported, of: Measure, typed: string): Found | Refuse
 
 /** An end of the range in a sentence: a whole number has no decimals. */
 function said(of: Measure, end: number): string {
-  return WRITTEN[of].text(end).replace(/\.0+$/, "");
+  return WRITTEN[of].text(end).replace(/[.,]0+$/, "");
 }

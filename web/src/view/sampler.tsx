@@ -58,7 +58,7 @@ export function SamplerRow({ instrument }: Part) {
   /** Changes the settings and has it told. */
   function change(next: Settings, text: string): void {
     instrument.change({ truncation: next });
-    instrument.tell([text, keptText(instrument)].filter(Boolean).join("; "));
+    instrument.tell([text, keptText(instrument)].filter(Boolean).join(strings.joins.parts));
   }
 
   function add(rule: Rule): void {
@@ -152,7 +152,7 @@ export function SamplerRow({ instrument }: Part) {
           {useComputed(() =>
             [keptText(instrument) || allText(instrument), fateText(instrument)]
               .filter(Boolean)
-              .join("; "),
+              .join(strings.joins.parts),
           )}
         </span>
       </p>
@@ -191,7 +191,7 @@ export function keptText(instrument: Instrument): string {
   const mass = texts.kept(count(kept.count), count(instrument.count.value), massText(kept));
   const { engine } = instrument.truncation.value;
   const taken = engine === undefined ? "" : takenText(instrument.temperature.value, kept, engine);
-  return (taken === "" ? mass : `${mass}; ${taken}`).replaceAll(" %", "\u00a0%");
+  return (taken === "" ? mass : mass + strings.joins.parts + taken).replaceAll(" %", "\u00a0%");
 }
 
 /** Whether the steps could write the token that was drawn at this position of a text. */
@@ -245,7 +245,10 @@ function chosen(settings: Settings, name: string | undefined) {
       ),
       ...(temperature === undefined ? [] : [texts.defaultTemperature(name, brief(temperature))]),
     ];
-    return { settings: { ...defaults, ...found.settings }, text: said.join(" ") };
+    return {
+      settings: { ...defaults, ...found.settings },
+      text: said.join(strings.joins.sentences),
+    };
   }
   const { missing, refused } = found;
   const differs = differences(engine, found.settings);
@@ -261,7 +264,7 @@ function chosen(settings: Settings, name: string | undefined) {
     ),
     differs.length > 0 && texts.otherwise(name!, differs),
   ];
-  return { settings: found.settings, text: said.filter(Boolean).join(" ") };
+  return { settings: found.settings, text: said.filter(Boolean).join(strings.joins.sentences) };
 }
 
 interface ChipsProps extends Part {

@@ -1,7 +1,7 @@
 import { effect, type ReadonlySignal, untracked, useComputed, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Instrument } from "../model/instrument";
-import { brief, count, measureRange, percent, percentOf, spoken } from "../text/format";
+import { brief, count, measureRange, percent, percentOf, spoken, twoDigits } from "../text/format";
 import { strings } from "../text/strings";
 import type { Part } from "./part";
 import { keptText } from "./sampler";
@@ -145,5 +145,5 @@ function describe(instrument: Instrument): string {
 
 /** The number of effective choices, with few digits: it stands in a sentence. */
 function choices(perplexity: number): string {
-  return perplexity < 10 ? perplexity.toPrecision(2) : count(Math.round(perplexity));
+  return perplexity < 10 ? twoDigits(perplexity) : count(Math.round(perplexity));
 }

@@ -43,7 +43,9 @@ async function copied(
   notes: readonly string[],
 ): Promise<Told> {
   const done = await copy(text);
-  const sentence = [done ? texts.copied[what] : texts.byHand, ...notes].join(" ");
+  const sentence = [done ? texts.copied[what] : texts.byHand, ...notes].join(
+    strings.joins.sentences,
+  );
   return done ? { sentence } : { sentence, text };
 }
 
@@ -80,7 +82,11 @@ function copyLine(
 function saved(instrument: Instrument, ending: string, content: BlobPart, type: string): Told {
   const file = fileName(instrument.state(), ending);
   save(file, content, type);
-  return { sentence: [texts.saved(file), ...(isFramed() ? [texts.framed] : [])].join(" ") };
+  return {
+    sentence: [texts.saved(file), ...(isFramed() ? [texts.framed] : [])].join(
+      strings.joins.sentences,
+    ),
+  };
 }
 
 async function savePng(instrument: Instrument): Promise<Told> {

@@ -6,7 +6,7 @@ import { Attempt, type Course, type Trial } from "../model/attempt";
 import type { Frame } from "../model/frame";
 import type { Host } from "../model/host";
 import { percent } from "../text/format";
-import { activityStrings } from "../text/strings";
+import { activityStrings, strings } from "../text/strings";
 import { save } from "./deliver";
 import type { Above } from "./mount";
 import type { Part } from "./part";
@@ -271,7 +271,10 @@ function Options({ attempt, trial, task }: OptionsProps) {
 function Results({ instrument, attempt }: AttemptProps) {
   const { code, score, possible, trials, course } = attempt;
   const told = useComputed(() => texts.score(score.value, possible));
-  useLayoutEffect(() => instrument.tell(`${results.all} ${told.peek()}`), []);
+  useLayoutEffect(
+    () => instrument.tell([results.all, told.peek()].join(strings.joins.sentences)),
+    [],
+  );
   function download(): void {
     const file = `${fileName(course.activity.title)}-results.csv`;
     save(file, attempt.results(), "text/csv");

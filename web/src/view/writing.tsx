@@ -4,7 +4,7 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ComparedBranches, FoundByAction, WritingStatus } from "../model/rows";
 import { stepsText } from "../model/steps";
 import type { Setting, SettingsApart, Writing } from "../model/writing";
-import { brief, clip, count, measure, parseNumber, percent, pieces, spoken } from "../text/format";
+import { brief, clip, count, measure, parseWhole, percent, pieces, spoken } from "../text/format";
 import { strings, writingStrings } from "../text/strings";
 import { partOf } from "./compare";
 import { isFramed, save } from "./deliver";
@@ -119,8 +119,8 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
 
 /** How many tokens were typed; null where that is refused, and then why. */
 export function tokensOf(typed: string, most: number, refused: Signal<string>): number | null {
-  const number = parseNumber(typed);
-  const isRight = number !== null && Number.isInteger(number) && number >= 1 && number <= most;
+  const number = parseWhole(typed);
+  const isRight = number !== null && number >= 1 && number <= most;
   refused.value = isRight ? "" : texts.tokensRefused(count(most), clip(typed.trim(), LABEL));
   return isRight ? number : null;
 }
@@ -254,11 +254,10 @@ function Branches({ instrument, writing, isOff }: Part & OffProps) {
   }
 
   function reseed(typed: string): Promise<unknown> | undefined {
-    const number = parseNumber(typed);
-    const isRight = number !== null && Number.isSafeInteger(number) && number >= 0;
+    const seed = parseWhole(typed);
     const most = count(Number.MAX_SAFE_INTEGER);
-    error.value = isRight ? "" : strings.draws.seedRefused(most, clip(typed.trim(), LABEL));
-    return isRight ? writing.act({ do: "reseed", seed: number }) : undefined;
+    error.value = seed !== null ? "" : strings.draws.seedRefused(most, clip(typed.trim(), LABEL));
+    return seed === null ? undefined : writing.act({ do: "reseed", seed });
   }
 
   return (
@@ -555,7 +554,9 @@ function Ways({ instrument, writing, isOff }: Part & OffProps) {
     if (content === undefined || name === undefined) return;
     save(name, content, type);
     const { saved, framed } = strings.share;
-    instrument.tell([saved(spoken(name)), ...(isFramed() ? [framed] : [])].join(" "));
+    instrument.tell(
+      [saved(spoken(name)), ...(isFramed() ? [framed] : [])].join(strings.joins.sentences),
+    );
   }
   return (
     <>

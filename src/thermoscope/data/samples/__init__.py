@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from thermoscope.arguments import ArgumentError
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -86,8 +88,12 @@ def novel() -> bytes:
     return (files("thermoscope.data.samples") / "novel.model.gz").read_bytes()
 
 
-def lesson() -> dict[str, Any]:
+def lesson(language: str = "en") -> dict[str, Any]:
     """Load the lesson: an activity of ten tasks on what temperature does to a softmax.
+
+    Parameters
+    ----------
+    language : {"en", "de", "es", "zh", "ar"}, default "en"
 
     Returns
     -------
@@ -100,12 +106,18 @@ def lesson() -> dict[str, Any]:
     >>> lesson = ts.samples.lesson()
     >>> lesson["title"], len(lesson["tasks"])
     ('What temperature does to a softmax', 10)
+    >>> ts.samples.lesson("de")["tasks"][0]["options"][0]
+    'Die Wahrscheinlichkeiten ergeben zusammen 1.'
     """
-    return _json("lesson.json")
+    return _activity("lesson", language)
 
 
-def questions() -> dict[str, Any]:
+def questions(language: str = "en") -> dict[str, Any]:
     """Load the six questions that are asked before and after the lesson.
+
+    Parameters
+    ----------
+    language : {"en", "de", "es", "zh", "ar"}, default "en"
 
     Returns
     -------
@@ -118,12 +130,22 @@ def questions() -> dict[str, Any]:
     >>> ts.samples.questions()["mode"]
     'test'
     """
-    return _json("questions.json")
+    return _activity("questions", language)
 
 
-def _json(name: str) -> dict[str, Any]:
+def _activity(name: str, language: str) -> dict[str, Any]:
     from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
 
-    text = (files("thermoscope.data.samples") / name).read_text(encoding="utf-8")
+    folder = files("thermoscope.data.samples")
+    start, end = f"{name}-", ".json"
+    known = [
+        file.name[len(start) : -len(end)]
+        for file in folder.iterdir()
+        if file.name.startswith(start)
+    ]
+    if language not in known:
+        listed = ", ".join(map(repr, sorted(known)))
+        raise ArgumentError("language", f"must be one of {listed}, got {language!r}")
+    text = (folder / f"{start}{language}{end}").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found

@@ -6,6 +6,7 @@
  * with the element at its place. Another language is a folder beside this one; docs/translating.md
  * says how it is made.
  */
+import type { Keys } from "../grammar";
 import { and, got, listed, mustBe, or, ordinal, quoted, temperatureIs } from "./words";
 
 /** What a temperature must be. */
@@ -62,18 +63,14 @@ const keyNames: Readonly<Record<string, string>> = {
   Escape: "Esc",
 };
 
-/** Where keys work, and what each of them does there. */
-type Keys = readonly [
-  place: string,
-  does: readonly (readonly [keys: readonly string[], action: string])[],
-];
-
 export const base = {
   /** The language of all texts, as HTML has it, and where its lines begin. */
   language: "en",
   direction: "ltr",
   /** How numbers are written: the locale of `Intl`, and the signs that it has in them. */
   numbers: { locale: "en", decimal: ".", group: "," },
+  /** What stands between sentences, between parts of one, and in a list. */
+  joins: { sentences: " ", parts: "; ", list: ", " },
   title: "Softmax temperature",
   /** The title of an exported page, as Python writes it. */
   pageTitle: (source: string | null) =>
@@ -586,40 +583,6 @@ export const base = {
           [["PageDown"], "a window of items down"],
           [["Home"], "the first item"],
           [["End"], "the last item"],
-        ],
-      ],
-      [
-        "Text",
-        [
-          [["ArrowLeft"], "the token before"],
-          [["ArrowRight"], "the token after"],
-          [["ArrowUp"], "the line above"],
-          [["ArrowDown"], "the line below"],
-          [["PageUp"], "a window of lines up"],
-          [["PageDown"], "a window of lines down"],
-          [["Home"], "the first token"],
-          [["End"], "the last token"],
-        ],
-      ],
-      [
-        "Write",
-        [
-          [["s"], "draw the next token"],
-          [["p"], "play, or pause"],
-          [["t"], "take the selected item"],
-          [["x"], "cut the text here"],
-          [["r"], "restore what was cut"],
-          [["b"], "a new branch here"],
-        ],
-      ],
-      [
-        "Reliability",
-        [
-          [["ArrowLeft"], "the bin before"],
-          [["ArrowRight"], "the bin after"],
-          [["Home"], "the first bin"],
-          [["End"], "the last bin"],
-          [["Enter"], "the rows of the bin"],
         ],
       ],
       [

@@ -1,3 +1,4 @@
+import type { Keys } from "../grammar";
 import { mustBe, ordinal, quoted, temperatureIs } from "./words";
 
 /** What only a page of rows has to say. */
@@ -107,6 +108,33 @@ export const rows = {
     fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
     interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
   },
+
+  /** What keys do there. */
+  keys: [
+    [
+      "Text",
+      [
+        [["ArrowLeft"], "the token before"],
+        [["ArrowRight"], "the token after"],
+        [["ArrowUp"], "the line above"],
+        [["ArrowDown"], "the line below"],
+        [["PageUp"], "a window of lines up"],
+        [["PageDown"], "a window of lines down"],
+        [["Home"], "the first token"],
+        [["End"], "the last token"],
+      ],
+    ],
+    [
+      "Reliability",
+      [
+        [["ArrowLeft"], "the bin before"],
+        [["ArrowRight"], "the bin after"],
+        [["Home"], "the first bin"],
+        [["End"], "the last bin"],
+        [["Enter"], "the rows of the bin"],
+      ],
+    ],
+  ] as readonly Keys[],
 };
 
 export type Rows = typeof rows;

@@ -1,3 +1,4 @@
+import type { Keys } from "../grammar";
 import { mustBe, quoted, temperatureIs } from "./words";
 
 /** What only a page has to say that writes a text with a model. */
@@ -65,6 +66,21 @@ export const writing = {
   noPositions: "There is no position yet to compare the settings at.",
   saveText: "Save text (JSON)",
   savePage: "Save page (HTML)",
+
+  /** What keys do there. */
+  keys: [
+    [
+      "Write",
+      [
+        [["s"], "draw the next token"],
+        [["p"], "play, or pause"],
+        [["t"], "take the selected item"],
+        [["x"], "cut the text here"],
+        [["r"], "restore what was cut"],
+        [["b"], "a new branch here"],
+      ],
+    ],
+  ] as readonly Keys[],
 };
 
 export type Writing = typeof writing;
