@@ -318,9 +318,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_front_end_and_the_types(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     static = {
-        f"thermoscope/explorer/static/{name}" for name in ("page.js", "widget.js", "style.css")
+        f"thermoscope/explorer/static/{name}"
+        for name in ("page.js", "widget.js", "style.css", "texts/en-base.js", "texts/ar-model.js")
     }
-    samples = {f"thermoscope/data/samples/{name}" for name in ("digits.npz", "novel.model.gz")}
+    samples = {
+        f"thermoscope/data/samples/{name}"
+        for name in ("digits.npz", "novel.model.gz", "lesson-ar.json")
+    }
     assert static | samples | {"thermoscope/py.typed"} <= names
     assert {path.relative_to(SOURCE.parent).as_posix() for path in SOURCE.rglob("*.py")} <= names
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "tests/" in name]

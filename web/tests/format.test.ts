@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import {
   aligned,
   ambiguous,
@@ -10,6 +10,7 @@ import {
   parsePercent,
   parseTemperature,
   parseTyped,
+  parseWhole,
   percent,
   pieces,
   plain,
@@ -230,4 +231,60 @@ describe("a label", () => {
     ["  ", "(space)"],
     ["a\nb", "a\\nb"],
   ])("%j is %s in a sentence", (label, text) => expect(spoken(label)).toBe(text));
+});
+
+test.each([
+  ["12", 12],
+  [" 1,000 ", 1000],
+  ["1.000", 1000],
+  ["1,234,567", 1_234_567],
+  ["\u0661\u0662", 12],
+  ["1e3", 1000],
+  ["5.0", 5],
+  ["1,00", null],
+  ["-1", null],
+  ["1.5", null],
+  ["9007199254740993", null],
+  ["", null],
+])("the whole number %s is %d", (text, number) => expect(parseWhole(text)).toBe(number));
+
+describe.each(["en", "de", "es", "zh", "ar"])("what a field shows in %s", (language) => {
+  let format: typeof import("../src/text/format");
+
+  beforeAll(async () => {
+    const { base } = await import(`../src/text/${language}/base.ts`);
+    vi.stubGlobal("thermoscopeTexts", { [language]: { base } });
+    vi.resetModules();
+    format = await import("../src/text/format");
+  });
+  afterAll(() => {
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+
+  test.each([
+    0, 1e-300, 1.5e-7, 0.001, 0.125, 1, 1.234, 12.345, 123.456, 1234.5, 50_257, 262_144.5, 1e12,
+  ])("is taken back: %d", (value) => {
+    const shown = [
+      [format.temperatureText(value), value],
+      [format.numberShown(value), value],
+      [format.measureText(value), Number(value.toPrecision(5))],
+    ] as const;
+    for (const [text, expected] of shown) {
+      expect([text, format.ambiguous(text)]).toEqual([text, null]);
+      const taken = format.parseTyped(text);
+      expect(Math.abs(taken - expected)).toBeLessThanOrEqual(1e-3 * expected);
+    }
+    expect(format.parseTyped(format.temperatureText(value))).toBe(value);
+    const whole = Math.floor(value);
+    if (whole < 2 ** 53) expect(format.parseWhole(format.count(whole))).toBe(whole);
+  });
+
+  test("a number that may be two is refused with both", () => {
+    const group = language === "de" || language === "es" ? "." : ",";
+    const decimal = group === "." ? "," : ".";
+    const { error } = format.ambiguous(`1${group}234`)!;
+    expect(error).toContain(`1${decimal}234`);
+    expect(error).toContain("1234");
+  });
 });

@@ -1,5 +1,6 @@
 import { useComputed } from "@preact/signals";
 import { SCALES, type ScaleName, written } from "../math/scales";
+import { GIVEN } from "../model/state";
 import { brief, count, parseTemperature, temperatureShort, temperatureText } from "../text/format";
 import { strings } from "../text/strings";
 import { useDrag } from "./drag";
@@ -17,9 +18,11 @@ export function ItemControls({ instrument }: Part) {
   const locked = instrument.locked.value.items || instrument.locked.value.logits;
   // Each is the same in every frame of a drag.
   const isGiven = useComputed(() => items.value === given.value).value;
-  const named = useComputed(
-    () => given.value && strings.items.given(count(given.value.logits.length), given.value.source),
-  ).value;
+  const named = useComputed(() => {
+    if (given.value === null) return null;
+    const { logits, source } = given.value;
+    return strings.items.given(count(logits.length), source === GIVEN ? null : source);
+  }).value;
   const counts = [...new Set([...COUNTS, ...(isGiven ? [] : [size])])].sort((a, b) => a - b);
 
   function choose(event: { currentTarget: HTMLSelectElement }): void {
