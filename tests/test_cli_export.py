@@ -138,3 +138,20 @@ def test_options_that_do_not_fit_the_novel_are_refused(
     assert cli.main(["export", str(tmp_path / "page.html"), *options]) == 2
     assert message in capfd.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_page_and_its_tasks_in_a_language(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "page.html"
+    assert cli.main(["export", str(out), "--activity", "lesson", "--language", "zh"]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert '<html lang="zh-Hans" dir="ltr">' in page
+    assert "thermoscopeTexts.en" not in page
+    assert cli.main(["export", str(out), "--language", "auto"]) == 0
+    page = out.read_text(encoding="utf-8")
+    assert "<html>" in page
+    assert all(f"thermoscopeTexts.{name}=" in page for name in ("en", "de", "es", "zh", "ar"))
+    capsys.readouterr()
+    assert cli.main(["export", str(out), "--language", "fr"]) == 2
+    assert "auto" in capsys.readouterr().err

@@ -1068,3 +1068,13 @@ def test_tasks_are_about_one_whole_row() -> None:
         explore(np.zeros((2, 3)), tasks=[TASK])
     with pytest.raises(ArgumentError, match=r"tasks must be a list of 1 to 50 tasks, got \[\]"):
         explore([1.0], tasks=[])
+
+
+def test_it_speaks_a_language_and_so_does_its_page(tmp_path: Path) -> None:
+    explorer = explore([2.0, 1.0], language="ar")
+    assert explorer._esm == Kind.DISTRIBUTION.script("widget", Spoken.ar)
+    explorer.to_html(tmp_path / "page.html")
+    assert '<html lang="ar" dir="rtl">' in (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert explore([2.0, 1.0])._esm == Kind.DISTRIBUTION.script("widget", Spoken.en)
+    with pytest.raises(ArgumentError, match=r"^language must be one of 'en', .* 'auto', got 'fr'$"):
+        explore([2.0, 1.0], language="fr")
