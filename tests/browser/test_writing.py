@@ -66,7 +66,7 @@ def start(page: Page, prompt: str) -> None:
     for _ in range(300):
         if tokens(page).count() == 1:
             break
-        if error(page).text_content():
+        if any(error(page).all_text_contents()):
             begin.click()
         page.evaluate("new Promise((done) => requestAnimationFrame(done))")
     expect(tokens(page)).to_have_count(1)
