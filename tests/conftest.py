@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -51,6 +52,12 @@ SLOWEST = (
     "test_mutants.py",
     "browser/test_sampler.py",
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what runs: a process that a shell starts in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
