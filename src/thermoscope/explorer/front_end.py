@@ -29,8 +29,6 @@ class Language(NamedTuple):
 
     Attributes
     ----------
-    name : str
-        What its speakers call it.
     tag : str
         As HTML has it.
     direction : {"ltr", "rtl"}
@@ -40,7 +38,6 @@ class Language(NamedTuple):
         What stands in place of a page where scripts may not run.
     """
 
-    name: str
     tag: str
     direction: str
     title: str
@@ -49,35 +46,30 @@ class Language(NamedTuple):
 
 LANGUAGES: Final = {
     "en": Language(
-        "English",
         "en",
         "ltr",
         "Softmax with temperature",
         "This page needs JavaScript. All of its code is in the page.",
     ),
     "de": Language(
-        "Deutsch",
         "de",
         "ltr",
         "Softmax mit Temperatur",
         "Diese Seite braucht JavaScript. Ihr ganzer Code steht in der Seite.",
     ),
     "es": Language(
-        "Español",
         "es",
         "ltr",
         "Softmax con temperatura",
         "Esta página necesita JavaScript. Todo su código está en la página.",
     ),
     "zh": Language(
-        "中文",
         "zh-Hans",
         "ltr",
         "带温度的 softmax",
         "本页面需要 JavaScript。全部代码都在页面之中。",
     ),
     "ar": Language(
-        "العربية",
         "ar",
         "rtl",
         "دالة softmax مع درجة الحرارة",

@@ -29,7 +29,7 @@ from thermoscope.arguments import (
 from thermoscope.data.dataset import Dataset
 from thermoscope.explorer.activity import Activity
 from thermoscope.explorer.browse import RowSource, has_rows, reported_parts
-from thermoscope.explorer.front_end import Kind, Spoken, language_of
+from thermoscope.explorer.front_end import Kind, language_of
 from thermoscope.explorer.page import page_html, write_page
 from thermoscope.explorer.parts import LOCKS, NOTES, PARTS, names_of
 from thermoscope.explorer.summary import Summary, whole_only
@@ -285,8 +285,9 @@ server, model, tokenizer, prompt, tasks, language
     T is now 2.0
     """
 
-    _esm: str = Kind.DISTRIBUTION.script("widget", Spoken.en)
-    _css: str = Kind.DISTRIBUTION.style
+    # Each explorer has those of its kind and its language.
+    _esm: str
+    _css: str
 
     logits = _Logits().tag(sync=True, to_json=_logits_to_json, from_json=_logits_from_json)
     labels = _Labels().tag(sync=True)
