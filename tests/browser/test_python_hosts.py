@@ -1,4 +1,4 @@
-"""The widget where Python serves a page to people: marimo and Panel.
+"""The widget where Python serves a page to people: marimo, Panel and Voilà.
 
 The slider is dragged there, and the kernel of the page says what it heard. They are in a virtual
 environment of their own, `.venv/hosts`, for JupyterLab would load what they bring for it.
@@ -6,6 +6,7 @@ environment of their own, `.venv/hosts`, for JupyterLab would load what they bri
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
+import nbformat
 import pytest
 from playwright.sync_api import Page, Route, expect
 
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.browser
 
 ROOT = Path(__file__).parents[2]
-HOSTS = ROOT / ".venv" / "hosts" / "bin"
+HOSTS = ROOT / ".venv" / "hosts"
+# Where Jupyter's parts are: a host's own first, then those of the environment beside.
+SHARED = [folder / "share" / "jupyter" for folder in (HOSTS, Path(sys.prefix))]
 PATIENCE = 60
 """Seconds that a host may take to start, and a page to be shown."""
 
@@ -64,6 +68,18 @@ def tell(change):
 explorer.observe(tell, "temperature")
 panel.Column(explorer, said).servable()
 """
+VOILA = """
+from IPython.display import display
+from ipywidgets import Label
+from thermoscope import explore
+
+explorer = explore([2.0, 1.0, 0.1], ["cat", "dog", "eel"])
+said = Label("Python has T = 1.0")
+def tell(change):
+    said.value = f"Python has T = {change.new}"
+explorer.observe(tell, "temperature")
+display(explorer, said)
+"""
 
 
 @pytest.fixture
@@ -72,13 +88,17 @@ def start(tmp_path: Path) -> Iterator[Start]:
     servers: list[subprocess.Popen[bytes]] = []
 
     def start_(program: str, *options: str, path: str = "") -> str:
-        if not (HOSTS / program).exists():
+        executable = HOSTS / "bin" / program
+        if not executable.exists():
             pytest.fail(f"no {program}: run `make .venv/hosts` to install it")
         with socket.create_server(("127.0.0.1", 0)) as listener:
             number = listener.getsockname()[1]
-        command = [str(HOSTS / program), *options, f"--port={number}"]
+        command = [str(executable), *options, f"--port={number}"]
+        env = os.environ | {"JUPYTER_PATH": os.pathsep.join(map(str, SHARED))}
         with (tmp_path / "said.txt").open("wb") as said:
-            servers.append(subprocess.Popen(command, cwd=tmp_path, stdout=said, stderr=said))
+            servers.append(
+                subprocess.Popen(command, cwd=tmp_path, env=env, stdout=said, stderr=said)
+            )
         address = f"http://127.0.0.1:{number}/{path}"
         deadline = time.monotonic() + PATIENCE
         while not answers(address):
@@ -123,6 +143,8 @@ def assert_python_hears(page: Page, address: str) -> None:
     shown = field(page).input_value()
     assert 50 < float(shown) < 500
     expect(page.get_by_text(f"Python has T = {shown}", exact=True)).to_be_visible(timeout=20_000)
+    # A page that is left does not miss its host.
+    page.goto("about:blank")
 
 
 def test_marimo(page: Page, start: Start, tmp_path: Path) -> None:
@@ -136,6 +158,15 @@ def test_panel(page: Page, start: Start, tmp_path: Path) -> None:
     """Panel takes the front end of anywidget from the network, here from this machine."""
     (tmp_path / "lesson.py").write_text(PANEL)
     address = start("panel", "serve", "lesson.py", path="lesson")
-    extensions = Path(sys.prefix) / "share" / "jupyter" / "nbextensions"
-    only_here(page, {"unpkg.com/anywidget@": extensions / "anywidget" / "index.js"})
+    anywidget = SHARED[1] / "nbextensions" / "anywidget" / "index.js"
+    only_here(page, {"unpkg.com/anywidget@": anywidget})
     assert_python_hears(page, address)
+
+
+def test_voila(page: Page, start: Start, tmp_path: Path) -> None:
+    """Voilà takes only fonts from the network; Panel's part of JupyterLab is not made for it."""
+    lesson = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(VOILA)])
+    nbformat.write(lesson, tmp_path / "lesson.ipynb")
+    only_here(page, {})
+    without = "--VoilaConfiguration.extension_denylist=@pyviz/jupyterlab_pyviz"
+    assert_python_hears(page, start("voila", "lesson.ipynb", "--no-browser", without))
