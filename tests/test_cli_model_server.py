@@ -190,7 +190,7 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
         options = ["--top-k", "1", "-n", "9", "--save", str(path)]
         assert cli.main(["explore", "--server", server.url, "a", *options]) == 0
         # The page tells it too, and shows the text.
-        assert "out of memory" in served[0][1].status()["error"]
+        assert "out of memory" in str(served[0][1].status()["error"])
     assert served[0][1].count == 2
     err = capsys.readouterr().err
     assert "stopped after 2 tokens: http://" in err

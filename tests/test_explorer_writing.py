@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import math
 import re
+import shutil
+import subprocess
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +19,19 @@ import pytest
 import thermoscope as ts
 from tests.model_server import llama_cpp, needs_llama_cpp
 from thermoscope.arguments import ArgumentError
+from thermoscope.calibration.fit import REASONS
 from thermoscope.connection import draft as drafts
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.model import Model
+from thermoscope.connection.model import Model, Note
 from thermoscope.connection.source import Source
 from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.explorer import browse, sequence
 from thermoscope.explorer import writing as writing_module
-from thermoscope.explorer.writing import ACTIONS, Writing
+from thermoscope.explorer.writing import ACTIONS, NOTES, Message, Writing, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
 WORDS = [" a", " b", " c", " d", " e", "</script>", "\u202e", "\x00"]
 END = 4
@@ -86,7 +91,7 @@ def model_of(writing: Writing) -> Words:
 
 def do(writing: Writing, name: str, /, **arguments: Any) -> Any:
     status = writing.act({"do": name, **arguments}, patience=60)
-    assert status["error"] == "", status["error"]
+    assert status["error"] is None, status["error"]
     assert not status["busy"]
     return status
 
@@ -149,7 +154,7 @@ def test_another_token_at_an_earlier_place_is_another_branch() -> None:
         "text": "",
     }
     assert text(writing) == before[:2] + " c"
-    assert "branch 1 is as it was" in status["told"]
+    assert status["told"] == (said("taken", "2", " c", "1"),)
     assert len(model_of(writing).asked) == asked + 1
     # At the end, the branch that is there goes on.
     assert do(writing, "take", position=2, item=1)["branch"] == "2"
@@ -165,10 +170,7 @@ def test_what_is_cut_comes_back_and_is_not_asked_for_again() -> None:
     asked = len(model_of(writing).asked)
     status = do(writing, "cut", position=1)
     assert (status["count"], status["changed"], status["version"]) == (2, 1, version + 1)
-    assert (status["told"], status["canRestore"]) == (
-        "Cut 3 tokens; Restore brings them back.",
-        True,
-    )
+    assert (status["told"], status["canRestore"]) == ((said("cut", 3),), True)
     # The seed of each position writes the same.
     assert step(writing, 3)["canRestore"] is False
     assert text(writing) == before
@@ -176,7 +178,7 @@ def test_what_is_cut_comes_back_and_is_not_asked_for_again() -> None:
     status = do(writing, "restore")
     assert (text(writing), status["canRestore"]) == (before, False)
     assert len(model_of(writing).asked) == asked + 3
-    assert "must come after" in writing.act({"do": "restore"}, 60)["error"]
+    assert writing.act({"do": "restore"}, 60)["error"] == said("nothingToRestore")
 
 
 def test_branches_have_names_and_can_be_deleted() -> None:
@@ -192,7 +194,7 @@ def test_branches_have_names_and_can_be_deleted() -> None:
     assert len(do(writing, "restore")["branches"]) == 3
     do(writing, "delete", name="third")
     assert do(writing, "delete", name="the other")["branch"] == "1"
-    assert "the only branch" in writing.act({"do": "delete", "name": "1"}, 60)["error"]
+    assert writing.act({"do": "delete", "name": "1"}, 60)["error"] == said("only")
 
 
 def test_prompt_text_and_seed_can_be_others() -> None:
@@ -228,12 +230,8 @@ def test_two_branches_are_compared_from_where_they_part() -> None:
         assert one["text"] == {2: " c", 6: "\\u202e"}[token]
         assert one["surprisal"] == pytest.approx(-row[token])
         assert one["sampled"] == ("-inf" if p[token] == 0 else pytest.approx(math.log(p[token])))
-    assert "same prompt" in compared_with_another_prompt(writing)
-
-
-def compared_with_another_prompt(writing: Writing) -> str:
     do(writing, "start", prompt="c")
-    return str(writing.act({"do": "compare", "with": "1"}, 60)["error"])
+    assert writing.act({"do": "compare", "with": "1"}, 60)["error"] == said("otherPrompt")
 
 
 def test_two_settings_are_compared_on_the_text() -> None:
@@ -253,7 +251,7 @@ def test_two_settings_are_compared_on_the_text() -> None:
 
 def test_files_have_all_branches_and_ask_for_nothing(tmp_path: Path) -> None:
     writing = written(seed=1)
-    assert "no text yet" in writing.act({"do": "save"}, 60)["error"]
+    assert writing.act({"do": "save"}, 60)["error"] == said("noText")
     step(writing, 3)
     do(writing, "take", position=1, item=5)
     found = do(writing, "save")
@@ -327,7 +325,7 @@ def test_a_saved_text_goes_on_with_all_of_its_branches(tmp_path: Path, most: int
     path = saved(writing, tmp_path)
     opened = Writing.opened(Source(Words(most)), path)
     before, after = writing.status(), opened.status()
-    assert after["told"] == "text.json is open, with 4 branches."
+    assert after["told"] == (said("opened", "text.json", 4),)
     for name in ("branch", "branches", "prompt", "prefix", "seed", "count"):
         assert after[name] == before[name], name
     assert len(after["branches"]) == 4  # type: ignore[arg-type]
@@ -365,9 +363,11 @@ def test_the_file_of_a_draft_goes_on_too(tmp_path: Path) -> None:
     opened = Writing.opened(Source(model), tmp_path / "text.json")
     assert (text(opened), opened.status()["prompt"]) == (draft.text, "a b")
     assert opened.sampler == {"temperature": 0.5, "truncation": {"top_p": 0.9}}
-    told = str(opened.status()["told"])
-    assert "with 1 branch. penalties could not be read back." in told
-    assert "words.gguf has written it, and other.gguf goes on" in told
+    assert opened.status()["told"] == (
+        said("opened", "text.json", 1),
+        said("unread", "penalties"),
+        said("otherModel", "words.gguf", "other.gguf"),
+    )
     with pytest.raises(OSError, match=r"its model has 8 tokens, and words\.gguf has 9: "):
         Writing.opened(Source(Words(size=9)), tmp_path / "text.json")
 
@@ -413,7 +413,8 @@ def test_a_cut_of_nothing_leaves_what_can_be_restored() -> None:
     writing = written()
     before = step(writing, 4)["count"]
     do(writing, "cut", position=2)
-    assert "nothing stands here" in str(writing.act({"do": "cut", "position": 2}, 60)["error"])
+    refused = writing.act({"do": "cut", "position": 2}, 60)
+    assert refused["error"] == said("nothingToCut")
     assert do(writing, "restore")["count"] == before
 
 
@@ -429,8 +430,9 @@ def test_half_a_surrogate_pair_is_refused(action: dict[str, object]) -> None:
     writing = written()
     before = writing.status()
     status = writing.act(action, 60)
-    assert "must be Unicode text, got '\\ud800' after" in str(status["error"])
-    kept = {name: status[name] for name in before} | {"error": ""}
+    assert status["error"][0] == "words"  # type: ignore[index]
+    assert "must be Unicode text, got '\\ud800' after" in status["error"][1]  # type: ignore[index]
+    kept = {name: status[name] for name in before} | {"error": None}
     assert kept == before
     assert json.dumps(status, ensure_ascii=False).encode()
 
@@ -443,7 +445,8 @@ def test_a_server_that_fails_is_told_and_the_text_is_kept() -> None:
     model.error = "the server has\nno memory"
     status = writing.act({"do": "step", "temperature": 1}, 60)
     made = {"made": before["version"]}
-    assert status == before | {"error": "the server has no memory", "told": ""} | made
+    error = said("words", "the server has no memory")
+    assert status == before | {"error": error, "told": ()} | made
     # What is known is still there.
     assert do(writing, "cut", position=1)["count"] == 2
     model.error = ""
@@ -460,7 +463,7 @@ def test_one_action_at_a_time_and_what_is_cancelled_is_dropped() -> None:
     model.goes_on.clear()
     status = writing.act({"do": "step", "temperature": 1}, 0.01)
     assert status["busy"]
-    assert "still under way" in writing.act({"do": "cut", "position": 0}, 0.01)["error"]
+    assert writing.act({"do": "cut", "position": 0}, 0.01)["error"] == said("busy")
     late = writing._job
     assert late is not None
     status = writing.act({"do": "cancel"})
@@ -496,15 +499,15 @@ def test_a_refusal_is_told_to_the_page_that_asked_alone() -> None:
     before = step(writing)["told"]
     for refused in ({"do": "erase"}, {"do": "cut", "position": 0, "version": 0}):
         assert writing.act(refused)["error"]
-        assert (writing.status()["error"], writing.status()["told"]) == ("", before)
+        assert (writing.status()["error"], writing.status()["told"]) == (None, before)
     model_of(writing).goes_on.clear()
     assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
     other = writing.act({"do": "cut", "position": 0}, 60)
     # It waits for nothing: nothing of its own is under way.
-    assert ("still under way" in other["error"], other["busy"]) == (True, False)
+    assert (other["error"], other["busy"]) == (said("busy"), False)
     model_of(writing).goes_on.set()
     status = writing.act({"do": "status"}, 60)
-    assert (status["error"], status["count"]) == ("", 3)
+    assert (status["error"], status["count"]) == (None, 3)
 
 
 def slow(writing: Writing, name: str, /, **arguments: Any) -> tuple[int, threading.Event]:
@@ -538,7 +541,7 @@ def test_what_an_action_finds_is_told_once_and_to_the_page_that_asked() -> None:
     model_of(writing).goes_on.clear()
     assert writing.act({"do": "step", "temperature": 1}, 0)["busy"]
     found = writing.act({"do": "status", "action": number}, 0)
-    assert (found["busy"], found["told"]) == (False, "Saved with all branches.")
+    assert (found["busy"], found["told"]) == (False, (said("saved"),))
     assert json.loads(str(found["json"]))["choices"]
     # Of the change since it is told what it made: the version before.
     assert (found["made"], found["version"]) == (2, 3)
@@ -562,8 +565,8 @@ def test_what_another_page_cancels_is_told_to_the_page_that_asked() -> None:
     assert "cancelled" not in writing.act({"do": "cancel"})
     goes_on.set()
     found = writing.act({"do": "status", "action": number})
-    assert (found["cancelled"], found["error"], found["count"]) == (True, "", 1)
-    assert "Cancelled" in str(found["told"])
+    assert (found["cancelled"], found["error"], found["count"]) == (True, None, 1)
+    assert found["told"] == (said("cancelled"),)
 
 
 def test_what_has_ended_is_taken_over_by_the_next_action_whoever_asks() -> None:
@@ -601,7 +604,7 @@ def test_a_file_has_the_text_of_a_branch_that_has_one(name: str, tmp_path: Path)
     step(writing, 2)
     do(writing, "branch", position=0)
     found = do(writing, name, temperature=1)
-    assert found["told"].endswith("Branch 3 has no token yet: the text is that of branch 2.")
+    assert found["told"][1:] == (said("textOf", "3", "2"),)
     if name == "save":
         (tmp_path / "text.json").write_text(found["json"], encoding="utf-8")
         assert ts.open_logits(tmp_path / "text.json").shape[0] == 3
@@ -613,9 +616,9 @@ def test_a_file_has_the_text_of_a_branch_that_has_one(name: str, tmp_path: Path)
         assert '"count":3' in found["html"]
     # A prompt of its own left no branch.
     do(writing, "start", prompt="c")
-    assert do(writing, name, temperature=1)["told"].endswith("that of branch 1.")
+    assert do(writing, name, temperature=1)["told"][1:] == (said("textOf", "4", "1"),)
     do(writing, "select", name="2")
-    assert "that of" not in do(writing, name, temperature=1)["told"]
+    assert len(do(writing, name, temperature=1)["told"]) == 1
 
 
 @pytest.mark.parametrize("query", [{"place": 2}, {"sequence": 0}, {"rows": 0}])
@@ -648,7 +651,7 @@ def test_a_text_that_began_without_a_next_token_shows_it_once_it_is_known() -> N
     draft.step()
     model.error = "down"
     writing = Writing(draft, "a")
-    assert (writing.count, writing.status()["error"]) == (1, "down")
+    assert (writing.count, writing.status()["error"]) == (1, said("words", "down"))
     model.error = ""
     do(writing, "rename", name="1", to="one")
     # A page that reads from "changed" on reads the position that is new.
@@ -661,7 +664,7 @@ def test_a_page_that_has_missed_a_change_does_nothing() -> None:
     version = writing.status()["version"]
     step(writing, 2)
     status = writing.act({"do": "cut", "position": 0, "version": version}, 60)
-    assert "has changed since" in status["error"]
+    assert status["error"] == said("changed")
     assert status["count"] == 3
     # What is there now can always be asked for.
     assert writing.act({"do": "status", "version": version})["count"] == 3
@@ -670,9 +673,9 @@ def test_a_page_that_has_missed_a_change_does_nothing() -> None:
 @pytest.mark.parametrize(
     ("action", "error"),
     [
-        ({"do": "erase"}, "there is no action 'erase'"),
-        ({}, "there is no action 'None'"),
-        ({"do": "take", "position": 9, "item": 0}, "position must be 0 to 1, got 9"),
+        ({"do": "erase"}, said("noAction", "erase")),
+        ({}, said("noAction", "None")),
+        ({"do": "take", "position": 9, "item": 0}, said("position", 1, 9)),
         ({"do": "take", "position": 0, "item": 99}, "item must be 0 to 7, got 99"),
         ({"do": "take", "position": "0", "item": 0}, "position must be a whole number"),
         ({"do": "cut"}, "position must be a whole number"),
@@ -681,25 +684,33 @@ def test_a_page_that_has_missed_a_change_does_nothing() -> None:
         ({"do": "step", "truncation": {"top_k": -1}}, "truncation is wrong"),
         ({"do": "step", "truncation": {"url": "http://x"}}, "truncation must have keys of"),
         ({"do": "select", "name": "9"}, "name must be that of a branch, got '9'"),
-        ({"do": "rename", "name": "1", "to": ""}, "name must be a text"),
-        ({"do": "branch", "position": 0, "name": "1"}, "there is a branch '1'"),
-        ({"do": "branch", "position": 0, "name": "n" * 61}, "must have 1 to 60 characters"),
-        ({"do": "start", "prompt": ""}, "prompt must be a text"),
-        ({"do": "start", "prompt": ["http://x"]}, "prompt must be a text"),
+        ({"do": "rename", "name": "1", "to": ""}, said("name", 60)),
+        ({"do": "rename", "name": "1", "to": 2}, "name must be a text"),
+        ({"do": "branch", "position": 0, "name": "1"}, said("known", "1")),
+        ({"do": "branch", "position": 0, "name": "n" * 61}, said("name", 60)),
+        ({"do": "start", "prompt": ""}, said("empty")),
+        ({"do": "start", "prompt": ["http://x"]}, said("empty")),
         ({"do": "edit", "text": None}, "text must be a text"),
         ({"do": "reseed", "seed": -1}, "seed must be"),
         ({"do": "compare", "with": "1"}, "must be another branch"),
         ({"do": "settings", "a": {}, "b": 1}, "b must be a temperature and truncation"),
     ],
 )
-def test_a_wrong_action_is_told_in_a_line_and_changes_nothing(action: Any, error: str) -> None:
+def test_a_wrong_action_is_told_in_a_line_and_changes_nothing(
+    action: Any, error: str | Message
+) -> None:
     writing = written()
     step(writing)
     before = writing.status()
     status = writing.act(action, 60)
-    assert error in str(status["error"])
-    assert "\n" not in str(status["error"])
-    assert status | {"error": "", "made": 1} == before | {"made": 1}
+    if isinstance(error, tuple):
+        assert status["error"] == error
+    else:
+        name, words = status["error"]  # type: ignore[misc]
+        assert name == "words"
+        assert error in words
+        assert "\n" not in words
+    assert status | {"error": None, "made": 1} == before | {"made": 1}
 
 
 def test_other_rows_are_not_written() -> None:
@@ -765,9 +776,59 @@ def test_llama_cpp_writes_takes_and_edits(address: str) -> None:
         do(writing, "take", position=1, item=2047)
         assert do(writing, "edit", text="1+1")["count"] == 4
         assert text(writing) == "1+1"
-        assert "all 2,048 tokens" in str(writing.status()["about"])
+        assert said("allTokens", 2048) in writing.status()["about"]  # type: ignore[operator]
         do(writing, "start", prompt="b")
         assert step(writing)["prompt"] == "b"
+
+
+READ = """
+const texts = { thermoscopeTexts: {} };
+for (const part of ["base", "rows", "writing"]) {
+  const file = `src/thermoscope/explorer/static/texts/en-${part}.js`;
+  require("vm").runInNewContext(require("fs").readFileSync(file, "utf8"), texts);
+}
+const { rows, writing } = texts.thermoscopeTexts.en;
+const tables = [writing.messages, rows.reliability.reasons];
+const sizes = (table) => Object.entries(table).map(([name, text]) => [name, text.length]);
+console.log(JSON.stringify(tables.map((table) => Object.fromEntries(sizes(table)))));
+"""
+
+
+@pytest.fixture(scope="module")
+def messages() -> list[dict[str, int]]:
+    """Return the texts for messages and for reasons, with how many things each is about."""
+    if shutil.which("node") is None:
+        pytest.skip("Node is not installed")
+    command = ["node", "-e", READ]
+    root = Path(__file__).parents[1]
+    done = subprocess.run(command, cwd=root, check=True, capture_output=True, text=True)
+    found: list[dict[str, int]] = json.loads(done.stdout)
+    return found
+
+
+def test_the_page_has_a_text_for_each_message(messages: list[dict[str, int]]) -> None:
+    known, _ = messages
+    calls = [
+        node
+        for node in ast.walk(ast.parse(inspect.getsource(writing_module)))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id in ("said", "_RefusedError")
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert len(calls) > 30
+    for call in calls:
+        name, *about = call.args
+        assert isinstance(name, ast.Constant)
+        if name.value != "words":
+            assert known[str(name.value)] == len(about), name.value
+    assert set(NOTES) == set(Note)
+
+
+def test_the_page_has_a_text_for_each_reason_of_a_fit(messages: list[dict[str, int]]) -> None:
+    _, known = messages
+    sizes = {name: len(inspect.signature(words).parameters) for name, words in REASONS.items()}
+    assert sizes == known
 
 
 def test_no_answer_waits_once_the_page_is_closed() -> None:

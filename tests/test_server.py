@@ -520,7 +520,7 @@ class TestWriting:
         status, content = self.act(writing, {"do": "step", "truncation": {"top_k": 1}})
         assert status == 200
         answer = json.loads(content)
-        assert (answer["error"], answer["count"]) == ("", 2)
+        assert (answer["error"], answer["count"]) == (None, 2)
         assert answer["branches"][0]["text"] == "</script>"
 
     @pytest.mark.parametrize(
@@ -589,9 +589,10 @@ class TestWriting:
         answer = json.loads(self.act(writing, action)[1])
         while answer["busy"]:
             answer = json.loads(self.act(writing, {"do": "status"})[1])
-        assert words in answer["error"]
-        assert answer["error"] != ""
-        assert "\n" not in answer["error"]
+        name, told = answer["error"]
+        assert name == "words"
+        assert words in told
+        assert "\n" not in told
         assert answer["branches"] == before["branches"]
 
     def test_the_key_is_in_no_answer_page_or_file(self, writing: Explorer, model: Scripted) -> None:
@@ -642,12 +643,12 @@ class TestWriting:
         self, writing: Explorer, pending: threading.Thread
     ) -> None:
         answer = json.loads(self.act(writing, {"do": "cancel"})[1])
-        assert (answer["busy"], answer["error"]) == (False, "")
+        assert (answer["busy"], answer["error"]) == (False, None)
         # The model may be silent for 30 s.
         assert self.left.wait(20)
         pending.join(20)
         assert not pending.is_alive()
-        assert json.loads(self.act(writing, {"do": "start", "prompt": "a"})[1])["error"] == ""
+        assert json.loads(self.act(writing, {"do": "start", "prompt": "a"})[1])["error"] is None
 
     # Of the class the last: it ends the page.
     def test_a_silent_model_does_not_keep_the_page_from_ending(

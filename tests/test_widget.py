@@ -1000,7 +1000,7 @@ class TestText:
             waits.set()
             while status["busy"]:
                 status = act(do="status", action=status["action"])
-            assert (status["error"], status["count"]) == ("", 2)
+            assert (status["error"], status["count"]) == (None, 2)
             assert status["branches"][0]["text"] == " a"
             # That it is under way, and what has come of it, once each.
             assert [(each["busy"], each["version"]) for each in heard] == [(True, 0), (False, 1)]
@@ -1008,7 +1008,7 @@ class TestText:
             assert "json" not in json.dumps(heard)
             assert explorer._rows == explorer.rows.about()
             act(do="status")
-            assert heard[-1]["told"] == "Saved with all branches."
+            assert heard[-1]["told"] == (("saved",),)
             assert len(heard) == 3
             page = explorer._page()
         assert server.url not in page

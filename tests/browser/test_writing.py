@@ -112,6 +112,22 @@ def step(page: Page, times: int = 1) -> None:
         expect(tokens(page)).to_have_count(before + 1)
 
 
+def test_what_python_tells_is_said_in_the_language_of_the_page(page: Page, served: Served) -> None:
+    page.goto(f"{served.url}?lang=de")
+    about = page.get_by_role("group", name="Zweige und Dateien").get_by_role("paragraph").last
+    expect(about).to_contain_text(f" · alle {TOKENS} Tokens")
+    before = tokens(page).count()
+    button(page, "Schritt").click()
+    expect(tokens(page)).to_have_count(before + 1)
+    tokens(page).nth(before - 1).click()
+    button(page, "Hier abschneiden").click()
+    expect(told(page)).to_have_text("1 Token abgeschnitten. „Wiederherstellen“ holt sie zurück.")
+    page.get_by_role("textbox", name="Name des Zweigs").fill(" ")
+    page.get_by_role("textbox", name="Name des Zweigs").press("Enter")
+    refused = page.get_by_role("alert").filter(has_text="der Name muss 1 bis 60 Zeichen haben")
+    expect(refused).to_be_visible()
+
+
 def test_the_whole_walk(opened: Page, tmp_path: Path) -> None:
     page = opened
     expect(tokens(page)).to_have_attribute("aria-label", re.compile("^token 1 of 1, next token, "))

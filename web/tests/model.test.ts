@@ -102,7 +102,7 @@ test("several texts go on with the prompt at once, and one is kept as a branch",
 
   const { prompt: kept, tokens } = found[1]!;
   const { branch, told } = await one.act({ do: "start", prompt: kept, tokens });
-  expect(told).toBe("Branch 3 has these 12 tokens.");
+  expect(told).toEqual([["kept", "3", 12]]);
   expect(branch).toBe("3");
   expect(one.tokens()).toEqual(tokens);
   const coldest = await opened();
@@ -133,7 +133,7 @@ test("another token at an earlier place is another branch, and nothing is lost",
   const { act, steps, tokens } = await opened();
   const first = await steps(4);
   const taken = await act({ do: "take", position: 2, item: 256 });
-  expect(taken.told).toBe("Branch 2 takes “ab” here; branch 1 is as it was.");
+  expect(taken.told).toEqual([["taken", "2", "ab", "1"]]);
   expect(taken).toMatchObject({ branch: "2", count: 4, changed: 2, version: 5, canRestore: false });
   expect(tokens()).toEqual([...first.slice(0, 2), 256]);
   const [, second] = taken.branches;
@@ -141,7 +141,7 @@ test("another token at an earlier place is another branch, and nothing is lost",
 
   const cut = await act({ do: "cut", position: 1 });
   expect(cut).toMatchObject({ count: 2, canRestore: true });
-  expect(cut.told).toBe("Cut 2 tokens; Restore brings them back.");
+  expect(cut.told).toEqual([["cut", 2]]);
   expect(await act({ do: "restore" })).toMatchObject({ count: 4, canRestore: false });
 
   await act({ do: "rename", name: "1", to: "first" });
@@ -168,7 +168,7 @@ test("a text is edited as far as its tokens are others", async () => {
   await expect(act({ do: "edit", text: "ab" })).resolves.toMatchObject({ count: 2 });
   await act({ do: "start", prompt: "a" });
   await expect(act({ do: "edit", text: "b" })).rejects.toThrow("joins the last token");
-  await expect(act({ do: "start", prompt: "" })).rejects.toThrow("prompt must be a text");
+  await expect(act({ do: "start", prompt: "" })).rejects.toThrow("the prompt is empty");
 });
 
 test("what is cancelled leaves the text as it was", async () => {
@@ -176,7 +176,7 @@ test("what is cancelled leaves the text as it was", async () => {
   const long = act({ do: "edit", text: "x".repeat(20_000) });
   await expect(act({ do: "step", ...SAMPLING })).rejects.toThrow("still under way");
   await act({ do: "cancel" });
-  expect(await long).toMatchObject({ count: 1, told: "Cancelled: the text is as it was." });
+  expect(await long).toMatchObject({ count: 1, told: [["cancelled"]] });
   expect(tokens()).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /** A text that is written with a model: what the page asks for, and what it shows of the answers. */
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { Instrument } from "../src/model/instrument";
-import type { Action, News, Query, Rows, WritingStatus } from "../src/model/rows";
+import type { Action, News, Query, Rows, WritingMessage, WritingStatus } from "../src/model/rows";
 import { logitsToBytes, writeState } from "../src/model/state";
 import { tokenText } from "../src/model/token";
 import { memoryHost } from "./memory";
@@ -22,8 +22,8 @@ class Server implements Rows {
   items: number[] = [];
   /** The first position that each change touched. */
   readonly changes: number[] = [];
-  told = "";
-  error = "";
+  told: readonly WritingMessage[] = [];
+  error: WritingMessage | null = null;
   /** How many answers say that the action is under way. */
   slow = 0;
   /** What goes wrong with the next action; what the next draw ends the text with. */
@@ -48,7 +48,7 @@ class Server implements Rows {
     const branch = { name: "1", length: count - 1, from: null, shared: 0, text: "" };
     return {
       ...{ version, changed, count, told, error },
-      ...{ branch: "1", branches: [branch], prompt: "p", prefix: "p", about: "", notes: [] },
+      ...{ branch: "1", branches: [branch], prompt: "p", prefix: "p", about: [], notes: [] },
       ...{ seed: 7, ended: count > this.ends, canRestore: false, busy: this.slow > 0 },
       ...this.extras,
     };
@@ -88,14 +88,14 @@ class Server implements Rows {
       this.slow = Math.max(0, this.slow - 1);
       return this.status(known);
     }
-    if (known !== this.version) return { ...this.status(known), error: "changed since" };
-    this.error = this.wrong;
+    if (known !== this.version) return { ...this.status(known), error: ["changed"] };
+    this.error = this.wrong === "" ? null : ["words", this.wrong];
     this.wrong = "";
-    if (this.error !== "") return this.status(known);
+    if (this.error !== null) return this.status(known);
     if (action.do === "step") this.#change(this.items.length, 1);
     if (action.do === "take") this.#change(action.position, action.item);
     if (action.do === "cut") this.#change(action.position);
-    this.told = `${action.do}.`;
+    this.told = [["words", `${action.do}.`]];
     return this.status(known);
   }
   #chunk(start: number): object {
@@ -169,7 +169,10 @@ test("a page that has missed changes does nothing, and reads from the first of t
   server.change(2, 2);
   server.asked.length = 0;
   expect(await writing().step()).toBeNull();
-  expect([writing().error.value, text()]).toEqual(["changed since", " b c c"]);
+  expect([writing().error.value, text()]).toEqual([
+    "the text has changed since: this is how it is now",
+    " b c c",
+  ]);
   expect(server.asked.filter((query) => "sequence" in query)).toEqual([{ sequence: 1 }]);
   await writing().step();
   expect([writing().error.value, text()]).toEqual(["", " b c c b"]);
@@ -281,7 +284,7 @@ describe("another view", () => {
     expect(writing().error.value).toContain("another view has changed the text");
   });
   test("that fails says so there alone", async () => {
-    server.error = "the server is down";
+    server.error = ["words", "the server is down"];
     server.slow = 1;
     server.tell();
     await followed();

@@ -30,6 +30,19 @@ LARGEST_EXPONENT: Final = 709.0
 CREEPING: Final = 20
 
 
+class Cause(NamedTuple):
+    """Why a fit lies at a limit, or does not determine the temperature.
+
+    Its name and its numbers are for whoever says it in another language.
+    """
+
+    name: Literal["highest", "noLarger", "random", "weights", "few"]
+    numbers: tuple[float, ...] = ()
+
+    def __str__(self) -> str:
+        return REASONS[self.name](*self.numbers)
+
+
 @dataclass(frozen=True, eq=False)
 class TemperatureFit:
     """The temperature that fits best, and how well it is known; see `fit_temperature`.
@@ -55,8 +68,8 @@ class TemperatureFit:
         How often the data was passed over.
     limit : {None, "zero", "infinity"}
         The end at which the optimum lies, if it lies at one.
-    reason : str
-        Why it does, or why the data do not determine the temperature, in words; empty otherwise.
+    cause : Cause or None
+        Why it does, or why the data do not determine the temperature; None otherwise.
     """
 
     temperature: float
@@ -68,7 +81,12 @@ class TemperatureFit:
     n_ignored: int
     iterations: int
     limit: Literal["zero", "infinity"] | None = None
-    reason: str = ""
+    cause: Cause | None = None
+
+    @property
+    def reason(self) -> str:
+        """The cause in words; empty if there is none."""
+        return "" if self.cause is None else str(self.cause)
 
     def __str__(self) -> str:
         low, high = self.interval
@@ -221,17 +239,20 @@ def fit(source: Passes, part: Part | None = None) -> TemperatureFit:
     counts = source.counts
 
     def result(
-        temperature: float, best: _Slopes, limit: Literal["zero", "infinity"] | None, reason: str
+        temperature: float,
+        best: _Slopes,
+        limit: Literal["zero", "infinity"] | None = None,
+        cause: Cause | None = None,
     ) -> TemperatureFit:
         error = math.nan
         if limit is None:
             information = float(source.unscaled(best.curvature))
             error = 1 / math.sqrt(information) if information > 0 else math.inf
-            if not reason and Z95 * error > 1:
+            if Z95 * error > 1:
                 weight, gain = map(
                     float, source.unscaled((counts.weight, 2 * (flat.nll - best.nll)))
                 )
-                reason = _why_not_determined(
+                cause = _why_not_determined(
                     int(flat.missed), int(counts.rows), weight, gain=gain, error=error
                 )
         low = high = math.nan
@@ -248,39 +269,54 @@ def fit(source: Passes, part: Part | None = None) -> TemperatureFit:
             int(counts.ignored),
             source.number - before,
             limit,
-            reason,
+            cause,
         )
 
     if not flat.missed:
         (best,) = at(math.ulp(0.0))
-        reason = "every target is at its row's largest logit, so that no T is too low"
-        return result(0.0, best, "zero", reason)
+        return result(0.0, best, "zero", Cause("highest"))
     if flat.slope <= 4 * sys.float_info.epsilon * flat.scale:
-        reason = (
-            "the targets' logits are no larger than all logits in the mean, so no T is too high: "
-            "check that the targets are in the order of the rows"
-        )
-        return result(math.inf, flat, "infinity", reason)
+        return result(math.inf, flat, "infinity", Cause("noLarger"))
     guess = unit * (flat.curvature / flat.slope)
-    return result(*_minimum(lambda t: at(t)[0], one, guess), None, "")
+    return result(*_minimum(lambda t: at(t)[0], one, guess))
 
 
-def _why_not_determined(missed: int, rows: int, weight: float, *, gain: float, error: float) -> str:
+def _why_not_determined(
+    missed: int, rows: int, weight: float, *, gain: float, error: float
+) -> Cause:
     """Return why an interval of 1 / T that is symmetric about it has 0 in it.
 
     `gain` is twice the gain in likelihood over T = inf, `error` the standard error of log T.
     """
-    why = "the data do not determine T: "
     # As if each row counted as one, and against the 95 % quantile of chi-square.
     if gain < Z95**2 and gain * rows < Z95**2 * weight:
-        return (
-            f"{why}equal probabilities explain the targets nearly as well, as if these were "
-            "random; check that the targets are in the order of the rows"
-        )
+        return Cause("random")
     if Z95 * error * math.sqrt(weight / rows) < 1:
-        return f"{why}the weights of {rows:,} rows count as {weight:.6g} rows"
-    verb = "is" if missed == 1 else "are"
-    return f"{why}only {missed:,} of {rows:,} targets {verb} below their row's largest logit"
+        return Cause("weights", (rows, weight))
+    return Cause("few", (missed, rows))
+
+
+UNDETERMINED: Final = "the data do not determine T: "
+CHECK: Final = "check that the targets are in the order of the rows"
+REASONS: Final[dict[str, Callable[..., str]]] = {
+    "highest": lambda: "every target is at its row's largest logit, so that no T is too low",
+    "noLarger": lambda: (
+        "the targets' logits are no larger than all logits in the mean, so no T is too high: "
+        f"{CHECK}"
+    ),
+    "random": lambda: (
+        f"{UNDETERMINED}equal probabilities explain the targets nearly as well, as if these were "
+        f"random; {CHECK}"
+    ),
+    "weights": lambda rows, weight: (
+        f"{UNDETERMINED}the weights of {rows:,} rows count as {weight:.6g} rows"
+    ),
+    "few": lambda missed, rows: (
+        f"{UNDETERMINED}only {missed:,} of {rows:,} targets {'is' if missed == 1 else 'are'} "
+        "below their row's largest logit"
+    ),
+}
+"""The words of each cause, of its numbers."""
 
 
 def _fit_sums(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -13,7 +13,7 @@ from thermoscope.data.errors import naming
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from thermoscope.connection.source import Source
     from thermoscope.explorer.writing import Writing
@@ -178,8 +178,20 @@ def going_on(url: str, path: Path, model: str | None, timeout: float) -> Iterato
         with until_the_first("token", None):
             source = open_ones.enter_context(connected(url, model, None, timeout))
             text = Writing.opened(source, path)
-        told(str(text.status()["told"]))
+        told(" ".join(OPENED[str(name)](*about) for name, *about in text.told))
         yield text
+
+
+OPENED: Final[Mapping[str, Callable[..., str]]] = {
+    "opened": lambda file, branches: (
+        f"{file} is open, with {branches} {'branch' if branches == 1 else 'branches'}."
+    ),
+    "unread": lambda setting: f"{setting} could not be read back.",
+    "otherModel": lambda wrote, model: (
+        f"{wrote} has written it, and {model} goes on: their tokens may differ."
+    ),
+}
+"""The words of what is told of a text that is opened; the page has its own."""
 
 
 def prompt_of(given: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from thermoscope.connection.client import ServerError
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from thermoscope.reported import Token
 
-__all__ = ["Chat", "Model", "Prompt", "Settings"]
+__all__ = ["Chat", "Model", "Note", "Prompt", "Settings"]
 
 
 class Chat(NamedTuple):
@@ -40,6 +41,16 @@ ENOUGH: Final = 1000
 """Log-probabilities that are asked for where a server would send all, but can't say how many."""
 
 
+class Note(StrEnum):
+    """What is not safe about a model and its server, in words."""
+
+    OPEN_KEY = "the key goes over http, which others on the network can read: use https"
+    FIRST_ALONE = (
+        "this server does not tell the template of its chats: only the first token of an answer "
+        "has a distribution, and no text can go on after it"
+    )
+
+
 class Model(ABC):
     """What is known of one model, and how it is asked.
 
@@ -57,8 +68,8 @@ class Model(ABC):
         The most log-probabilities that are reported; None where it is not known.
     enough : int
         How many to ask for where nothing else is known.
-    advice : str
-        How a server is made to report more.
+    to_report_more : str
+        The option with which a server reports more, if it has one.
     takes_ids : bool
         Whether a prompt may be the numbers of tokens: half characters need that.
     ends : frozenset of int
@@ -70,7 +81,7 @@ class Model(ABC):
     kind: ClassVar[str]
     takes_ids: ClassVar[bool] = False
     by_text: ClassVar[bool] = False
-    advice: ClassVar[str] = ""
+    to_report_more: ClassVar[str] = ""
     enough: ClassVar[int] = ENOUGH
     model: str
     most: int | None = None
@@ -119,8 +130,8 @@ class Model(ABC):
         return min(limits) if limits else self.enough
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What is not safe, in words."""
+    def notes(self) -> tuple[Note, ...]:
+        """What is not safe."""
         return ()
 
     def break_off(self, thread: Thread) -> None:

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from thermoscope.arguments import ArgumentError
 from thermoscope.connection.client import ServerError
-from thermoscope.connection.model import Chat, Model, Prompt, Settings
+from thermoscope.connection.model import Chat, Model, Note, Prompt, Settings
 from thermoscope.connection.pieces import bytes_of, is_byte_level
 from thermoscope.data.collection import without_collection
 from thermoscope.data.formats.servers import as_dict, as_list
@@ -120,11 +120,9 @@ class Server(Model):
         return ServerError(f"{self.client.url} {self.client.words(problem)}")
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What is not safe, in words."""
-        if self.client.tells_key_to_all:
-            return ("the key goes over http, which others on the network can read: use https",)
-        return ()
+    def notes(self) -> tuple[Note, ...]:
+        """What is not safe."""
+        return (Note.OPEN_KEY,) if self.client.tells_key_to_all else ()
 
     def break_off(self, thread: Thread) -> None:
         """Let a thread ask nothing any more, and what it waits for end."""
@@ -284,7 +282,7 @@ class VLLM(Server):
     kind = "vLLM"
     takes_ids = True
     enough = ALL
-    advice = "start it with --max-logprobs -1"
+    to_report_more = "--max-logprobs -1"
     names = _alike("temperature", "top_k", "top_p", "min_p", "seed")
     # Where a field is missing, the one of the model's generation_config.json counts.
     OFF: ClassVar[Settings] = {"temperature": 1.0, "top_k": -1, "top_p": 1.0, "min_p": 0.0}
@@ -552,7 +550,7 @@ class TGI(Server):
 
     kind = "TGI"
     enough = ALL
-    advice = "start it with --max-top-n-tokens"
+    to_report_more = "--max-top-n-tokens"
     names = _alike("temperature", "top_k", "top_p", "typical_p", "seed")
     OFF: ClassVar[Settings] = {"top_k": 0, "top_p": 1.0, "typical_p": 1.0}
     """What it refuses, and has where a field is missing."""

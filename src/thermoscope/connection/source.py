@@ -6,14 +6,14 @@ import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, Self, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, overload
 
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, unicode_text, whole
 from thermoscope.connection.client import Client, Limits, ServerError
 from thermoscope.connection.in_process import Transformers
-from thermoscope.connection.model import Chat, Model, Prompt
+from thermoscope.connection.model import Chat, Model, Note, Prompt
 from thermoscope.connection.servers import server_at
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.formats.responses import Passage, Position, responses_of
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
     from thermoscope.reported import Token
 
 __all__ = ["Source", "connect"]
-
-FIRST_ALONE: Final = (
-    "this server does not tell the template of its chats: only the first token of an answer has a "
-    "distribution, and no text can go on after it"
-)
 
 LONGEST_IN_LINE: Final = 200
 
@@ -140,6 +135,31 @@ def connect(
         raise
 
 
+class Reach(NamedTuple):
+    """How much of a distribution a source reports.
+
+    Attributes
+    ----------
+    tokens : int
+        All of them, or the likeliest that are reported.
+    left_out : float
+        The probability at T = 1 of those that are not.
+    needed : int or None
+        How many log-probabilities to ask for to know the entropy to 0.1 nat; None if the size of
+        the vocabulary is not known.
+    option : str
+        With it a server reports more; "" if there is none.
+    is_whole : bool
+        Whether all tokens are reported.
+    """
+
+    tokens: int
+    left_out: float = 0.0
+    needed: int | None = None
+    option: str = ""
+    is_whole: bool = True
+
+
 class Source:
     """A language model: `connect` makes one. As a context manager it closes its connections.
 
@@ -149,8 +169,8 @@ class Source:
         A server, or the model in this process.
     vocabulary : int or None
         How many tokens the model has.
-    notes : tuple of str
-        What was decided or is not safe, in words.
+    notes : tuple of Note
+        What is not safe, in words.
     """
 
     def __init__(self, server: Model, vocabulary: int | None = None) -> None:
@@ -185,28 +205,46 @@ class Source:
 
         How many tokens it reports, and what they leave out, is known after the first distribution.
         """
-        server, last = self.server, self._last
-        kind = f"{server.kind} {server.version}" if server.version else server.kind
-        parts = [_in_line(kind), _in_line(server.model)]
-        if last is None:
+        parts, reach = list(self.names), self.reach
+        if reach is None:
             return " · ".join(parts)
-        if last.vocabulary == len(last):
-            return " · ".join([*parts, f"all {len(last):,} tokens"])
-        likeliest = np.count_nonzero(last.logprobs >= last.cap) or len(last)
-        parts.append(f"the likeliest {likeliest:,}")
-        parts.append(f"{percent(last.not_reported(1.0).high)} not reported")
-        if last.vocabulary is None:
+        if reach.is_whole:
+            return " · ".join([*parts, f"all {reach.tokens:,} tokens"])
+        parts.append(f"the likeliest {reach.tokens:,}")
+        parts.append(f"{percent(reach.left_out)} not reported")
+        if reach.needed is None:
             parts.append("the size of its vocabulary is not known")
         else:
-            parts.append(f"ask for {last.logprobs_needed():,} to know the entropy to 0.1 nat")
-        if server.advice:
-            parts.append(server.advice)
+            parts.append(f"ask for {reach.needed:,} to know the entropy to 0.1 nat")
+        if reach.option:
+            parts.append(f"start it with {reach.option}")
         return " · ".join(parts)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """What is not safe, in words."""
-        return (*self.server.notes, *([FIRST_ALONE] if self._chats else []))
+    def names(self) -> tuple[str, str]:
+        """The server with its version, and the model."""
+        server = self.server
+        kind = f"{server.kind} {server.version}" if server.version else server.kind
+        return _in_line(kind), _in_line(server.model)
+
+    @property
+    def reach(self) -> Reach | None:
+        """How much of a distribution is reported; None before the first one."""
+        last = self._last
+        if last is None:
+            return None
+        if last.vocabulary == len(last):
+            return Reach(len(last))
+        likeliest = int(np.count_nonzero(last.logprobs >= last.cap)) or len(last)
+        needed = None if last.vocabulary is None else last.logprobs_needed()
+        left_out = last.not_reported(1.0).high
+        option = self.server.to_report_more
+        return Reach(likeliest, left_out, needed, option, is_whole=False)
+
+    @property
+    def notes(self) -> tuple[Note, ...]:
+        """What is not safe."""
+        return (*self.server.notes, *([Note.FIRST_ALONE] if self._chats else []))
 
     def next(self, prompt: Prompt, *, top: int | None = None) -> Reported:
         """Return the distribution of the token after a prompt, as the model gives it.

@@ -70,8 +70,8 @@ class SavedText(NamedTuple):
     current : str
         The name of the branch that was shown.
     branches : tuple of SavedBranch
-    notes : tuple of str
-        What could not be read back.
+    unread : tuple of str
+        The settings that could not be read back.
     """
 
     model: str
@@ -80,7 +80,7 @@ class SavedText(NamedTuple):
     settings: dict[str, Any]
     current: str
     branches: tuple[SavedBranch, ...]
-    notes: tuple[str, ...]
+    unread: tuple[str, ...]
 
 
 def read_text(path: str | os.PathLike[str]) -> SavedText:
@@ -113,16 +113,16 @@ def _text_of(document: Any) -> SavedText:
     current = _field(ours, "branch", str) if "branches" in ours else next(iter(branches))
     if current not in branches:
         raise ValueError(f'"branch" must be that of a branch, got {current!r}')
-    settings, notes = {}, []
+    settings, unread = {}, []
     for name, value in _field(ours, "settings", dict).items():
         try:
             settings[name] = literal_eval(value)
         except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
-            notes.append(f"{name} could not be read back")
+            unread.append(name)
     temperature = float(_field(ours, "temperature", float, int))
     model = _field(document, "model", str)
     return SavedText(
-        model, vocabulary, temperature, settings, current, tuple(branches.values()), tuple(notes)
+        model, vocabulary, temperature, settings, current, tuple(branches.values()), tuple(unread)
     )
 
 

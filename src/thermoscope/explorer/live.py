@@ -85,10 +85,17 @@ class Measured:
         }
         if self.fit is not None:
             numbers = (self.fit.temperature, *self.fit.interval)
-            written |= {"fit": written_numbers(np.array(numbers)), "reason": self.fit.reason}
+            written["fit"] = written_numbers(np.array(numbers))
+            if (cause := self.fit.cause) is not None:
+                written["reason"] = [cause.name, *map(_written, cause.numbers)]
         elif self.problem:
-            written["reason"] = self.problem
+            written["reason"] = ["words", self.problem]
         return written
+
+
+def _written(number: float) -> object:
+    """Return a number of a message: one that is not whole is for the page to shorten."""
+    return number if isinstance(number, int) else {"number": number}
 
 
 class LiveReliability:

@@ -17,6 +17,7 @@ import numpy as np
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, unicode_text, whole
 from thermoscope.connection.draft import ANSWER, SAVED, Draft
+from thermoscope.connection.model import Note
 from thermoscope.connection.source import Source
 from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
@@ -47,6 +48,31 @@ KEPT: Final = 4
 """Outcomes that wait for the page that asked: one that was closed never fetches its own."""
 EXACT: Final = 1e-9
 """Of a probability: an interval that is narrower is a number."""
+
+Message: TypeAlias = tuple[object, ...]
+"""What the page says in its own language: see `said`."""
+
+
+def said(name: str, *about: object) -> Message:
+    """Return a message: the name of a text of the page, and what it is about.
+
+    The texts are `messages` in web/src/text/en/writing.ts, and in the tables of other languages.
+    """
+    return (name, *about)
+
+
+NOTES: Final[Mapping[Note, Message]] = {
+    Note.OPEN_KEY: said("openKey"),
+    Note.FIRST_ALONE: said("firstAlone"),
+}
+
+
+class _RefusedError(ValueError):
+    """Why an action is not done, as a message."""
+
+    def __init__(self, name: str, *about: object) -> None:
+        super().__init__(*said(name, *about))
+        self.message = said(name, *about)
 
 
 @dataclass(frozen=True)
@@ -107,7 +133,7 @@ class _Done:
     """What has come of an action."""
 
     texts: _Texts
-    told: str = ""
+    told: tuple[Message, ...] = ()
     # Besides the status.
     found: Mapping[str, object] | None = None
 
@@ -145,17 +171,18 @@ class Writing(RowSource):
     """
 
     def __init__(self, draft: Draft, prompt: str | None = None, prefix: str = "") -> None:
-        self._error, self._stopped = "", False
+        self._error: Message | None = None
+        self._stopped = False
         try:
             draft.next()
         except (OSError, ValueError) as error:
             if not len(draft):
                 raise
-            self._error = _line(error)
+            self._error = _why(error)
         self._texts = _Texts({"1": _Branch(draft, prompt, prefix or prompt or "")}, "1")
         # The first position that each change touched: one for each version.
         self._changes: list[int] = []
-        self._told = ""
+        self._told: tuple[Message, ...] = ()
         self._job: Job[_Done] | None = None
         # Of the action that began last, and what has come of those before by their numbers.
         self._number = 0
@@ -201,11 +228,13 @@ class Writing(RowSource):
         current = branches[saved.current]
         writing = cls(current.draft, current.prompt, current.prefix)
         writing._texts = _Texts(branches, saved.current)
-        number = "1 branch" if len(branches) == 1 else f"{len(branches)} branches"
-        told = [f"{file} is open, with {number}.", *(f"{note}." for note in saved.notes)]
+        told = [
+            said("opened", file, len(branches)),
+            *(said("unread", each) for each in saved.unread),
+        ]
         if (wrote := Path(saved.model).name) != model:
-            told.append(f"{wrote} has written it, and {model} goes on: their tokens may differ.")
-        writing._told = " ".join(told)
+            told.append(said("otherModel", wrote, model))
+        writing._told = tuple(told)
         return writing
 
     def stop(self) -> None:
@@ -213,6 +242,11 @@ class Writing(RowSource):
         with self._lock:
             self._stopped = True
             self._cancel()
+
+    @property
+    def told(self) -> tuple[Message, ...]:
+        """What the last action did, or what was found where a text was opened."""
+        return self._told
 
     @property
     def sampler(self) -> dict[str, Any]:
@@ -259,8 +293,8 @@ class Writing(RowSource):
                 "branches": [_told_of(name, texts) for name in texts.branches],
                 "prompt": branch.prompt,
                 "prefix": branch.prefix,
-                "about": source.about,
-                "notes": list(source.notes),
+                "about": _about(source),
+                "notes": [NOTES[note] for note in source.notes],
                 "seed": draft.seed,
                 "ended": draft.ended,
                 "canRestore": texts.before is not None,
@@ -303,7 +337,7 @@ class Writing(RowSource):
             self._cancel()
         elif name != "status":
             number, refused = self._begin(str(name), action)
-            if refused:
+            if refused is not None:
                 # Only the page that asked hears of it: another one may wait for its own action.
                 return {**self.status(version), "busy": False, "error": refused}
         job = self._job
@@ -316,7 +350,7 @@ class Writing(RowSource):
                 return {**status, "busy": False, **outcome}
             return {**status, "action": self._number} if status["busy"] else status
 
-    def _begin(self, name: str, action: Mapping[str, Any]) -> tuple[int, str]:
+    def _begin(self, name: str, action: Mapping[str, Any]) -> tuple[int, Message | None]:
         """Start an action and return its number, or why it is refused."""
         with self._lock:
             if self._job is not None and self._job.ended:
@@ -324,16 +358,16 @@ class Writing(RowSource):
                 self._end(self._job)
             now = len(self._changes)
             if self._job is not None:
-                return 0, "the action before is still under way: wait for it, or cancel it"
+                return 0, said("busy")
             if action.get("version", now) != now:
-                return 0, "the text has changed since: this is how it is now"
+                return 0, said("changed")
             if name not in ACTIONS:
-                return 0, f"there is no action {name[:40]!r}"
-            self._told = self._error = ""
+                return 0, said("noAction", name[:40])
+            self._told, self._error = (), None
             self._number += 1
             does, texts = ACTIONS[name], self._texts
             self._job = Job(lambda _: does(texts, action))
-            return self._number, ""
+            return self._number, None
 
     def _cancel(self) -> None:
         """End what is under way: nothing of it reaches the text."""
@@ -342,7 +376,7 @@ class Writing(RowSource):
                 self._job.drop()
                 # A model that is slow has no more to do for it.
                 self._texts.branch.draft.source.server.break_off(self._job.thread)
-                self._job, self._told = None, "Cancelled: the text is as it was."
+                self._job, self._told = None, (said("cancelled"),)
                 self._keep_outcome({"cancelled": True})
 
     def _keep_outcome(self, found: Mapping[str, object]) -> None:
@@ -364,7 +398,7 @@ class Writing(RowSource):
                 after = done.texts.positions
                 data = _dataset(after, self.source)
             except Exception as error:  # noqa: BLE001 - the page tells it, the text is kept
-                self._error = _line(error)
+                self._error = _why(error)
                 self._keep_outcome({})
                 return
             self._told = done.told
@@ -414,17 +448,20 @@ def _item(row: Reported) -> int:
     return int(np.count_nonzero(row.logprobs[: row.drawn] > -np.inf))
 
 
-def _entry(row: Reported, item: object) -> int:
+def _entry(row: Reported, item: Any) -> int:
     """Return the entry of a row that a page shows as this item."""
     shown = np.arange(len(row)) if row.tail == -np.inf else np.flatnonzero(row.logprobs > -np.inf)
-    at = _up_to("item", item, len(shown) - 1)
+    at = whole("item", item, 0)
+    if at >= len(shown):
+        raise ArgumentError("item", f"must be 0 to {len(shown) - 1}, got {at}")
     return int(shown[at])
 
 
-def _up_to(name: str, value: Any, most: int) -> int:
-    number = whole(name, value, 0)
-    if number > most:
-        raise ArgumentError(name, f"must be 0 to {most}, got {number}")
+def _position(value: Any, last: int) -> int:
+    """Return the position of an action, which is not after the last one."""
+    number = whole("position", value, 0)
+    if number > last:
+        raise _RefusedError("position", last, number)
     return number
 
 
@@ -443,12 +480,6 @@ def _unused(texts: _Texts) -> str:
     return str(number)
 
 
-def _text(name: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise ArgumentError(name, "must be a text")
-    return unicode_text(name, value)
-
-
 def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
     """Return the temperature and the steps of an action, as keywords of `truncate`."""
     temperature = of.get("temperature", 1.0)
@@ -458,16 +489,31 @@ def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
     return {"temperature": checked["temperature"], **checked["truncation"]}
 
 
-def _line(error: BaseException) -> str:
-    """Return an error in one line."""
+def _why(error: BaseException) -> Message:
+    """Return what the page says of an error: an unexpected one in its own words, in one line."""
+    if isinstance(error, _RefusedError):
+        return error.message
     words = str(error)
     if not isinstance(error, (OSError, TypeError, ValueError)) or not words:
         words = "".join(traceback.format_exception_only(error))
-    return " ".join(words.split())
+    return said("words", " ".join(words.split()))
 
 
-def _tokens(number: int) -> str:
-    return "1 token" if number == 1 else f"{number:,} tokens"
+def _about(source: Source) -> list[Message]:
+    """Return what `Source.about` says."""
+    names, reach = [said("words", name) for name in source.names], source.reach
+    if reach is None:
+        return names
+    if reach.is_whole:
+        return [*names, said("allTokens", reach.tokens)]
+    unknown = reach.needed is None
+    return [
+        *names,
+        said("likeliest", reach.tokens),
+        said("notReported", {"percent": reach.left_out}),
+        said("anyVocabulary") if unknown else said("needed", reach.needed),
+        *([said("startedWith", reach.option)] if reach.option else []),
+    ]
 
 
 def _common(
@@ -511,7 +557,7 @@ def _step(texts: _Texts, action: Mapping[str, Any]) -> _Done:
 def _take(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch, positions = texts.branch, texts.positions
     length = len(branch.draft)
-    position = _up_to("position", action.get("position"), len(positions) - 1)
+    position = _position(action.get("position"), len(positions) - 1)
     entry = _entry(positions[position], action.get("item"))
     draft = branch.draft.branch(position)
     taken = draft.append(entry)
@@ -520,51 +566,50 @@ def _take(texts: _Texts, action: Mapping[str, Any]) -> _Done:
         return _Done(texts.going_on(draft))
     name = _unused(texts)
     made = replace(branch, draft=draft, origin=texts.current, shared=position)
-    told = f"Branch {name} takes “{taken.text}” here; branch {texts.current} is as it was."
-    return _Done(texts.having(name, made), told)
+    return _Done(texts.having(name, made), (said("taken", name, taken.text, texts.current),))
 
 
 def _cut(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     length = len(texts.branch.draft)
-    position = _up_to("position", action.get("position"), length)
+    position = _position(action.get("position"), length)
     if position == length:
         # What was cut before can still be restored.
-        raise ArgumentError("position", "must be that of a token: nothing stands here to be cut")
+        raise _RefusedError("nothingToCut")
     draft = texts.branch.draft.branch(position)
     draft.next()
-    told = f"Cut {_tokens(length - position)}; Restore brings them back."
-    return _Done(texts.going_on(draft).after(texts), told)
+    return _Done(texts.going_on(draft).after(texts), (said("cut", length - position),))
 
 
 def _restore(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
     if texts.before is None:
-        raise ArgumentError("restore", "must come after something was cut or deleted")
-    return _Done(texts.before, "Restored.")
+        raise _RefusedError("nothingToRestore")
+    return _Done(texts.before, (said("restored"),))
 
 
 def _new_branch(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branch = texts.branch
-    position = _up_to("position", action.get("position"), len(branch.draft))
+    position = _position(action.get("position"), len(branch.draft))
     draft = branch.draft.branch(position)
     draft.next()
     name = _new_name(action["name"], texts) if action.get("name") else _unused(texts)
     made = replace(branch, draft=draft, origin=texts.current, shared=position)
-    told = f"Branch {name} shares {_tokens(position)} with branch {texts.current}."
-    return _Done(texts.having(name, made), told)
+    return _Done(texts.having(name, made), (said("branched", name, position, texts.current),))
 
 
 def _new_name(value: object, texts: _Texts) -> str:
-    name = _text("name", value).strip()
+    if not isinstance(value, str):
+        raise ArgumentTypeError("name", "must be a text")
+    name = unicode_text("name", value).strip()
     if not 0 < len(name) <= LONGEST_NAME:
-        raise ArgumentError("name", f"must have 1 to {LONGEST_NAME} characters")
+        raise _RefusedError("name", LONGEST_NAME)
     if name in texts.branches:
-        raise ArgumentError("name", f"must be new, and there is a branch {name!r}")
+        raise _RefusedError("known", name)
     return name
 
 
 def _select(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     name = _named(action.get("name"), texts)
-    return _Done(texts.having(name, _going_on(texts.branches[name])), f"Branch {name}.")
+    return _Done(texts.having(name, _going_on(texts.branches[name])), (said("branch", name),))
 
 
 def _going_on(branch: _Branch) -> _Branch:
@@ -586,7 +631,7 @@ def _rename(texts: _Texts, action: Mapping[str, Any]) -> _Done:
         for each, branch in texts.branches.items()
     }
     current = to if texts.current == name else texts.current
-    return _Done(_Texts(branches, current), f"Branch {name} is now {to}.")
+    return _Done(_Texts(branches, current), (said("renamed", name, to),))
 
 
 def _delete(texts: _Texts, action: Mapping[str, Any]) -> _Done:
@@ -598,24 +643,24 @@ def _delete(texts: _Texts, action: Mapping[str, Any]) -> _Done:
         if each != name
     }
     if not branches:
-        raise ArgumentError("name", "must not be that of the only branch")
+        raise _RefusedError("only")
     current = texts.current
     if current == name:
         current = gone.origin if gone.origin in branches else next(iter(branches))
         branches[current] = _going_on(branches[current])
-    told = f"Branch {name} is deleted; Restore brings it back."
-    return _Done(_Texts(branches, current).after(texts), told)
+    return _Done(_Texts(branches, current).after(texts), (said("deleted", name),))
 
 
 def _start(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    prompt = _text("prompt", action.get("prompt"))
+    prompt = action.get("prompt")
+    if not isinstance(prompt, str) or not prompt:
+        raise _RefusedError("empty")
+    prompt = unicode_text("prompt", prompt)
     old = texts.branch.draft
     draft = Draft(old.source, prompt, old.temperature, seed=old.seed, **old.settings)
     draft.next()
     name = _unused(texts)
-    return _Done(
-        texts.having(name, _Branch(draft, prompt, prompt)), f"Branch {name} has the new prompt."
-    )
+    return _Done(texts.having(name, _Branch(draft, prompt, prompt)), (said("started", name),))
 
 
 def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
@@ -624,28 +669,25 @@ def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     if not isinstance(text, str):
         raise ArgumentError("text", "must be a text")
     if branch.prompt is None or not source.server.takes_ids:
-        problem = "can't be replaced: that needs a prompt that is a text, and a server that takes "
-        raise ArgumentError("text", f"{problem}the numbers of tokens")
+        raise _RefusedError("fixedText")
     start = source.numbers(source.tokenize(branch.prompt))
     wanted = source.numbers(source.tokenize(branch.prompt + text))
     if wanted[: len(start)] != start:
-        problem = "joins the last token of the prompt: start from a prompt that has it"
-        raise ArgumentError("text", problem)
+        raise _RefusedError("joins")
     wanted = wanted[len(start) :]
     same = _common([token.id for token in branch.draft.tokens], wanted)
     draft = branch.draft.branch(same)
     for number in wanted[same:]:
         draft.take(number)
     draft.next()
-    told = f"The text has {_tokens(len(draft))}; Restore brings back the one before."
-    return _Done(texts.going_on(draft).after(texts), told)
+    return _Done(texts.going_on(draft).after(texts), (said("edited", len(draft)),))
 
 
 def _reseed(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     seed = action.get("seed")
     draft = texts.branch.draft.branch()
     draft.seed = fresh_seed() if seed is None else seed_of(seed)
-    return _Done(texts.going_on(draft), f"The seed is {draft.seed}.")
+    return _Done(texts.going_on(draft), (said("seed", draft.seed),))
 
 
 def _compare(texts: _Texts, action: Mapping[str, Any]) -> _Done:
@@ -656,7 +698,7 @@ def _compare(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     branches = [(name, texts.branches[name]) for name in (texts.current, other)]
     one, two = (branch.draft for _, branch in branches)
     if one.prompt != two.prompt:
-        raise ArgumentError("with", "must be a branch with the same prompt")
+        raise _RefusedError("otherPrompt")
     shared = _common(one.tokens, two.tokens)
     comparison = {
         "shared": shared,
@@ -730,8 +772,8 @@ def _settings(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     return _Done(texts, found={"settings": settings})
 
 
-def _with_text(texts: _Texts, action: str) -> tuple[str, str]:
-    """Return the branch whose text a file has, and a sentence if it is not the one that is shown.
+def _with_text(texts: _Texts) -> tuple[str, tuple[Message, ...]]:
+    """Return the branch whose text a file has, and what is told if it is not the one shown.
 
     In place of an empty branch it is the one that it left, or else the first that has a text.
     """
@@ -741,14 +783,12 @@ def _with_text(texts: _Texts, action: str) -> tuple[str, str]:
     if name is None:
         name = next((each for each, one in texts.branches.items() if len(one.draft)), None)
     if name is None:
-        raise ArgumentError(action, "must come after the first token: there is no text yet")
-    if name == texts.current:
-        return name, ""
-    return name, f" Branch {texts.current} has no token yet: the text is that of branch {name}."
+        raise _RefusedError("noText")
+    return name, () if name == texts.current else (said("textOf", texts.current, name),)
 
 
-def _save(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    having, told = _with_text(texts, str(action["do"]))
+def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
+    having, told = _with_text(texts)
     document = texts.branches[having].draft.document()
     branches = []
     for name, branch in texts.branches.items():
@@ -774,11 +814,11 @@ def _save(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     document[OURS] |= {"branch": texts.current, "branches": branches}
     written = json.dumps(document, ensure_ascii=False)
     found = {"json": written, "name": "text.json"}
-    return _Done(texts, f"Saved with all branches.{told}", found)
+    return _Done(texts, (said("saved"), *told), found)
 
 
 def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
-    having, told = _with_text(texts, str(action["do"]))
+    having, told = _with_text(texts)
     draft = texts.branches[having].draft
     sampler = _sampler(action)
     temperature = sampler.pop("temperature")
@@ -786,7 +826,8 @@ def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     rows = RowSource(_dataset(positions, draft.name))
     state = rows.state(0, temperature, truncation=sampler, scale=action.get("scale", "full"))
     html = page_html(state, rows, offline=True)
-    return _Done(texts, f"The page is saved.{told}", {"html": html, "name": "text.html"})
+    found = {"html": html, "name": "text.html"}
+    return _Done(texts, (said("pageSaved"), *told), found)
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

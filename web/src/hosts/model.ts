@@ -14,14 +14,15 @@ import type {
   Continuation,
   Rows,
   Sampling,
+  WritingMessage,
   WritingStatus,
   WrittenRow,
 } from "../model/rows";
 import { readTemperature, readTruncation, writeState } from "../model/state";
-import { modelStrings } from "../text/strings";
+import { writingStrings } from "../text/strings";
 import { chunkOf, joined, type Position, textOf } from "./positions";
 
-const { page: texts } = modelStrings;
+const { messages: texts } = writingStrings;
 
 /** Characters of each text that are told of it. */
 const END = 200;
@@ -71,7 +72,7 @@ interface Texts {
 /** What has come of an action. */
 interface Done {
   readonly texts: Texts;
-  readonly told?: string;
+  readonly told?: WritingMessage;
 }
 
 /** The cancelled action ends with it. */
@@ -83,7 +84,7 @@ export class ModelTexts {
   #texts!: Texts;
   /** The first position that each change touched: one for each version. */
   readonly #changes: number[] = [];
-  #told = "";
+  #told: readonly WritingMessage[] = [];
   #isBusy = false;
   #isCancelled = false;
 
@@ -181,14 +182,17 @@ export class ModelTexts {
       branches: [...branches].map(([name, text]) => this.#branch(name, text)),
       prompt,
       prefix: prompt,
-      about: texts.about(this.model.title),
-      notes: [texts.sizes(vocabulary, context)],
+      about: [
+        ["inPage", this.model.title],
+        ["sees", vocabulary, context],
+      ],
+      notes: [],
       seed,
       ended: false,
       canRestore: before !== undefined,
       busy: false,
       told: this.#told,
-      error: "",
+      error: null,
     };
   }
 
@@ -220,7 +224,7 @@ export class ModelTexts {
     const { version } = action;
     if (action.do === "cancel") this.#isCancelled = true;
     if (action.do === "status" || action.do === "cancel") return this.status(version);
-    if (this.#isBusy) throw new Error(texts.busy);
+    if (this.#isBusy) throw new Error(texts.busy());
     this.#isBusy = true;
     this.#isCancelled = false;
     try {
@@ -228,7 +232,7 @@ export class ModelTexts {
       await breathe();
       const before = this.#text.positions;
       const done = await this.#do(action);
-      this.#told = done.told ?? "";
+      this.#told = done.told === undefined ? [] : [done.told];
       if (done.texts !== this.#texts) {
         this.#texts = done.texts;
         this.#changes.push(common(before, this.#text.positions));
@@ -236,7 +240,7 @@ export class ModelTexts {
       return this.status(version);
     } catch (error) {
       if (error !== CANCELLED) throw error;
-      this.#told = texts.cancelled;
+      this.#told = [["cancelled"]];
       return { ...this.status(version), cancelled: true } as WritingStatus;
     } finally {
       this.#isBusy = false;
@@ -252,14 +256,14 @@ export class ModelTexts {
       case "cut":
         return this.#cut(this.#place(action.position));
       case "restore":
-        if (this.#texts.before === undefined) throw new Error(texts.nothingToRestore);
-        return { texts: this.#texts.before, told: texts.restored };
+        if (this.#texts.before === undefined) throw new Error(texts.nothingToRestore());
+        return { texts: this.#texts.before, told: ["restored"] };
       case "branch":
         return this.#branchAt(this.#place(action.position));
       case "select":
         return {
           texts: { ...this.#without(), current: action.name },
-          told: texts.branch(action.name),
+          told: ["branch", action.name],
         };
       case "rename":
         return this.#rename(action.name, action.to);
@@ -273,7 +277,7 @@ export class ModelTexts {
         const seed = action.seed ?? freshSeed();
         return {
           texts: this.#having(this.#texts.current, { ...this.#text, seed }),
-          told: texts.seed(seed),
+          told: ["seed", seed],
         };
       }
       default:
@@ -322,21 +326,21 @@ export class ModelTexts {
     if (position === this.#text.positions.length - 1) return { texts: this.#having(current, text) };
     const name = this.#unused();
     const made = this.#having(name, { ...text, origin: current, shared: position });
-    return { texts: made, told: texts.taken(name, this.labels[item]!, current) };
+    return { texts: made, told: ["taken", name, this.labels[item]!, current] };
   }
 
   #cut(position: number): Done {
     const gone = this.#text.positions.length - 1 - position;
-    if (gone === 0) throw new Error(texts.nothingToCut);
+    if (gone === 0) throw new Error(texts.nothingToCut());
     const made = this.#having(this.#texts.current, cutAt(this.#text, position));
-    return { texts: this.#after(made), told: texts.cut(gone) };
+    return { texts: this.#after(made), told: ["cut", gone] };
   }
 
   #branchAt(position: number): Done {
     const name = this.#unused();
     const origin = this.#texts.current;
     const made = { ...cutAt(this.#text, position), origin, shared: position };
-    return { texts: this.#having(name, made), told: texts.branched(name, position, origin) };
+    return { texts: this.#having(name, made), told: ["branched", name, position, origin] };
   }
 
   #rename(name: string, typed: string): Done {
@@ -350,13 +354,13 @@ export class ModelTexts {
       { ...text, origin: text.origin && renamed(text.origin) },
     ]);
     const current = renamed(this.#texts.current);
-    return { texts: { branches: new Map(branches), current }, told: texts.renamed(name, to) };
+    return { texts: { branches: new Map(branches), current }, told: ["renamed", name, to] };
   }
 
   #delete(name: string): Done {
     const gone = this.#texts.branches.get(name);
     const others = [...this.#texts.branches].filter(([each]) => each !== name);
-    if (others.length === 0) throw new Error(texts.only);
+    if (others.length === 0) throw new Error(texts.only());
     const branches = new Map(
       others.map(([each, text]) => [
         each,
@@ -367,31 +371,32 @@ export class ModelTexts {
     if (current === name) {
       current = branches.has(gone?.origin ?? "") ? gone!.origin! : others[0]![0];
     }
-    return { texts: this.#after({ branches, current }), told: texts.deleted(name) };
+    return { texts: this.#after({ branches, current }), told: ["deleted", name] };
   }
 
   async #start(prompt: string, tokens: readonly number[] = []): Promise<Done> {
     const name = this.#unused();
     const text = await this.#follow(await this.#begin(prompt, this.#text.seed), tokens);
-    const told = tokens.length === 0 ? texts.started(name) : texts.kept(name, tokens.length);
+    const told: WritingMessage =
+      tokens.length === 0 ? ["started", name] : ["kept", name, tokens.length];
     return { texts: this.#having(name, text), told };
   }
 
   async #edit(text: string): Promise<Done> {
     const { prompt, start } = this.#text;
     const wanted = this.model.tokenizer.encode(prompt + text);
-    if (common(start, wanted) < start.length) throw new Error(texts.joins);
+    if (common(start, wanted) < start.length) throw new Error(texts.joins());
     const tokens = wanted.slice(start.length);
     const same = common(tokensOf(this.#text), tokens);
     const made = await this.#follow(cutAt(this.#text, same), tokens.slice(same));
-    const told = texts.edited(tokens.length);
+    const told: WritingMessage = ["edited", tokens.length];
     return { texts: this.#after(this.#having(this.#texts.current, made)), told };
   }
 
   /** A text that has only a prompt. */
   async #begin(prompt: string, seed: number): Promise<Text> {
     const start = this.model.tokenizer.encode(prompt);
-    if (start.length === 0) throw new Error(texts.empty);
+    if (start.length === 0) throw new Error(texts.empty());
     const logits = await logitsAfter(this.#session, start, new Pace());
     return { prompt, start, seed, positions: [{ logits, drawn: -1 }], origin: null, shared: 0 };
   }

@@ -3,6 +3,9 @@
  * `thermoscope/explorer/browse.py` is the other end, and `tests/vectors/rows.json` holds both to it.
  */
 import type { Settings } from "../math/engines";
+import type { Rows as RowsTexts } from "../text/en/rows";
+import type { Writing as WritingTexts } from "../text/en/writing";
+import type { Message } from "../text/messages";
 import type { WrittenState } from "./state";
 
 /**
@@ -114,6 +117,9 @@ export interface Branch {
   readonly text: string;
 }
 
+/** What is told of a text. */
+export type WritingMessage = Message<WritingTexts["messages"]>;
+
 /** A text that is written with a model, as `Writing.status` in `thermoscope/explorer/writing.py` writes it. */
 export interface WritingStatus {
   /** One more with each change of the text, the branches or the prompt. */
@@ -129,19 +135,19 @@ export interface WritingStatus {
   readonly prompt: string | null;
   /** How the prompt is shown above the text. */
   readonly prefix: string;
-  /** What the model and its server are. */
-  readonly about: string;
-  readonly notes: readonly string[];
+  /** What the model and its server are, and what is not safe. */
+  readonly about: readonly WritingMessage[];
+  readonly notes: readonly WritingMessage[];
   readonly seed: number;
   /** Whether the last token ends the text. */
   readonly ended: boolean;
   readonly canRestore: boolean;
   /** Whether an action is under way: the page asks again. */
   readonly busy: boolean;
-  /** What the last action did. */
-  readonly told: string;
+  /** What the last action did, in sentences. */
+  readonly told: readonly WritingMessage[];
   /** Why it did not work; the text is kept. */
-  readonly error: string;
+  readonly error: WritingMessage | null;
 }
 
 /** What a view hears of the others of its text: it asks for the rest if this is not what it knows. */
@@ -208,7 +214,7 @@ export interface WrittenReliability {
   /** The fitted temperature and its interval. */
   readonly fit?: string;
   /** Why there is no fit, or what it lacks. */
-  readonly reason?: string;
+  readonly reason?: Message<RowsTexts["reliability"]["reasons"]>;
 }
 
 /** The answer to a request for the reliability. */

@@ -5,6 +5,7 @@
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type Settings, stepsOf } from "../math/engines";
 import { count } from "../text/format";
+import { say, sayAll } from "../text/messages";
 import { writingStrings } from "../text/strings";
 import type { RowCursor } from "./cursor";
 import {
@@ -96,7 +97,7 @@ export class Writing {
     private readonly rows: Rows,
   ) {
     this.status = signal(rows.writing!);
-    this.error = signal(rows.writing!.error);
+    this.error = signal(why(rows.writing!));
     this.#unsubscribe = rows.subscribe?.((news) => void this.#hear(news));
     // The page may be older than the text, as after a reload, or there before the first distribution is.
     void this.act({ do: "status" }, false);
@@ -146,11 +147,13 @@ export class Writing {
     try {
       const found = await this.#outcome(action);
       if (this.#isClosed) return null;
-      const failed = found.error !== "" || found.cancelled === true;
+      const failed = found.error !== null || found.cancelled === true;
       const { made = found.version } = found;
       await this.#take(found, isOthers || failed || made !== found.version);
-      tell(found.error);
-      if (isTold && found.error === "" && found.told !== "") this.instrument.tell(found.told);
+      tell(why(found));
+      if (isTold && found.error === null && found.told.length > 0) {
+        this.instrument.tell(sayAll(writingStrings.messages, found.told));
+      }
       return failed ? null : found;
     } catch (error) {
       tell(error instanceof Error ? error.message : String(error));
@@ -303,6 +306,11 @@ export class Writing {
   page(): Promise<Partial<FoundByAction> | null> {
     return this.act({ do: "page", ...this.#sampling(), scale: this.instrument.scale.peek() });
   }
+}
+
+/** Why the last action did not work; empty if it did. */
+function why({ error }: WritingStatus): string {
+  return error === null ? "" : say(writingStrings.messages, error);
 }
 
 /** Whether the text is the same, as where a branch gets another name. */

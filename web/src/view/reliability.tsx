@@ -3,6 +3,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { along, SCALES, type Scale } from "../math/scales";
 import type { Bin, Measured, Reliability, Table } from "../model/reliability";
 import { brief, count, numberShown, numberText, percent } from "../text/format";
+import { say } from "../text/messages";
 import { rowStrings } from "../text/strings";
 import { Marks } from "./marks";
 import type { Part } from "./part";
@@ -240,7 +241,7 @@ function Curves({ instrument, table }: Part & { readonly table: Table }) {
           </button>
         )}
         {fit !== null && !Number.isNaN(fit[1]) && texts.interval(brief(fit[1]!), brief(fit[2]!))}{" "}
-        {written.reason}
+        {written.reason && say(texts.reasons, written.reason)}
       </p>
     </div>
   );

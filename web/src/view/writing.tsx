@@ -5,6 +5,7 @@ import type { ComparedBranches, FoundByAction, WritingStatus } from "../model/ro
 import { stepsText } from "../model/steps";
 import type { Setting, SettingsApart, Writing } from "../model/writing";
 import { brief, clip, count, measure, parseWhole, percent, pieces, spoken } from "../text/format";
+import { say } from "../text/messages";
 import { strings, writingStrings } from "../text/strings";
 import { partOf } from "./compare";
 import { isFramed, save } from "./deliver";
@@ -574,7 +575,9 @@ function Ways({ instrument, writing, isOff }: Part & OffProps) {
           />
         </div>
       )}
-      <p class="note">{[about, ...notes].join(" · ")}</p>
+      <p class="note">
+        {[...about, ...notes].map((each) => say(texts.messages, each)).join(" · ")}
+      </p>
     </>
   );
 }

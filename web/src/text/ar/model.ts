@@ -1,5 +1,5 @@
 import type { Model } from "../en/model";
-import { charactersOf, count, isolated, quoted, tokens, tokensOf } from "./words";
+import { count, isolated, quoted, tokens } from "./words";
 
 export const model: Model = {
   file: {
@@ -15,35 +15,6 @@ export const model: Model = {
       `أعداد النموذج اللغوي: عدد البايتات المطلوب ${wanted}، والوارد ${got}.`,
     merge: (at, got) =>
       `الدمج ${at} في المُرمِّز: المطلوب أن يكون من رموز سابقة، والوارد ${isolated(String(got))}.`,
-  },
-  page: {
-    about: (title) => `نموذج لغوي صغير لـ ${quoted(title)}، في هذه الصفحة`,
-    sizes: (vocabulary, context) =>
-      `في مفرداته ${tokens(vocabulary)}؛ وأقصى ما يراه آخر ${tokensOf(context)}`,
-    busy: "الإجراء السابق ما زال جاريًا: انتظره أو ألغه",
-    cancelled: "أُلغي: النص كما كان.",
-    nothingToRestore: "لا شيء يُستعاد: لم يُقطع أو يُحذف شيء",
-    restored: "تمت الاستعادة.",
-    branch: (name) => `الفرع ${isolated(name)}.`,
-    seed: (seed) => `البذرة هي ${seed}.`,
-    noAction: (name) => `لا يوجد إجراء ${quoted(name)}`,
-    position: (last, got) => `position: المطلوب من 0 إلى ${last}، والوارد ${isolated(String(got))}`,
-    taken: (name, token, current) =>
-      `يأخذ الفرع ${isolated(name)} الرمز ${quoted(token)} هنا؛ والفرع ${isolated(current)} كما كان.`,
-    nothingToCut: "position: المطلوب موضع رمز، وليس هنا ما يُقطع",
-    cut: (number) => `قُطع ${tokens(number)}؛ وزر «استعادة» يعيد ما قُطع.`,
-    branched: (name, shared, origin) =>
-      `يشترك الفرع ${isolated(name)} في ${tokensOf(shared)} مع الفرع ${isolated(origin)}.`,
-    name: (most) => `الاسم: المطلوب من حرف واحد إلى ${charactersOf(most)}`,
-    known: (name) => `الاسم: المطلوب اسم جديد، ويوجد فرع باسم ${quoted(name)}`,
-    renamed: (name, to) => `صار اسم الفرع ${isolated(name)} الآن ${isolated(to)}.`,
-    only: "الاسم: المطلوب غير اسم الفرع الوحيد",
-    deleted: (name) => `حُذف الفرع ${isolated(name)}؛ وزر «استعادة» يعيده.`,
-    started: (name) => `للفرع ${isolated(name)} الموجّه الجديد.`,
-    kept: (name, number) => `للفرع ${isolated(name)} هذه الرموز، وعددها ${count(number)}.`,
-    joins: "يلتحم النص بآخر رمز في الموجّه: ابدأ من موجّه يتضمنه",
-    edited: (number) => `في النص ${tokens(number)}؛ وزر «استعادة» يعيد النص السابق.`,
-    empty: "الموجّه: المطلوب نص",
   },
   temperatures: {
     name: "ثلاث درجات حرارة",

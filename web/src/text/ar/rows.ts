@@ -1,5 +1,15 @@
 import type { Rows } from "../en/rows";
-import { isolated, ltr, mustBe, quoted, rowsOf, rtl, temperatureIs, tokensOf } from "./words";
+import {
+  count,
+  isolated,
+  ltr,
+  mustBe,
+  quoted,
+  rowsOf,
+  rtl,
+  temperatureIs,
+  tokensOf,
+} from "./words";
 
 export const rows: Rows = {
   bar: {
@@ -102,6 +112,23 @@ export const rows: Rows = {
     ece: (most) => rtl(`ECE (حتى ${most})`),
     fit: (temperature) => rtl(`أفضل ملاءمة: ${temperatureIs(temperature)}`),
     interval: (low, high) => rtl(`فترة ثقة 95 % من ${low} إلى ${high}`),
+    reasons: {
+      highest: () => rtl("كل هدف عند أكبر logit في صفه، فلا تكون أي قيمة لـ T أدنى مما ينبغي"),
+      noLarger: () =>
+        rtl(
+          "قيم logit للأهداف ليست في المتوسط أكبر من سائر القيم، فلا تكون أي قيمة لـ T أعلى مما ينبغي: تحقق من أن الأهداف بترتيب الصفوف",
+        ),
+      random: () =>
+        rtl(
+          "البيانات لا تحدد T: الاحتمالات المتساوية تفسر الأهداف بالقدر نفسه تقريبًا، كأنها عشوائية؛ تحقق من أن الأهداف بترتيب الصفوف",
+        ),
+      weights: (rows, weight) =>
+        rtl(`البيانات لا تحدد T: أوزان الصفوف وعددها ${count(rows)} تعادل ${weight} من الصفوف`),
+      few: (missed, rows) =>
+        rtl(
+          `البيانات لا تحدد T: الأهداف التي دون أكبر logit في صفها عددها ${count(missed)} فقط من ${count(rows)}`,
+        ),
+    },
   },
 
   keys: [

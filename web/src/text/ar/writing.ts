@@ -1,5 +1,7 @@
 import type { Writing } from "../en/writing";
 import {
+  charactersOf,
+  count as counted,
   isolated,
   ltr,
   mustBe,
@@ -72,6 +74,57 @@ export const writing: Writing = {
   noPositions: "لا يوجد بعد موضع تُقارن الإعدادات عنده.",
   saveText: "حفظ النص (JSON)",
   savePage: "حفظ الصفحة (HTML)",
+
+  messages: {
+    inPage: (title) => `نموذج لغوي صغير لـ ${quoted(title)}، في هذه الصفحة`,
+    sees: (vocabulary, context) =>
+      `في مفرداته ${tokens(vocabulary)}؛ وأقصى ما يراه آخر ${tokensOf(context)}`,
+    busy: () => "الإجراء السابق ما زال جاريًا: انتظره أو ألغه",
+    cancelled: () => "أُلغي: النص كما كان.",
+    nothingToRestore: () => "لا شيء يُستعاد: لم يُقطع أو يُحذف شيء",
+    restored: () => "تمت الاستعادة.",
+    branch: (name) => `الفرع ${isolated(name)}.`,
+    seed: (seed) => `البذرة هي ${seed}.`,
+    noAction: (name) => `لا يوجد إجراء ${quoted(name)}`,
+    position: (last, got) => `position: المطلوب من 0 إلى ${last}، والوارد ${isolated(String(got))}`,
+    taken: (name, token, current) =>
+      `يأخذ الفرع ${isolated(name)} الرمز ${quoted(token)} هنا؛ والفرع ${isolated(current)} كما كان.`,
+    nothingToCut: () => "ليس هنا ما يُقطع",
+    cut: (number) => `قُطع ${tokens(number)}؛ وزر «استعادة» يعيد ما قُطع.`,
+    branched: (name, shared, origin) =>
+      `يشترك الفرع ${isolated(name)} في ${tokensOf(shared)} مع الفرع ${isolated(origin)}.`,
+    name: (most) => `الاسم: المطلوب من حرف واحد إلى ${charactersOf(most)}`,
+    known: (name) => `الاسم: المطلوب اسم جديد، ويوجد فرع باسم ${quoted(name)}`,
+    renamed: (name, to) => `صار اسم الفرع ${isolated(name)} الآن ${isolated(to)}.`,
+    only: () => "لا يمكن حذف الفرع الوحيد",
+    deleted: (name) => `حُذف الفرع ${isolated(name)}؛ وزر «استعادة» يعيده.`,
+    started: (name) => `للفرع ${isolated(name)} الموجّه الجديد.`,
+    kept: (name, number) => `للفرع ${isolated(name)} هذه الرموز، وعددها ${counted(number)}.`,
+    joins: () => "يلتحم النص بآخر رمز في الموجّه: ابدأ من موجّه يتضمنه",
+    edited: (number) => `في النص ${tokens(number)}؛ وزر «استعادة» يعيد النص السابق.`,
+    empty: () => "الموجّه فارغ: اكتب نصًا",
+    changed: () => "تغيّر النص في هذه الأثناء: وهذا حاله الآن",
+    fixedText: () => "لا يمكن استبدال النص: يلزم موجّه هو نص، وخادم يقبل أرقام الرموز",
+    otherPrompt: () => "الفرعان: المطلوب أن يكون لهما الموجّه نفسه",
+    noText: () => "لا نص بعد: اسحب رمزًا أولًا",
+    saved: () => "حُفظ بكل الفروع.",
+    pageSaved: () => "حُفظت الصفحة.",
+    textOf: (empty, name) =>
+      `ليس في الفرع ${isolated(empty)} رموز بعد: النص هو نص الفرع ${isolated(name)}.`,
+    opened: (file, branches) => `فُتح ${isolated(file)}، وعدد فروعه ${counted(branches)}.`,
+    unread: (name) => `تعذرت استعادة ${isolated(name)}.`,
+    otherModel: (wrote, goesOn) =>
+      `كتبه ${isolated(wrote)}، ويكمله ${isolated(goesOn)}: قد تختلف رموزهما.`,
+    allTokens: (number) => `كل الرموز، وعددها ${counted(number)}`,
+    likeliest: (number) => `الأرجح: ${tokens(number)}`,
+    notReported: (share) => `${share} غير مُبلَّغ عنها`,
+    anyVocabulary: () => "حجم مفرداته غير معروف",
+    needed: (number) => `اطلب ${tokens(number)} لمعرفة الإنتروبيا بدقة 0.1 nat`,
+    startedWith: (option) => `شغّل الخادم بالخيار ${isolated(option)}`,
+    openKey: () => "المفتاح يُرسل عبر http، ويستطيع غيرك على الشبكة قراءته: استخدم https",
+    firstAlone: () =>
+      "لا يُعلن هذا الخادم قالب محادثاته: لأول رمز في الجواب وحده توزيع، ولا يستمر النص بعده",
+  },
 
   keys: [
     [

@@ -15,39 +15,6 @@ export const model: Model = {
     merge: (at: number, got: number) =>
       `Merge ${at} des Tokenizers muss aus früheren Tokens bestehen, gefunden: ${got}.`,
   },
-  page: {
-    about: (title: string) => `Ein kleines Sprachmodell zu ${quoted(title)}, in dieser Seite`,
-    sizes: (vocabulary: number, context: number) =>
-      `${countedTokens(vocabulary)} im Vokabular; es sieht höchstens die letzten ${context}`,
-    busy: "die vorige Aktion läuft noch: abwarten oder abbrechen",
-    cancelled: "Abgebrochen: Der Text ist wie zuvor.",
-    nothingToRestore: "es gibt nichts Abgeschnittenes oder Gelöschtes zum Wiederherstellen",
-    restored: "Wiederhergestellt.",
-    branch: (name: string) => `Zweig ${name}.`,
-    seed: (seed: number) => `Der Seed ist ${seed}.`,
-    noAction: (name: string) => `die Aktion ${quoted(name)} gibt es nicht`,
-    position: (last: number, got: number) => `position muss 0 bis ${last} sein, gefunden: ${got}`,
-    taken: (name: string, token: string, current: string) =>
-      `Zweig ${name} nimmt hier ${quoted(token)}; Zweig ${current} bleibt, wie er war.`,
-    nothingToCut: "position muss die eines Tokens sein: hier steht nichts zum Abschneiden",
-    cut: (tokens: number) =>
-      `${countedTokens(tokens)} abgeschnitten. „Wiederherstellen“ holt sie zurück.`,
-    branched: (name: string, shared: number, origin: string) =>
-      `Zweig ${name} hat ${countedTokens(shared)} mit Zweig ${origin} gemeinsam.`,
-    name: (most: number) => `der Name muss 1 bis ${most} Zeichen haben`,
-    known: (name: string) => `der Name muss neu sein: einen Zweig ${quoted(name)} gibt es schon`,
-    renamed: (name: string, to: string) => `Zweig ${name} heißt jetzt ${to}.`,
-    only: "der einzige Zweig kann nicht gelöscht werden",
-    deleted: (name: string) => `Zweig ${name} gelöscht. „Wiederherstellen“ holt ihn zurück.`,
-    started: (name: string) => `Zweig ${name} hat den neuen Prompt.`,
-    kept: (name: string, tokens: number) =>
-      `Zweig ${name} hat ${plural(tokens, { one: "dieses", other: "diese" })} ${countedTokens(tokens)}.`,
-    joins:
-      "der Text verschmilzt mit dem letzten Token des Prompts: mit einem Prompt beginnen, der ihn enthält",
-    edited: (tokens: number) =>
-      `Der Text hat ${countedTokens(tokens)}. „Wiederherstellen“ holt den vorigen zurück.`,
-    empty: "der Prompt darf nicht leer sein",
-  },
   temperatures: {
     name: "Drei Temperaturen",
     note: "Was das Modell nach dem Prompt bei drei Temperaturen schreibt, mit dem Seed und dem Sampler dieser Seite.",

@@ -1,8 +1,10 @@
 import type { Rows } from "../en/rows";
 import {
+  count,
   rows as countedRows,
   tokens as countedTokens,
   mustBe,
+  plural,
   quoted,
   temperatureIs,
 } from "./words";
@@ -112,6 +114,18 @@ export const rows: Rows = {
     ece: (most: string) => `ECE (bis ${most})`,
     fit: (temperature: string) => `Angepasst: ${temperatureIs(temperature)}`,
     interval: (low: string, high: string) => `95-%-Intervall ${low} bis ${high}`,
+    reasons: {
+      highest: () =>
+        "jedes Ziel liegt beim größten Logit seiner Zeile, sodass kein T zu niedrig ist",
+      noLarger: () =>
+        "die Logits der Ziele sind im Mittel nicht größer als alle Logits, sodass kein T zu hoch ist: prüfen, ob die Ziele in der Reihenfolge der Zeilen stehen",
+      random: () =>
+        "die Daten bestimmen T nicht: gleiche Wahrscheinlichkeiten erklären die Ziele fast ebenso gut, als wären sie zufällig; prüfen, ob die Ziele in der Reihenfolge der Zeilen stehen",
+      weights: (rows, weight) =>
+        `die Daten bestimmen T nicht: die Gewichte von ${count(rows)} Zeilen zählen wie ${weight} Zeilen`,
+      few: (missed, rows) =>
+        `die Daten bestimmen T nicht: nur ${count(missed)} von ${count(rows)} Zielen ${plural(missed, { one: "liegt", other: "liegen" })} unter dem größten Logit ihrer Zeile`,
+    },
   },
 
   keys: [

@@ -1,5 +1,5 @@
 import type { Keys } from "../grammar";
-import { mustBe, ordinal, quoted, temperatureIs } from "./words";
+import { count, mustBe, ordinal, quoted, temperatureIs } from "./words";
 
 /** What only a page of rows has to say. */
 export const rows = {
@@ -107,6 +107,18 @@ export const rows = {
     ece: (most: string) => `ECE (up to ${most})`,
     fit: (temperature: string) => `Fitted: ${temperatureIs(temperature)}`,
     interval: (low: string, high: string) => `95 % interval ${low} to ${high}`,
+    /** Why there is no temperature, or none that is known. */
+    reasons: {
+      highest: () => "every target is at its row's largest logit, so that no T is too low",
+      noLarger: () =>
+        "the targets' logits are no larger than all logits in the mean, so no T is too high: check that the targets are in the order of the rows",
+      random: () =>
+        "the data do not determine T: equal probabilities explain the targets nearly as well, as if these were random; check that the targets are in the order of the rows",
+      weights: (rows: number, weight: string) =>
+        `the data do not determine T: the weights of ${count(rows)} rows count as ${weight} rows`,
+      few: (missed: number, rows: number) =>
+        `the data do not determine T: only ${count(missed)} of ${count(rows)} targets ${missed === 1 ? "is" : "are"} below their row's largest logit`,
+    },
   },
 
   /** What keys do there. */

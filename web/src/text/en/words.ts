@@ -3,6 +3,10 @@ import { grammar } from "../grammar";
 
 export const { and, count, or } = grammar("en");
 
+/** A number of tokens. */
+export const tokenCount = (tokens: number) =>
+  tokens === 1 ? "1 token" : `${count(tokens)} tokens`;
+
 export const quoted = (text: string) => `“${text}”`;
 export const got = (typed: string) => (typed === "" ? "nothing" : quoted(typed));
 

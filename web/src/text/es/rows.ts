@@ -1,5 +1,5 @@
 import type { Rows } from "../en/rows";
-import { counted, mustBe, plural, quoted, temperatureIs } from "./words";
+import { count, counted, mustBe, plural, quoted, temperatureIs } from "./words";
 
 /** What only a page of rows has to say. */
 export const rows: Rows = {
@@ -117,6 +117,18 @@ export const rows: Rows = {
     ece: (most) => `ECE (hasta ${most})`,
     fit: (temperature) => `Ajustada: ${temperatureIs(temperature)}`,
     interval: (low, high) => `intervalo del 95 %: ${low} a ${high}`,
+    reasons: {
+      highest: () =>
+        "cada objetivo está en el mayor logit de su fila, así que ninguna T es demasiado baja",
+      noLarger: () =>
+        "los logits de los objetivos no son en promedio mayores que los demás, así que ninguna T es demasiado alta: comprueba que los objetivos estén en el orden de las filas",
+      random: () =>
+        "los datos no determinan T: probabilidades iguales explican los objetivos casi igual de bien, como si fueran aleatorios; comprueba que los objetivos estén en el orden de las filas",
+      weights: (rows, weight) =>
+        `los datos no determinan T: los pesos de ${count(rows)} filas cuentan como ${weight} filas`,
+      few: (missed, rows) =>
+        `los datos no determinan T: solo ${count(missed)} de ${count(rows)} objetivos ${plural(missed, { one: "está", other: "están" })} por debajo del mayor logit de su fila`,
+    },
   },
 
   keys: [

@@ -1,7 +1,7 @@
 import type { Writing } from "../en/writing";
-import { counted, mustBe, plural, quoted, temperatureIs } from "./words";
+import { count, counted, mustBe, plural, quoted, temperatureIs } from "./words";
 
-const tokens = (number: string) => counted(number, "token", "tokens");
+const tokens = (number: number | string) => counted(number, "token", "tokens");
 
 /** What only a page has to say that writes a text with a model. */
 export const writing: Writing = {
@@ -66,6 +66,63 @@ export const writing: Writing = {
   noPositions: "Todavía no hay ninguna posición en la que comparar los ajustes.",
   saveText: "Guardar texto (JSON)",
   savePage: "Guardar página (HTML)",
+
+  messages: {
+    inPage: (title) =>
+      `Un pequeño modelo de lenguaje entrenado con «${title}», dentro de esta página`,
+    sees: (vocabulary, context) =>
+      `${tokens(vocabulary)} en su vocabulario; ve los últimos ${context} como máximo`,
+    busy: () => "la acción anterior sigue en curso: espera a que termine o cancélala",
+    cancelled: () => "Cancelado: el texto ha quedado como estaba.",
+    nothingToRestore: () => "no hay nada que restaurar: no se ha cortado ni eliminado nada",
+    restored: () => "Restaurado.",
+    branch: (name) => `Rama ${name}.`,
+    seed: (seed) => `La semilla es ${seed}.`,
+    noAction: (name) => `no existe la acción «${name}»`,
+    position: (last, got) => `position debe ser un número de 0 a ${last}, no ${got}`,
+    taken: (name, token, current) =>
+      `La rama ${name} toma «${token}» aquí; la rama ${current} queda como estaba.`,
+    nothingToCut: () => "aquí no hay nada que cortar",
+    cut: (number) =>
+      `${plural(number, { one: "Se ha cortado", other: "Se han cortado" })} ${tokens(number)}; Restaurar ${plural(number, { one: "lo recupera", other: "los recupera" })}.`,
+    branched: (name, shared, origin) =>
+      `La rama ${name} comparte ${tokens(shared)} con la rama ${origin}.`,
+    name: (most) => `el nombre debe tener de 1 a ${most} caracteres`,
+    known: (name) => `el nombre debe ser nuevo, y ya hay una rama «${name}»`,
+    renamed: (name, to) => `La rama ${name} se llama ahora ${to}.`,
+    only: () => "la única rama no se puede eliminar",
+    deleted: (name) => `La rama ${name} se ha eliminado; Restaurar la recupera.`,
+    started: (name) => `La rama ${name} tiene el prompt nuevo.`,
+    kept: (name, number) =>
+      `La rama ${name} tiene ${plural(number, { one: "este token", other: `estos ${tokens(number)}` })}.`,
+    joins: () =>
+      "el texto se une al último token del prompt: empieza con un prompt que lo contenga",
+    edited: (number) => `El texto tiene ${tokens(number)}; Restaurar recupera el anterior.`,
+    empty: () => "el prompt está vacío: escribe un texto",
+    changed: () => "el texto ha cambiado entretanto: así está ahora",
+    fixedText: () =>
+      "el texto no se puede reemplazar: hace falta un prompt que sea un texto y un servidor que acepte los números de los tokens",
+    otherPrompt: () => "las ramas deben tener el mismo prompt",
+    noText: () => "todavía no hay texto: extrae antes un token",
+    saved: () => "Guardado con todas las ramas.",
+    pageSaved: () => "La página se ha guardado.",
+    textOf: (empty, name) =>
+      `La rama ${empty} aún no tiene tokens: el texto es el de la rama ${name}.`,
+    opened: (file, branches) => `${file} está abierto, con ${counted(branches, "rama", "ramas")}.`,
+    unread: (name) => `${name} no se ha podido recuperar.`,
+    otherModel: (wrote, goesOn) =>
+      `Lo ha escrito ${wrote} y continúa ${goesOn}: sus tokens pueden ser distintos.`,
+    allTokens: (number) => `todos los tokens (${count(number)})`,
+    likeliest: (number) => `los ${count(number)} más probables`,
+    notReported: (share) => `${share} sin comunicar`,
+    anyVocabulary: () => "no se conoce el tamaño de su vocabulario",
+    needed: (number) =>
+      `pide ${count(number)} para conocer la entropía con una precisión de 0,1 nat`,
+    startedWith: (option) => `inícialo con ${option}`,
+    openKey: () => "la clave viaja por http, que otros pueden leer en la red: usa https",
+    firstAlone: () =>
+      "este servidor no comunica la plantilla de sus chats: solo el primer token de una respuesta tiene distribución, y el texto no puede continuar después",
+  },
 
   keys: [
     [

@@ -1,5 +1,5 @@
 import type { Rows } from "../en/rows";
-import { flow, mustBe, quoted, temperatureIs } from "./words";
+import { count, flow, mustBe, quoted, temperatureIs } from "./words";
 
 export const rows: Rows = {
   bar: {
@@ -95,6 +95,16 @@ export const rows: Rows = {
     ece: (most: string) => `ECE（最大 ${most}）`,
     fit: (temperature: string) => `拟合：${temperatureIs(temperature)}`,
     interval: (low: string, high: string) => `95 % 区间 ${low} 到 ${high}`,
+    reasons: {
+      highest: () => "每个目标都是其所在行的最大 logit，因此 T 再低也不算过低",
+      noLarger: () =>
+        "目标的 logit 平均不高于全部 logit，因此 T 再高也不算过高：请检查目标与各行的顺序是否一致",
+      random: () =>
+        "数据不能确定 T：相等的概率几乎同样能解释这些目标，仿佛它们是随机的；请检查目标与各行的顺序是否一致",
+      weights: (rows, weight) => `数据不能确定 T：${count(rows)} 行的权重只相当于 ${weight} 行`,
+      few: (missed, rows) =>
+        `数据不能确定 T：${count(rows)} 个目标中只有 ${count(missed)} 个低于其所在行的最大 logit`,
+    },
   },
 
   keys: [

@@ -5,6 +5,9 @@ export const { count } = grammar("zh-Hans");
 
 export const quoted = (text: string) => `“${text}”`;
 
+/** A number of tokens. */
+export const tokenCount = (tokens: number) => `${count(tokens)} 个词元`;
+
 const isHan = (sign: string | undefined) => /[\u3400-\u9fff]/.test(sign ?? "");
 /** What stands apart from Chinese characters; marks of punctuation do not. */
 const isLatin = (sign: string | undefined) => /[\w.%∞<>≤≥−[\])\u0370-\u03ff]/.test(sign ?? "");

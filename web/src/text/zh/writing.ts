@@ -1,5 +1,7 @@
 import type { Writing } from "../en/writing";
-import { mustBe, quoted, temperatureIs } from "./words";
+import { count, mustBe, quoted, temperatureIs, tokenCount } from "./words";
+
+const branchNamed = (name: string) => `分支${quoted(name)}`;
 
 export const writing: Writing = {
   name: "生成",
@@ -57,6 +59,54 @@ export const writing: Writing = {
   noPositions: "还没有可用来比较设置的位置。",
   saveText: "保存文本（JSON）",
   savePage: "保存页面（HTML）",
+
+  messages: {
+    inPage: (title: string) => `本页内置的小型语言模型，由${quoted(title)}训练而成`,
+    sees: (vocabulary: number, context: number) =>
+      `词表有 ${tokenCount(vocabulary)}；最多能看到最后 ${context} 个`,
+    busy: () => "上一个操作仍在进行：请等待或取消",
+    cancelled: () => "已取消：文本保持原样。",
+    nothingToRestore: () => "没有可恢复的内容：尚未剪去或删除过什么",
+    restored: () => "已恢复。",
+    branch: (name: string) => `${branchNamed(name)}。`,
+    seed: (seed: number) => `种子是 ${seed}。`,
+    noAction: (name: string) => `没有名为“${name}”的操作`,
+    position: (last: number, got: number) => `position 必须是 0 到 ${last}，实际为 ${got}`,
+    taken: (name: string, token: string, current: string) =>
+      `${branchNamed(name)}在此处采用“${token}”；${branchNamed(current)}保持原样。`,
+    nothingToCut: () => "此处没有可剪去的内容",
+    cut: (tokens: number) => `已剪去 ${tokenCount(tokens)}；按“恢复”可找回。`,
+    branched: (name: string, shared: number, origin: string) =>
+      `${branchNamed(name)}与${branchNamed(origin)}的前 ${tokenCount(shared)}相同。`,
+    name: (most: number) => `名称必须有 1 到 ${most} 个字符`,
+    known: (name: string) => `名称必须是新的，而${branchNamed(name)}已存在`,
+    renamed: (name: string, to: string) => `${branchNamed(name)}现名为${quoted(to)}。`,
+    only: () => "这是唯一的分支，不能删除",
+    deleted: (name: string) => `已删除${branchNamed(name)}；按“恢复”可找回。`,
+    started: (name: string) => `${branchNamed(name)}使用新的提示词。`,
+    kept: (name: string, tokens: number) => `${branchNamed(name)}有这 ${tokenCount(tokens)}。`,
+    joins: () => "文本与提示词的最后一个词元连成了一体：请从包含该文本的提示词开始",
+    edited: (tokens: number) => `文本现有 ${tokenCount(tokens)}；按“恢复”可找回之前的文本。`,
+    empty: () => "提示词为空：请输入文本",
+    changed: () => "文本已被更改：现在的内容如此处所示",
+    fixedText: () => "无法替换文本：这需要提示词是文本，且服务器接受词元编号",
+    otherPrompt: () => "两个分支的提示词必须相同",
+    noText: () => "还没有文本：请先抽取一个词元",
+    saved: () => "已连同所有分支保存。",
+    pageSaved: () => "页面已保存。",
+    textOf: (empty, name) => `${branchNamed(empty)}还没有词元：文本取自${branchNamed(name)}。`,
+    opened: (file, branches) => `已打开 ${file}，共 ${count(branches)} 个分支。`,
+    unread: (name) => `无法读回 ${name}。`,
+    otherModel: (wrote, goesOn) => `文本由 ${wrote} 生成，由 ${goesOn} 续写：两者的词元可能不同。`,
+    allTokens: (tokens) => `全部 ${tokenCount(tokens)}`,
+    likeliest: (tokens) => `最可能的 ${tokenCount(tokens)}`,
+    notReported: (share) => `${share} 未报告`,
+    anyVocabulary: () => "词表大小未知",
+    needed: (tokens) => `要把熵确定到 0.1 nat，需请求 ${tokenCount(tokens)}`,
+    startedWith: (option) => `请用 ${option} 启动服务器`,
+    openKey: () => "密钥经 http 传送，网络上的其他人可以读取：请使用 https",
+    firstAlone: () => "此服务器不提供其对话模板：只有回答的第一个词元有分布，之后无法续写文本",
+  },
 
   keys: [
     [
