@@ -51,6 +51,7 @@ def bundle() -> str:
     esbuild = ROOT / "node_modules" / ".bin" / "esbuild"
     source = ROOT / "web" / "tests" / "language.node.ts"
     options = ["--bundle", "--minify", "--format=iife", "--global-name=language"]
+    options.append(f"--inject:{ROOT / 'web' / 'tests' / 'english.ts'}")
     done = subprocess.run([esbuild, source, *options], check=True, capture_output=True, text=True)
     return done.stdout
 

@@ -18,6 +18,11 @@ import pytest
 import thermoscope as ts
 from tests.model_server import needs_llama_cpp, serve
 from tests.node import in_node
+from thermoscope.connection.client import ServerError
+from thermoscope.connection.model import Model
+from thermoscope.connection.source import Source
+from thermoscope.data.formats.responses import Position, Token
+from thermoscope.explorer.writing import Writing
 from tools.novel import model_file, reference, text
 from tools.novel.__main__ import LARGEST, PATH, main
 from tools.novel.tokenizer import BYTES, Tokenizer, train
@@ -238,6 +243,130 @@ class TestLlamaCpp:
         for one in random_texts(200):
             got = server.post("tokenize", content=one)["tokens"]
             assert got == TOKENIZER.encode(one), repr(one)
+
+
+class Novel(Model):
+    """The model in NumPy, with which a text of the page goes on in Python."""
+
+    kind, version, model = "novel", None, MODEL.title
+    takes_ids = True
+    vocabulary = MODEL.sizes.vocabulary
+
+    def complete(self, prompt: Any, top: int, settings: Any = None) -> Position:
+        del top, settings
+        seen = prompt[reference.window(len(prompt), CONTEXT) :]
+        values = ts.log_softmax(reference.logits(MODEL, seen)[-1])
+        tokens, exact = self.known(range(len(values))), (0.0,) * len(values)
+        return Position(tokens, tuple(values.tolist()), None, -1, None, exact)
+
+    def tokenize(self, text: str) -> list[Token]:
+        return [*self.known(TOKENIZER.encode(text))]
+
+    def known(self, numbers: Sequence[int]) -> tuple[Token, ...]:
+        found = [(number, TOKENIZER.bytes[number]) for number in numbers]
+        return tuple(Token(data.decode(errors="replace"), number, data) for number, data in found)
+
+    def wrong(self, problem: str) -> ServerError:
+        return ServerError(f"the novel {problem}")
+
+    def close(self) -> None:
+        pass
+
+
+SAMPLER: dict[str, Any] = {
+    "temperature": 0.8,
+    "truncation": {"top_p": 0.97, "min_p": 0.001, "engine": "llama.cpp"},
+}
+HOT: dict[str, Any] = {"temperature": "inf", "truncation": {"top_k": 40}}
+SHARED, WRITTEN = 2, 50
+
+
+@pytest.fixture(scope="module")
+def answers(node: Node) -> list[dict[str, Any]]:
+    """Return what the page answers to comparisons of a text with two branches, and its file."""
+    step = {"do": "step", **SAMPLER}
+    actions = [
+        *[step] * 5,
+        # The first byte of a character that no second one follows.
+        {"do": "take", "position": SHARED, "item": 0xE2},
+        *[step] * (WRITTEN - SHARED - 1),
+        {"do": "compare", "with": "1", **SAMPLER},
+        {"do": "compare", "with": "1", **HOT},
+        {"do": "settings", "a": SAMPLER, "b": HOT},
+        # The place after the text is in the file once it has a token.
+        {"do": "step", **HOT},
+        {"do": "save"},
+    ]
+    found: list[dict[str, Any]] = node("answers", ["The whale 🐋", actions])
+    return found[-5:]
+
+
+@pytest.fixture(scope="module")
+def writing(
+    answers: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Writing]:
+    """Return the text of the page's file, as `explore` goes on with it."""
+    path = tmp_path_factory.mktemp("saved") / str(answers[-1]["name"])
+    path.write_text(answers[-1]["json"], encoding="utf-8")
+    assert ts.open_logits(path).shape == (WRITTEN + 1, MODEL.sizes.vocabulary)
+    found = Writing.opened(Source(Novel()), path)
+    yield found
+    found.stop()
+
+
+def find(writing: Writing, **action: Any) -> Any:
+    status = writing.act(action, patience=60)
+    assert status["error"] is None
+    return status
+
+
+class TestText:
+    """What the page does without Python, and what Python does with the file of the page."""
+
+    def test_its_file_has_what_it_shows(
+        self, answers: list[dict[str, Any]], writing: Writing
+    ) -> None:
+        before, after = answers[-1], writing.status()
+        assert after["told"] == (("opened", "text.json", 2),)
+        for name in ("branch", "branches", "prompt", "prefix", "seed", "count"):
+            assert after[name] == before[name], name
+        assert writing.sampler == {"temperature": math.inf, "truncation": {"top_k": 40}}
+
+    def test_its_file_has_every_log_probability(self, writing: Writing) -> None:
+        rows = writing._texts.branch.draft.rows
+        # One pass has those after each token, as long as the text is within the context.
+        tokens = [*TOKENIZER.encode("The whale 🐋"), *(row.drawn for row in rows)]
+        assert len(tokens) < CONTEXT
+        wanted = ts.log_softmax(reference.logits(MODEL, tokens))[-len(rows) - 1 : -1]
+        for row, logprobs in zip(rows, wanted, strict=True):
+            np.testing.assert_allclose(row.logprobs, logprobs, rtol=0, atol=1e-3)
+            assert row.tail == -math.inf
+            assert not row.delta.any()
+            assert row.tokens is not None
+            assert [token.bytes for token in row.tokens] == TOKENIZER.bytes
+
+    def test_python_compares_it_with_the_same_result(
+        self, answers: list[dict[str, Any]], writing: Writing
+    ) -> None:
+        find(writing, do="cut", position=WRITTEN)
+        for answer, sampler in zip(answers, (SAMPLER, HOT), strict=False):
+            ours = answer["comparison"]
+            theirs = find(writing, do="compare", **{"with": "1"}, **sampler)["comparison"]
+            assert ours["shared"] == theirs["shared"] == SHARED
+            assert ours["next"] == pytest.approx(theirs["next"], rel=1e-12)
+            for one, other in zip(ours["branches"], theirs["branches"], strict=True):
+                for name in ("surprisal", "sampled"):
+                    wanted = other.pop(name)
+                    is_number = isinstance(wanted, float)
+                    assert one.pop(name) == (pytest.approx(wanted) if is_number else wanted)
+                assert one == other
+        ours = answers[2]["settings"]
+        theirs = find(writing, do="settings", a=SAMPLER, b=HOT)["settings"]
+        assert ours["positions"] == theirs["positions"] == WRITTEN + 1
+        assert ours["tv"] == pytest.approx(theirs["tv"], rel=1e-12)
+        assert ours["worst"]["position"] == theirs["worst"]["position"]
+        assert ours["worst"]["tv"] == pytest.approx(theirs["worst"]["tv"], rel=1e-12)
+        find(writing, do="restore")
 
 
 def changed(line: dict[str, Any] | bytes, numbers: Callable[[bytes], bytes] = bytes) -> bytes:

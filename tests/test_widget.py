@@ -1008,7 +1008,7 @@ class TestText:
             assert "json" not in json.dumps(heard)
             assert explorer._rows == explorer.rows.about()
             act(do="status")
-            assert heard[-1]["told"] == (("saved",),)
+            assert heard[-1]["told"] == (("allBranches",),)
             assert len(heard) == 3
             page = explorer._page()
         assert server.url not in page

@@ -6,12 +6,16 @@ import re
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.explorer_page import field
 from tests.browser.test_everyone import found_in_all_colours, open_panels, view
-from thermoscope import cli
+from thermoscope import cli, compare_samplers, open_logits, truncate
+from thermoscope.data.saved import read_text
+from thermoscope.present import measure, percent, printable
+from thermoscope.samplers.compare import differing
 
 pytestmark = pytest.mark.browser
 
@@ -93,7 +97,8 @@ def test_a_file_writes_with_the_model_in_itself(page: Page, file: Path, tmp_path
     expect(page.get_by_role("combobox", name="Branch", exact=True)).to_have_value("3")
     play(page, 5)
     branch = text(page)
-    expect(button(page, "Save text (JSON)")).to_have_count(0)
+    # Share has the page as a file.
+    expect(button(page, "Save page (HTML)")).to_have_count(0)
 
     # What is saved goes on where this was.
     button(page, "Share").click()
@@ -171,6 +176,78 @@ def test_a_beginning_is_written_at_three_temperatures(page: Page, file: Path) ->
     while f"The whale{text(page)}" != last:
         assert time.monotonic() < deadline, text(page)
         page.wait_for_timeout(50)
+
+
+def set_temperature(page: Page, temperature: str) -> None:
+    field(page).fill(temperature)
+    field(page).press("Enter")
+
+
+def test_a_text_is_compared_and_saved(page: Page, file: Path, tmp_path: Path) -> None:
+    page.goto(file.as_uri())
+    play(page, 9)
+    tokens(page).nth(4).click()
+    expect(page.get_by_role("textbox", name="Row", exact=True)).to_have_value("4")
+    page.get_by_role("figure", name="Softmax").get_by_role("listitem").nth(5).click()
+    page.get_by_role("button", name="Take").click()
+    expect(tokens(page)).to_have_count(6)
+    play(page, 6)
+
+    page.get_by_text("Compare on this text").click()
+    set_temperature(page, "0.7")
+    button(page, "Compare branches").click()
+    expect(page.get_by_text("They share the first 4 tokens.")).to_be_visible()
+    lines = page.get_by_role("table", name="From where they part").get_by_role("row")
+    heads, *cells = [line.locator("th, td").all_inner_texts() for line in lines.all()]
+    button(page, "Compare T = 1 with T = 0.7").click()
+    told = page.get_by_text("draws would differ between T = 1 and T = 0.7")
+    apart, most = told.inner_text(), page.get_by_role("button", name="Most at token").inner_text()
+    # What is not the likeliest token is not drawn at 0.
+    set_temperature(page, "0")
+    button(page, "Compare branches").click()
+    expect(lines.nth(4).get_by_role("cell").first).to_have_text("could not be drawn")
+
+    # The place after the text has its distribution in the file once it has a token.
+    set_temperature(page, "0.7")
+    button(page, "Step").click()
+    expect(tokens(page)).to_have_count(13)
+    expect(told).to_have_count(0)
+    with page.expect_download() as waiting:
+        button(page, "Save text (JSON)").click()
+    path = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    expect(page.locator("p[role=status]")).to_have_text(
+        "“text.json” is being saved. The file has all branches."
+    )
+
+    saved = read_text(path)
+    assert (saved.current, saved.temperature, saved.settings) == ("2", 0.7, {})
+    first, second = saved.branches
+    assert (second.origin, second.shared, second.typed, second.seed) == ("1", 4, "The whale", 7)
+    dataset = open_logits(path)
+    drawn = (dataset.tokens[k][dataset.drawn[k]].text for k in range(12))
+    assert "".join(drawn) == text(page)
+
+    assert heads == ["From where they part", "2", "1"]
+    columns = [second.rows[4:11], first.rows[4:12]]
+    logprobs = [np.array([row.logprobs[row.drawn] for row in rows]) for rows in columns]
+    chances = [[truncate(row.logprobs, 0.7)[row.drawn] for row in rows] for rows in columns]
+    texts = ["".join(row.tokens[row.drawn].text for row in rows) for rows in columns]
+    assert cells == [
+        ["Tokens", "11", "12"],
+        ["Its first token had", *(percent(float(np.exp(each[0]))) for each in logprobs)],
+        ["Nats per token, T = 1", *(measure(float(-each.mean())) for each in logprobs)],
+        ["Log-probability as sampled", *(measure(float(np.log(each).sum())) for each in chances)],
+        ["Text", *map(printable, texts)],
+    ]
+    rows = np.array([row.logprobs for row in second.rows])
+    settings = {"a": {"temperature": 1.0}, "b": {"temperature": 0.7}}
+    variation = compare_samplers(rows, settings).total_variation["a", "b"]
+    assert apart == (
+        f"{differing(variation.mean)} between T = 1 and T = 0.7: the mean over 12 positions."
+    )
+    part = differing(variation.max).removesuffix(" draws would differ")
+    assert most == f"Most at token {variation.row_of_max + 1}: {part}"
 
 
 def test_a_damaged_model_is_told(page: Page, file: Path, tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 /** What `tests/test_novel.py` and `benchmarks/language.py` run, in Node and in a browser. */
 import { ReadError } from "../src/data/content";
 import { openModel } from "../src/data/weights";
+import { ModelTexts } from "../src/hosts/model";
+import type { Action, FoundByAction, WritingStatus } from "../src/model/rows";
 
 type File = Uint8Array<ArrayBuffer>;
 
@@ -27,6 +29,21 @@ export async function rows(file: File, steps: readonly Step[]) {
     return Array.from(session.append(added));
   });
   return Float64Array.from(found.flat());
+}
+
+/** What a page answers to each of some actions on a text that begins with a prompt, files as text. */
+export async function answers(file: File, [prompt, actions]: readonly [string, readonly Action[]]) {
+  const branches = [{ name: "1", prompt, seed: 7, tokens: [], from: null, shared: 0 }];
+  const sampling = { temperature: 1, truncation: {} };
+  const written = { branches, branch: "1", draw: 0 };
+  const texts = await ModelTexts.open(await openModel(file), written, sampling);
+  const found: object[] = [];
+  for (const action of actions) {
+    const answer: WritingStatus & Partial<FoundByAction> = await texts.act(action);
+    const { json } = answer;
+    found.push({ ...answer, ...(json && { json: await new Blob([json]).text() }) });
+  }
+  return found;
 }
 
 /** Why each file, in base64, is not read; nothing if it is. */

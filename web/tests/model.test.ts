@@ -8,6 +8,8 @@ import { LAYER_MATRICES, type Matrix, shapeOf, Transformer } from "../src/math/t
 import type {
   Action,
   Continuation,
+  FoundByAction,
+  Sampling,
   WritingStatus,
   WrittenChunk,
   WrittenRow,
@@ -52,9 +54,9 @@ async function opened(written = HI) {
   const rows = texts.rows();
   let { version } = texts.status();
   const act = async (action: Action) => {
-    const found = (await rows.ask({ write: { ...action, version } })) as WritingStatus;
-    ({ version } = found);
-    return found;
+    const found = await rows.ask({ write: { ...action, version } });
+    ({ version } = found as WritingStatus);
+    return found as WritingStatus & Partial<FoundByAction>;
   };
   const steps = async (count: number) => {
     for (let k = 0; k < count; k++) await act({ do: "step", ...SAMPLING });
@@ -189,6 +191,158 @@ test("a file has all branches, and goes on as the page", async () => {
   const other = await opened(written);
   expect(other.texts.written()).toEqual(written);
   expect(await other.steps(3)).toEqual(await one.steps(3));
+});
+
+/** The probabilities by their definition, with the `k` highest alone. */
+function probabilities(logits: Float64Array, temperature: number, k = Infinity): number[] {
+  const least = Array.from(logits).sort((a, b) => b - a)[Math.min(k, logits.length) - 1]!;
+  const exp = Array.from(logits, (z) => (z >= least ? Math.exp(z / temperature) : 0));
+  const sum = exp.reduce((total, each) => total + each);
+  return exp.map((each) => each / sum);
+}
+
+const total = (numbers: readonly number[]) => numbers.reduce((sum, each) => sum + each, 0);
+
+test("two branches are compared from the token where they part", async () => {
+  const { act, steps, tokens, logits } = await opened();
+  await steps(6);
+  // An escape, a character of two tokens, and a part of one.
+  for (const [at, item] of [10, 0xc3, 0xa9, 0xe2].entries()) {
+    await act({ do: "take", position: 2 + at, item });
+  }
+  const sampling: Sampling = { temperature: 0.5, truncation: { top_k: 250 } };
+  const before = await act({ do: "status" });
+  const { comparison, ...status } = await act({ do: "compare", with: "1", ...sampling });
+  expect(status).toMatchObject({ version: before.version, branch: "2", count: 7 });
+  expect(comparison!.shared).toBe(2);
+  expect(comparison!.branches.map(({ name, length }) => [name, length])).toEqual([
+    ["2", 6],
+    ["1", 6],
+  ]);
+  expect(comparison!.branches[0]!.text).toBe("\\né\\xe2");
+  for (const [column, { name, surprisal, sampled }] of comparison!.branches.entries()) {
+    await act({ do: "select", name });
+    const places = [2, 3, 4, 5];
+    const rows = await Promise.all(places.map(logits));
+    const of = (temperature: number, k?: number) =>
+      rows.map((row, at) => probabilities(row, temperature, k)[tokens()[places[at]!]!]!);
+    expect(comparison!.next[column]).toBeCloseTo(of(1)[0]!, 12);
+    expect(surprisal).toBeCloseTo(-total(of(1).map(Math.log)) / 4, 12);
+    const logarithm = total(of(0.5, 250).map(Math.log));
+    if (logarithm > -Infinity) expect(sampled).toBeCloseTo(logarithm, 10);
+    else expect(sampled).toBe("-inf");
+  }
+  await act({ do: "select", name: "1" });
+  const coldest: Sampling = { temperature: 0, truncation: {} };
+  const { comparison: never } = await act({ do: "compare", with: "2", ...coldest });
+  expect(never!.branches[1]!.sampled).toBe("-inf");
+
+  // One that is a beginning of the other has nothing of its own.
+  await act({ do: "branch", position: 2 });
+  const { comparison: short } = await act({ do: "compare", with: "1", ...sampling });
+  expect(short!.branches[0]).toMatchObject({ length: 2, surprisal: null, sampled: 0, text: "" });
+  expect(short!.next[0]).toBeNull();
+  expect(short!.next[1]).toBe(comparison!.next[1]);
+  await act({ do: "start", prompt: "other" });
+  await expect(act({ do: "compare", with: "1", ...sampling })).rejects.toThrow("the same prompt");
+});
+
+test("two settings are compared at all positions", async () => {
+  const { act, steps, logits } = await opened();
+  await steps(5);
+  const { settings, version } = await act({
+    do: "settings",
+    a: SAMPLING,
+    b: { temperature: 0.1, truncation: { top_k: 5 } },
+  });
+  const rows = await Promise.all([0, 1, 2, 3, 4, 5].map(logits));
+  const apart = rows.map((row) => {
+    const [p, q] = [probabilities(row, 1), probabilities(row, 0.1, 5)];
+    return total(p.map((each, item) => Math.abs(each - q[item]!))) / 2;
+  });
+  const { tv, worst, positions } = settings!;
+  expect([positions, version]).toEqual([6, 5]);
+  const most = Math.max(...apart);
+  expect(worst.position).toBe(apart.indexOf(most));
+  for (const end of tv) expect(end).toBeCloseTo(total(apart) / 6, 12);
+  for (const end of worst.tv) expect(end).toBeCloseTo(most, 12);
+  const { settings: same } = await act({ do: "settings", a: SAMPLING, b: SAMPLING });
+  expect(same).toEqual({ positions: 6, tv: [0, 0], worst: { position: 0, tv: [0, 0] } });
+});
+
+test("a text is saved with all branches, and with all tokens of each position", async () => {
+  const { act, steps, logits } = await opened();
+  await expect(act({ do: "save" })).rejects.toThrow("no text yet");
+  const first = await steps(3);
+  await act({ do: "take", position: 1, item: 256 });
+  const truncation = { top_k: 3, order: ["top_k", "temperature"] } as const;
+  await act({ do: "step", temperature: "inf", truncation });
+  await act({ do: "branch", position: 0 });
+  const { json, name } = await act({ do: "save" });
+  expect(name).toBe("text.json");
+  const { model, choices, thermoscope } = JSON.parse(await new Blob([json!]).text());
+  expect(model).toBe("small");
+  expect(thermoscope).toMatchObject({
+    vocabulary: 258,
+    typed: "Hi ab",
+    prompt: MODEL.tokenizer.encode("Hi ab"),
+    seed: 7,
+    branch: "3",
+    temperature: "inf",
+    settings: { top_k: "3", order: '["top_k","temperature"]' },
+    bounds: [null, null, null],
+  });
+  // In place of an empty branch the answer has the text of the one that it left, as far as it has one.
+  const numbers = (content: readonly { token_id: number }[]) =>
+    content.map(({ token_id }) => token_id);
+  const [{ message, logprobs }] = choices;
+  expect(numbers(logprobs.content).slice(0, 2)).toEqual([first[0], 256]);
+  expect(message.content).toBe(
+    logprobs.content.map(({ token }: { token: string }) => token).join(""),
+  );
+  interface Kept {
+    readonly name: string;
+    readonly from: string | null;
+    readonly shared: number;
+    readonly content: readonly unknown[];
+    readonly bounds: readonly unknown[];
+  }
+  const kept = thermoscope.branches.map(({ name, from, shared, content, bounds }: Kept) => [
+    name,
+    from,
+    shared,
+    content.length,
+    bounds.length,
+  ]);
+  expect(kept).toEqual([
+    ["1", null, 0, 3, 3],
+    ["2", "1", 1, 2, 2],
+    ["3", "2", 0, 0, 0],
+  ]);
+  await act({ do: "select", name: "1" });
+  for (const [place, position] of thermoscope.branches[0].content.entries()) {
+    const wanted = probabilities(await logits(place), 1);
+    expect(numbers(position.top_logprobs)).toEqual(wanted.map((_, item) => item));
+    for (const [item, { logprob }] of position.top_logprobs.entries()) {
+      expect(Math.exp(logprob)).toBeCloseTo(wanted[item]!, 14);
+    }
+    expect(position).toMatchObject(position.top_logprobs[first[place]!]);
+  }
+});
+
+test("a comparison and a file can be cancelled", async () => {
+  const { act } = await opened();
+  await act({ do: "edit", text: "x".repeat(2000) });
+  for (const action of [
+    { do: "settings", a: SAMPLING, b: { temperature: 2, truncation: {} } },
+    { do: "save" },
+  ] as const) {
+    const long = act(action);
+    await act({ do: "cancel" });
+    const found = await long;
+    expect(found).toMatchObject({ cancelled: true, count: 2001 });
+    expect(found.settings ?? found.json).toBeUndefined();
+  }
 });
 
 test("a chunk has the likeliest tokens, the drawn one and the sum of the others", async () => {

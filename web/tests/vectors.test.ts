@@ -13,7 +13,7 @@ import {
   type WrittenState,
   writeState,
 } from "../src/model/state";
-import { brief, digits, measure, percent, pieces, plain } from "../src/text/format";
+import { brief, digits, measure, percent, pieces, plain, printable } from "../src/text/format";
 import { strings } from "../src/text/strings";
 import { memoryHost } from "./memory";
 import { stateOf } from "./states";
@@ -22,10 +22,6 @@ const NAMES: Record<string, number> = { inf: Infinity, "-inf": -Infinity, nan: N
 const number = (written: number | string): number =>
   typeof written === "string" ? NAMES[written]! : written;
 
-const printable = (label: string): string =>
-  pieces(label)
-    .map(({ text }) => text)
-    .join("");
 const FUNCTIONS: Record<string, (...values: never[]) => string> = {
   percent,
   digits,
@@ -46,6 +42,14 @@ describe("texts", () => {
           ? given
           : given!.map((value) => (typeof value === "boolean" ? value : number(value)));
       expect(FUNCTIONS[name]!(...(values as never[]))).toBe(text);
+    },
+  );
+
+  test.each(cases.filter((one) => one.function === "printable"))(
+    "the pieces of $arguments are its printable text",
+    ({ arguments: given, text }) => {
+      const found = pieces(String(given![0])).map((piece) => piece.text);
+      expect(found.join("")).toBe(text);
     },
   );
 

@@ -385,8 +385,8 @@ test("what is cancelled says so once", async () => {
 test("what is cancelled is not done, wherever it was cancelled", async () => {
   server.extras = { cancelled: true };
   server.items = [];
-  expect(await writing().act({ do: "save" })).toBeNull();
-  expect(instrument.told.value.text).toBe("save.");
+  expect(await writing().act({ do: "cut", position: 0 })).toBeNull();
+  expect(instrument.told.value.text).toBe("cut.");
   await writing().play(5);
   expect(instrument.told.value.text).toBe("0 tokens written.");
 });

@@ -307,7 +307,8 @@ class Draft:
                 "bounds": [bound_of(row) for row in rows],
                 "prompt": _written(self._prompt),
                 "typed": self.typed,
-                "temperature": self.temperature,
+                # JSON has no infinity.
+                "temperature": "inf" if self.temperature == np.inf else self.temperature,
                 "seed": self.seed,
                 "settings": {name: repr(value) for name, value in self.settings.items()},
             },

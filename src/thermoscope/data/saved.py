@@ -119,7 +119,8 @@ def _text_of(document: Any) -> SavedText:
             settings[name] = literal_eval(value)
         except (TypeError, ValueError, SyntaxError, MemoryError, RecursionError):
             unread.append(name)
-    temperature = float(_field(ours, "temperature", float, int))
+    infinite = ours.get("temperature") == "inf"
+    temperature = math.inf if infinite else float(_field(ours, "temperature", float, int))
     model = _field(document, "model", str)
     return SavedText(
         model, vocabulary, temperature, settings, current, tuple(branches.values()), tuple(unread)

@@ -814,7 +814,7 @@ def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
     document[OURS] |= {"branch": texts.current, "branches": branches}
     written = json.dumps(document, ensure_ascii=False)
     found = {"json": written, "name": "text.json"}
-    return _Done(texts, (said("saved"), *told), found)
+    return _Done(texts, (said("allBranches"), *told), found)
 
 
 def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
@@ -827,7 +827,7 @@ def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     state = rows.state(0, temperature, truncation=sampler, scale=action.get("scale", "full"))
     html = page_html(state, rows, offline=True)
     found = {"html": html, "name": "text.html"}
-    return _Done(texts, (said("pageSaved"), *told), found)
+    return _Done(texts, told, found)
 
 
 ACTIONS: Final[Mapping[str, Action]] = {

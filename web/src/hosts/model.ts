@@ -12,6 +12,7 @@ import type {
   Action,
   Branch,
   Continuation,
+  FoundByAction,
   Rows,
   Sampling,
   WritingMessage,
@@ -20,7 +21,9 @@ import type {
 } from "../model/rows";
 import { readTemperature, readTruncation, writeState } from "../model/state";
 import { writingStrings } from "../text/strings";
-import { chunkOf, joined, type Position, textOf } from "./positions";
+import { branchesApart, settingsApart } from "./compared";
+import { chunkOf, type Position, textOf, textOfTokens } from "./positions";
+import { savedText } from "./saved";
 
 const { messages: texts } = writingStrings;
 
@@ -56,6 +59,8 @@ interface Text {
   /** The tokens of the prompt. */
   readonly start: readonly number[];
   readonly seed: number;
+  /** By what a token of it was drawn last. */
+  readonly sampling: Sampling;
   /** The last one is the next token's. */
   readonly positions: readonly Position[];
   readonly origin: string | null;
@@ -72,7 +77,9 @@ interface Texts {
 /** What has come of an action. */
 interface Done {
   readonly texts: Texts;
-  readonly told?: WritingMessage;
+  readonly told?: readonly WritingMessage[];
+  /** Besides the status. */
+  readonly found?: Partial<FoundByAction>;
 }
 
 /** The cancelled action ends with it. */
@@ -102,7 +109,7 @@ export class ModelTexts {
     const opened = new ModelTexts(model);
     const found = new Map<string, Text>();
     for (const { name, prompt, seed, tokens, from, shared } of branches) {
-      const made = { ...(await opened.#begin(prompt, seed)), origin: from, shared };
+      const made = { ...(await opened.#begin(prompt, seed, sampling)), origin: from, shared };
       found.set(name, await opened.#follow(made, tokens));
     }
     opened.#texts = { branches: found, current: branch };
@@ -199,16 +206,13 @@ export class ModelTexts {
   #branch(name: string, text: Text): Branch {
     const tokens = tokensOf(text);
     // The end of a long text is that of its last tokens.
-    const end = joined(tokens.slice(-END).map((token) => this.model.tokenizer.bytes[token]!));
+    const end = textOfTokens(tokens.slice(-END), this.model.tokenizer);
     return {
       name,
       length: tokens.length,
       from: text.origin,
       shared: this.#shared(text),
-      text: end
-        .map((piece) => (piece.part > 0 ? "" : piece.text))
-        .join("")
-        .slice(-END),
+      text: end.slice(-END),
     };
   }
 
@@ -232,12 +236,12 @@ export class ModelTexts {
       await breathe();
       const before = this.#text.positions;
       const done = await this.#do(action);
-      this.#told = done.told === undefined ? [] : [done.told];
+      this.#told = done.told ?? [];
       if (done.texts !== this.#texts) {
         this.#texts = done.texts;
         this.#changes.push(common(before, this.#text.positions));
       }
-      return this.status(version);
+      return { ...this.status(version), ...done.found };
     } catch (error) {
       if (error !== CANCELLED) throw error;
       this.#told = [["cancelled"]];
@@ -257,13 +261,13 @@ export class ModelTexts {
         return this.#cut(this.#place(action.position));
       case "restore":
         if (this.#texts.before === undefined) throw new Error(texts.nothingToRestore());
-        return { texts: this.#texts.before, told: ["restored"] };
+        return { texts: this.#texts.before, told: [["restored"]] };
       case "branch":
         return this.#branchAt(this.#place(action.position));
       case "select":
         return {
           texts: { ...this.#without(), current: action.name },
-          told: ["branch", action.name],
+          told: [["branch", action.name]],
         };
       case "rename":
         return this.#rename(action.name, action.to);
@@ -277,9 +281,15 @@ export class ModelTexts {
         const seed = action.seed ?? freshSeed();
         return {
           texts: this.#having(this.#texts.current, { ...this.#text, seed }),
-          told: ["seed", seed],
+          told: [["seed", seed]],
         };
       }
+      case "compare":
+        return this.#compare(action.with, action);
+      case "settings":
+        return this.#settings(action.a, action.b);
+      case "save":
+        return this.#save();
       default:
         throw new Error(texts.noAction(action.do));
     }
@@ -314,10 +324,12 @@ export class ModelTexts {
     return String(number);
   }
 
-  async #step(sampling: Sampling): Promise<Done> {
+  async #step({ temperature, truncation }: Sampling): Promise<Done> {
+    const sampling = { temperature, truncation };
     const { positions, seed } = this.#text;
     const token = drawn(positions.at(-1)!.logits, positions.length, seed, sampling);
-    return { texts: this.#having(this.#texts.current, await this.#follow(this.#text, [token])) };
+    const text = await this.#follow({ ...this.#text, sampling }, [token]);
+    return { texts: this.#having(this.#texts.current, text) };
   }
 
   async #take(position: number, item: number): Promise<Done> {
@@ -326,21 +338,21 @@ export class ModelTexts {
     if (position === this.#text.positions.length - 1) return { texts: this.#having(current, text) };
     const name = this.#unused();
     const made = this.#having(name, { ...text, origin: current, shared: position });
-    return { texts: made, told: ["taken", name, this.labels[item]!, current] };
+    return { texts: made, told: [["taken", name, this.labels[item]!, current]] };
   }
 
   #cut(position: number): Done {
     const gone = this.#text.positions.length - 1 - position;
     if (gone === 0) throw new Error(texts.nothingToCut());
     const made = this.#having(this.#texts.current, cutAt(this.#text, position));
-    return { texts: this.#after(made), told: ["cut", gone] };
+    return { texts: this.#after(made), told: [["cut", gone]] };
   }
 
   #branchAt(position: number): Done {
     const name = this.#unused();
     const origin = this.#texts.current;
     const made = { ...cutAt(this.#text, position), origin, shared: position };
-    return { texts: this.#having(name, made), told: ["branched", name, position, origin] };
+    return { texts: this.#having(name, made), told: [["branched", name, position, origin]] };
   }
 
   #rename(name: string, typed: string): Done {
@@ -354,7 +366,7 @@ export class ModelTexts {
       { ...text, origin: text.origin && renamed(text.origin) },
     ]);
     const current = renamed(this.#texts.current);
-    return { texts: { branches: new Map(branches), current }, told: ["renamed", name, to] };
+    return { texts: { branches: new Map(branches), current }, told: [["renamed", name, to]] };
   }
 
   #delete(name: string): Done {
@@ -371,15 +383,16 @@ export class ModelTexts {
     if (current === name) {
       current = branches.has(gone?.origin ?? "") ? gone!.origin! : others[0]![0];
     }
-    return { texts: this.#after({ branches, current }), told: ["deleted", name] };
+    return { texts: this.#after({ branches, current }), told: [["deleted", name]] };
   }
 
   async #start(prompt: string, tokens: readonly number[] = []): Promise<Done> {
     const name = this.#unused();
-    const text = await this.#follow(await this.#begin(prompt, this.#text.seed), tokens);
+    const { seed, sampling } = this.#text;
+    const text = await this.#follow(await this.#begin(prompt, seed, sampling), tokens);
     const told: WritingMessage =
       tokens.length === 0 ? ["started", name] : ["kept", name, tokens.length];
-    return { texts: this.#having(name, text), told };
+    return { texts: this.#having(name, text), told: [told] };
   }
 
   async #edit(text: string): Promise<Done> {
@@ -389,16 +402,62 @@ export class ModelTexts {
     const tokens = wanted.slice(start.length);
     const same = common(tokensOf(this.#text), tokens);
     const made = await this.#follow(cutAt(this.#text, same), tokens.slice(same));
-    const told: WritingMessage = ["edited", tokens.length];
-    return { texts: this.#after(this.#having(this.#texts.current, made)), told };
+    const edited = this.#after(this.#having(this.#texts.current, made));
+    return { texts: edited, told: [["edited", tokens.length]] };
+  }
+
+  async #compare(name: string, sampling: Sampling): Promise<Done> {
+    const text = this.#text;
+    const other = this.#texts.branches.get(name)!;
+    if (text.prompt !== other.prompt) throw new Error(texts.otherPrompt());
+    const sides = [
+      { ...text, name: this.#texts.current },
+      { ...other, name },
+    ] as const;
+    const shared = common(tokensOf(text), tokensOf(other));
+    const work = branchesApart(sides, shared, sampling, this.model.tokenizer);
+    return { texts: this.#texts, found: { comparison: await this.#inSlices(work) } };
+  }
+
+  async #settings(a: Sampling, b: Sampling): Promise<Done> {
+    const work = settingsApart(this.#text.positions, a, b);
+    return { texts: this.#texts, found: { settings: await this.#inSlices(work) } };
+  }
+
+  async #save(): Promise<Done> {
+    const { branches, current } = this.#texts;
+    const all = [...branches].map(([name, text]) => ({
+      ...text,
+      name,
+      from: text.origin,
+      shared: this.#shared(text),
+    }));
+    const saved = await this.#inSlices(savedText(this.model, all, current));
+    if (saved === null) throw new Error(texts.noText());
+    const { json, of } = saved;
+    const told: WritingMessage[] =
+      of === current ? [["allBranches"]] : [["allBranches"], ["textOf", current, of]];
+    return { texts: this.#texts, told, found: { json, name: "text.json" } };
+  }
+
+  /** Does some work that yields often: between two slices of it the page does what waits. */
+  async #inSlices<Found>(work: Generator<void, Found>): Promise<Found> {
+    const pace = new Pace();
+    for (;;) {
+      const { done, value } = work.next();
+      if (done) return value;
+      if (pace.isOver()) await pace.rest();
+      if (this.#isCancelled) throw CANCELLED;
+    }
   }
 
   /** A text that has only a prompt. */
-  async #begin(prompt: string, seed: number): Promise<Text> {
+  async #begin(prompt: string, seed: number, sampling: Sampling): Promise<Text> {
     const start = this.model.tokenizer.encode(prompt);
     if (start.length === 0) throw new Error(texts.empty());
     const logits = await logitsAfter(this.#session, start, new Pace());
-    return { prompt, start, seed, positions: [{ logits, drawn: -1 }], origin: null, shared: 0 };
+    const positions = [{ logits, drawn: -1 }];
+    return { prompt, start, seed, sampling, positions, origin: null, shared: 0 };
   }
 
   /** A text with more tokens. */

@@ -39,10 +39,7 @@ function shortOf(position: Position): Short {
 
 function shortened({ logits, drawn }: Position): Short {
   const order = Uint32Array.from(logits.keys()).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  const highest = logits[order[0]!]!;
-  let total = 0;
-  for (const logit of logits) total += Math.exp(logit - highest);
-  const shift = highest + Math.log(total);
+  const shift = logSumOf(logits);
   const size = Math.min(MOST, order.length);
   let place = order.indexOf(drawn);
   if (place >= size) {
@@ -59,6 +56,15 @@ function shortened({ logits, drawn }: Position): Short {
     0,
   );
   return { logprobs, place, rest: Math.log(rest), delta };
+}
+
+/** The logarithm of the sum of exp(z): z without it is a log-probability. */
+export function logSumOf(logits: Float64Array): number {
+  let highest = -Infinity;
+  for (const logit of logits) highest = Math.max(highest, logit);
+  let total = 0;
+  for (const logit of logits) total += Math.exp(logit - highest);
+  return highest + Math.log(total);
 }
 
 /** The positions from one on. */
@@ -121,6 +127,12 @@ export function joined(
   }
   end();
   return found;
+}
+
+/** The text of tokens, with the characters whole that several share. */
+export function textOfTokens(tokens: readonly number[], { bytes }: Tokenizer): string {
+  const pieces = joined(tokens.map((token) => bytes[token]!));
+  return pieces.map(({ text, part }) => (part > 0 ? "" : text)).join("");
 }
 
 /** Whether a byte of UTF-8 is one after the first of its character. */

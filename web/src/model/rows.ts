@@ -187,7 +187,8 @@ export interface FoundByAction {
   readonly cancelled: boolean;
   readonly comparison: ComparedBranches;
   readonly settings: ComparedSettings;
-  readonly json: string;
+  /** A text, from Python; of a page that has the model it may be longer than a string can be. */
+  readonly json: BlobPart;
   readonly html: string;
   /** The name of a file. */
   readonly name: string;

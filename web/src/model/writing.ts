@@ -53,7 +53,8 @@ export interface SettingsApart {
   readonly found: ComparedSettings;
 }
 
-type Answer = WritingStatus & Partial<FoundByAction>;
+/** The status after an action, with what it has found. */
+export type Answer = WritingStatus & Partial<FoundByAction>;
 
 export class Writing {
   readonly status: Signal<WritingStatus>;
@@ -298,13 +299,16 @@ export class Writing {
   }
 
   /** The text with all branches, as the content of a file; null if it can't be had. */
-  json(): Promise<Partial<FoundByAction> | null> {
-    return this.act({ do: "save" });
+  json(): Promise<Answer | null> {
+    return this.act({ do: "save" }, false);
   }
 
   /** The current branch as a page that asks nothing; null if it can't be had. */
-  page(): Promise<Partial<FoundByAction> | null> {
-    return this.act({ do: "page", ...this.#sampling(), scale: this.instrument.scale.peek() });
+  page(): Promise<Answer | null> {
+    return this.act(
+      { do: "page", ...this.#sampling(), scale: this.instrument.scale.peek() },
+      false,
+    );
   }
 }
 

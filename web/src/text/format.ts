@@ -271,6 +271,11 @@ export function pieces(label: string): Piece[] {
   return found;
 }
 
+/** A text on one line, with an escape for each invisible character, as `present.printable` has it. */
+export function printable(text: string): string {
+  return text.replace(new RegExp(INVISIBLE, "gu"), (found) => mark(found.codePointAt(0)!));
+}
+
 /** A label within a sentence. */
 export function spoken(label: string): string {
   const words = label.trim();

@@ -1,9 +1,9 @@
 import { effect, type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren, TargetedEvent } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import type { ComparedBranches, FoundByAction, WritingStatus } from "../model/rows";
+import type { ComparedBranches, WritingStatus } from "../model/rows";
 import { stepsText } from "../model/steps";
-import type { Setting, SettingsApart, Writing } from "../model/writing";
+import type { Answer, Setting, SettingsApart, Writing } from "../model/writing";
 import { brief, clip, count, measure, parseWhole, percent, pieces, spoken } from "../text/format";
 import { say } from "../text/messages";
 import { strings, writingStrings } from "../text/strings";
@@ -170,7 +170,7 @@ export function WritingTools({
       <Branches instrument={instrument} writing={writing} isOff={isOff} />
       <Edit instrument={instrument} writing={writing} isOff={isOff} />
       {children}
-      {!MODEL && <Compare instrument={instrument} writing={writing} isOff={isOff} />}
+      <Compare instrument={instrument} writing={writing} isOff={isOff} />
       <Ways instrument={instrument} writing={writing} isOff={isOff} />
     </div>
   );
@@ -547,34 +547,34 @@ function Ways({ instrument, writing, isOff }: Part & OffProps) {
   const { about, notes } = writing.status.value;
 
   async function keep(
-    found: Promise<Partial<FoundByAction> | null>,
+    found: Promise<Answer | null>,
     ending: "json" | "html",
     type: string,
   ): Promise<void> {
-    const { [ending]: content, name } = (await found) ?? {};
+    const { [ending]: content, name, told = [] } = (await found) ?? ({} as Partial<Answer>);
     if (content === undefined || name === undefined) return;
     save(name, content, type);
     const { saved, framed } = strings.share;
-    instrument.tell(
-      [saved(spoken(name)), ...(isFramed() ? [framed] : [])].join(strings.joins.sentences),
-    );
+    const sentences = [saved(spoken(name)), ...(isFramed() ? [framed] : [])];
+    const more = told.map((each) => say(texts.messages, each));
+    instrument.tell([...sentences, ...more].join(strings.joins.sentences));
   }
   return (
     <>
-      {!MODEL && (
-        <div class="buttons">
-          <Do
-            name={texts.saveText}
-            off={isOff}
-            does={() => void keep(writing.json(), "json", "application/json")}
-          />
+      <div class="buttons">
+        <Do
+          name={texts.saveText}
+          off={isOff}
+          does={() => void keep(writing.json(), "json", "application/json")}
+        />
+        {!MODEL && (
           <Do
             name={texts.savePage}
             off={isOff}
             does={() => void keep(writing.page(), "html", "text/html")}
           />
-        </div>
-      )}
+        )}
+      </div>
       <p class="note">
         {[...about, ...notes].map((each) => say(texts.messages, each)).join(" · ")}
       </p>

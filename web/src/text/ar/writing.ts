@@ -107,8 +107,7 @@ export const writing: Writing = {
     fixedText: () => "لا يمكن استبدال النص: يلزم موجّه هو نص، وخادم يقبل أرقام الرموز",
     otherPrompt: () => "الفرعان: المطلوب أن يكون لهما الموجّه نفسه",
     noText: () => "لا نص بعد: اسحب رمزًا أولًا",
-    saved: () => "حُفظ بكل الفروع.",
-    pageSaved: () => "حُفظت الصفحة.",
+    allBranches: () => "في الملف كل الفروع.",
     textOf: (empty, name) =>
       `ليس في الفرع ${isolated(empty)} رموز بعد: النص هو نص الفرع ${isolated(name)}.`,
     opened: (file, branches) => `فُتح ${isolated(file)}، وعدد فروعه ${counted(branches)}.`,

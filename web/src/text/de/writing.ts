@@ -101,8 +101,7 @@ export const writing: Writing = {
       "der Text lässt sich nicht ersetzen: das braucht einen Prompt, der ein Text ist, und einen Server, der die Nummern von Tokens annimmt",
     otherPrompt: () => "die Zweige müssen denselben Prompt haben",
     noText: () => "es gibt noch keinen Text: zuerst ein Token ziehen",
-    saved: () => "Mit allen Zweigen gespeichert.",
-    pageSaved: () => "Die Seite ist gespeichert.",
+    allBranches: () => "Die Datei hat alle Zweige.",
     textOf: (empty, name) =>
       `Zweig ${empty} hat noch kein Token: Der Text ist der von Zweig ${name}.`,
     opened: (file, branches) =>

@@ -102,8 +102,7 @@ export const writing = {
       "the text can't be replaced: that needs a prompt that is a text, and a server that takes the numbers of tokens",
     otherPrompt: () => "the branches must have the same prompt",
     noText: () => "there is no text yet: draw a token first",
-    saved: () => "Saved with all branches.",
-    pageSaved: () => "The page is saved.",
+    allBranches: () => "The file has all branches.",
     textOf: (empty: string, name: string) =>
       `Branch ${empty} has no token yet: the text is that of branch ${name}.`,
     opened: (file: string, branches: number) =>

@@ -104,8 +104,7 @@ export const writing: Writing = {
       "el texto no se puede reemplazar: hace falta un prompt que sea un texto y un servidor que acepte los números de los tokens",
     otherPrompt: () => "las ramas deben tener el mismo prompt",
     noText: () => "todavía no hay texto: extrae antes un token",
-    saved: () => "Guardado con todas las ramas.",
-    pageSaved: () => "La página se ha guardado.",
+    allBranches: () => "El archivo tiene todas las ramas.",
     textOf: (empty, name) =>
       `La rama ${empty} aún no tiene tokens: el texto es el de la rama ${name}.`,
     opened: (file, branches) => `${file} está abierto, con ${counted(branches, "rama", "ramas")}.`,
