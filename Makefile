@@ -4,7 +4,8 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt
+# --no-compile: Python compiles what is imported, when it is. That halves the time of an installation.
+PIP := $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt
 # Node and npm may be the system's or, where it has none, the ones in .venv.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
 APT := $$(test $$(id -u) = 0 || echo sudo -n) apt-get
@@ -18,7 +19,7 @@ unexport THERMOSCOPE_NATIVE
 NUMERICS := src $(patsubst %,tests/test_%.py,kernels definition measures solve memory \
 	passes fit evaluate reliability bootstrap curve)
 
-.PHONY: help explore test suite kernels python-checks web-checks other-kernels native sanitize format build package docs clean
+.PHONY: help explore test browsers suite kernels python-checks web-checks other-kernels native sanitize format build package docs clean
 
 help: ## say what there is (this)
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' Makefile
@@ -27,12 +28,15 @@ explore: .venv/explore ## start the explorer; options by ARGS="logits.npy --port
 	$(BIN)/thermoscope explore $(ARGS)
 
 test: .venv/dev .venv/hosts $(MODULE) node_modules/.package-lock.json ## run every check and every test
-	$(BIN)/python -m tools.browsers
-	$(MAKE) --no-print-directory --jobs 2 python-checks web-checks
+	$(MAKE) --no-print-directory --jobs 3 browsers python-checks web-checks
 	$(MAKE) --no-print-directory --jobs 2 suite kernels
 
+browsers: .venv/dev
+	$(BIN)/python -m tools.browsers
+
+# Each process has a processor: PyTorch would take both.
 suite: .venv/dev $(MODULE)
-	$(IN_VENV) pytest $(PARALLEL)
+	$(IN_VENV) MKL_NUM_THREADS=1 pytest $(PARALLEL)
 
 # Beside the suite, whose browsers and servers leave a part of the processors free. It yields to
 # them, and what it prints comes when a part is done.
@@ -97,7 +101,7 @@ clean: ## forget everything that was made here
 	$(BIN)/python -m venv --without-pip $@
 	$(BIN)/python -c 'import sysconfig; print("import site; site.addsitedir(%r)" % sysconfig.get_path("purelib"))' \
 		> "$$($@/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/beside.pth"
-	$(BIN)/python -m pip --python $@/bin/python install -q -c constraints.txt --group hosts
+	$(BIN)/python -m pip --python $@/bin/python install -q --no-compile -c constraints.txt --group hosts
 	@touch $@
 
 $(MODULE): .venv/dev .venv/compilers hatch_build.py $(wildcard src/thermoscope/kernels/native/*)
@@ -128,7 +132,7 @@ $(MODULE): .venv/dev .venv/compilers hatch_build.py $(wildcard src/thermoscope/k
 		$(APT) update -q && $(APT) install -qy $$package || { \
 			echo "$(PYTHON) cannot make a venv: install $$package, or name another by \`make PYTHON=...\`" >&2; exit 1; }; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/python -m pip install -q --no-compile --disable-pip-version-check 'pip>=25.1'
 	@touch $@
 
 node_modules/.package-lock.json: .venv/dev package.json package-lock.json

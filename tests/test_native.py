@@ -135,14 +135,14 @@ def test_log_softmax_beside_a_dominant_entry_is_within_2_ulp(
         want = exact(row, temperature, -1)[1]
         # More than fill a register; of the longest row 3, for comparing them takes seconds.
         copies = 70 if row.size <= 1000 else 17 if row.size <= 100_000 else 3
-        if SANITIZED and row.size == 100_000:
-            copies = 6  # as above
+        if SANITIZED and row.size >= 100_000:
+            copies = 600_000 // row.size  # as above
         several = np.tile(row, (copies, 1))
         with kernels.use(kernel, threads=2):
             assert worst_ulp(ts.log_softmax(row, temperature), want) <= 2
             assert worst_ulp(ts.log_softmax(several, temperature), want) <= 2
             columns = ts.log_softmax(several.T.copy(), temperature, axis=0)
-        assert worst_ulp(columns[:, 2], want) <= 2
+        assert worst_ulp(columns[:, copies // 2], want) <= 2
 
 
 @pytest.mark.parametrize("kernel", NATIVE)
@@ -183,10 +183,10 @@ def test_another_byte_order_is_computed_in_its_own_precision(kernel: str) -> Non
 def test_rows_sum_to_1(kernel: str, dtype: type) -> None:
     rng = np.random.default_rng(3)
     most = 2 * np.finfo(dtype).eps  # each probability is off by 2 ulp at most
+    rows = 200 if SANITIZED else 2000
     for n in (2, 3, 10, 100, 3000):
-        z = rng.normal(0, 1, (2000, n)).astype(dtype) * rng.choice(
-            [0.1, 1, 5, 20], (2000, 1)
-        ).astype(dtype)
+        scales = rng.choice([0.1, 1, 5, 20], (rows, 1)).astype(dtype)
+        z = rng.normal(0, 1, (rows, n)).astype(dtype) * scales
         with kernels.use(kernel):
             assert abs(ts.softmax(z).sum(1, dtype=np.longdouble) - 1).max() <= most
 
