@@ -4,7 +4,8 @@
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
-# --no-compile: Python compiles what is imported, when it is. That halves the time of an installation.
+# --no-compile: Python compiles what is imported, when it is, and keeps that. An installation takes half the time.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install -q --no-compile --disable-pip-version-check -c constraints.txt
 # Node and npm may be the system's or, where it has none, the ones in .venv.
 IN_VENV := PATH="$(CURDIR)/$(BIN):$$PATH"
