@@ -121,7 +121,9 @@ def test_what_python_tells_is_said_in_the_language_of_the_page(page: Page, serve
     expect(tokens(page)).to_have_count(before + 1)
     tokens(page).nth(before - 1).click()
     button(page, "Hier abschneiden").click()
-    expect(told(page)).to_have_text("1 Token abgeschnitten. „Wiederherstellen“ holt sie zurück.")
+    cut = "1 Token abgeschnitten. „Wiederherstellen“ holt sie zurück."
+    expect(told(page)).to_have_text(cut)
+    expect(page.get_by_role("group", name="Schreiben").get_by_text(cut)).to_be_visible()
     page.get_by_role("textbox", name="Name des Zweigs").fill(" ")
     page.get_by_role("textbox", name="Name des Zweigs").press("Enter")
     refused = page.get_by_role("alert").filter(has_text="der Name muss 1 bis 60 Zeichen haben")

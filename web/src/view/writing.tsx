@@ -5,7 +5,7 @@ import type { ComparedBranches, WritingStatus } from "../model/rows";
 import { stepsText } from "../model/steps";
 import type { Answer, Setting, SettingsApart, Writing } from "../model/writing";
 import { brief, clip, count, measure, parseWhole, percent, pieces, spoken } from "../text/format";
-import { say } from "../text/messages";
+import { say, sayAll } from "../text/messages";
 import { strings, writingStrings } from "../text/strings";
 import { partOf } from "./compare";
 import { isFramed, save } from "./deliver";
@@ -87,10 +87,10 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
     const shown = pieces(clip(label, LABEL)).map(({ text }) => text);
     return texts.take(shown.join("") || strings.label.empty);
   });
-  const told = useComputed(() => {
+  const told = useComputed((): string => {
     if (plays.value) return texts.playing(count(left.value));
     if (waits.value) return texts.asking;
-    return status.value.ended ? texts.ended : status.value.told;
+    return status.value.ended ? texts.ended : sayAll(texts.messages, status.value.told);
   });
   return (
     <div class="writing" role="group" aria-label={texts.name} ref={part}>
