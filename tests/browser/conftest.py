@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.explorer_page import open_file, watched
 from thermoscope.state import State
-from tools.browsers import find, launch
+from tools.browsers import find_shell, launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 # Per module: while Playwright runs, no other test in the same thread can run asyncio.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    if find() is None:
+    path = find_shell()
+    if path is None:
         pytest.fail("no Chromium: run `python -m tools.browsers` to install one")
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch(playwright, path=path)
         yield browser
         browser.close()
 
