@@ -309,7 +309,7 @@ export const base: Base = {
     add: (step: string) => `${step} hinzufügen`,
     more: "Mehr Schritte",
     engine: "Engine",
-    papers: "keine Engine (Fachartikel)",
+    papers: "keine (Fachartikel)",
     versioned: (engine: string, version: string) => `${engine} ${version}`,
     ties: "Gleichstand bei top-k",
     tiesOf: { all: "alle bleiben", k: "nur k bleiben" },
