@@ -33,7 +33,7 @@ CREEPING: Final = 20
 class Cause(NamedTuple):
     """Why a fit lies at a limit, or does not determine the temperature.
 
-    Its name and its numbers are for whoever says it in another language.
+    `str` gives it in English words; a page in another language makes its own from name and numbers.
     """
 
     name: Literal["highest", "noLarger", "random", "weights", "few"]

@@ -68,11 +68,7 @@ NOTES: Final[Mapping[Note, Message]] = {
 
 
 class _RefusedError(ValueError):
-    """Why an action is not done, as a message."""
-
-    def __init__(self, name: str, *about: object) -> None:
-        super().__init__(*said(name, *about))
-        self.message = said(name, *about)
+    """Why an action is not done: its arguments are those of `said`."""
 
 
 @dataclass(frozen=True)
@@ -492,7 +488,7 @@ def _sampler(of: Mapping[str, Any]) -> dict[str, Any]:
 def _why(error: BaseException) -> Message:
     """Return what the page says of an error: an unexpected one in its own words, in one line."""
     if isinstance(error, _RefusedError):
-        return error.message
+        return said(*error.args)
     words = str(error)
     if not isinstance(error, (OSError, TypeError, ValueError)) or not words:
         words = "".join(traceback.format_exception_only(error))
