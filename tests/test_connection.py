@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import ssl
 import threading
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 import thermoscope as ts
 from tests.model_server import Handler, scripted
@@ -274,6 +277,32 @@ def test_a_thread_that_waits_for_a_busy_server_is_broken_off() -> None:
             thread.join(20)
     assert "is broken off" in str(errors[0])
     assert len(server.requests) == 1
+
+
+NUMBERS = st.integers(-(1 << 63), (1 << 64) - 1) | st.floats()
+# Halves of surrogate pairs among them.
+TEXTS = st.text(st.characters())
+
+
+@given(
+    value=st.recursive(
+        NUMBERS | TEXTS | st.none() | st.booleans(),
+        lambda some: st.lists(some) | st.dictionaries(TEXTS, some),
+    ),
+    ascii_alone=st.booleans(),
+)
+@example(value=[float("nan"), float("inf"), -0.0, 5e-324, 1e16], ascii_alone=True)
+@example(value={"half": "\ud83d", "emoji": "\U0001f321", "same": 1}, ascii_alone=True)
+def test_an_answer_has_the_values_that_python_reads(*, value: object, ascii_alone: bool) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_alone).encode(errors="replace")
+    with Client("localhost") as client:
+        assert repr(client._parsed(text, "/")) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("text", [b"1e400", b"-0", b"1E5", b' {"a": 1, "a": 2} ', b"\xef\xbb\xbf1"])
+def test_so_have_numbers_and_objects_as_others_write_them(text: bytes) -> None:
+    with Client("localhost") as client:
+        assert repr(client._parsed(text, "/")) == repr(json.loads(text))
 
 
 def test_no_cookie_comes_back() -> None:

@@ -331,26 +331,69 @@ def test_columns_are_read_as_records_are(odd: dict[str, Any]) -> None:
     assert one.positions[0].tokens[-1].id == 5
 
 
+TOPS = [
+    {"id": 1, "token": "a", "bytes": [97], "logprob": -1.0},
+    {"id": 0, "token": "b", "bytes": [98], "logprob": -2.0},
+]
+
+
 @pytest.mark.parametrize(
     ("known", "is_known"),
     [
-        ([Token("b", 0, b"b"), Token("a", 1, b"a")], True),
-        ([Token("b", 0, b"b"), Token("A", 1, b"A")], False),
-        ([Token("a", 1, b"a"), Token("b", 0, b"b")], False),
-        ([Token("b", None, None), Token("a", None, None)], False),
-        ([Token("b", 0, b"b")], False),
+        ((Token("b", 0, b"b"), Token("a", 1, b"a")), True),
+        ((Token("b", 0, b"b"), Token("A", 1, b"A")), False),
+        ((Token("a", 1, b"a"), Token("b", 0, b"b")), False),
+        ((Token("b", None, None), Token("a", None, None)), False),
+        ((Token("b", 0, b"b"),), False),
+        ((Token("b", 0, b"b"), Token("a", 1, b"a"), Token("c", 2, b"c")), False),
+        ((), False),
     ],
 )
-def test_a_token_is_a_known_one_if_number_and_text_are(known: list[Token], is_known: bool) -> None:  # noqa: FBT001
-    tops = [
-        {"id": 1, "token": "a", "bytes": [97], "logprob": -1.0},
-        {"id": 0, "token": "b", "bytes": [98], "logprob": -2.0},
-    ]
-    found = responses_of([("", {"logprobs": [{"top_logprobs": tops}]})], [], known)
+def test_all_tokens_are_the_known_ones_if_number_and_text_are(
+    known: tuple[Token, ...],
+    is_known: bool,  # noqa: FBT001
+) -> None:
+    """They then stand in the order of their numbers."""
+    found = responses_of([("", {"logprobs": [{"top_logprobs": TOPS}]})], [], known)
     assert found is not None
-    tokens = found.positions[0].tokens
-    assert tokens == (Token("a", 1, b"a"), Token("b", 0, b"b"))
-    assert all(any(token is each for each in known) for token in tokens) is is_known
+    position = found.positions[0]
+    assert position.drawn == -1
+    assert (position.tokens is known) is is_known
+    pairs = dict(zip(position.tokens, position.logprobs, strict=True))
+    assert pairs == pytest.approx({Token("a", 1, b"a"): -1.0, Token("b", 0, b"b"): -2.0})
+
+
+@pytest.mark.parametrize(
+    ("drawn", "is_known"),
+    [
+        ({}, True),
+        ({"id": "1"}, True),
+        ({"id": None}, False),
+        ({"id": 2}, False),
+        ({"token": "A"}, False),
+        ({"bytes": [65]}, False),
+        ({"logprob": None}, True),
+    ],
+)
+def test_what_was_drawn_is_one_of_the_known_tokens(
+    drawn: dict[str, Any],
+    is_known: bool,  # noqa: FBT001
+) -> None:
+    """Another form of it is read as ever, and what is known of the position is the same."""
+    known = (Token("b", 0, b"b"), Token("a", 1, b"a"))
+    document = {"logprobs": [{**TOPS[0], **drawn, "top_logprobs": TOPS}]}
+    with_known, without = (responses_of([("", document)], [], each) for each in (known, ()))
+    assert with_known is not None
+    assert without is not None
+    one, other = with_known.positions[0], without.positions[0]
+    assert (one.tokens is known) is is_known
+    assert one.tokens[one.drawn] == other.tokens[other.drawn]
+    assert (one.rest, one.cap) == (other.rest, other.cap)
+    for values in (one.logprobs, one.deltas), (other.logprobs, other.deltas):
+        assert len(values[0]) == len(values[1])
+    assert sorted(zip(one.tokens, one.logprobs, one.deltas, strict=True)) == sorted(
+        zip(other.tokens, other.logprobs, other.deltas, strict=True)
+    )
 
 
 def test_a_logprob_of_minus_9999_is_probability_0() -> None:

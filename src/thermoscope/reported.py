@@ -282,7 +282,10 @@ class Reported(Incomplete):
         """
         if len(self) <= count + 1:
             return self
-        likeliest = np.argsort(-self.logprobs, kind="stable")[:count]
+        # Of all those that are as likely as the last one, the first ones.
+        least = np.partition(self.logprobs, -count)[-count]
+        likely = np.flatnonzero(self.logprobs >= least)
+        likeliest = likely[np.argsort(-self.logprobs[likely], kind="stable")[:count]]
         kept = np.union1d(likeliest, [self.drawn] if self.drawn >= 0 else [])
         kept = kept[self._told[kept.astype(np.intp)]].astype(np.intp)
         tokens = self.tokens

@@ -50,6 +50,21 @@ def test_drags_of_one_page_are_summed_up_by_their_medians() -> None:
 
 
 @pytest.mark.browser
+def test_positions_of_servers_are_measured(tmp_path: Path) -> None:
+    out = tmp_path / "connection.json"
+    few = "--tokens 300 --repeats 1 --steps 2 --json"
+    assert "longest" in run("benchmarks.connection", *few.split(), str(out))
+    report = json.loads(out.read_text())
+    assert report.pop("tokens") == 300
+    assert [*report] == ["llama.cpp", "vLLM"]
+    for each in report.values():
+        assert 0 < each["json"] < each["next"]
+        # A page is asked and answers in between.
+        assert all(0 < screen < 60 for screen in each["screen"])
+        assert len(each["screen"]) == 2
+
+
+@pytest.mark.browser
 def test_an_opening_and_moves_are_measured(tmp_path: Path) -> None:
     out = tmp_path / "opening.json"
     few = "--sizes 10 60 --tokens 300 --rows 300 --repeats 1 --moves 8 --json"

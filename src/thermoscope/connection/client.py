@@ -94,7 +94,7 @@ class Client:
     ArgumentError
         If `url` is not an address, or has a password in it.
     ImportError
-        If httpx2 is not installed: it comes with the extra ``models``.
+        If httpx2 or orjson is not installed: both come with the extra ``models``.
 
     Examples
     --------
@@ -110,6 +110,7 @@ class Client:
         tell: Callable[[str], object] | None = None,
     ) -> None:
         self._httpx = optional("httpx2", "models", "requests to a model's server")
+        self._orjson = optional("orjson", "models", "requests to a model's server")
         self.url = _address(url)
         self.limits = limits
         self._tell = tell
@@ -205,13 +206,21 @@ class Client:
     def _parsed(self, answer: bytes, path: str) -> Any:
         try:
             with without_collection():
-                return json.loads(answer)
+                return self._json(answer)
         except (ValueError, RecursionError) as error:
             shown = self.words(answer.decode(errors="replace"), 60)
             raise ServerError(
                 f"{self.url}{path} answered with what is not JSON: {shown!r}. Is this the address "
                 "of a model's server?"
             ) from error
+
+    def _json(self, answer: bytes) -> Any:
+        """Return a JSON value."""
+        try:
+            return self._orjson.loads(answer)
+        except self._orjson.JSONDecodeError:
+            # Some servers write NaN, or half of a surrogate pair: Python reads both.
+            return json.loads(answer)
 
     def _send(self, method: str, path: str, body: bytes | None) -> bytes:
         wait = FIRST_WAIT

@@ -37,6 +37,8 @@ import re
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import repeat
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from thermoscope.arguments import ArgumentError
@@ -682,12 +684,12 @@ def _count(value: object) -> int | None:
 
 def _numbered(keys: Sequence[str]) -> list[int] | None:
     """Return the numbers in "token_id:7", or None where a key is another text."""
-    start = len(NUMBERED)
     try:
-        found = [int(key[start:]) for key in keys if str(key).startswith(NUMBERED)]
-    except ValueError:
+        if not all(map(str.startswith, keys, repeat(NUMBERED))):
+            return None
+        return list(map(int, map(itemgetter(slice(len(NUMBERED), None)), keys)))
+    except (TypeError, ValueError):
         return None
-    return found if len(found) == len(keys) else None
 
 
 def _numbers(values: Sequence[object]) -> list[int]:

@@ -96,7 +96,7 @@ def connect(
     ServerError
         If there is no such server. It is an OSError and a ValueError.
     ImportError
-        If httpx2 is not installed: it comes with the extra ``models``.
+        If httpx2 or orjson is not installed: both come with the extra ``models``.
 
     Examples
     --------
@@ -433,19 +433,20 @@ class Source:
         if position.rest is None and vocabulary is None:
             vocabulary = len(position.tokens)
         tokens: Sequence[Token] = position.tokens
-        given = [number for number in map(attrgetter("id"), tokens) if number is not None]
-        numbers = np.array(given, np.int64)
-        most = numbers.max(initial=0)
-        if vocabulary is not None and most >= vocabulary:
-            raise self.server.wrong(f"reports token {most} of a vocabulary of {vocabulary}")
-        order = np.argsort(numbers)
-        if not np.diff(numbers[order]).all():
-            raise self.server.wrong("reports a token twice")
         logprobs, deltas = np.array(position.logprobs), np.array(position.deltas)
-        if len(numbers) == len(tokens) == vocabulary:
-            # A whole vocabulary stands in the order of its numbers, as the logits of a model do.
-            logprobs, deltas = logprobs[order], deltas[order]
-            tokens = list(map(tokens.__getitem__, order.tolist()))
+        if tokens is not self._tokens:
+            given = [number for number in map(attrgetter("id"), tokens) if number is not None]
+            numbers = np.array(given, np.int64)
+            most = numbers.max(initial=0)
+            if vocabulary is not None and most >= vocabulary:
+                raise self.server.wrong(f"reports token {most} of a vocabulary of {vocabulary}")
+            order = np.argsort(numbers)
+            if not np.diff(numbers[order]).all():
+                raise self.server.wrong("reports a token twice")
+            if len(numbers) == len(tokens) == vocabulary:
+                # A whole vocabulary stands in the order of its numbers, as a model's logits do.
+                logprobs, deltas = logprobs[order], deltas[order]
+                tokens = list(map(tokens.__getitem__, order.tolist()))
         try:
             found = Reported(
                 logprobs,

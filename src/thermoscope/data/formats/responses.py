@@ -46,7 +46,7 @@ from thermoscope.data.formats.servers import (
 from thermoscope.reported import Token, float32_error, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from numpy.typing import NDArray
 
@@ -250,7 +250,7 @@ def parse_responses(text: str | bytes) -> Responses | None:
 
 
 def responses_of(
-    documents: Iterable[tuple[str, Any]], notes: list[str], known: Sequence[Token] = ()
+    documents: Iterable[tuple[str, Any]], notes: list[str], known: tuple[Token, ...] = ()
 ) -> Responses | None:
     """Put the answers in JSON values together, each with the place where it stands.
 
@@ -260,9 +260,9 @@ def responses_of(
         Objects and lists.
     notes : list of str
         What is told of the documents already, and where more is added.
-    known : sequence of Token, optional
-        The tokens of the model in the order of their numbers. Of one with the same number and text
-        the bytes are not read again.
+    known : tuple of Token, optional
+        The tokens of the model in the order of their numbers. A position of all of them has them in
+        this order; where number and text are the same, the bytes are not read again.
 
     Returns
     -------
@@ -479,10 +479,13 @@ class _Answers:
         return rows or alone
 
 
-def _position(reported: list[Any], drawn: object, known: Sequence[Token]) -> Position:
+def _position(reported: list[Any], drawn: object, known: tuple[Token, ...]) -> Position:
     """Put what was reported for a position, and what was drawn, into one form."""
+    found = _of_vocabulary(reported, drawn, known)
+    if found is not None:
+        return found
     errors: list[str] = []
-    tokens, logprobs = _columns(reported, known) or _records(reported, errors)
+    tokens, logprobs = _columns(reported) or _records(reported, errors)
     at = -1
     if drawn is not None and (token := _token(drawn, errors)) is not None:
         logprob = _logprob(drawn, errors)
@@ -502,16 +505,51 @@ def _position(reported: list[Any], drawn: object, known: Sequence[Token]) -> Pos
         if left >= -ROUNDING:
             listed = len(tokens) == len(reported)
             sent = reported if listed else [*reported, drawn]
-            return _summed(tokens, values, left, at, sent, listed=listed)
+            whole = _is_vocabulary(list(map(attrgetter("id"), tokens)))
+            summed = _summed(values, left, at, sent, whole=whole, listed=listed)
+            return summed.of(tuple(tokens), at)
         errors.append(f"probabilities must sum to at most 1, got {1 - left:.6g}")
     return Position(tuple(tokens), (), None, at, errors[0])
 
 
-def _columns(records: list[Any], known: Sequence[Token]) -> tuple[list[Token], list[float]] | None:
-    """Return the tokens of records and their log-probabilities, column by column.
+def _of_vocabulary(reported: list[Any], drawn: object, known: tuple[Token, ...]) -> Position | None:
+    """Return a position of all tokens that the model has, in the order of their numbers.
 
-    There may be 262,144 of them. None where one is not plain: `_records` reads all.
+    The tokens are those that are known, and read no more: 262,144 of them lie all over the memory,
+    in another order than the server's. None where they are others, or not for `_columns`.
     """
+    plain = _plain(reported) if len(reported) == len(known) > 0 else None
+    if plain is None or not _is_vocabulary(plain.numbers):
+        return None
+    order = np.argsort(plain.numbers)
+    texts = list(map(plain.texts.__getitem__, order.tolist()))
+    numbers, named = (list(map(attrgetter(name), known)) for name in ("id", "text"))
+    if numbers != [*range(len(known))] or named != texts:
+        return None
+    number = at = -1
+    if drawn is not None:
+        token = _token(drawn, [])
+        if token is None or token.id is None or known[token.id : token.id + 1] != (token,):
+            return None
+        number = token.id
+        at = plain.numbers.index(number)
+    left = missing(plain.logprobs)
+    if left < -ROUNDING:
+        return None
+    summed = _summed(plain.logprobs, left, at, reported, whole=True, listed=True)
+    return summed.ordered(order).of(known, number)
+
+
+class _Plain(NamedTuple):
+    """Records of tokens, column by column: there may be 262,144 of them."""
+
+    texts: list[str]
+    numbers: list[int]
+    logprobs: Floats
+
+
+def _plain(records: list[Any]) -> _Plain | None:
+    """Return the columns of records; None where one is not plain."""
     try:
         texts, numbers, given = (
             list(map(itemgetter(key), records)) for key in ("token", "id", "logprob")
@@ -523,16 +561,24 @@ def _columns(records: list[Any], known: Sequence[Token]) -> tuple[list[Token], l
     values = np.array(given)
     if not (values <= ROUNDING).all() or min(numbers) < 0 or max(numbers) >= MOST_ID:
         return None
-    logprobs = np.where(values <= VERY_UNLIKELY, -math.inf, np.minimum(values, 0.0)).tolist()
-    if max(numbers) < len(known):
-        same = list(map(known.__getitem__, numbers))
-        of = (list(map(attrgetter(name), same)) for name in ("id", "text"))
-        if list(of) == [numbers, texts]:
-            return same, logprobs
+    logprobs = np.where(values <= VERY_UNLIKELY, -math.inf, np.minimum(values, 0.0))
+    return _Plain(texts, numbers, logprobs)
+
+
+def _columns(records: list[Any]) -> tuple[list[Token], list[float]] | None:
+    """Return the tokens of records and their log-probabilities.
+
+    None where one is not plain: `_records` reads all.
+    """
+    plain = _plain(records)
+    if plain is None:
+        return None
+    texts = plain.texts
     if any(map(str.startswith, texts, repeat(CODED))) or _has_surrogates("".join(texts)):
         return None
     data = [_bytes(record.get("bytes")) for record in records]
-    return list(map(Token._make, zip(texts, numbers, data, strict=True))), logprobs
+    tokens = map(Token._make, zip(texts, plain.numbers, data, strict=True))
+    return list(tokens), plain.logprobs.tolist()
 
 
 def _records(records: list[Any], errors: list[str]) -> tuple[list[Token], list[float]]:
@@ -549,22 +595,34 @@ def _records(records: list[Any], errors: list[str]) -> tuple[list[Token], list[f
     return tokens, logprobs
 
 
-def _summed(
-    tokens: list[Token],
-    logprobs: Floats,
-    left: float,
-    drawn: int,
-    sent: list[Any],
-    *,
-    listed: bool,
-) -> Position:
-    """Return a position whose tokens leave a part of the probability to the others.
+class _Summed(NamedTuple):
+    """What is known of the log-probabilities of a position, see `Position`."""
 
-    `sent` is what the server sent of each token; `listed` is whether the drawn one is in its list.
+    logprobs: Floats
+    rest: float | None
+    deltas: Floats
+    cap: float | None
+
+    def ordered(self, order: NDArray[np.intp]) -> _Summed:
+        """Return the same in another order."""
+        return self._replace(logprobs=self.logprobs[order], deltas=self.deltas[order])
+
+    def of(self, tokens: tuple[Token, ...], drawn: int) -> Position:
+        """Return the position of these tokens."""
+        values, deltas = tuple(self.logprobs.tolist()), tuple(self.deltas.tolist())
+        return Position(tokens, values, self.rest, drawn, None, deltas, self.cap)
+
+
+def _summed(
+    logprobs: Floats, left: float, drawn: int, sent: list[Any], *, whole: bool, listed: bool
+) -> _Summed:
+    """Find what tokens leave of the probability to others, and how sure their numbers are.
+
+    `sent` is what the server sent of each token, `whole` whether they are all that the model has,
+    and `listed` whether the drawn one is in the server's list.
     """
     # Both an id and bytes are llama.cpp's way.
     in_order = all(map(contains, sent, repeat("id"))) and all(map(contains, sent, repeat("bytes")))
-    whole = _is_vocabulary(tokens)
     if in_order and abs(left) < IN_ORDER and whole:
         # Where all tokens are there, what was rounded off their sum can be undone.
         logprobs = np.minimum(logprobs - math.log1p(-left), 0.0)
@@ -580,9 +638,7 @@ def _summed(
         exact = whole or others < math.exp(_least(logprobs))
     rest = None if exact else math.log(others)
     deltas = _deltas(sent, logprobs, min(left, IN_ORDER) if in_order and not exact else 0.0)
-    cap = _cap(logprobs, drawn, listed=listed)
-    values, errors = tuple(logprobs.tolist()), tuple(deltas.tolist())
-    return Position(tuple(tokens), values, rest, drawn, None, errors, cap)
+    return _Summed(logprobs, rest, deltas, _cap(logprobs, drawn, listed=listed))
 
 
 def _bounded(position: Position, bound: Any) -> Position:
@@ -609,12 +665,13 @@ def _hidden(logprobs: Floats, deltas: Floats) -> float:
     return math.fsum((np.exp(logprobs) * -np.expm1(-deltas)).tolist())
 
 
-def _is_vocabulary(tokens: list[Token]) -> bool:
-    """Whether the tokens are all that the model has: they have the numbers from 0 on."""
-    numbers = set(map(attrgetter("id"), tokens))
-    return (
-        len(numbers) == len(tokens) > 1 and None not in numbers and max(numbers) == len(tokens) - 1
-    )
+def _is_vocabulary(numbers: list[int] | list[int | None]) -> bool:
+    """Whether tokens of these numbers are all that the model has: they count from 0 on."""
+    size = len(numbers)
+    if size < 2 or None in numbers:
+        return False
+    counted = np.array(numbers, np.int64)
+    return int(counted.max()) == size - 1 and bool(np.bincount(counted).all())
 
 
 def _is_rounding(left: float, logprobs: Floats, reported: list[Any]) -> bool:
