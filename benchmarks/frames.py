@@ -483,6 +483,8 @@ async def _drag_page(
     await page.locator(SLIDER).wait_for()
     if prepare is not None:
         await prepare(page)
+        # What is pressed there is scrolled into sight, and the bars out of it.
+        await page.evaluate("scrollTo(0, 0)")
     await drag(page, SLIDER, SLIDER, 1)  # warm up
     async with traced(browser) as trace:
         await page.wait_for_timeout(1000)  # all processes are busy beginning their traces
