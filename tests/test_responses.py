@@ -396,6 +396,37 @@ def test_what_was_drawn_is_one_of_the_known_tokens(
     )
 
 
+@given(st.data())
+def test_known_tokens_change_nothing_but_the_order(data: st.DataObject) -> None:
+    size = data.draw(st.integers(2, 6))
+    known = tuple(Token(f"t{number}", number, f"t{number}".encode()) for number in range(size))
+    logits = data.draw(st.lists(st.floats(-30, 0), min_size=size, max_size=size))
+    digits = data.draw(st.sampled_from([3, 6, 17]))
+    short = data.draw(st.sampled_from([0.0, 0.0, 1e-9, 1e-5, 0.1]))
+    logprobs = (np.asarray(ts.log_softmax(logits)) + math.log1p(-short)).round(digits)
+    keys = ["id", "token", "logprob", *data.draw(st.sampled_from([["bytes"], []]))]
+    records = [
+        {"id": at, "token": text, "logprob": logprob, "bytes": list(encoded or b"")}
+        for (text, at, encoded), logprob in zip(known, logprobs.tolist(), strict=True)
+    ]
+    tops = [{key: each[key] for key in keys} for each in data.draw(st.permutations(records))]
+    drawn = data.draw(st.sampled_from([{}, *tops]))
+    document = {"logprobs": [{**drawn, "top_logprobs": tops}]}
+    with_known, without = (responses_of([("", document)], [], each) for each in (known, ()))
+    assert with_known is not None
+    assert without is not None
+    (one,), (other,) = with_known.positions, without.positions
+    assert (one.rest, one.cap, one.error) == (other.rest, other.cap, other.error)
+    order = [token.id for token in other.tokens].index
+    places = [order(token.id) for token in one.tokens]
+    for name in ("logprobs", "deltas"):
+        values = getattr(other, name)
+        assert getattr(one, name) == tuple(values[at] for at in places[: len(values)])
+    assert (one.drawn < 0) == (other.drawn < 0)
+    if one.drawn >= 0:
+        assert one.tokens[one.drawn].id == other.tokens[other.drawn].id
+
+
 def test_a_logprob_of_minus_9999_is_probability_0() -> None:
     entry = {"token": "a", "logprob": -9999.0, "top_logprobs": [token("b", 0.75)]}
     (position,) = read(json.dumps({"logprobs": [entry]})).positions
