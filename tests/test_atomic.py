@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from thermoscope.data.atomic import write_whole
+from thermoscope.data.atomic import check_place, write_whole
 from thermoscope.data.errors import FileError
 
 
@@ -64,7 +64,15 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, name: str, words
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(FileError, match=words) as caught:
-        write_whole(tmp_path / name, b"data")
-    assert str(caught.value).startswith(f"{tmp_path / name}: ")
-    assert sorted(tmp_path.iterdir()) == before
+    for write in (check_place, lambda path: write_whole(path, b"data")):
+        with pytest.raises(FileError, match=words) as caught:
+            write(tmp_path / name)
+        assert str(caught.value).startswith(f"{tmp_path / name}: ")
+        assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_place_that_can_be_written_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"old")
+    check_place(tmp_path / "there")
+    check_place(tmp_path / "new")
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("there", b"old")]

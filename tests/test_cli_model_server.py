@@ -13,6 +13,8 @@ import pytest
 import thermoscope as ts
 from tests.model_server import Handler, llama_cpp, needs_llama_cpp, scripted
 from thermoscope import cli
+from thermoscope.connection.draft import Draft
+from thermoscope.data.errors import FileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -198,6 +200,24 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
     assert ts.open_logits(path).rows == 2
 
 
+@needs_llama_cpp
+def test_a_text_that_cannot_be_saved_is_on_the_page(
+    address: str,
+    served: list[Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise FileError(f"{path}: No space left on device")
+
+    path = tmp_path / "text.json"
+    monkeypatch.setattr(Draft, "save", fail)
+    assert cli.main(["explore", "--server", address, "a", "-n", "3", "--save", str(path)]) == 0
+    assert served[0][1].count == 4
+    assert f"{path}: No space left on device" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -207,6 +227,8 @@ def test_a_server_that_fails_after_some_tokens_shows_these(
         (["--server", "http://127.0.0.1:9", "a", "--sample", "digits"], "without --sample"),
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.txt"], "must be a .json file"),
         (["--server", "http://127.0.0.1:9", "a", "--save", "a.json"], "must come with --tokens"),
+        (["--server", "http://127.0.0.1:9", "a", "-n", "9", "--save", "no/a.json"], "no folder"),
+        (["--server", "http://127.0.0.1:9", ""], "the prompt is empty: type a text"),
         (["--server", "http://127.0.0.1:9", "a\udcff"], r"got '\udcff' after 'a': convert it to"),
         (["--server", "http://127.0.0.1:9/\udcff", "a"], "url must be Unicode text"),
         (["--server", "http://127.0.0.1:9", "--text", "a.json"], "no server answers"),

@@ -215,6 +215,33 @@ def test_prompt_text_and_seed_can_be_others() -> None:
     assert [each["text"] for each in writing.status()["branches"]] == [before + " b c", ""]
 
 
+def test_a_word_that_is_not_kept_of_a_position_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "SAVED", 2)
+    monkeypatch.setattr(writing_module, "SAVED", 2)
+    writing = written(Words(size=8))
+    step(writing, 3, truncation={"top_k": 1})
+    path = tmp_path / "text.json"
+    path.write_text(str(do(writing, "save")["json"]), encoding="utf-8")
+    opened = Writing.opened(Source(Words(size=8)), path)
+    unlikely = int(model_of(opened).table[0].argmin())
+    assert WORDS[unlikely] not in (opened.state(0).labels or ())
+    words = "".join(WORDS[at] for at in (unlikely % 5, 1))
+    do(opened, "edit", text=words)
+    assert text(opened) == words
+    assert [0] in model_of(opened).asked
+
+
+def test_a_word_that_the_server_does_not_report_is_named() -> None:
+    writing = written(Words(most=2))
+    row = model_of(writing).table[0]
+    word = WORDS[int(row[:4].argmin())]
+    status = writing.act({"do": "edit", "text": word}, 60)
+    assert status["error"] == said("unknownToken", word, 1)
+    assert status["count"] == 1
+
+
 def test_two_branches_are_compared_from_where_they_part() -> None:
     writing = written()
     do(writing, "take", position=0, item=1)

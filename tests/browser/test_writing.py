@@ -116,6 +116,7 @@ def test_what_python_tells_is_said_in_the_language_of_the_page(page: Page, serve
     page.goto(f"{served.url}?lang=de")
     about = page.get_by_role("group", name="Zweige und Dateien").get_by_role("paragraph").last
     expect(about).to_contain_text(f" · alle {TOKENS} Tokens")
+    expect(tokens(page)).not_to_have_count(0)
     before = tokens(page).count()
     button(page, "Schritt").click()
     expect(tokens(page)).to_have_count(before + 1)
@@ -321,6 +322,29 @@ def test_a_change_waits_for_the_rows_that_it_takes_out(opened: Page) -> None:
     button(page, "Cut here").click()
     expect(tokens(page)).to_have_count(1)
     assert order[:2] == ["row", "cut"]
+
+
+@pytest.mark.parametrize(("key", "count"), [("b", 2), ("x", 2), ("t", 3)])
+def test_a_key_means_the_token_that_was_just_chosen(opened: Page, key: str, count: int) -> None:
+    page = opened
+    step(page, 4)
+    page.reload()
+    expect(tokens(page)).to_have_count(5)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if "place=1" in route.request.url and not held:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/rows?*", hold)
+    with page.expect_request(lambda request: "place=1" in request.url):
+        tokens(page).nth(1).click()
+    expect(row(page)).to_have_value("4")
+    page.keyboard.press(key)
+    held[0].continue_()
+    expect(tokens(page)).to_have_count(count)
 
 
 def test_it_plays_until_it_is_paused(opened: Page) -> None:

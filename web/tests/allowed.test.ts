@@ -1,6 +1,6 @@
 /** Whether a sampler may draw a reported token: never surer than the data, and never wrong. */
 import { expect, test } from "vitest";
-import { type Drawn, type Fate, sampler } from "../src/math/allowed";
+import { type Drawn, type Fate, rankWithTail, sampler } from "../src/math/allowed";
 import { Distribution } from "../src/math/definition";
 import { ENGINES, type Settings, stepsOf, takes } from "../src/math/engines";
 import { randomLogits } from "../src/math/random";
@@ -28,6 +28,12 @@ function reported(full: Distribution, rank: number, k: number, applied: number):
   const more = rank < k ? 0 : Math.floor((mass / probabilities[k]!) * (1 + 1e-9));
   return { reported: new Reported(z, tail), place, rank: [place + 1, place + 1 + more] };
 }
+
+test("no more tokens are ahead than there are", () => {
+  const tail = { mass: 0.5, cap: -1, temperature: 1, delta: 0 };
+  expect(rankWithTail({ ...tail, count: Infinity }, 255, -10)).toEqual([256, 256 + 11013]);
+  expect(rankWithTail({ ...tail, count: 1792 }, 255, -10)).toEqual([256, 2048]);
+});
 
 const STEPS: readonly Settings[] = [
   {},

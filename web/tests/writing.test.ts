@@ -30,6 +30,8 @@ class Server implements Rows {
   wrong = "";
   ends = Infinity;
   extras: object = {};
+  /** What the answer with a row waits for. */
+  holds: Promise<void> | null = null;
   /** The views that hear of the others. */
   readonly listeners = new Set<(news: News) => void>();
 
@@ -62,6 +64,7 @@ class Server implements Rows {
     if ("write" in query) return this.#act(query.write);
     if ("sequence" in query) return this.#chunk(query.sequence);
     if (!("place" in query)) return null;
+    await this.holds;
     const { version, logits } = writeState(stateOf([query.place, 0, -1]));
     const { place } = query;
     return { version, logits, temperature: 1, source: "m", row: place, place, labels: LABELS };
@@ -145,6 +148,33 @@ test("a step draws by what the page is set to, and shows the next distribution",
   expect(tokenText(instrument.sequence!, 1)).toMatch(/^token 2 of 2, next token, entropy /);
   expect(tokenText(instrument.sequence!, 0)).toMatch(/^token 1 of 2, “ b”, rank 2, /);
   expect(instrument.sequence!.itemOf(1)).toBe(-1);
+});
+
+test("what is done to a token that was just chosen waits for its row", async () => {
+  for (let k = 0; k < 3; k++) await writing().step();
+  let arrives = () => {};
+  server.holds = new Promise((resolve) => (arrives = resolve));
+  instrument.cursor!.to(0);
+  server.asked.length = 0;
+  const done = writing().actHere((position) => ({ do: "cut", position }));
+  await Promise.resolve();
+  expect(server.written()).toEqual([]);
+  expect(shown()).toBe(3);
+  arrives();
+  await done;
+  expect(server.written()).toMatchObject([{ do: "cut", position: 0 }]);
+  expect(text()).toBe("");
+});
+
+test("nothing is done to another token where the row does not come", async () => {
+  for (let k = 0; k < 3; k++) await writing().step();
+  server.holds = Promise.reject(new Error("no row"));
+  server.holds.catch(() => undefined);
+  instrument.cursor!.to(0);
+  server.asked.length = 0;
+  expect(await writing().actHere((position) => ({ do: "cut", position }))).toBeNull();
+  expect(server.written()).toEqual([]);
+  expect([instrument.cursor!.error.value, shown()]).toEqual(["no row", 3]);
 });
 
 test("∞ is written as JSON has it", async () => {

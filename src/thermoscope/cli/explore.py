@@ -176,7 +176,9 @@ def explore(
             asking = Asking(server, file, model, chat, tokens or 0, seed, save, timeout, vocabulary)
             opened = writing(asking, number, truncation.given)
         else:
-            raise ValueError("--server must come with a prompt, or with --text")
+            empty = "the prompt is empty: type a text"
+            missing = "--server must come with a prompt, or with --text"
+            raise ValueError(missing if file is None else empty)
         with opened as written:
             state = written.state(written.count - 1, **written.sampler)
             _serve(state, written, port, language=language, no_open=no_open)

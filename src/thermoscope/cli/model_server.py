@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 import typer
 
 from thermoscope.arguments import unicode_text
-from thermoscope.data.errors import naming
+from thermoscope.data.atomic import check_place
+from thermoscope.data.errors import FileError, naming
 from thermoscope.present import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from thermoscope.connection.draft import Draft
     from thermoscope.connection.source import Source
     from thermoscope.explorer.writing import Writing
 
@@ -124,6 +126,30 @@ def check_unused(**options: Any) -> None:
             raise ValueError(f"--{name} must come with --server")
 
 
+def _check_save(asking: Asking) -> None:
+    """Raise what is wrong with the file, before there is a text that could be lost."""
+    save = asking.save
+    if save is None:
+        return
+    if save.suffix.lower() != ".json":
+        raise ValueError(f"--save must be a .json file, got {save}")
+    if not asking.tokens:
+        raise ValueError("--save must come with --tokens: the page saves what is written there")
+    check_place(save)
+
+
+def _save(draft: Draft, path: Path, *, stopped: bool) -> None:
+    """Save a text, and tell of it where it is not whole; one that can't be saved is on the page."""
+    try:
+        if len(draft):
+            draft.save(path)
+    except FileError as error:
+        told(f"{error}: save the text on the page")
+        return
+    if stopped:
+        told_of_saved(path, written=len(draft) > 0)
+
+
 @contextmanager
 def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Iterator[Writing]:
     """Have a text begun, which is shown as it comes, and give it to the page that goes on with it.
@@ -135,10 +161,7 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
     from thermoscope.connection.draft import Draft
     from thermoscope.explorer.writing import Writing
 
-    if asking.save is not None and asking.save.suffix.lower() != ".json":
-        raise ValueError(f"--save must be a .json file, got {asking.save}")
-    if asking.save is not None and not asking.tokens:
-        raise ValueError("--save must come with --tokens: the page saves what is written there")
+    _check_save(asking)
     prompt = prompt_of(asking.prompt)
     with ExitStack() as open_ones:
         with until_the_first("token", asking.save):
@@ -162,10 +185,7 @@ def writing(asking: Asking, temperature: float, settings: dict[str, Any]) -> Ite
             if asking.tokens:
                 typer.echo(err=True)
         if asking.save is not None:
-            if len(draft):
-                draft.save(asking.save)
-            if stopped:
-                told_of_saved(asking.save, written=len(draft) > 0)
+            _save(draft, asking.save, stopped=stopped)
         yield Writing(draft, None if asking.chat else prompt, prompt)
 
 

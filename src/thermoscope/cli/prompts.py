@@ -20,6 +20,7 @@ from thermoscope.cli.model_server import (
     until_the_first,
 )
 from thermoscope.cli.output import ending, progress
+from thermoscope.data.atomic import check_place
 from thermoscope.data.errors import FileError, check_memory, naming
 from thermoscope.data.prompts import parse_prompts, read_prompts
 from thermoscope.data.saved import save_reported
@@ -143,8 +144,8 @@ class Asking(NamedTuple):
         if self.save is not None and ending(self.save) not in {".json", *ENDINGS}:
             known = ", ".join(ENDINGS)
             raise FileError(f"{self.save}: distributions must go to a .json, {known} file")
-        if self.save is not None and not self.save.absolute().parent.is_dir():
-            raise FileError(f"{self.save}: there is no folder {self.save.absolute().parent}")
+        if self.save is not None:
+            check_place(self.save)
 
 
 class Answers(NamedTuple):

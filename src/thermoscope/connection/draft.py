@@ -222,11 +222,14 @@ class Draft:
             for it but 0.
         """
         row = self.next()
-        found = [
-            at
-            for at, known in enumerate(row.tokens or ())
-            if token == (known.text if isinstance(token, str) else known.id)
-        ]
+        found = _entries(row, token)
+        if not found and row.tail > -np.inf:
+            # What was saved, or is long ago, has the likeliest tokens alone.
+            self._next, kept = None, row
+            row = self.next()
+            found = _entries(row, token)
+            if not found:
+                self._next = kept
         if not found:
             raise ArgumentError("token", f"must be one that is reported here, got {token!r}")
         entry = max(found, key=row.logprobs.__getitem__)
@@ -357,6 +360,15 @@ def _written(prompt: Prompt) -> Any:
     if isinstance(prompt, Chat):
         return [*map(dict, prompt.messages)]
     return prompt if isinstance(prompt, str) else [*prompt]
+
+
+def _entries(row: Reported, token: int | str) -> list[int]:
+    """Return the entries of a row that are a token, given by its number or its text."""
+    return [
+        at
+        for at, known in enumerate(row.tokens or ())
+        if token == (known.text if isinstance(token, str) else known.id)
+    ]
 
 
 def _drawn(row: Reported) -> Token:

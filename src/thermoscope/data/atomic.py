@@ -15,7 +15,7 @@ from thermoscope.data.errors import naming
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["replacing", "write_whole"]
+__all__ = ["check_place", "replacing", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -30,6 +30,21 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         file.write(data)
 
 
+def check_place(path: str | os.PathLike[str]) -> None:
+    """Raise what writing a file would raise, before there is something to write.
+
+    Raises
+    ------
+    FileError
+        If there is no such folder, nothing can be written in it, or something else is at `path`.
+    """
+    with naming(path):
+        target, _ = _target(path)
+        temporary = _beside(target)
+        temporary.touch()
+        temporary.unlink()
+
+
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Give the name of a file, or folder, to write, which takes the place of `path` at the end.
@@ -37,20 +52,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Whatever goes wrong before, Ctrl-C too, leaves the folder as it was.
     """
     with naming(path):
-        # A link stays one: the file at its end is the one to replace.
-        target = Path(os.path.realpath(path))
-        if not target.parent.is_dir():
-            raise ValueError(f"there is no folder {target.parent}")
-        mode = None
-        with suppress(FileNotFoundError):
-            mode = target.stat().st_mode
-        is_store = target.suffix.lower() == ".zarr"
-        if is_store and mode is not None:
-            if not any((target / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
-                raise ValueError("only a Zarr store can be written over")
-        elif mode is not None and not stat.S_ISREG(mode):
-            raise ValueError("only an ordinary file can be written over")
-        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+        target, mode = _target(path)
+        is_store = _is_store(target)
+        temporary = _beside(target)
         try:
             yield temporary
             if is_store:
@@ -67,6 +71,32 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             else:
                 temporary.unlink(missing_ok=True)
             raise
+
+
+def _target(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
+    """Return what is to be replaced, and its mode if it is there."""
+    # A link stays one: the file at its end is the one to replace.
+    target = Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        raise ValueError(f"there is no folder {target.parent}")
+    mode = None
+    with suppress(FileNotFoundError):
+        mode = target.stat().st_mode
+    if _is_store(target) and mode is not None:
+        if not any((target / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
+            raise ValueError("only a Zarr store can be written over")
+    elif mode is not None and not stat.S_ISREG(mode):
+        raise ValueError("only an ordinary file can be written over")
+    return target, mode
+
+
+def _is_store(target: Path) -> bool:
+    return target.suffix.lower() == ".zarr"
+
+
+def _beside(target: Path) -> Path:
+    """Return the name of what is written before it takes the place of `target`."""
+    return target.with_name(f".{secrets.token_hex(8)}.tmp")
 
 
 def _replace_folder(new: Path, target: Path) -> None:

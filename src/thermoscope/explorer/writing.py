@@ -667,14 +667,18 @@ def _edit(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     if branch.prompt is None or not source.server.takes_ids:
         raise _RefusedError("fixedText")
     start = source.numbers(source.tokenize(branch.prompt))
-    wanted = source.numbers(source.tokenize(branch.prompt + text))
+    tokens = source.tokenize(branch.prompt + text)
+    wanted = source.numbers(tokens)
     if wanted[: len(start)] != start:
         raise _RefusedError("joins")
-    wanted = wanted[len(start) :]
+    tokens, wanted = tokens[len(start) :], wanted[len(start) :]
     same = _common([token.id for token in branch.draft.tokens], wanted)
     draft = branch.draft.branch(same)
-    for number in wanted[same:]:
-        draft.take(number)
+    for at in range(same, len(wanted)):
+        try:
+            draft.take(wanted[at])
+        except ArgumentError as error:
+            raise _RefusedError("unknownToken", tokens[at].text, at + 1) from error
     draft.next()
     return _Done(texts.going_on(draft).after(texts), (said("edited", len(draft)),))
 

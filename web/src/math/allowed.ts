@@ -25,9 +25,13 @@ export interface Drawn {
 const ROUNDING = 1e-5;
 
 /** Between which ranks a token lies at this place, if tokens that are not reported may be ahead of it. */
-export function rankWithTail({ mass, temperature }: Tail, place: number, logit: number): Range {
+export function rankWithTail(
+  { mass, count, temperature }: Tail,
+  place: number,
+  logit: number,
+): Range {
   const ahead = Math.exp(Math.log(mass) - logit / temperature);
-  return [place + 1, place + 1 + Math.floor(ahead * (1 + ROUNDING))];
+  return [place + 1, place + 1 + Math.min(count, Math.floor(ahead * (1 + ROUNDING)))];
 }
 
 const bounds = new Bounds();

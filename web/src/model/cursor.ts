@@ -162,6 +162,11 @@ export class RowCursor {
     return this.#pursuit;
   }
 
+  /** Waits for the row that is on the way. */
+  async arrival(): Promise<void> {
+    await this.#pursuit;
+  }
+
   #settle(order: Order, place: number): void {
     batch(() => {
       this.#forget();

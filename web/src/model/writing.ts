@@ -138,6 +138,20 @@ export class Writing {
     return current;
   }
 
+  /**
+   * Does something to the token that is chosen. Its row may still be on the way: until it is here, another one is shown,
+   * and that one is not meant.
+   */
+  async actHere(actionAt: (position: number) => Action): Promise<Answer | null> {
+    const seen = this.#others;
+    const { cursor, items } = this.instrument;
+    await cursor!.arrival();
+    const { row } = items.peek();
+    // Where the row has not come, that is told beside its number.
+    if (row === null || cursor!.error.peek() !== "") return null;
+    return this.act(actionAt(row), true, seen);
+  }
+
   /** @param isOthers - whether it is only asked what another view has done: why it failed is told there */
   async #do(action: Action, isTold: boolean, isOthers = false): Promise<Answer | null> {
     const tell = (error: string) => {

@@ -58,15 +58,16 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
     const number = tokensOf(tokens.peek(), MOST, refused);
     if (number !== null) void writing.play(number);
   };
-  const at = () => row.peek()!;
   const actions = {
     step: () => void writing.step(),
     play: () => (plays.peek() ? writing.pause() : play()),
-    take: () => {
-      const item = instrument.itemAt(instrument.selected.peek());
-      void writing.act({ do: "take", position: at(), item });
-    },
-    cut: () => void writing.act({ do: "cut", position: at() }),
+    take: () =>
+      void writing.actHere((position) => ({
+        do: "take",
+        position,
+        item: instrument.itemAt(instrument.selected.peek()),
+      })),
+    cut: () => void writing.actHere((position) => ({ do: "cut", position })),
     restore: () => void writing.act({ do: "restore" }),
   };
   const cannotPlay = useComputed(() => !plays.value && cannotStep.value);
@@ -77,7 +78,7 @@ export function WritingSteps({ instrument, writing }: Part & WritingProps) {
     s: unless(cannotStep, actions.step),
     p: unless(cannotPlay, actions.play),
     t: unless(cannotTake, actions.take),
-    x: unless(cannotCut, actions.cut),
+    x: unless(isOff, actions.cut),
     r: unless(cannotRestore, actions.restore),
   });
 
@@ -236,7 +237,7 @@ function Branches({ instrument, writing, isOff }: Part & OffProps) {
   const cannotBranch = useComputed(() => isOff.value || instrument.items.value.row === null);
   const branchHere = () => {
     if (cannotBranch.peek()) return;
-    void writing.act({ do: "branch", position: instrument.items.peek().row! });
+    void writing.actHere((position) => ({ do: "branch", position }));
   };
   useKeys(part, { b: branchHere });
   const { branch, branches, seed } = status.value;

@@ -61,7 +61,7 @@ export const writing: Writing = {
   surprisal: `نات لكل رمز، ${temperatureIs("1")}`,
   sampled: "لوغاريتم الاحتمال كما سُحب",
   never: "لا يمكن سحبه",
-  first: "احتمال رمزه الأول",
+  first: "احتمال رمزه الأول، T = 1",
   unknown: "غير معلوم",
   compareSettings: (a, b) => `مقارنة ${a} مع ${b}`,
   oneSetting: (setting) => `كلا الإعدادين ${setting}: غيّر T أو إحدى الخطوات.`,
@@ -101,6 +101,8 @@ export const writing: Writing = {
     started: (name) => `للفرع ${isolated(name)} الموجّه الجديد.`,
     kept: (name, number) => `للفرع ${isolated(name)} هذه الرموز، وعددها ${counted(number)}.`,
     joins: () => "يلتحم النص بآخر رمز في الموجّه: ابدأ من موجّه يتضمنه",
+    unknownToken: (token, at) =>
+      `لا يعلن الخادم احتمال ${quoted(token)}، وهو الرمز ${counted(at)} في النص`,
     edited: (number) => `في النص ${tokens(number)}؛ وزر «استعادة» يعيد النص السابق.`,
     empty: () => "الموجّه فارغ: اكتب نصًا",
     changed: () => "تغيّر النص في هذه الأثناء: وهذا حاله الآن",

@@ -88,7 +88,7 @@ export const rows: Rows = {
     fateOf: (label: string, fate: string) => `${quoted(label)}: ${fate}`,
     unreadable: "nicht gemeldet",
     verdict: (dropped: string, known: string, undecided: string | null) =>
-      `Mit diesen Einstellungen ${dropped === "0" ? "möglich: alle" : `nicht möglich: ${dropped} von`} ${countedTokens(known)}${undecided === null ? "" : `; nach den gemeldeten Daten unentschieden: ${undecided}`}.`,
+      `Mit diesen Einstellungen ${dropped === "0" ? "" : "nicht "}möglich: ${known === "1" ? "dieses" : dropped === "0" ? "alle" : `${dropped} von`} ${known === "1" ? "Token" : countedTokens(known)}${undecided === null ? "" : `; nach den gemeldeten Daten unentschieden: ${undecided}`}.`,
     counting: "wird gezählt …",
     line: (most: string) => `Linie: Informationsgehalt, Punkte: Entropie, bis ${most} bit`,
   },

@@ -49,7 +49,7 @@ export const writing: Writing = {
   surprisal: "nat je Token, T = 1",
   sampled: "Log-Wahrscheinlichkeit der Ziehung",
   never: "nicht zu ziehen",
-  first: "Erstes Token hatte",
+  first: "Erstes Token hatte, T = 1",
   unknown: "unbekannt",
   compareSettings: (a: string, b: string) => `${a} mit ${b} vergleichen`,
   oneSetting: (setting: string) =>
@@ -93,6 +93,8 @@ export const writing: Writing = {
       `Zweig ${name} hat ${plural(tokens, { one: "dieses", other: "diese" })} ${countedTokens(tokens)}.`,
     joins: () =>
       "der Text verschmilzt mit dem letzten Token des Prompts: mit einem Prompt beginnen, der ihn enthält",
+    unknownToken: (token: string, at: number) =>
+      `der Server meldet keine Wahrscheinlichkeit für ${quoted(token)}, Token ${count(at)} des Textes`,
     edited: (tokens: number) =>
       `Der Text hat ${countedTokens(tokens)}. „Wiederherstellen“ holt den vorigen zurück.`,
     empty: () => "der Prompt ist leer: einen Text eingeben",

@@ -80,7 +80,7 @@ export const rows = {
     unreadable: "not reported",
     /** What the sampler makes of the text, once all positions are counted. */
     verdict: (dropped: string, known: string, undecided: string | null) =>
-      `At these settings ${dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
+      `At these settings ${known === "1" ? `this token could${dropped === "0" ? "" : " not"}` : dropped === "0" ? `all of these ${known} tokens could` : `${dropped} of these ${known} tokens could not`} have been written${undecided === null ? "" : `; of ${undecided} it can't be told from what was reported`}.`,
     counting: "counting …",
     line: (most: string) => `line: surprisal, dots: entropy, up to ${most} bits`,
   },

@@ -53,7 +53,7 @@ export const writing = {
   surprisal: "Nats per token, T = 1",
   sampled: "Log-probability as sampled",
   never: "could not be drawn",
-  first: "Its first token had",
+  first: "Its first token had, T = 1",
   unknown: "not known",
   compareSettings: (a: string, b: string) => `Compare ${a} with ${b}`,
   oneSetting: (setting: string) => `Both settings are ${setting}: change T or a step.`,
@@ -94,6 +94,8 @@ export const writing = {
     started: (name: string) => `Branch ${name} has the new prompt.`,
     kept: (name: string, tokens: number) => `Branch ${name} has these ${tokenCount(tokens)}.`,
     joins: () => "the text joins the last token of the prompt: start from a prompt that has it",
+    unknownToken: (token: string, at: number) =>
+      `the server reports no probability for ${quoted(token)}, token ${count(at)} of the text`,
     edited: (tokens: number) =>
       `The text has ${tokenCount(tokens)}; Restore brings back the one before.`,
     empty: () => "the prompt is empty: type a text",

@@ -53,7 +53,7 @@ export const writing: Writing = {
   surprisal: "Nats por token, T = 1",
   sampled: "Log-probabilidad según el muestreo",
   never: "no se podía extraer",
-  first: "Su primer token tenía",
+  first: "Su primer token tenía, T = 1",
   unknown: "desconocido",
   compareSettings: (a, b) => `Comparar ${a} con ${b}`,
   oneSetting: (setting) => `Los dos ajustes son ${setting}: cambia T o un paso.`,
@@ -97,6 +97,8 @@ export const writing: Writing = {
       `La rama ${name} tiene ${plural(number, { one: "este token", other: `estos ${tokens(number)}` })}.`,
     joins: () =>
       "el texto se une al último token del prompt: empieza con un prompt que lo contenga",
+    unknownToken: (token, at) =>
+      `el servidor no comunica ninguna probabilidad de ${quoted(token)}, el token ${count(at)} del texto`,
     edited: (number) => `El texto tiene ${tokens(number)}; Restaurar recupera el anterior.`,
     empty: () => "el prompt está vacío: escribe un texto",
     changed: () => "el texto ha cambiado entretanto: así está ahora",

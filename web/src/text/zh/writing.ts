@@ -46,7 +46,7 @@ export const writing: Writing = {
   surprisal: "每个词元的 nat 数，T = 1",
   sampled: "抽样时的对数概率",
   never: "不可能抽中",
-  first: "首个词元的概率",
+  first: "首个词元的概率，T = 1",
   unknown: "未知",
   compareSettings: (a: string, b: string) => `比较${quoted(a)}与${quoted(b)}`,
   oneSetting: (setting: string) => `两个设置都是${quoted(setting)}：请更改 T 或某个步骤。`,
@@ -86,6 +86,8 @@ export const writing: Writing = {
     started: (name: string) => `${branchNamed(name)}使用新的提示词。`,
     kept: (name: string, tokens: number) => `${branchNamed(name)}有这 ${tokenCount(tokens)}。`,
     joins: () => "文本与提示词的最后一个词元连成了一体：请从包含该文本的提示词开始",
+    unknownToken: (token: string, at: number) =>
+      `服务器没有报告“${token}”（文本的第 ${count(at)} 个词元）的概率`,
     edited: (tokens: number) => `文本现有 ${tokenCount(tokens)}；按“恢复”可找回之前的文本。`,
     empty: () => "提示词为空：请输入文本",
     changed: () => "文本已被更改：现在的内容如此处所示",
