@@ -235,7 +235,7 @@ def test_a_text_is_compared_and_saved(page: Page, file: Path, tmp_path: Path) ->
     texts = ["".join(row.tokens[row.drawn].text for row in rows) for rows in columns]
     assert cells == [
         ["Tokens", "11", "12"],
-        ["Its first token had", *(percent(float(np.exp(each[0]))) for each in logprobs)],
+        ["Its first token had, T = 1", *(percent(float(np.exp(each[0]))) for each in logprobs)],
         ["Nats per token, T = 1", *(measure(float(-each.mean())) for each in logprobs)],
         ["Log-probability as sampled", *(measure(float(np.log(each).sum())) for each in chances)],
         ["Text", *map(printable, texts)],
