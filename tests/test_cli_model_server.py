@@ -13,7 +13,6 @@ import pytest
 import thermoscope as ts
 from tests.model_server import Handler, llama_cpp, needs_llama_cpp, scripted
 from thermoscope import cli
-from thermoscope.connection.draft import Draft
 from thermoscope.data.errors import FileError
 
 if TYPE_CHECKING:
@@ -212,7 +211,7 @@ def test_a_text_that_cannot_be_saved_is_on_the_page(
         raise FileError(f"{path}: No space left on device")
 
     path = tmp_path / "text.json"
-    monkeypatch.setattr(Draft, "save", fail)
+    monkeypatch.setattr(ts.Draft, "save", fail)
     assert cli.main(["explore", "--server", address, "a", "-n", "3", "--save", str(path)]) == 0
     assert served[0][1].count == 4
     assert f"{path}: No space left on device" in capsys.readouterr().err

@@ -225,13 +225,11 @@ class Draft:
         found = _entries(row, token)
         if not found and row.tail > -np.inf:
             # What was saved, or is long ago, has the likeliest tokens alone.
-            self._next, kept = None, row
-            row = self.next()
+            row = self.source.next(self._so_far())
             found = _entries(row, token)
-            if not found:
-                self._next = kept
         if not found:
             raise ArgumentError("token", f"must be one that is reported here, got {token!r}")
+        self._next = row
         entry = max(found, key=row.logprobs.__getitem__)
         if row.logprobs[entry] == -np.inf:
             raise ArgumentError("token", f"must be possible here: {token!r} has no probability")

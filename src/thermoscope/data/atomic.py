@@ -74,7 +74,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _target(path: str | os.PathLike[str]) -> tuple[Path, int | None]:
-    """Return what is to be replaced, and its mode if it is there."""
+    """Return the path at the end of a link, and the mode of what is there; None if nothing is."""
     # A link stays one: the file at its end is the one to replace.
     target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
