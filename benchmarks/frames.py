@@ -14,7 +14,8 @@ moves a second (a common mouse's rate) on a fixed schedule, never waiting for th
 slow page gets no easier a task than a fast one. The drag sweeps to and fro, and each move
 crosses at least one stop of the slider, so that every frame of a 60 Hz screen has a new value
 to show. A page with nothing but a slider and its value is dragged likewise: what it needs, and
-what it lacks of 60 frames a second, is the browser's and this method's own part.
+what it lacks of 60 frames a second, is the browser's and this method's own part. What sends the
+moves runs on the same cores, so it writes each one straight to Chromium and reads nothing.
 
 Each page is dragged several times, in rounds over all of them, and each figure is the median of
 its drags. One drag says little: a stall of the machine can leave Chromium's compositor a whole
@@ -54,20 +55,22 @@ import asyncio
 import json
 import math
 import os
+import socket
 import sys
 import tempfile
 import time
 from bisect import bisect_left, bisect_right
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
+from websocket import create_connection
 
 from thermoscope import Dataset, log_softmax, random_logits, sample
 from thermoscope.data.formats.responses import Token
@@ -100,6 +103,7 @@ SLIDER = "role=slider[name='Temperature']"
 ORIGINAL_SLIDER = ".widget-slider .noUi-base"
 ORIGINAL_HANDLE = ".widget-slider .noUi-handle"
 FRAME = 1000 / 60
+PATIENCE = 60.0
 
 REACH_WORK = 8.0
 REACH_FRAMES = 1.0
@@ -181,6 +185,13 @@ WATCH_ORIGINAL = """
 """
 
 Event: TypeAlias = dict[str, Any]
+
+
+class Chromium(NamedTuple):
+    """A browser, and the port of this machine at which its debugging protocol is spoken."""
+
+    browser: Browser
+    port: int
 
 
 @dataclass(frozen=True)
@@ -314,7 +325,7 @@ def _rate(paints: Sequence[float]) -> float:
     return 1000 * (len(paints) - 1) / (max(paints) - min(paints))
 
 
-async def drag(page: Page, slider: str, handle: str, seconds: float) -> None:
+async def drag(page: Page, port: int, slider: str, handle: str, seconds: float) -> None:
     """Drag a slider to and fro from its middle, 125 moves a second whatever the page does."""
     box = await page.locator(slider).bounding_box()
     grip = await page.locator(handle).bounding_box()
@@ -322,34 +333,41 @@ async def drag(page: Page, slider: str, handle: str, seconds: float) -> None:
         raise RuntimeError(f"there is no slider {slider}")
     middle, reach = box["x"] + box["width"] / 2, 0.45 * box["width"]
     height = grip["y"] + grip["height"] / 2
-    mouse = await page.context.new_cdp_session(page)
-
-    def send(kind: str, x: float) -> asyncio.Task[dict[str, Any]]:
-        return asyncio.create_task(
-            mouse.send(
-                "Input.dispatchMouseEvent",
-                {
-                    "type": kind,
-                    "x": x,
-                    "y": height,
-                    "button": "left",
-                    "buttons": 1,
-                    "clickCount": 1,
-                },
-            )
-        )
-
     step = STOPS_PER_MOVE * box["width"] / STOPS
-    sent = [send("mousePressed", middle)]
-    start = time.perf_counter()
-    for move in range(1, round(seconds * MOVES_PER_SECOND)):
-        await asyncio.sleep(max(0, start + move / MOVES_PER_SECOND - time.perf_counter()))
-        # A triangle wave which starts in the middle.
-        way = (move * step + reach) % (4 * reach)
-        sent.append(send("mouseMoved", middle - reach + min(way, 4 * reach - way)))
-    # Back where the next drag takes hold of it.
-    sent += [send("mouseMoved", middle), send("mouseReleased", middle)]
-    await asyncio.gather(*sent)
+    # A triangle wave which starts in the middle.
+    ways = [(n * step + reach) % (4 * reach) for n in range(1, round(seconds * MOVES_PER_SECOND))]
+    places = [middle - reach + min(way, 4 * reach - way) for way in ways]
+    session = await page.context.new_cdp_session(page)
+    target = (await session.send("Target.getTargetInfo"))["targetInfo"]["targetId"]
+    await session.detach()
+    address = f"ws://127.0.0.1:{port}/devtools/page/{target}"
+    await asyncio.to_thread(_move, address, middle, places, height)
+
+
+def _move(address: str, middle: float, places: Sequence[float], height: float) -> None:
+    """Press the mouse, move it on its schedule and release it where it was pressed.
+
+    Playwright would take 2 ms of these cores for each frame to send the same, which no mouse does.
+    """
+    with closing(create_connection(address, PATIENCE, suppress_origin=True)) as chromium:
+
+        def send(kind: str, x: float) -> None:
+            event = {"type": kind, "x": x, "y": height, **BUTTON}
+            message = {"id": 1, "method": "Input.dispatchMouseEvent", "params": event}
+            chromium.send(json.dumps(message))
+
+        send("mousePressed", middle)
+        start = time.perf_counter()
+        for move, place in enumerate(places, 1):
+            time.sleep(max(0, start + move / MOVES_PER_SECOND - time.perf_counter()))
+            send("mouseMoved", place)
+        # Back where the next drag takes hold of it.
+        send("mouseMoved", middle)
+        send("mouseReleased", middle)
+        for _ in range(len(places) + 3):
+            answer = json.loads(chromium.recv())
+            if "error" in answer:
+                raise RuntimeError(answer["error"]["message"])
 
 
 @asynccontextmanager
@@ -370,21 +388,21 @@ async def traced(browser: Browser) -> AsyncIterator[list[Event]]:
         await session.detach()
 
 
-async def drag_bare(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_bare(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure a page that shows nothing but the slider's value."""
     path = folder / "bare.html"
     path.write_text(BARE)
-    return await _drag_page(browser, path.as_uri(), "a bare slider", items, events)
+    return await _drag_page(chromium, path.as_uri(), "a bare slider", items, events)
 
 
-async def drag_thermoscope(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_thermoscope(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure the explorer's page with `items` logits drawn at random, opened as a file."""
     path = folder / f"{items}.html"
     write_page(path, State.of(random_logits(items, seed=1)))
-    return await _drag_page(browser, path.as_uri(), "thermoscope", items, events)
+    return await _drag_page(chromium, path.as_uri(), "thermoscope", items, events)
 
 
-async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_all_on(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure the same page with a sampler, a pinned A and 100 draws."""
     path = folder / f"{items}-all.html"
     state = State.of(random_logits(items, seed=1), truncation=SAMPLER)
@@ -397,15 +415,15 @@ async def drag_all_on(browser: Browser, items: int, events: int, folder: Path) -
         await page.locator("role=button[name='Draw 100']").click()
 
     return await _drag_page(
-        browser, path.as_uri(), "thermoscope, all on", items, events, prepare=prepare
+        chromium, path.as_uri(), "thermoscope, all on", items, events, prepare=prepare
     )
 
 
-async def drag_text(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_text(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of a server's answer with this number of tokens, and with a sampler."""
     url = text_page(items, folder)
     return await _drag_page(
-        browser, url, "thermoscope, a text", items, events, prepare=colour_by_sampler
+        chromium, url, "thermoscope, a text", items, events, prepare=colour_by_sampler
     )
 
 
@@ -441,13 +459,13 @@ def text_of(count: int) -> Dataset:
     return Dataset.of(logprobs, tails=rest, tokens=tokens, drawn=drawn, source="text")
 
 
-async def drag_reliability(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_reliability(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure the page of rows with targets, whose reliability follows the slider."""
     what = f"reliability of {items:,} rows"
     with reliability_page(items, folder) as url:
         # On a screen as high as the page is: what is out of sight is not painted.
         return await _drag_page(
-            browser, url, what, CLASSES, events, prepare=wait_for_fit, height=1400
+            chromium, url, what, CLASSES, events, prepare=wait_for_fit, height=1400
         )
 
 
@@ -469,7 +487,7 @@ async def wait_for_fit(page: Page) -> None:
 
 
 async def _drag_page(
-    browser: Browser,
+    chromium: Chromium,
     url: str,
     what: str,
     items: int,
@@ -478,23 +496,23 @@ async def _drag_page(
     prepare: Callable[[Page], Awaitable[None]] | None = None,
     height: int = 900,
 ) -> Drag:
-    page = await browser.new_page(viewport={"width": 1280, "height": height})
+    page = await chromium.browser.new_page(viewport={"width": 1280, "height": height})
     await page.goto(url)
     await page.locator(SLIDER).wait_for()
     if prepare is not None:
         await prepare(page)
         # What is pressed there is scrolled into sight, and the bars out of it.
         await page.evaluate("scrollTo(0, 0)")
-    await drag(page, SLIDER, SLIDER, 1)  # warm up
-    async with traced(browser) as trace:
+    await drag(page, chromium.port, SLIDER, SLIDER, 1)  # warm up
+    async with traced(chromium.browser) as trace:
         await page.wait_for_timeout(1000)  # all processes are busy beginning their traces
-        await drag(page, SLIDER, SLIDER, events / 40)  # a busy machine merges some
+        await drag(page, chromium.port, SLIDER, SLIDER, events / 40)  # a busy machine merges some
         await page.wait_for_timeout(200)
     await page.close()
     return read_trace(trace, what, items)
 
 
-async def drag_original(browser: Browser, items: int, events: int, folder: Path) -> Drag:
+async def drag_original(chromium: Chromium, items: int, events: int, folder: Path) -> Drag:
     """Measure the original notebook at `items` items, in JupyterLab."""
     notebook = {
         "nbformat": 4,
@@ -514,7 +532,7 @@ async def drag_original(browser: Browser, items: int, events: int, folder: Path)
     (folder / "original.ipynb").write_text(json.dumps(notebook))
     drawn = folder / "drawn.txt"
     with jupyterlab(folder) as address:
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
+        page = await chromium.browser.new_page(viewport={"width": 1280, "height": 900})
         await page.goto(address.format("original.ipynb"))
         await page.wait_for_function("window.jupyterapp?.shell.currentWidget?.context?.isReady")
         await page.wait_for_function(
@@ -522,12 +540,12 @@ async def drag_original(browser: Browser, items: int, events: int, folder: Path)
         )
         await page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         await page.locator(".widget-interact img, .jp-OutputArea img").first.wait_for()
-        await drag(page, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 1)  # warm up
+        await drag(page, chromium.port, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 1)  # warm up
         await page.wait_for_timeout(2000)
         await page.evaluate(WATCH_ORIGINAL)
         drawn.write_text("")
         await drag(
-            page, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 3 * events / 60
+            page, chromium.port, ORIGINAL_SLIDER, ORIGINAL_HANDLE, 3 * events / 60
         )  # longer: its frames are few
         await page.wait_for_timeout(2000)
         seen = await page.evaluate("window.seen")
@@ -616,12 +634,17 @@ def _reached(one: Drag) -> str:
     return "all" if all(met.values()) else "not " + ", ".join(k for k, v in met.items() if not v)
 
 
-async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list[tuple[Drag, ...]]]:
+async def measure(path: str, options: argparse.Namespace) -> tuple[str, list[tuple[Drag, ...]]]:
     """Do every drag that is asked for, one after the other, and name the browser."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=list(QUIET))
+        browser = await playwright.chromium.launch(
+            executable_path=path, args=[*QUIET, f"--remote-debugging-port={port}"]
+        )
+        chromium = Chromium(browser, port)
         with tempfile.TemporaryDirectory() as folder:
-            todo: list[tuple[Callable[[Browser, int, int, Path], Awaitable[Drag]], int]]
+            todo: list[tuple[Callable[[Chromium, int, int, Path], Awaitable[Drag]], int]]
             todo = [(drag_bare, 0), *((drag_thermoscope, items) for items in options.sizes)]
             todo += [(drag_all_on, items) for items in options.sizes]
             todo += [(drag_reliability, rows) for rows in options.rows]
@@ -632,7 +655,10 @@ async def measure(chromium: str, options: argparse.Namespace) -> tuple[str, list
             for done in range(options.repeats):
                 print(f"round {done + 1} of {options.repeats}", file=sys.stderr, flush=True)
                 rounds.append(
-                    [await one(browser, items, options.events, Path(folder)) for one, items in todo]
+                    [
+                        await one(chromium, items, options.events, Path(folder))
+                        for one, items in todo
+                    ]
                 )
             drags = list(zip(*rounds, strict=True))
         version = browser.version
