@@ -77,7 +77,8 @@ def test_a_page_of_ten_logits_is_small() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "rules"), [("style.css", 50), ("writing.css", 10), ("activity.css", 9)]
+    ("name", "rules"),
+    [("style.css", 50), ("rows.css", 30), ("writing.css", 10), ("activity.css", 9)],
 )
 def test_the_style_stays_under_the_root_class(name: str, rules: int) -> None:
     style = (STATIC / name).read_text(encoding="utf-8")

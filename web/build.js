@@ -156,6 +156,7 @@ async function buildStatic(check) {
     "page-model.js": await bundle("src/page-model.ts", "iife", "model"),
     "page-rows.js": await bundle("src/page.ts", "iife", "rows"),
     "page-writing.js": await bundle("src/page.ts", "iife", "writing"),
+    "rows.css": await minifiedCss(join(web, "src/view/rows.css")),
     "style.css": await minifiedCss(join(web, "src/view/style.css")),
     "widget.js": await bundle("src/widget.ts", "esm"),
     "widget-activity.js": await bundle("src/widget-activity.tsx", "esm", "activity"),

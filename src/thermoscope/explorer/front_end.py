@@ -100,9 +100,9 @@ class Kind(Enum):
     """What a page or a widget can do besides showing one distribution."""
 
     DISTRIBUTION = _Parts("", ["base"], ["style.css"])
-    ROWS = _Parts("-rows", ["base", "rows"], ["style.css"])
-    WRITING = _Parts("-writing", ["base", "rows", "writing"], ["style.css", "writing.css"])
-    MODEL = _Parts("-model", ["base", "rows", "writing", "model"], ["style.css", "writing.css"])
+    ROWS = _Parts("-rows", ["base", "rows"], ["style.css", "rows.css"])
+    WRITING = _Parts("-writing", [*ROWS.texts, "writing"], [*ROWS.styles, "writing.css"])
+    MODEL = _Parts("-model", [*WRITING.texts, "model"], WRITING.styles)
     ACTIVITY = _Parts("-activity", ["base", "activity"], ["style.css", "activity.css"])
 
     def script(self, host: str, language: Spoken) -> str:
