@@ -252,6 +252,7 @@ def test_a_text_is_saved_and_read_again(source: Source, tmp_path: Path) -> None:
         assert (of_file * (1 - 1e-12) <= high).all()
     known = json.loads(path.read_text(encoding="utf-8"))["thermoscope"]
     assert (known["seed"], known["temperature"]) == (3, 1.5)
+    assert [data.passages[0].prompt for data in (read, held)] == ["a", "a"]
 
 
 def test_the_data_set_is_a_text_for_the_page(source: Source) -> None:

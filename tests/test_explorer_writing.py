@@ -28,6 +28,7 @@ from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import Position, Token
 from thermoscope.explorer import browse, sequence
 from thermoscope.explorer import writing as writing_module
+from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.writing import ACTIONS, NOTES, Message, Writing, said
 
 if TYPE_CHECKING:
@@ -297,6 +298,7 @@ def test_files_have_all_branches_and_ask_for_nothing(tmp_path: Path) -> None:
     state = json.loads(content[1])
     assert (state["temperature"], state["truncation"]) == (0.5, {"top_k": 3})
     assert (state["rows"]["count"], "writing" in state["rows"]) == (2, False)
+    assert state["rows"]["sequence"]["passages"] == [[0, "answer", "a"]]
     policy = re.search('Content-Security-Policy" content="([^"]*)"', page)
     assert policy is not None
     assert "connect-src" not in policy[1]
@@ -632,6 +634,30 @@ def test_a_page_hears_from_which_position_on_all_changes_since_its_version_are()
     assert writing.act({"do": "status", "version": 99})["changed"] == 0
 
 
+def test_files_have_what_is_shown_of_the_prompt_of_their_branch(tmp_path: Path) -> None:
+    # A chat, of which the page shows what was typed, and not what the template made of it.
+    writing = Writing(ts.Draft(Source(Words()), "a b", seed=3), None, "as it was typed")
+    step(writing)
+
+    def prompts() -> list[str]:
+        found = do(writing, "page", temperature=1.0)["html"]
+        assert "a b" not in found.split("<script>")[0]
+        path = saved(writing, tmp_path)
+        rows = (RowSource(ts.open_logits(path)), Writing.opened(Source(Words()), path), writing)
+        abouts: list[Any] = [source.about()["sequence"] for source in rows]
+        abouts.append(writing.embedded()["sequence"])
+        written = re.search(r'"passages":\[\[0,"answer","(.*?)"\]\]', found)
+        assert written is not None
+        return [written[1], *(about["passages"][0][2] for about in abouts)]
+
+    assert prompts() == ["as it was typed"] * 5
+    do(writing, "start", prompt="c d")
+    step(writing)
+    assert prompts() == ["c d"] * 5
+    do(writing, "select", name="1")
+    assert prompts() == ["as it was typed"] * 5
+
+
 @pytest.mark.parametrize("name", ["save", "page"])
 def test_a_file_has_the_text_of_a_branch_that_has_one(name: str, tmp_path: Path) -> None:
     writing = written()
@@ -650,6 +676,7 @@ def test_a_file_has_the_text_of_a_branch_that_has_one(name: str, tmp_path: Path)
         assert len(again["branches"]) == 3  # type: ignore[arg-type]
     else:
         assert '"count":3' in found["html"]
+        assert '"passages":[[0,"answer","a"]]' in found["html"]
     # A prompt of its own left no branch.
     do(writing, "start", prompt="c")
     assert do(writing, name, temperature=1)["told"][-1] == said("textOf", "4", "1")

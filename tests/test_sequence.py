@@ -44,9 +44,13 @@ def logprobs_of(chunk: Mapping[str, Any], position: int) -> NDArray[np.float32]:
 @pytest.mark.parametrize(
     ("name", "passages", "text"),
     [
-        ("chat", [[0, "answer"]], "The capital of France is Paris, not Lyon Nantes\n"),
-        ("vllm_prompt", [[0, "prompt"], [8, "answer"]], " Roses are red,\nViolets are blue."),
-        ("llama_cpp", [[0, "answer"]], " Hello, world!\n"),
+        ("chat", [[0, "answer", ""]], "The capital of France is Paris, not Lyon Nantes\n"),
+        (
+            "vllm_prompt",
+            [[0, "prompt", ""], [8, "answer", ""]],
+            " Roses are red,\nViolets are blue.",
+        ),
+        ("llama_cpp", [[0, "answer", "Say hello"]], " Hello, world!\n"),
     ],
 )
 def test_a_server_s_answer_is_a_text(name: str, passages: list[Any], text: str) -> None:

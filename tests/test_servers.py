@@ -589,6 +589,57 @@ def test_sglang_reports_the_prompt_first() -> None:
     assert rows(json.dumps([chunk, chunk])) == [expected, HELLO, MARK]
 
 
+SAID = {"choices": [CHAT]}
+OF_SGLANG = [[None, 1, "The"], [lp(0.25), 2, " cat"]]
+
+
+def sglang(**more: object) -> dict[str, object]:
+    return {"meta_info": {"id": "s", "completion_tokens": 2, **SGLANG, **more}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "prompts"),
+    [
+        ({**SAID, "prompt": "The cat"}, ["The cat"]),
+        ({**SAID, "prompt": "half of a pair: \ud800"}, ["half of a pair: ?"]),
+        ({**SAID, "prompt": [1, 2]}, [""]),
+        # Those of its tokens that are positions are not told twice.
+        ({**SAID, "prompt": "The cat", "prompt_logprobs": PROMPT}, ["", ""]),
+        ({"prompt": "a", "generations": [{"token_likelihoods": CONTENT}]}, [""]),
+        # SGLang tells how many tokens the prompt has.
+        (sglang(prompt_tokens=2, input_token_logprobs=OF_SGLANG), ["The cat"]),
+        (sglang(prompt_tokens=3, input_token_logprobs=OF_SGLANG), [""]),
+        (sglang(prompt_tokens=1, input_token_logprobs=[[None, 1, None]]), [""]),
+        (
+            {
+                "generated_text": "Hello!",
+                "details": {
+                    "tokens": TGI_TOKENS,
+                    "top_tokens": TGI_TOP,
+                    "prefill": [{"text": "The", "logprob": None}, {"text": " cat", "logprob": -1}],
+                },
+            },
+            ["The cat"],
+        ),
+        (
+            [
+                {"prompt": prompt, "stop": True, "completion_probabilities": LLAMA_CPP}
+                for prompt in ("a", "b")
+            ],
+            ["a", "b"],
+        ),
+        # A text that was saved: as it is shown, as it was typed, as the model was asked.
+        ({**SAID, "thermoscope": {"prefix": "p", "typed": "t", "prompt": [1]}}, ["p"]),
+        ({**SAID, "thermoscope": {"typed": "t", "prompt": [1]}}, ["t"]),
+        ({**SAID, "thermoscope": {"typed": None, "prompt": "asked"}}, ["asked"]),
+        ({**SAID, "thermoscope": {"prompt": [{"role": "user", "content": "Hi"}]}}, ["Hi"]),
+        ({**SAID, "thermoscope": {"prompt": [1, 2]}}, [""]),
+    ],
+)
+def test_the_text_of_a_prompt_is_read(answer: object, prompts: list[str]) -> None:
+    assert [passage.prompt for passage in read(json.dumps(answer)).passages] == prompts
+
+
 def test_the_first_token_of_an_echoed_prompt_has_no_row() -> None:
     logprobs = {
         "tokens": ["A", "B"],

@@ -442,7 +442,7 @@ def test_a_text_is_sent_in_chunks_and_saved_whole(opened: list[Browser], tmp_pat
     assert explorer._rows["sequence"] == {
         "temperature": 1.0,
         "vocabulary": None,
-        "passages": [[0, "answer"]],
+        "passages": [[0, "answer", ""]],
         "processed": False,
     }
     chunk = asked(explorer, browser, {"sequence": 0})["answer"]

@@ -22,7 +22,7 @@ from thermoscope.connection.model import Chat, Prompt
 from thermoscope.connection.source import Source
 from thermoscope.data.atomic import write_whole
 from thermoscope.data.dataset import Dataset
-from thermoscope.data.formats.responses import OURS, Passage
+from thermoscope.data.formats.responses import OURS, Passage, prompt_shown
 from thermoscope.data.saved import bound_of, record_of
 from thermoscope.definition import softmax
 from thermoscope.present import joined, percent
@@ -32,8 +32,6 @@ from thermoscope.truncation import Penalties, keep, truncate
 
 __all__ = ["Draft"]
 
-ANSWER: Final = (Passage(0, "answer", processed=False),)
-"""What a text is that is written here, as a data set has it."""
 SAVED: Final = 1000
 """Tokens of each position that a file has; the others are a sum."""
 MOST_BYTES: Final = 1 << 29
@@ -286,7 +284,8 @@ class Draft:
         """
         if not self.rows:
             raise ArgumentError("draft", "must have at least one token")
-        return Dataset.of_reported(self.rows, source=self.name, passages=ANSWER)
+        prompt = prompt_shown({"typed": self.typed, "prompt": _written(self._prompt)})
+        return answer_to(prompt, self.rows, self.name)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the text and its distributions to a .json file that every command reads.
@@ -351,6 +350,12 @@ class Draft:
         if length > len(self):
             raise ArgumentError("length", f"must be at most {len(self)}, got {length}")
         return length
+
+
+def answer_to(prompt: str, rows: list[Reported], source: str) -> Dataset:
+    """Return the positions of a text that is written here."""
+    answer = Passage(0, "answer", processed=False, prompt=prompt)
+    return Dataset.of_reported(rows, source=source, passages=[answer])
 
 
 def _written(prompt: Prompt) -> Any:

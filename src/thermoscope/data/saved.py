@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 from thermoscope.arguments import ArgumentError
 from thermoscope.data.atomic import replacing
 from thermoscope.data.errors import naming
-from thermoscope.data.formats.responses import OURS, Position, responses_of
+from thermoscope.data.formats.responses import OURS, Position, prompt_shown, responses_of
 from thermoscope.reported import Reported
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _branch_of(of: Any, others: Mapping[str, SavedBranch], vocabulary: int | Non
         shared,
         prompt,
         typed,
-        _field(of, "prefix", str, None) or typed or "",
+        prompt_shown(of),
         _field(of, "seed", int),
         [*before[:shared], *_rows(name, of, vocabulary)],
     )

@@ -35,12 +35,12 @@ def about(data: Dataset) -> dict[str, object]:
     >>> from thermoscope.data.formats.responses import Passage
     >>> from thermoscope import Dataset
     >>> about(Dataset.of([[0.0]], tokens=[()], passages=[Passage(0, "answer")]))
-    {'temperature': 1.0, 'vocabulary': None, 'passages': [[0, 'answer']], 'processed': False}
+    {'temperature': 1.0, 'vocabulary': None, 'passages': [[0, 'answer', '']], 'processed': False}
     """
     return {
         "temperature": data.applied_temperature,
         "vocabulary": data.vocabulary,
-        "passages": [[passage.start, passage.kind] for passage in data.passages],
+        "passages": [[each.start, each.kind, each.prompt] for each in data.passages],
         "processed": any(passage.processed for passage in data.passages),
     }
 

@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias
 import numpy as np
 
 from thermoscope.arguments import ArgumentError, ArgumentTypeError, seed_of, unicode_text, whole
-from thermoscope.connection.draft import ANSWER, SAVED, Draft
+from thermoscope.connection.draft import SAVED, Draft, answer_to
 from thermoscope.connection.model import Note
 from thermoscope.connection.source import Source
-from thermoscope.data.dataset import Dataset
 from thermoscope.data.errors import FileError
 from thermoscope.data.formats.responses import OURS
 from thermoscope.data.saved import SavedBranch, SavedText, read_text
@@ -188,7 +187,7 @@ class Writing(RowSource):
         # Each position as the text of the page has it, with its likeliest tokens.
         self._short: list[tuple[Reported, Reported]] = []
         self._positions = self._texts.positions
-        super().__init__(_dataset(self._positions, draft.name))
+        super().__init__(answer_to(self._texts.branch.prefix, self._positions, draft.name))
         self.orders = ("given",)
         last = self._positions[-1]
         self._vocabulary = last.tokens if len(last) == last.vocabulary else None
@@ -265,7 +264,8 @@ class Writing(RowSource):
     def embedded(self) -> dict[str, object]:
         """Return the text for a page that has no server: it can't go on there."""
         positions = [row.shortened(SAVED) for row in self._positions]
-        return RowSource(_dataset(positions, self.source)).embedded()
+        prompt = self._texts.branch.prefix
+        return RowSource(answer_to(prompt, positions, self.source)).embedded()
 
     def status(self, version: object = None) -> dict[str, object]:
         """Return what the page shows of the text; `WritingStatus` in web/src/model/rows.ts.
@@ -392,7 +392,7 @@ class Writing(RowSource):
             try:
                 done = job.result()
                 after = done.texts.positions
-                data = _dataset(after, self.source)
+                data = answer_to(done.texts.branch.prefix, after, self.source)
             except Exception as error:  # noqa: BLE001 - the page tells it, the text is kept
                 self._error = _why(error)
                 self._keep_outcome({})
@@ -417,7 +417,8 @@ class Writing(RowSource):
         for at, row in enumerate(positions):
             if at >= len(short) or short[at][0] is not row:
                 short[at : at + 1] = [(row, row.shortened(sequence.MOST - 1))]
-        found = sequence.chunk(_dataset([each for _, each in short[: len(positions)]], ""), start)
+        data = answer_to("", [each for _, each in short[: len(positions)]], "")
+        found = sequence.chunk(data, start)
         stop = start + sequence.CHUNK
         return {**found, "drawn": [_item(row) for row in positions[start:stop]]}
 
@@ -430,10 +431,6 @@ def _branch_of(source: Source, saved: SavedBranch, text: SavedText) -> _Branch:
     draft = Draft(source, prompt, text.temperature, seed=saved.seed, **text.settings)
     draft.rows, draft.typed = saved.rows, saved.typed
     return _Branch(draft, saved.typed, saved.prefix, saved.origin, saved.shared)
-
-
-def _dataset(positions: list[Reported], source: str) -> Dataset:
-    return Dataset.of_reported(positions, source=source, passages=ANSWER)
 
 
 def _item(row: Reported) -> int:
@@ -811,7 +808,11 @@ def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
                 "bounds": part[OURS]["bounds"],
             }
         )
-    document[OURS] |= {"branch": texts.current, "branches": branches}
+    document[OURS] |= {
+        "prefix": texts.branches[having].prefix,
+        "branch": texts.current,
+        "branches": branches,
+    }
     written = json.dumps(document, ensure_ascii=False)
     found = {"json": written, "name": "text.json"}
     return _Done(texts, (said("allBranches"), *told), found)
@@ -819,11 +820,11 @@ def _save(texts: _Texts, _action: Mapping[str, Any]) -> _Done:
 
 def _page(texts: _Texts, action: Mapping[str, Any]) -> _Done:
     having, told = _with_text(texts)
-    draft = texts.branches[having].draft
+    draft, prompt = texts.branches[having].draft, texts.branches[having].prefix
     sampler = _sampler(action)
     temperature = sampler.pop("temperature")
     positions = [row.shortened(SAVED) for row in draft.rows]
-    rows = RowSource(_dataset(positions, draft.name))
+    rows = RowSource(answer_to(prompt, positions, draft.name))
     state = rows.state(0, temperature, truncation=sampler, scale=action.get("scale", "full"))
     html = page_html(state, rows, offline=True)
     found = {"html": html, "name": "text.html"}

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from thermoscope.arguments import writable
 from thermoscope.data.collection import without_collection
 from thermoscope.data.errors import not_utf8
 from thermoscope.data.formats.logs import NUMBERS, NUMBERS_ALONE, Answer, Log, log_of
@@ -29,6 +30,7 @@ from thermoscope.data.formats.servers import (
     FORMATS,
     KEY,
     KINDS,
+    PROMPT,
     PROMPT_ALONE,
     ROUNDING,
     VALUES,
@@ -42,11 +44,12 @@ from thermoscope.data.formats.servers import (
     is_last,
     is_whole,
     name_of,
+    prompt_of,
 )
 from thermoscope.reported import Token, float32_error, missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -61,6 +64,7 @@ __all__ = [
     "Token",
     "looks_like_response",
     "parse_responses",
+    "prompt_shown",
     "responses_of",
 ]
 
@@ -166,11 +170,14 @@ class Passage(NamedTuple):
     processed : bool or None
         Whether the probabilities are those after penalties, temperature and truncation of the
         server; None where its answer does not tell.
+    prompt : str
+        What it goes on from, where that is known and its tokens are no positions.
     """
 
     start: int
     kind: str
     processed: bool | None = None
+    prompt: str = ""
 
 
 class Responses(NamedTuple):
@@ -277,8 +284,8 @@ def responses_of(
         return None
     positions: list[Position] = []
     passages: list[Passage] = []
-    for kind, entries, processed in answers.passages():
-        passages.append(Passage(len(positions), kind, processed))
+    for kind, entries, processed, prompt in answers.passages():
+        passages.append(Passage(len(positions), kind, processed, prompt))
         with without_collection():
             positions += [_position(*entry, known) for entry in entries]
     if len(answers.bounds) == len(positions):
@@ -292,6 +299,15 @@ def responses_of(
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"and {len(notes) - MOST_NOTES} more such notes"]
     return Responses(positions, tuple(notes), tuple(passages), answers.vocabulary)
+
+
+def prompt_shown(ours: Mapping[str, Any]) -> str:
+    """Return what is shown of a prompt in a text that was saved: numbers of tokens are not."""
+    prompt = ours.get("prefix") or ours.get("typed") or ours.get("prompt")
+    if isinstance(prompt, list):
+        contents = (as_dict(each).get("content") for each in prompt)
+        prompt = "\n\n".join(each for each in contents if isinstance(each, str))
+    return prompt if isinstance(prompt, str) else ""
 
 
 def _decoded(text: str | bytes) -> str:
@@ -411,6 +427,7 @@ class _Answers:
         # An answer has a name, or ends where the next one begins, and these are counted.
         self._answers: dict[object, dict[tuple[int, int], list[Entry]]] = {}
         self._processed: dict[tuple[object, int, int], bool | None] = {}
+        self._prompts: dict[object, str] = {}
         self._ended = 0
 
     def of_log(self, log: Log, answers: list[Answer]) -> list[Answer]:
@@ -441,6 +458,8 @@ class _Answers:
         key = None if is_whole(document) else name_of(document)
         name = self._ended if key is None else key
         answer = self._answers.setdefault(name, {})
+        if prompt := prompt_shown(ours) or prompt_of(document):
+            self._prompts[name] = writable(prompt)
         if any(part.repeats == "all" for part in parts):
             answer.clear()
         for part in parts:
@@ -461,18 +480,20 @@ class _Answers:
                 return parts
         return []
 
-    def passages(self) -> list[tuple[str, list[Entry], bool | None]]:
-        """Return of each passage its kind, what is known of its positions, and how it was made."""
-        parts = [
-            (order, part, self._processed[name, choice, order])
-            for name, answer in self._answers.items()
-            for (choice, order), part in sorted(answer.items(), key=lambda item: item[0])
-            if part
-        ]
-        rows = [(KINDS[order], part, how) for order, part, how in parts if order != PROMPT_ALONE]
-        alone = [(KINDS[order], part, how) for order, part, how in parts if order == PROMPT_ALONE]
+    def passages(self) -> list[tuple[str, list[Entry], bool | None, str]]:
+        """Return what each `Passage` is made of, with its entries in place of its start."""
+        rows, alone = [], []
+        for name, answer in self._answers.items():
+            orders = {order for (_, order), part in answer.items() if part}
+            prompt = "" if PROMPT in orders else self._prompts.get(name, "")
+            for (choice, order), part in sorted(answer.items(), key=lambda item: item[0]):
+                found = (KINDS[order], part, self._processed[name, choice, order])
+                if part and order == PROMPT_ALONE:
+                    alone.append((*found, ""))
+                elif part:
+                    rows.append((*found, prompt))
         if rows and alone:
-            count = sum(len(part) for _, part, _ in alone)
+            count = sum(len(part) for _, part, *_ in alone)
             words = "1 token" if count == 1 else f"{count} tokens"
             verb = "is" if count == 1 else "are"
             self.notes.append(f"{words} of the prompt, reported alone, {verb} left out")

@@ -59,6 +59,7 @@ __all__ = [
     "is_last",
     "is_whole",
     "name_of",
+    "prompt_of",
 ]
 
 # More than the rounding of any server: what is above it are no probabilities.
@@ -207,6 +208,20 @@ def name_of(document: dict[str, Any]) -> str | None:
         return None
     keys = (document.get("id"), document.get("responseId"), _meta(document).get("id"))
     return next((key for key in keys if isinstance(key, str)), None)
+
+
+def prompt_of(document: dict[str, Any]) -> str:
+    """Return the text that an answer goes on from: its own, or that of all its tokens; or ""."""
+    prompt = document.get("prompt")
+    # Cohere may report the tokens of its prompt as part of the answer.
+    if isinstance(prompt, str) and "generations" not in document:
+        return prompt
+    own = as_list(_meta(document).get("input_token_logprobs"))
+    tokens = [*map(_triple, own)] if _meta(document).get("prompt_tokens") == len(own) else []
+    tokens += as_list(as_dict(document.get("details")).get("prefill"))
+    texts = [each.get("token", each.get("text")) for each in map(as_dict, tokens)]
+    known = [text for text in texts if isinstance(text, str)]
+    return "".join(known) if len(known) == len(texts) else ""
 
 
 def is_entry(value: object) -> bool:
