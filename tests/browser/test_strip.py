@@ -278,6 +278,79 @@ def test_the_prompt_is_told_apart(page: Page) -> None:
         expect(answer.get_by_role("option")).to_have_count(3)
 
 
+def saved(page: Page, folder: Path, *prompts: str, language: str = "en") -> Locator:
+    """Open the file of answers of 18 tokens, and return the prompt of the one that is shown."""
+    answer = json.loads((DATA / "chat.json").read_text(encoding="utf-8"))
+    lines = [json.dumps({**answer, "thermoscope": {"prefix": prompt}}) for prompt in prompts]
+    (folder / "saved.json").write_text("\n".join(lines), encoding="utf-8")
+    out = folder / "saved.html"
+    assert cli.main(["export", str(out), str(folder / "saved.json"), "--language", language]) == 0
+    page.goto(out.as_uri())
+    expect(page.get_by_role("option", name=" Paris")).to_have_count(len(prompts))
+    return page.locator(".prefix")
+
+
+def test_the_prompt_stands_in_front_of_the_tokens_and_is_none(page: Page, tmp_path: Path) -> None:
+    prompt = saved(page, tmp_path, "  The\u200b capital\r\n of France is ")
+    # Spaces at the ends of a line and invisible characters are shown as in tokens.
+    assert prompt.text_content() == "  The\\u200b capital\\r\\n\n of France is "
+    expect(prompt.locator(".space")).to_have_count(4)
+    expect(prompt.locator(".mark")).to_have_text(["\\u200b", "\\r", "\\n"])
+    expect(page.get_by_role("region", name="Text", exact=True)).to_match_aria_snapshot(
+        r"""
+        - region "Prompt": The\u200b capital\r\n of France is
+        - listbox "Tokens":
+          - group "Answer":
+            - option /token 1 of 18, “The”, rank 1, /
+        """
+    )
+    tokens(page).nth(2).click()
+    expect(row(page)).to_have_value("2")
+    prompt.click()
+    expect(row(page)).to_have_value("2")
+    expect(tokens(page).nth(2)).to_have_attribute("aria-selected", "true")
+    assert found_in_all_colours(page, 360) == []
+
+
+def test_a_long_prompt_scrolls_by_keys(page: Page, tmp_path: Path) -> None:
+    prompt = saved(page, tmp_path, "x" * 1000 + "\n" * 20 + "\u200b")
+    expect(prompt).to_contain_text("x" * 1000)
+    last = prompt.locator(".mark").last
+    box = page.viewport_size
+    assert box is not None
+    # All of the page is in view: what is not is scrolled out of the prompt.
+    page.set_viewport_size({"width": box["width"], "height": 4000})
+    expect(last).not_to_be_in_viewport()
+    prompt.press("End")
+    expect(last).to_be_in_viewport()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_prompt_from_right_to_left(page: Page, tmp_path: Path, language: str) -> None:
+    prompt = saved(page, tmp_path, "ما عاصمة فرنسا.", language=language)
+    # The full stop ends the text, on its left.
+    first, stop = prompt.evaluate(
+        """(prompt) => [0, prompt.textContent.length - 1].map((at) => {
+          const range = document.createRange();
+          range.setStart(prompt.firstChild, at);
+          range.setEnd(prompt.firstChild, at + 1);
+          return range.getBoundingClientRect().left;
+        })"""
+    )
+    assert stop < first
+
+
+def test_each_answer_has_its_own_prompt(page: Page, tmp_path: Path) -> None:
+    prompt = saved(page, tmp_path, "one", "", "three")
+    expect(prompt).to_have_text("one")
+    tokens(page).nth(20).click()
+    expect(row(page)).to_have_value("20")
+    expect(prompt).to_have_count(0)
+    tokens(page).nth(40).click()
+    expect(prompt).to_have_text("three")
+
+
 def test_a_page_of_a_server_saves_the_whole_text(page: Page, chat: Served, tmp_path: Path) -> None:
     page.goto(chat.url)
     token(page, " Paris").click()

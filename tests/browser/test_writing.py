@@ -216,6 +216,7 @@ def save_and_open(page: Page, tmp_path: Path, written: str) -> None:
     page.goto((tmp_path / "text.html").as_uri())
     expect(tokens(page)).to_have_count(4)
     assert text(page) == written
+    expect(page.get_by_role("region", name="Prompt")).to_have_text(PROMPT)
     expect(button(page, "Step")).to_have_count(0)
     assert page.evaluate("violations") == []
 

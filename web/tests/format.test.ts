@@ -224,6 +224,10 @@ describe("a label", () => {
     expect(piece!.text.length).toBeLessThanOrEqual(201);
     expect(piece!.text).toMatch(/😀…$/u);
   });
+  test("of 10,000 characters is whole where all of it is wanted", () =>
+    expect(pieces("x".repeat(10_000), Infinity)).toEqual([
+      { kind: "text", text: "x".repeat(10_000) },
+    ]));
 
   test.each([
     [" visualize", "visualize"],

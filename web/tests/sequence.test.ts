@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from "vitest";
 import type { Settings } from "../src/math/engines";
 import { Instrument } from "../src/model/instrument";
-import type { Rows, WrittenChunk } from "../src/model/rows";
+import type { AboutSequence, Rows, WrittenChunk } from "../src/model/rows";
 import type { Colour } from "../src/model/sequence";
 import { tokenText } from "../src/model/token";
 import { memoryHost } from "./memory";
@@ -55,13 +55,14 @@ async function shown(
   given: readonly Given[],
   change: { truncation?: Settings; temperature?: number } = {},
   applied = 1,
+  passages: AboutSequence["passages"] = [[0, "answer", ""]],
 ) {
   const parts = [given.slice(0, 2), given.slice(2)].filter((part) => part.length > 0);
   const asked: unknown[] = [];
   const rows: Rows = {
     count: given.length,
     orders: ["given"],
-    sequence: { temperature: applied, vocabulary: null, passages: [[0, "answer"]] },
+    sequence: { temperature: applied, vocabulary: null, passages },
     async ask(query) {
       asked.push(query);
       return "sequence" in query
@@ -85,6 +86,16 @@ test("it is read chunk by chunk", async () => {
   expect(asked).toEqual([{ sequence: 0 }, { sequence: 2 }]);
   expect(sequence.at(0).text).toBe(" Paris");
   expect([sequence.itemOf(0), sequence.itemOf(2), sequence.itemOf(null)]).toEqual([1, 0, -1]);
+});
+
+test("each passage goes on from its own prompt", async () => {
+  const passages = [
+    [0, "prompt", ""],
+    [1, "answer", "2 + 2 ="],
+    [3, "answer", ""],
+  ] as const;
+  const { sequence } = await shown([HALF, EXTRA, WHOLE, WHOLE], {}, 1, passages);
+  expect([0, 1, 2, 3].map((row) => sequence.promptOf(row))).toEqual(["", "2 + 2 =", "2 + 2 =", ""]);
 });
 
 test("an error of the server is told", async () => {

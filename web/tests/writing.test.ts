@@ -17,7 +17,7 @@ const doubles = (values: readonly number[]) => base64(logitsToBytes(Float64Array
 /** A server of a text with one branch, whose tokens are the items that are taken or drawn. */
 class Server implements Rows {
   readonly orders = ["given"] as const;
-  readonly sequence = { temperature: 1, vocabulary: 3, passages: [[0, "answer"]] } as const;
+  readonly sequence = { temperature: 1, vocabulary: 3, passages: [[0, "answer", ""]] } as const;
   readonly asked: Query[] = [];
   items: number[] = [];
   /** The first position that each change touched. */

@@ -123,7 +123,7 @@ export class ModelTexts {
     return {
       count: this.#text.positions.length,
       orders: ["given"],
-      sequence: { temperature: 1, vocabulary, passages: [[0, "answer"]] },
+      sequence: { temperature: 1, vocabulary, passages: [[0, "answer", ""]] },
       writing: this.status(),
       inPage: { kept: () => this.written(), goOn: (sampling) => this.#goOn(this.#text, sampling) },
       ask: async (query) => {

@@ -24,8 +24,8 @@ export interface AboutSequence {
   readonly temperature: number;
   /** How many tokens its model has; null if that is not known. */
   readonly vocabulary: number | null;
-  /** Where each passage starts, and what it is. */
-  readonly passages: readonly (readonly [start: number, kind: Kind])[];
+  /** Where each passage starts, what it is, and what it goes on from, unless that is positions or unknown. */
+  readonly passages: readonly (readonly [start: number, kind: Kind, prompt: string])[];
   /** Whether the server says that it reports what its own sampler has left. */
   readonly processed?: boolean;
 }

@@ -162,6 +162,11 @@ export class Sequence {
     void this.#load();
   }
 
+  /** What the passage of a position goes on from; empty where that is not known, or has positions. */
+  promptOf(position: number): string {
+    return this.passages.findLast(([start]) => start <= position)?.[2] ?? "";
+  }
+
   /** Whether a position is the one after a text that is written: no token is drawn there yet. */
   isNext(position: number): boolean {
     return this.rows.writing !== undefined && position === this.count.peek() - 1;

@@ -248,9 +248,9 @@ const INVISIBLE =
   /[\u034f\p{Cc}\u00ad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\p{Cs}\ufeff\uffa0\ufff0-\ufff8\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e0fff}]/u;
 
 /** A label in pieces, so that spaces at its ends and invisible characters can be shown. */
-export function pieces(label: string): Piece[] {
+export function pieces(label: string, longest = LONGEST): Piece[] {
   const found: Piece[] = [];
-  let rest = clip(label, LONGEST);
+  let rest = clip(label, longest);
   const trailing = /[ \u00a0]*$/.exec(rest)![0];
   rest = rest.slice(0, rest.length - trailing.length);
   const spaces = (text: string) => {

@@ -1,5 +1,5 @@
 import type { ReadonlySignal } from "@preact/signals";
-import { pieces } from "../text/format";
+import { type Piece, pieces } from "../text/format";
 import { strings } from "../text/strings";
 
 /**
@@ -11,9 +11,12 @@ export function Label({ text }: { readonly text: ReadonlySignal<string> }) {
   if (label === "") return <span class="label empty">{strings.label.empty}</span>;
   return (
     <bdi class="label" title={label.length > 12 ? label : undefined}>
-      {pieces(label).map(({ kind, text: piece }) =>
-        kind === "text" ? piece : <span class={kind}>{piece}</span>,
-      )}
+      <Pieces of={pieces(label)} />
     </bdi>
   );
+}
+
+/** A text in which invisible characters are shown. */
+export function Pieces({ of }: { readonly of: readonly Piece[] }) {
+  return of.map(({ kind, text }) => (kind === "text" ? text : <span class={kind}>{text}</span>));
 }

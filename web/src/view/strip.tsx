@@ -1,5 +1,5 @@
 import { effect, useComputed, useSignal } from "@preact/signals";
-import type { ComponentChildren } from "preact";
+import { type ComponentChildren, Fragment } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { countLeading } from "../math/truncation";
 import type { RowCursor } from "../model/cursor";
@@ -16,6 +16,7 @@ import {
 import { tokenText } from "../model/token";
 import { brief, count, pieces } from "../text/format";
 import { rowStrings, strings } from "../text/strings";
+import { Pieces } from "./label";
 import type { Part } from "./part";
 
 const { strip: texts } = rowStrings;
@@ -36,14 +37,13 @@ const POINTS = 400;
 interface StripProps extends Part {
   readonly sequence: Sequence;
   readonly cursor: RowCursor;
-  /** What stands above the tokens, below them, and below all. */
-  readonly above?: ComponentChildren;
+  /** What stands below the tokens, and below all. */
   readonly below?: ComponentChildren;
   readonly last?: ComponentChildren;
 }
 
 /** A text as its tokens, coloured by what each position has. */
-export function Strip({ instrument, sequence, cursor, above, below, last }: StripProps) {
+export function Strip({ instrument, sequence, cursor, below, last }: StripProps) {
   const list = useRef<HTMLDivElement>(null);
   const { colour, error } = sequence;
   // The tokens are made and coloured without Preact: a drag colours hundreds of them in a frame.
@@ -71,7 +71,7 @@ export function Strip({ instrument, sequence, cursor, above, below, last }: Stri
         <Legend sequence={sequence} />
       </div>
       {sequence.isProcessed && <p class="processed">{texts.processed}</p>}
-      {above}
+      <Prompt instrument={instrument} sequence={sequence} />
       <div class="tokens" role="listbox" aria-label={texts.tokens} tabIndex={-1} ref={list} />
       {below}
       <Line sequence={sequence} instrument={instrument} cursor={cursor} />
@@ -80,6 +80,28 @@ export function Strip({ instrument, sequence, cursor, above, below, last }: Stri
         {error}
       </p>
       {last}
+    </section>
+  );
+}
+
+/** What the text goes on from, where that is no tokens: it has no colour and no rows. */
+function Prompt({ instrument, sequence }: Omit<StripProps, "cursor">) {
+  const prompt = useComputed(() => {
+    const { items, writing } = instrument;
+    return WRITING && writing !== null
+      ? writing.status.value.prefix
+      : sequence.promptOf(items.value.row ?? 0);
+  });
+  const { prompt: name } = texts.passages;
+  return prompt.value === "" ? null : (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long prompt scrolls, by keys too
+    <section class="prefix" aria-label={name} data-passage={name} tabIndex={0}>
+      {prompt.value.split(/(?<=\n)/).map((line, k) => (
+        <Fragment key={k}>
+          <Pieces of={pieces(line, Infinity)} />
+          {line.endsWith("\n") && "\n"}
+        </Fragment>
+      ))}
     </section>
   );
 }

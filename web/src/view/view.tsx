@@ -25,7 +25,7 @@ import { Share } from "./share";
 import { Strip } from "./strip";
 import { Temperatures } from "./temperatures";
 import { Values } from "./values";
-import { Prompt, WritingSteps, WritingTools } from "./writing";
+import { WritingSteps, WritingTools } from "./writing";
 
 function Alert({ instrument: { alert } }: Part) {
   return alert.value === "" ? null : (
@@ -94,7 +94,6 @@ export function View({ instrument, alone, above }: ViewProps) {
           instrument={instrument}
           sequence={instrument.sequence}
           cursor={instrument.cursor!}
-          above={WRITING && instrument.writing !== null && <Prompt writing={instrument.writing} />}
           below={
             WRITING &&
             instrument.writing !== null && (

@@ -27,17 +27,6 @@ export interface WritingProps {
   readonly writing: Writing;
 }
 
-/** What the text goes on from. */
-export function Prompt({ writing }: WritingProps) {
-  const { prefix } = writing.status.value;
-  return prefix === "" ? null : (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long prompt scrolls, by keys too
-    <section class="prefix" aria-label={texts.prompt} tabIndex={0}>
-      {prefix}
-    </section>
-  );
-}
-
 /** What goes on with the text: the next token, another one, and back. */
 export function WritingSteps({ instrument, writing }: Part & WritingProps) {
   const part = useRef<HTMLDivElement>(null);
