@@ -138,6 +138,10 @@ def test_many_items_have_a_line_between_kept_and_dropped_ones(page: Page, tmp_pa
     number(page, "top-k").fill("40")
     expect(page.locator(".cuts path")).to_have_attribute("d", "")
     expect(rest).to_contain_text("25 of them kept")
+    # What the others have is told apart from how many are kept.
+    expect(rest.locator(".number")).to_have_text(re.compile("%;$"))
+    page.get_by_role("button", name="Remove top-k").click()
+    expect(rest.locator(".number")).to_have_text(re.compile("%$"))
 
 
 def test_a_drag_of_the_temperature_moves_what_is_kept(page: Page, tmp_path: Path) -> None:

@@ -147,7 +147,10 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
           {many.value && (
             <p class="rest">
               <span>{strings.items.othersHold(count(rest.value))}</span>
-              <span class="number">{instrument.restText}</span>
+              <span class="number">
+                {instrument.restText}
+                {on.value && strings.joins.parts.trim()}
+              </span>
               {on.value && <span>{othersKept}</span>}
             </p>
           )}
