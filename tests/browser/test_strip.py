@@ -313,16 +313,19 @@ def test_the_prompt_stands_in_front_of_the_tokens_and_is_none(page: Page, tmp_pa
 
 
 def test_a_long_prompt_scrolls_by_keys(page: Page, tmp_path: Path) -> None:
-    prompt = saved(page, tmp_path, "x" * 1000 + "\n" * 20 + "\u200b")
+    prompt = saved(page, tmp_path, "\u200b" + "x" * 1000 + "\n" * 20 + "\u200b")
     expect(prompt).to_contain_text("x" * 1000)
-    last = prompt.locator(".mark").last
+    first, last = prompt.locator(".mark").first, prompt.locator(".mark").last
     box = page.viewport_size
     assert box is not None
     # All of the page is in view: what is not is scrolled out of the prompt.
     page.set_viewport_size({"width": box["width"], "height": 4000})
-    expect(last).not_to_be_in_viewport()
-    prompt.press("End")
+    # Its end stands in front of the tokens.
     expect(last).to_be_in_viewport()
+    expect(first).not_to_be_in_viewport()
+    prompt.press("Home")
+    expect(first).to_be_in_viewport()
+    expect(last).not_to_be_in_viewport()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -94,8 +94,15 @@ function Prompt({ instrument, sequence }: Omit<StripProps, "cursor">) {
   });
   const { prompt: name } = texts.passages;
   return prompt.value === "" ? null : (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long prompt scrolls, by keys too
-    <section class="prefix" aria-label={name} data-passage={name} tabIndex={0}>
+    <section
+      class="prefix"
+      aria-label={name}
+      data-passage={name}
+      // biome-ignore lint/a11y/noNoninteractiveTabindex: a long prompt scrolls, by keys too
+      tabIndex={0}
+      // The text goes on from its end.
+      ref={(box) => box?.scrollTo(0, box.scrollHeight)}
+    >
       {prompt.value.split(/(?<=\n)/).map((line, k) => (
         <Fragment key={k}>
           <Pieces of={pieces(line, Infinity)} />
