@@ -31,14 +31,8 @@ def panel(page: Page, name: str) -> Locator:
 
 def outlines(page: Page) -> list[float]:
     """Return the lengths of the outlines as parts of their axes."""
-    ghosts = page.get_by_role("figure", name="Softmax").locator(".ghost")
-    return [
-        float(length)
-        for length in ghosts.evaluate_all(
-            "all => all.map((ghost) => ghost.getBoundingClientRect().width"
-            " / ghost.parentElement.getBoundingClientRect().width)"
-        )
-    ]
+    edges = page.locator(".softmax .outlines path").first.get_attribute("d") or ""
+    return [float(line.partition("H")[2]) for line in edges.split("M")[1:]]
 
 
 def drawn(probabilities: NDArray[np.float64], count: int, seed: int) -> NDArray[np.int64]:

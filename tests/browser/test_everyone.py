@@ -512,11 +512,11 @@ def test_a_page_from_right_to_left(open_page: Open) -> None:
     assert box is not None
     page.mouse.click(box["x"] + 0.75 * box["width"], box["y"] + box["height"] / 2)
     assert full_temperature(page) > 1
-    bars = page.locator(".probabilities svg").first.bounding_box()
-    ghost = page.locator(".ghost").first.bounding_box()
+    bars = page.locator(".probabilities .bars").bounding_box()
+    plot = page.locator(".softmax .plot").first.bounding_box()
     assert bars is not None
-    assert ghost is not None
-    assert abs(bars["x"] - ghost["x"]) < 1
+    assert plot is not None
+    assert abs(bars["x"] - plot["x"]) < 1
 
 
 @pytest.mark.parametrize("width", [360, 1280])

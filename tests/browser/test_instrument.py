@@ -825,14 +825,18 @@ def test_what_is_drawn_is_seen_where_the_user_forces_the_colours(open_page: Open
     assert all(part not in {canvas, "rgba(0, 0, 0, 0)"} for part in parts), drawn
     outlined = page.locator("svg .pointed").evaluate("e => getComputedStyle(e).outlineStyle")
     assert outlined == "none"
-    shown = page.locator(".ghost").first.evaluate("e => getComputedStyle(e).boxShadow")
-    assert shown.startswith("rgb")
+    shown = page.locator(".outlines path").first.evaluate("e => getComputedStyle(e).stroke")
+    assert shown == page.locator(".logits .bar").first.evaluate(
+        "e => getComputedStyle(e).backgroundColor"
+    )
 
 
 def test_nothing_moves_by_itself(open_page: Open) -> None:
     page = open_page([1.0, 2.0])
     field(page).fill("0")
-    assert page.evaluate("document.getAnimations().length") == 0
+    states = page.evaluate("document.getAnimations().map((animation) => animation.playState)")
+    # That of the cursor, which is moved by hand.
+    assert states == ["paused"]
 
 
 def test_why_shows_each_step_and_what_overflows_without_the_maximum(open_page: Open) -> None:

@@ -711,7 +711,7 @@ export class Row {
   /** The most that the probability may be. */
   readonly highestDigits;
   readonly outlineDigits;
-  readonly outlineBar;
+  readonly outlineLength;
   readonly className;
   readonly tabIndex;
 
@@ -766,7 +766,7 @@ export class Row {
     this.afterDigits = computed(() => digits(instrument.restedKept.value.probability(rank.value)));
     const outline = computed(() => instrument.outline.value.probability(item.value));
     this.outlineDigits = computed(() => digits(outline.value));
-    this.outlineBar = computed(() => `width:${100 * instrument.length(outline.value)}%`);
+    this.outlineLength = computed(() => instrument.length(outline.value));
     this.className = computed(() => {
       const pointed = instrument.pointed.value === this.position.value ? " pointed" : "";
       const target = instrument.items.value.target === item.value ? " target" : "";

@@ -1,9 +1,10 @@
 import { useComputed } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import { along, SCALES } from "../math/scales";
+import { SCALES } from "../math/scales";
 import { largestEntropy } from "../model/curves";
 import { brief, count, percent } from "../text/format";
 import { rowStrings, strings } from "../text/strings";
+import { Cursor } from "./cursor";
 import { useDrag } from "./drag";
 import { Label } from "./label";
 import { Marks } from "./marks";
@@ -45,9 +46,6 @@ export function EveryTemperature({ instrument }: Part) {
     settle(scale.temperatureAt(Math.max(scale.min, Math.min(scale.max, next))));
   }
 
-  const at = useComputed(
-    () => `transform:translateX(${100 * along(SCALES[name.value], instrument.stop.value)}%)`,
-  );
   /** The curves as paths. */
   const paths = useComputed(() => {
     const found = curves.value;
@@ -134,7 +132,7 @@ export function EveryTemperature({ instrument }: Part) {
         <span class="whole" aria-hidden="true">
           {percent(1)}
         </span>
-        <div class="cursor" style={at}>
+        <Cursor instrument={instrument}>
           <span
             role="slider"
             tabIndex={0}
@@ -146,7 +144,7 @@ export function EveryTemperature({ instrument }: Part) {
             aria-disabled={instrument.locked.value.temperature}
             onKeyDown={moved}
           />
-        </div>
+        </Cursor>
       </div>
       <Marks scale={scale} />
       <ul class="legend">

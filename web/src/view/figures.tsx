@@ -136,9 +136,7 @@ export function Figures({ instrument, labelField }: Part & LabelField) {
                 onPointerEnter={() => (hovered.value = slot)}
               >
                 <Label text={row.label} />
-                <span class="plot">
-                  <span class="ghost" style={row.outlineBar} />
-                </span>
+                <span class="plot" />
                 <span class="number">{row.percent}</span>
                 {(on.value || (ROWS && isPartial.value)) && <span class="unseen">{row.fate}</span>}
               </div>
@@ -195,25 +193,44 @@ function Probabilities({ instrument }: Part) {
       })
       .join("");
   });
-  const layer = () => (
+  const outlines = useComputed(() =>
+    instrument.rows.value.map(({ outlineLength }) => outlineLength.value),
+  );
+  const edges = useComputed(() => barsOf(outlines.value, () => true));
+  /** There and back: the style sheet draws the first pixel of each way, which is an end. */
+  const ends = useComputed(() =>
+    outlines.value
+      .map(
+        (length, slot) =>
+          `M0 ${slot + 0.5}H${length.toFixed(5)}M${length.toFixed(5)} ${slot + 0.5}H0`,
+      )
+      .join(""),
+  );
+  /** In a group, what is drawn can be moved by pixels. */
+  const layer = (path: ReadonlySignal<string>) => (
     <g>
       <svg viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
-        <path d={bars} />
+        <path d={path} />
       </svg>
     </g>
   );
   return (
     <div class="probabilities" aria-hidden="true">
       {sampler.on.value && <Truncated instrument={instrument} />}
-      <svg>
-        {layer()}
-        {layer()}
+      <svg class="bars">
+        {layer(bars)}
+        {layer(bars)}
       </svg>
       {ROWS && instrument.isPartial.value && (
         <svg class="unknown" viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
           <path d={unknown} />
         </svg>
       )}
+      <svg class="outlines">
+        {layer(edges)}
+        {layer(edges)}
+        {layer(ends)}
+      </svg>
       {instrument.draws.value !== null && (
         <svg class="drawn" viewBox={`0 0 1 ${rowCount.value}`} preserveAspectRatio="none">
           <path d={drawnMarks} />

@@ -5,6 +5,7 @@ import type { Bin, Measured, Reliability, Table } from "../model/reliability";
 import { brief, count, numberShown, numberText, percent } from "../text/format";
 import { say } from "../text/messages";
 import { rowStrings } from "../text/strings";
+import { Cursor } from "./cursor";
 import { Marks } from "./marks";
 import type { Part } from "./part";
 
@@ -196,7 +197,7 @@ function tooltipOf(bin: Bin): string {
 
 /** NLL and ECE over all temperatures of the scale, and the temperature that fits best. */
 function Curves({ instrument, table }: Part & { readonly table: Table }) {
-  const { scale: name, stop, locked } = instrument;
+  const { scale: name, locked } = instrument;
   const scale = SCALES[name.value];
   const { fit, temperatures, written } = table;
   const [nll, ece] = [table.column(NLL), table.column(ECE)];
@@ -210,9 +211,6 @@ function Curves({ instrument, table }: Part & { readonly table: Table }) {
       const height = Math.min(2, values[at]! / most) || 0;
       return isOn(scale, temperature) ? `${at > 0 ? "L" : "M"}${place} ${1 - height}` : "";
     }).join("");
-  const cursor = useComputed(
-    () => `transform:translateX(${100 * along(SCALES[name.value], stop.value)}%)`,
-  );
   return (
     <div>
       <div class="plot" aria-hidden="true">
@@ -221,9 +219,9 @@ function Curves({ instrument, table }: Part & { readonly table: Table }) {
           <path class="nll" d={path(nll, mostNll)} />
           <path class="ece" d={path(ece, mostEce)} />
         </svg>
-        <div class="cursor" style={cursor}>
+        <Cursor instrument={instrument}>
           <span />
-        </div>
+        </Cursor>
       </div>
       <Marks scale={scale} />
       <ul class="legend">
