@@ -49,7 +49,10 @@ ERRORS = [
     ("explore --row 0", "--row must come with a file, got 0"),
     ("explore --no-open --port 65536", "port must be 0 to 65535, got 65536"),
     ("explore --port x", "Invalid value for '--port': "),
-    ("explore none.json", "none.json: No such file or directory"),
+    (
+        "explore Hello",
+        "Hello: No such file or directory; a prompt must come with --server or --sample novel",
+    ),
     ("softmix", "No such command 'softmix'."),
     ("--temperature", "No such option: --temperature"),
 ]

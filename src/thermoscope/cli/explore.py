@@ -43,6 +43,7 @@ from thermoscope.cli.options import (
 from thermoscope.cli.truncation import Truncation, with_options
 from thermoscope.data import samples
 from thermoscope.data.dataset import Dataset
+from thermoscope.data.errors import FileError
 from thermoscope.explorer.browse import RowSource
 from thermoscope.explorer.front_end import Spoken
 from thermoscope.state import State
@@ -192,6 +193,9 @@ def explore(
         _serve(state, None, port, beginning, language=language, no_open=no_open)
         return
     check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
+    if path is not None and file != "-" and not path.exists():
+        hint = "a prompt must come with --server or --sample novel"
+        raise FileError(f"{file}: No such file or directory; {hint}")
     rows = _rows(path, sample, targets, reading) if link is None else None
     if link is not None:
         others |= {"a file": file, **truncation.options}
