@@ -139,8 +139,12 @@ def every(browser: Browser, folder: Path, images: Path, only: str) -> None:
                     # Another address than the last one, so that nothing stays pinned.
                     page.goto("about:blank")
                     page.goto(f"{path.as_uri()}#{link}")
-                    # The curves are computed in idle slices.
+                    # What is computed in idle slices.
                     page.locator(".every path.line").first.wait_for(state="attached")
+                    if "top_p" in link:
+                        page.locator(".every path.nucleus").wait_for(state="attached")
+                    if "why" not in link:
+                        expect(page.locator(".overflow p").last).not_to_be_empty()
                     if name == "compare":
                         compare(page)
                     page.screenshot(path=images / image, full_page=True)
