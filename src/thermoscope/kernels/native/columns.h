@@ -80,7 +80,7 @@ template <class T> struct Panel {  // of each column
       const DoubleWord<V> inverse{load(scale + r), load(scale_low + r)};
       for (long i = k; i < end; ++i) {
         prefetch<2>(out + (i - kStreams) * stride + r);
-        store(out + i * stride + r, normalized(load(out + i * stride + r), inverse, unit, -Constants<T>::kExpScaleLog2));
+        store(out + i * stride + r, normalized(load(out + i * stride + r), inverse, unit));
       }
     });
     return true;

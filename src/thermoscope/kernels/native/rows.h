@@ -42,8 +42,8 @@ template <class T> DoubleWord<T> reciprocal(DoubleWord<double> total) {
   return {T(inverse), T(rest * (inverse * double(C::kExpUnit)))};
 }
 // exp_z / total: one rounding, but for a second where the result is subnormal.
-template <class T> INLINE Pack<T> normalized(Pack<T> exp_z, DoubleWord<Pack<T>> inverse, Pack<T> unit, int unit_log2) {
-  return times_power_of_two(mul_add(exp_z, inverse.high, exp_z * inverse.low), unit, unit_log2);
+template <class T> INLINE Pack<T> normalized(Pack<T> exp_z, DoubleWord<Pack<T>> inverse, Pack<T> unit) {
+  return mul_add(exp_z, inverse.high, exp_z * inverse.low) * unit;
 }
 
 template <class T> T maximum_of(const T* z, long n) {  // that overlooks NaN
@@ -162,10 +162,10 @@ template <class T> struct Row {
       const DoubleWord<V> inverses{own.high, own.low};
       const V unit(normal_power_of_two<T>(power));
       const long end = std::min(begin + kBlockEntries, n), first = std::min(begin + lead, end);
-      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), inverses, unit, power)); };
+      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), inverses, unit)); };
       if (first > begin) some(begin, first - begin);
       long k = first;
-      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), inverses, unit, power));
+      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), inverses, unit));
       if (k < end) some(k, end - k);
     }
   }
@@ -198,7 +198,7 @@ template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWor
   const DoubleWord<double> total = reduce_sum(exp_z, unrounded.rest(exp_z));
   if (std::isnan(total.high)) return false;
   const DoubleWord<T> inverse = reciprocal<T>(total);
-  store_first(out, n, normalized(exp_z, {V(inverse.high), V(inverse.low)}, V(C::kExpUnit), -C::kExpScaleLog2));
+  store_first(out, n, normalized(exp_z, {V(inverse.high), V(inverse.low)}, V(C::kExpUnit)));
   return true;
 }
 

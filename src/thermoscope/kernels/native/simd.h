@@ -1,5 +1,5 @@
 // Vectors for the kernels: the vector extensions of GCC and Clang (+ - * /, ?:, shifts, conversions, shuffles), and intrinsics
-// for what those lack: fused multiply-add, max, table look-up, scaling by a power of two, masked tails.
+// for what those lack: fused multiply-add, max, table look-up, masked tails.
 //
 // Everything lives in a namespace of its level (v3, v4 or plain), since the same source is compiled once for each.
 #pragma once
@@ -50,16 +50,14 @@ static_assert(kTableSize<float> == kLanes<float> && kTableSize<double> == kLanes
 template <class T> struct Table { T entry[kTableSize<T>]; };
 #endif
 
-// ---- One register: mul_add(a, b, c) = a * b + c rounded once; max(a, b), which is b where one is NaN; times_power_of_two(v, factor, power)
-// ---- = v * 2^power, where factor is 2^power; lookup(table, index) by the low bits of each index; the first n numbers of memory.
+// ---- One register: mul_add(a, b, c) = a * b + c rounded once; max(a, b), which is b where one is NaN; lookup(table, index) by the low
+// ---- bits of each index; the first n numbers of memory.
 
 #if defined(__AVX512F__)
 INLINE F mul_add(F a, F b, F c) { return _mm512_fmadd_ps(a, b, c); }
 INLINE D mul_add(D a, D b, D c) { return _mm512_fmadd_pd(a, b, c); }
 INLINE F max(F a, F b) { return _mm512_max_ps(a, b); }
 INLINE D max(D a, D b) { return _mm512_max_pd(a, b); }
-INLINE F times_power_of_two(F v, F, int power) { return _mm512_scalef_ps(v, _mm512_set1_ps(float(power))); }
-INLINE D times_power_of_two(D v, D, int power) { return _mm512_scalef_pd(v, _mm512_set1_pd(power)); }
 template <class V> INLINE F lookup(F table, Register<std::int32_t> index) { return _mm512_permutexvar_ps((__m512i)index, table); }
 template <class V> INLINE D lookup(D table, Register<std::int64_t> index) { return _mm512_permutexvar_pd((__m512i)index, table); }
 INLINE unsigned first_lanes(long n) { return _bzhi_u32(~0u, n < 0 ? 0 : n > 32 ? 32 : unsigned(n)); }
@@ -68,7 +66,6 @@ INLINE D load_first(const double* p, long n, D fill) { return _mm512_mask_loadu_
 INLINE void store_first(float* p, long n, F v) { _mm512_mask_storeu_ps(p, __mmask16(first_lanes(n)), v); }
 INLINE void store_first(double* p, long n, D v) { _mm512_mask_storeu_pd(p, __mmask8(first_lanes(n)), v); }
 #else
-template <class V> INLINE V times_power_of_two(V v, V factor, int) { return v * factor; }
 #if defined(__AVX2__)
 INLINE F mul_add(F a, F b, F c) { return _mm256_fmadd_ps(a, b, c); }
 INLINE D mul_add(D a, D b, D c) { return _mm256_fmadd_pd(a, b, c); }
@@ -125,7 +122,8 @@ template <class T, int registers = kRegisters> struct Pack {
   static constexpr int kSize = registers * kLanes<T>;
   Register<T> reg[registers];
   Pack() = default;
-  INLINE Pack(T value) { for (auto& own : reg) own = Register<T>{} + value; }
+  // Less 0, which is the value itself, also of -0: it costs nothing but the copies.
+  INLINE Pack(T value) { for (auto& own : reg) own = value - Register<T>{}; }
   // The pack whose register i is make(i).
   template <class Make> INLINE static Pack of(Make make) {
     Pack made;
@@ -144,9 +142,6 @@ template <class T, int registers = kRegisters> struct Pack {
   }
   INLINE friend Pack if_equal(Pack a, Pack b, Pack yes, Pack no) {
     return of([&](int i) { return a.reg[i] == b.reg[i] ? yes.reg[i] : no.reg[i]; });
-  }
-  INLINE friend Pack times_power_of_two(Pack v, Pack factor, int power) {
-    return of([&](int i) { return LEVEL::times_power_of_two(v.reg[i], factor.reg[i], power); });
   }
 };
 

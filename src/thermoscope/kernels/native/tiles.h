@@ -59,7 +59,7 @@ template <int locality, class T> INLINE Pack<T> softmax_tile(T* tile, long n, Do
   const V total = sum.total - V(C::kAboveExp), unit(C::kExpUnit);
   DoubleWord<V> inverse;
   reciprocal<T>({total, sum.low}, inverse.high, inverse.low);
-  for (long k = 0; k < n; ++k) store(tile + k * width, normalized(load(tile + k * width), inverse, unit, -C::kExpScaleLog2));
+  for (long k = 0; k < n; ++k) store(tile + k * width, normalized(load(tile + k * width), inverse, unit));
   return total;
 }
 
