@@ -107,6 +107,14 @@ template <class T, class V> INLINE V underflow_threshold(V rounder, V inverse_sc
 
 // ---- 2^y ----
 
+// 2^y = power + power * slope, not yet rounded.
+template <class V> struct Unrounded {
+  V power, slope;
+  INLINE V value() const { return mul_add(power, slope, power); }
+  // What rounding takes from value() - minus.
+  INLINE V rest(V minus) const { return mul_add(power, slope, power - minus); }
+};
+
 template <class T> class Exp2 {
   using C = Constants<T>;
   using V = Pack<T>;
@@ -122,15 +130,8 @@ template <class T> class Exp2 {
     for (int k = 0; k < kDegree; ++k) polynomial_[k] = held(V(K::kPolynomial[k]));
     std::memcpy(&table_bits_, K::kTableBits, sizeof table_bits_), std::memcpy(&table_residuals_, K::kTableResiduals, sizeof table_residuals_);
   }
-  // 2^y = power + power * slope, not yet rounded.
-  struct Unrounded {
-    V power, slope;
-    INLINE V value() const { return mul_add(power, slope, power); }
-    // What rounding takes from value() - minus.
-    INLINE V rest(V minus) const { return mul_add(power, slope, power - minus); }
-  };
   // `rounded` has the steps of y in its last bits, f is what it lacks of y.
-  INLINE Unrounded at(V rounded, V f) const {
+  INLINE Unrounded<V> at(V rounded, V f) const {
     V slope(polynomial_[kDegree - 1]), power, residual;
     for (int k = kDegree - 2; k >= 0; --k) slope = mul_add(slope, f, polynomial_[k]);
     for (int i = 0; i < kRegisters; ++i) {
@@ -142,7 +143,7 @@ template <class T> class Exp2 {
     return {power, mul_add(slope, f, residual)};
   }
   // exp_z of entries.
-  INLINE Unrounded at(V z, DoubleWord<V> scale, V rounder) const {
+  INLINE Unrounded<V> at(V z, DoubleWord<V> scale, V rounder) const {
     const V rounded = mul_add(z, scale.high, rounder);
     return at(rounded, mul_add(z, scale.low, mul_add(z, scale.high, rounder - rounded)));
   }
@@ -154,16 +155,21 @@ template <class T> class Exp2 {
 constexpr long kFoldEntries = 64;
 
 // A sum that begins above all of its terms, so that FastTwoSum does. Exact to second order relative to where it begins.
-template <class T> struct ExpSum {
-  using V = Pack<T>;
+template <class T, int registers = kRegisters> struct ExpSum {
+  using V = Pack<T, registers>;
   V total, low{T(0)};
   INLINE explicit ExpSum(V start) : total(start) {}
   // Add an exp_z as it is before rounding; return it rounded.
-  INLINE V add(const typename Exp2<T>::Unrounded& unrounded) {
+  INLINE V add(const Unrounded<V>& unrounded) {
     const V exp_z = unrounded.value(), next = total + exp_z;
     low = low + unrounded.rest(next - total);
     total = next;
     return exp_z;
+  }
+  // Add a pack of exp_z register by register.
+  INLINE Pack<T> add_each(const Unrounded<Pack<T>>& unrounded) {
+    static_assert(registers == 1);
+    return Pack<T>::of([&](int i) INLINE_LAMBDA { return add({unrounded.power.template part<1>(i), unrounded.slope.template part<1>(i)}).reg[0]; });
   }
   INLINE void fold() {
     const DoubleWord<V> sum = fast_two_sum(total, low);
@@ -189,10 +195,12 @@ template <int registers> INLINE DoubleWord<double> reduce_sum(Pack<double, regis
   all = fold_lanes<1>(all, join);
   return {all.high[0], all.low[0]};
 }
-INLINE DoubleWord<double> reduce_sum(Pack<float> total, Pack<float> low) {  // doubles have room for both
+template <int registers> INLINE DoubleWord<double> reduce_sum(Pack<float, registers> total, Pack<float, registers> low) {  // doubles have room for both
   return {reduce_add(widen(total) + widen(low)), 0};
 }
-template <class T> INLINE DoubleWord<double> reduce_sum(const ExpSum<T>& sum, T start) { return reduce_sum(sum.total - Pack<T>(start), sum.low); }
+template <class T, int registers> INLINE DoubleWord<double> reduce_sum(const ExpSum<T, registers>& sum, T start) {
+  return reduce_sum(sum.total - Pack<T, registers>(start), sum.low);
+}
 
 // ---- log(1 + s) for s >= 0, of double words: off by less than 0.03 units in the last place before the low part ----
 

@@ -1,5 +1,6 @@
 // The kernels of one level: compiled once for each, with LEVEL the name of its namespace.
 #include "columns.h"
+#include "groups.h"
 #include "moments.h"
 
 namespace thermoscope::LEVEL {

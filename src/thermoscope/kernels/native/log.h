@@ -23,7 +23,7 @@ template <class T> struct LogSum {
   INLINE LogSum(V maxima, DoubleWord<V> scales) : maximum(maxima), shift(scales, maxima) {}
   INLINE void add(V z) {
     const V zero(T(0));
-    const typename Exp2<T>::Unrounded unrounded = shift.exp_z(exp2, z);
+    const Unrounded<V> unrounded = shift.exp_z(exp2, z);
     const V exp_z = unrounded.value(), other = if_equal(z, maximum, zero, exp_z);
     count = count + if_equal(z, maximum, V(T(1)), zero);
     const DoubleWord<V> sum = two_sum(rest.high, other);
@@ -33,7 +33,7 @@ template <class T> struct LogSum {
   INLINE void fold() { rest = fast_two_sum(rest.high, rest.low); }
   // exp_z of the maximum, the divisor of the rest.
   INLINE DoubleWord<V> exp_maximum() const {
-    const typename Exp2<T>::Unrounded unrounded = shift.exp_z(exp2, maximum);
+    const Unrounded<V> unrounded = shift.exp_z(exp2, maximum);
     const V exp_z = unrounded.value();
     return {exp_z, unrounded.rest(exp_z)};
   }
@@ -184,7 +184,7 @@ template <class T> constexpr long kLogGroup = sizeof(T) == 4 ? 1 : 8;
 constexpr long kLogGroupBytes = 1 << 15;
 
 // Rows of fewer entries are computed the other way in every layout: some entry mostly dominates, and all give the same digits.
-template <class T> constexpr long kLineEntries = kShortRowBytes / sizeof(T);
+template <class T> constexpr long kLineEntries = kShortLogRowBytes / sizeof(T);
 
 // log Σ exp(z / T) of rows, from their totals relative to rounding constants. The total is at least 2^-1/2.
 template <class T, int registers>

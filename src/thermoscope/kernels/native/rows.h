@@ -12,6 +12,7 @@ namespace thermoscope::LEVEL {
 constexpr long kBlockEntries = 2560;
 // Logits of up to this many bytes lie in a cache: there the next row's maximum is found while this row is computed.
 constexpr long kCachedBytes = 1 << 24;
+template <class T> bool is_cached(const Job<T>& job) { return job.rows * job.entries * long(sizeof(T)) <= kCachedBytes; }
 
 // Memory for numbers, zeroed, at the start of a cache line; up to a line of it needs no allocation. (Library containers would
 // be compiled for each level under one name, of which the linker keeps any.)
@@ -46,16 +47,18 @@ template <class T> INLINE Pack<T> normalized(Pack<T> exp_z, DoubleWord<Pack<T>> 
   return mul_add(exp_z, inverse.high, exp_z * inverse.low) * unit;
 }
 
-template <class T> T maximum_of(const T* z, long n) {  // that overlooks NaN
+// The maximum of each lane over the packs of a row. NaN is overlooked.
+template <class T> INLINE Pack<T> maxima_of(const T* z, long n) {
   constexpr long step = Pack<T>::kSize;
   Pack<T> first(Constants<T>::kLowest), second = first;
-  if (n < step) return reduce_max(max(load_first(z, n, first), first));
+  if (n < step) return max(load_first(z, n, first), first);
   for (long k = 0; k < n; k += 2 * step) {
     first = max(load(z + std::min(k, n - step)), first);
     second = max(load(z + std::min(k + step, n - step)), second);
   }
-  return reduce_max(max(first, second));
+  return max(first, second);
 }
+template <class T> T maximum_of(const T* z, long n) { return reduce_max(maxima_of(z, n)); }
 
 // Rows of up to this many entries are normalised while the next one is read: nothing waits for their total.
 constexpr long kDeferredEntries = 640;
@@ -69,14 +72,15 @@ template <class T> struct Row {
   T* rounders;          // of each block
   T inverse_scale = 1 / scale.high;
 
-  // The total of a block's exp_z, which are written to `out` if `stored`. `found` becomes the block's maximum or, with `of_next`, that of
-  // as many entries of `next`.
-  template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, const T* next, T& found) const {
+  // The total of a block's exp_z, none of which exceeds `above`; they are written to `out` if `stored`. They are added up register
+  // by register, as in a group, so that a row has the same digits in both. `found` becomes the block's maximum or, with `of_next`,
+  // that of as many entries of `next`.
+  template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, T above, const T* next, T& found) const {
     constexpr long step = V::kSize;
     const DoubleWord<V> scales{scale.high, scale.low};
     const V threshold(underflow_threshold<T>(rounder, inverse_scale)), rounders(rounder);
     const Exp2<T> exp2;
-    ExpSum<T> sum(C::kAboveBlock);
+    ExpSum<T, 1> sum(above);
     V maximum(C::kLowest);
     const long whole = n / step * step;
     for (long k = 0; k < whole; k += step) {
@@ -85,22 +89,22 @@ template <class T> struct Row {
       // One line of two, of which processors fetch the other. From memory this is most of what reading the next row takes.
       if (of_next) __builtin_prefetch(z + n + k, 0, 2);
       if (!stored) prefetch_to_write(out + k);  // memory would idle meanwhile
-      const V exp_z = sum.add(exp2.at(max(threshold, entries), scales, rounders));
+      const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
       if (stored) store(out + k, exp_z);
     }
     if (whole < n) {
       const V entries = load_first(z + whole, n - whole, V(C::kLowest));
       maximum = max(of_next ? load_first(next + whole, n - whole, V(C::kLowest)) : entries, maximum);
-      const V exp_z = sum.add(exp2.at(max(threshold, entries), scales, rounders));
+      const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
       if (stored) store_first(out + whole, n - whole, exp_z);
     }
     found = reduce_max(maximum);
-    return reduce_sum(sum, C::kAboveBlock);
+    return reduce_sum(sum, above);
   }
   // Out of line: inlined, the retry slows the first try down.
   template <bool stored> __attribute__((noinline)) DoubleWord<double> block_again(const T* z, T* out, long n, T rounder) const {
     T found;
-    return block_exponentials<stored, false>(z, out, n, rounder, z, found);
+    return block_exponentials<stored, false>(z, out, n, rounder, C::kAboveExp, z, found);
   }
   bool near(T maximum) const { return std::abs(maximum) * scale.high <= C::kFarOctaves; }
 
@@ -117,7 +121,7 @@ template <class T> struct Row {
       T* place = out + begin;
       rounder = rounding_constant<T>(maximum, scale.high);
       T found;
-      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, place, size, rounder, z, found);
+      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, place, size, rounder, begin ? C::kAboveBlock : C::kAboveExp, z, found);
       const bool exceeded = (found - maximum) * scale.high > kHeadroomLog2;
       maximum = std::max(maximum, found);
       if (exceeded) {
@@ -140,7 +144,7 @@ template <class T> struct Row {
     if (n > kBlockEntries) return exponentials<stored>(z, out, n, maximum);
     if (!near(maximum)) return {std::numeric_limits<double>::quiet_NaN(), 0};
     rounders[0] = rounding_constant<T>(maximum, scale.high);
-    return block_exponentials<stored, true>(z, out, n, rounders[0], ahead ? z + n : z, next_maximum);
+    return block_exponentials<stored, true>(z, out, n, rounders[0], C::kAboveExp, ahead ? z + n : z, next_maximum);
   }
 
   // Divide exp_z by their total, which is relative to `rounder`; that of each block is in `rounders`.
@@ -202,13 +206,14 @@ template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWor
   return true;
 }
 
-template <class T> void long_rows(const Job<T>& job, long begin, long end) {
+// Rows begin to end, of any length, one after the other.
+template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
   const long n = job.entries;
   // Of several blocks, the first may be overwritten before the last turns out to be unsupported.
   const bool copied = n > kBlockEntries && job.z == job.out;
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries), copy(copied ? n : 0);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
-  const bool in_passing = n <= kBlockEntries && job.rows * n * long(sizeof(T)) <= kCachedBytes;
+  const bool in_passing = n <= kBlockEntries && is_cached(job);
   T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
   T* deferred = nullptr;
   DoubleWord<double> deferred_total{};

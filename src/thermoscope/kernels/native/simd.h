@@ -130,6 +130,10 @@ template <class T, int registers = kRegisters> struct Pack {
     for (int i = 0; i < registers; ++i) made.reg[i] = make(i);
     return made;
   }
+  // `count` registers from register i on.
+  template <int count> INLINE Pack<T, count> part(int i) const {
+    return Pack<T, count>::of([&](int k) { return reg[i + k]; });
+  }
   INLINE friend Pack operator+(Pack a, Pack b) { return of([&](int i) { return a.reg[i] + b.reg[i]; }); }
   INLINE friend Pack operator-(Pack a, Pack b) { return of([&](int i) { return a.reg[i] - b.reg[i]; }); }
   INLINE friend Pack operator*(Pack a, Pack b) { return of([&](int i) { return a.reg[i] * b.reg[i]; }); }
@@ -218,8 +222,8 @@ INLINE F floats(D low, D high) { return __builtin_shufflevector(__builtin_conver
 #endif
 using Doubles = Pack<double, 2 * kRegisters>;  // as many numbers as a Pack<float>
 INLINE Pack<double> widen(Pack<double> v) { return v; }
-INLINE Doubles widen(Pack<float> v) {
-  return Doubles::of([&](int i) { return i % 2 ? high_doubles(v.reg[i / 2]) : low_doubles(v.reg[i / 2]); });
+template <int registers> INLINE Pack<double, 2 * registers> widen(Pack<float, registers> v) {
+  return Pack<double, 2 * registers>::of([&](int i) { return i % 2 ? high_doubles(v.reg[i / 2]) : low_doubles(v.reg[i / 2]); });
 }
 INLINE Pack<double> narrow(Pack<double> v) { return v; }
 INLINE Pack<float> narrow(Doubles v) {
@@ -241,14 +245,17 @@ template <int unit, int group, class V, int... I> INLINE void unzip(V& a, V& b, 
   const V even = __builtin_shufflevector(a, b, source(I, 0)...), odd = __builtin_shufflevector(a, b, source(I, 1)...);
   a = even, b = odd;
 }
-template <int distance, class T> INLINE void transpose_from(Register<T>* line) {
+// One step of a transposition, of two lines that are `distance` apart.
+template <int distance, class T> INLINE void unzip_at(Register<T>& a, Register<T>& b) {
   constexpr int count = kLanes<T>, block = 16 / sizeof(T);
+  if constexpr (distance < block) unzip<1, block>(a, b, Indices<count>{});
+  else unzip<block, count>(a, b, Indices<count>{});
+}
+template <int distance, class T> INLINE void transpose_from(Register<T>* line) {
+  constexpr int count = kLanes<T>;
   if constexpr (distance < count) {
     for (int i = 0; i < count; ++i)
-      if (!(i & distance)) {
-        if constexpr (distance < block) unzip<1, block>(line[i], line[i + distance], Indices<count>{});
-        else unzip<block, count>(line[i], line[i + distance], Indices<count>{});
-      }
+      if (!(i & distance)) unzip_at<distance, T>(line[i], line[i + distance]);
 #if defined(__clang__) && defined(__x86_64__)
     for (int i = 0; i < count; ++i) asm("" : "+v"(line[i]));  // else Clang merges two shuffles into a slower one
 #endif

@@ -7,11 +7,12 @@ namespace thermoscope::LEVEL {
 // A tile whose memory is this often in a first-level cache has room there for what the next one needs.
 constexpr long kFirstLevelBytes = 1 << 15, kTilesInFirstLevel = 5;
 
-template <class T> INLINE void reciprocal(DoubleWord<Pack<T>> total, Pack<T>& high, Pack<T>& low) {
+template <class T, int registers> INLINE void reciprocal(DoubleWord<Pack<T, registers>> total, Pack<T, registers>& high, Pack<T, registers>& low) {
   using C = Constants<T>;
-  const DoubleWord<Pack<T>> rounded = two_sum(total.high, total.low);
-  high = Pack<T>(C::kExpScale) / rounded.high;
-  low = (mul_add(-high, rounded.high, Pack<T>(C::kExpScale)) - high * rounded.low) * (high * Pack<T>(C::kExpUnit));
+  using V = Pack<T, registers>;
+  const DoubleWord<V> rounded = two_sum(total.high, total.low);
+  high = V(C::kExpScale) / rounded.high;
+  low = (mul_add(-high, rounded.high, V(C::kExpScale)) - high * rounded.low) * (high * V(C::kExpUnit));
 }
 
 // Copy `rows` rows of n entries to the columns of a tile, or back. In order: what a register writes behind the end of a row,
@@ -37,7 +38,7 @@ template <class T> struct Shift {
     rounder = rounding_constant<T>(maximum - anchor, scale.high);
     threshold = underflow_threshold<T>(rounder, V(T(1)) / scale.high);
   }
-  INLINE typename Exp2<T>::Unrounded exp_z(const Exp2<T>& exp2, V z) const { return exp2.at(max(threshold, z - anchor), scale, rounder); }
+  INLINE Unrounded<V> exp_z(const Exp2<T>& exp2, V z) const { return exp2.at(max(threshold, z - anchor), scale, rounder); }
 };
 
 // Softmax of a tile in place; the totals, NaN where a row is unsupported. The memory of the next tile is asked for in passing:
