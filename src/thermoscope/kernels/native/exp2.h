@@ -166,6 +166,12 @@ template <class T, int registers = kRegisters> struct ExpSum {
     total = next;
     return exp_z;
   }
+  // Add an exp_z that was rounded.
+  INLINE void add_rounded(V exp_z) {
+    const V next = total + exp_z;
+    low = low + (exp_z - (next - total));
+    total = next;
+  }
   // Add a pack of exp_z register by register.
   INLINE Pack<T> add_each(const Unrounded<Pack<T>>& unrounded) {
     static_assert(registers == 1);
@@ -195,7 +201,8 @@ template <int registers> INLINE DoubleWord<double> reduce_sum(Pack<double, regis
   all = fold_lanes<1>(all, join);
   return {all.high[0], all.low[0]};
 }
-template <int registers> INLINE DoubleWord<double> reduce_sum(Pack<float, registers> total, Pack<float, registers> low) {  // doubles have room for both
+// Doubles have room for both parts of floats.
+template <int registers> INLINE DoubleWord<double> reduce_sum(Pack<float, registers> total, Pack<float, registers> low) {
   return {reduce_add(widen(total) + widen(low)), 0};
 }
 template <class T, int registers> INLINE DoubleWord<double> reduce_sum(const ExpSum<T, registers>& sum, T start) {

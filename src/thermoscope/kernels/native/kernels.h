@@ -4,8 +4,8 @@
 
 namespace thermoscope {
 
-// Rows of fewer bytes are short: where there are many, they are worked side by side. The second is for logarithms.
-constexpr long kShortRowBytes = 256, kShortLogRowBytes = 640;
+// Rows of fewer bytes are short: where there are many, they are worked side by side.
+constexpr long kShortRowBytes = 256;
 
 // A C-contiguous array of `matrices` x `entries` x `inner`; a row is the entries of one matrix and one place in `inner`.
 template <class T> struct Job {

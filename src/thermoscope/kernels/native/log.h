@@ -20,7 +20,7 @@ template <class T> struct LogSum {
   V count{T(0)};
   DoubleWord<V> rest{V(T(0)), V(T(0))};
 
-  INLINE LogSum(V maxima, DoubleWord<V> scales) : maximum(maxima), shift(scales, maxima) {}
+  INLINE LogSum(V maxima, Shift<T> shifts) : maximum(maxima), shift(shifts) {}
   INLINE void add(V z) {
     const V zero(T(0));
     const Unrounded<V> unrounded = shift.exp_z(exp2, z);
@@ -47,9 +47,13 @@ INLINE DoubleWord<Pack<double, registers>> log_total(Pack<double, registers> cou
   return log1p<registers>({s.high, s.low + rest.low});
 }
 
-INLINE DoubleWord<Pack<float>> rounded_pairs(Doubles v) {
-  const Pack<float> high = narrow(v);
-  return {high, narrow(v - widen(high))};
+// Double words of T, from those of doubles.
+template <class T, int registers> INLINE auto rounded_pairs(DoubleWord<Pack<double, registers>> v) {
+  if constexpr (sizeof(T) == 8) return v;
+  else {
+    const auto high = narrow<T>(v.high);
+    return DoubleWord<std::decay_t<decltype(high)>>{high, narrow<T>(v.high - widen(high))};
+  }
 }
 
 // (z - max) / T - log_total. Both have one sign: in float, the rounding of z - max counts at most once, so that the result is good
@@ -59,8 +63,7 @@ template <> struct Logarithms<float> {
   using V = Pack<float>;
   V maximum, lowest;
   DoubleWord<V> inverse, log;
-  INLINE Logarithms(V maxima, DoubleWord<Doubles> inverses, DoubleWord<Doubles> logs)
-      : maximum(maxima), inverse(rounded_pairs(inverses.high)), log(rounded_pairs(logs.high)) {
+  INLINE Logarithms(V maxima, DoubleWord<V> inverses, DoubleWord<V> logs) : maximum(maxima), inverse(inverses), log(logs) {
     // Below it the result is -inf, of which a low part would make NaN.
     lowest = V(std::numeric_limits<float>::lowest()) / max(inverse.high, V(1.0f));
   }
@@ -101,7 +104,7 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
   const auto entries = [&](long k) INLINE_LAMBDA { return whole ? load(z + k * stride) : load_first(z + k * stride, count, V(T(0))); };
   V maximum(C::kLowest);
   for (long k = 0; k < job.entries; ++k) maximum = max(entries(k), maximum);
-  LogSum<T> sum(maximum, scales.get());
+  LogSum<T> sum(maximum, {scales.get(), maximum});
   for (long begin = 0; begin < job.entries; begin += kFoldEntries, sum.fold())
     for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k)), in_passing(k);
   const DoubleWord<V> unit = sum.exp_maximum();
@@ -113,10 +116,11 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
     if (r == 0 || (job.per_row && r < count)) inverse = inverse_of(job.temperature_of(row + r));
     inverses[r] = inverse.high, inverse_lows[r] = inverse.low;
   }
-  const Logarithms<T> logarithms(maximum, DoubleWord<W>{load<double, registers>(inverses), load<double, registers>(inverse_lows)}, log);
+  const DoubleWord<W> inverse_pairs{load<double, registers>(inverses), load<double, registers>(inverse_lows)};
+  const Logarithms<T> logarithms(maximum, rounded_pairs<T>(inverse_pairs), rounded_pairs<T>(log));
   // z - max does not overflow where the maximum is within kLargest.
   const V size = max(-maximum, maximum), nan(std::numeric_limits<T>::quiet_NaN());
-  const V supported = if_less(V(C::kLargest), size, nan, narrow(log.high) + (maximum - maximum));
+  const V supported = if_less(V(C::kLargest), size, nan, narrow<T>(log.high) + (maximum - maximum));
   T each[V::kSize];
   store(each, supported);
   bool all = whole;
@@ -146,7 +150,7 @@ template <class T> LogTotal log_total_of(const T* z, long n, T maximum, DoubleWo
   constexpr long step = V::kSize;
   const V maxima(maximum), none = Constants<T>::kLowest;
   const DoubleWord<V> scales{V(scale.high), V(scale.low)};
-  LogSum<T> sum(maxima, scales);
+  LogSum<T> sum(maxima, {scales, maxima});
   double count = 0;
   DoubleWord<double> rest{0, 0};
   for (long begin = 0; begin < n; begin += kBlockEntries) {  // the format has room for the sums of a block, doubles for those of a row
@@ -169,7 +173,8 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
   constexpr long step = V::kSize;
   const DoubleWord<One> log = log_total(One(total.count), {One(total.rest.high), One(total.rest.low)});
   const DoubleWord<double> inverse = inverse_of(temperature);
-  const Logarithms<T> logarithms(V{maximum}, DoubleWord<W>{W(inverse.high), W(inverse.low)}, {W(log.high.reg[0][0]), W(log.low.reg[0][0])});
+  const DoubleWord<W> inverses{W(inverse.high), W(inverse.low)}, logs{W(log.high.reg[0][0]), W(log.low.reg[0][0])};
+  const Logarithms<T> logarithms(V{maximum}, rounded_pairs<T>(inverses), rounded_pairs<T>(logs));
   long k = 0;
   for (; k + step <= n; k += step) store(out + k, logarithms(load(z + k)));
   if (k < n) store_first(out + k, n - k, logarithms(load_first(z + k, n - k, V(maximum))));
@@ -184,7 +189,7 @@ template <class T> constexpr long kLogGroup = sizeof(T) == 4 ? 1 : 8;
 constexpr long kLogGroupBytes = 1 << 15;
 
 // Rows of fewer entries are computed the other way in every layout: some entry mostly dominates, and all give the same digits.
-template <class T> constexpr long kLineEntries = kShortLogRowBytes / sizeof(T);
+template <class T> constexpr long kLineEntries = 640 / sizeof(T);
 
 // log Σ exp(z / T) of rows, from their totals relative to rounding constants. The total is at least 2^-1/2.
 template <class T, int registers>
@@ -243,7 +248,8 @@ template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, dou
   return true;
 }
 
-template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {
+// Rows begin to end, of any length, one after the other.
+template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) {
   constexpr long most = kLogGroup<T>;
   const long n = job.entries;
   if (n < kLineEntries<T>) {

@@ -179,7 +179,7 @@ template <class T> void compute(const Level& level, const Job<T>& job, bool log,
   if (size < kThreadedEntries) threads = 1;
   if (job.inner == 1 && job.rows < threads && job.entries >= kPartedEntries) return compute_parted_rows(level, job, log, threads);
   const Functions<T>& kernel = functions<T>(level);
-  const bool is_short = job.rows >= kManyRows ? job.entries * long(sizeof(T)) < (log ? kShortLogRowBytes : kShortRowBytes) : job.entries < kShortEntries && job.rows > 3;
+  const bool is_short = job.rows >= kManyRows ? job.entries * long(sizeof(T)) < kShortRowBytes : job.entries < kShortEntries && job.rows > 3;
   const auto function = job.inner > 1 ? (log ? kernel.log_columns : kernel.columns)
                         : is_short    ? (log ? kernel.log_short_rows : kernel.short_rows)
                                       : (log ? kernel.log_long_rows : kernel.long_rows);

@@ -221,15 +221,15 @@ INLINE D high_doubles(F v) { return __builtin_convertvector(__builtin_shufflevec
 INLINE F floats(D low, D high) { return __builtin_shufflevector(__builtin_convertvector(low, HalfF), __builtin_convertvector(high, HalfF), 0, 1, 2, 3); }
 #endif
 using Doubles = Pack<double, 2 * kRegisters>;  // as many numbers as a Pack<float>
-INLINE Pack<double> widen(Pack<double> v) { return v; }
+template <int registers> INLINE Pack<double, registers> widen(Pack<double, registers> v) { return v; }
 template <int registers> INLINE Pack<double, 2 * registers> widen(Pack<float, registers> v) {
   return Pack<double, 2 * registers>::of([&](int i) { return i % 2 ? high_doubles(v.reg[i / 2]) : low_doubles(v.reg[i / 2]); });
 }
-INLINE Pack<double> narrow(Pack<double> v) { return v; }
-INLINE Pack<float> narrow(Doubles v) {
-  return Pack<float>::of([&](int i) { return floats(v.reg[2 * i], v.reg[2 * i + 1]); });
+template <class T, int registers> INLINE Pack<T, registers * int(sizeof(T)) / 8> narrow(Pack<double, registers> v) {
+  if constexpr (sizeof(T) == 8) return v;
+  else return Pack<float, registers / 2>::of([&](int i) { return floats(v.reg[2 * i], v.reg[2 * i + 1]); });
 }
-template <class T> using Wide = decltype(widen(Pack<T>()));
+template <class T, int registers = kRegisters> using Wide = Pack<double, registers * 8 / int(sizeof(T))>;
 
 // ---- Transposing kLanes x kLanes numbers ----
 

@@ -38,6 +38,8 @@ template <class T> struct Shift {
     rounder = rounding_constant<T>(maximum - anchor, scale.high);
     threshold = underflow_threshold<T>(rounder, V(T(1)) / scale.high);
   }
+  // Of maxima near 0, whose rounding constants and thresholds are known.
+  INLINE Shift(DoubleWord<V> scales, V rounders, V thresholds) : scale(scales), anchor(T(0)), rounder(rounders), threshold(thresholds) {}
   INLINE Unrounded<V> exp_z(const Exp2<T>& exp2, V z) const { return exp2.at(max(threshold, z - anchor), scale, rounder); }
 };
 
