@@ -39,6 +39,9 @@ template <class T> class Group {
   // For rows of n entries, at least a pack's.
   explicit Group(long n) : n_(n), whole_(n / kWidth * kWidth), tail_(n % kWidth) {}
 
+  // So few rows, of more entries than that, take fewer steps.
+  static constexpr int kFew = 16 / sizeof(T);
+  static constexpr long kFewFrom = kGroupBytes / (2 * long(sizeof(T)) * (kFew + kRegisters));
   // The number of rows of n entries that are worked together.
   static long rows_of(long n) {
     const long room = kGroupBytes / (2 * n * long(sizeof(T)));
@@ -116,7 +119,7 @@ template <class T> class Group {
 
   // log Σ exp(z / T) of the rows, from their totals.
   INLINE DoubleWord<WideLine> log_sums_exp(DoubleWord<Line> totals) const {
-    return log_sum_exp<T>(DoubleWord<WideLine>{widen(totals.high), widen(totals.low)}, widen(line(rounder_, 0)));
+    return log_sum_exp<T>(wide(totals), widen(line(rounder_, 0)));
   }
 
   // log Σ exp((z - max) / T) of the rows, where an entry may dominate. One read, in which the memory `ahead` of it and of `out` is
@@ -198,16 +201,28 @@ template <class T> class Group {
     }
   }
 
-  // Lane r of the result is the join of all lanes of at(r), a Line or a double word of Lines. The steps are those of a
-  // transposition, whose results are joined at once: two shuffles and a join for each row.
-  template <class At, class Join, int count = kRows> static INLINE auto reduce_lines(At at, Join join, int first = 0) {
+  // Lane r of the result is the join of all lanes of at(r), a Line or a double word of Lines.
+  template <class At, class Join> INLINE auto reduce_lines(At at, Join join) const {
+    return n_ > kFewFrom ? fold_blocks<kFew>(transposed<kFew>(0, at, join), join) : transposed<int(kRows)>(0, at, join);
+  }
+  // The steps of a transposition of `count` lines, whose results are joined at once: two shuffles and a join for each row.
+  template <int count, class At, class Join> static INLINE auto transposed(int first, At at, Join join) {
     if constexpr (count == 1) return at(first);
     else {
-      auto a = reduce_lines<At, Join, count / 2>(at, join, first), b = reduce_lines<At, Join, count / 2>(at, join, first + count / 2);
+      auto a = transposed<count / 2>(first, at, join), b = transposed<count / 2>(first + count / 2, at, join);
       unzip_lines<count / 2>(a, b);
       return join(a, b);
     }
   }
+  // The join of the blocks of kFew lanes, in each of them.
+  template <int distance, class Value, class Join> static INLINE Value fold_blocks(Value v, Join join) {
+    if constexpr (distance == kWidth) return v;
+    else return fold_blocks<2 * distance>(join(v, swapped<distance>(v)), join);
+  }
+  template <int distance> static INLINE Line swapped(Line v) {
+    return Line::of([&](int) { return swap_lanes<distance>(v.reg[0], Indices<int(kWidth)>{}); });
+  }
+  template <int distance> static INLINE DoubleWord<Line> swapped(DoubleWord<Line> v) { return {swapped<distance>(v.high), swapped<distance>(v.low)}; }
   static INLINE DoubleWord<WideLine> wide(DoubleWord<Line> v) { return {widen(v.high), widen(v.low)}; }
   // exp_z of the maxima, as many octaves `higher`.
   INLINE DoubleWord<Line> exp_maxima(const Scales<T>& scales, T higher) const {
