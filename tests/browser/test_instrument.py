@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Literal
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page, Request, expect
 
-from tests.browser.explorer_page import field, full_temperature, open_file, slider
+from tests.browser.explorer_page import DRAG, field, full_temperature, open_file, slider
 from thermoscope import softmax, temperature_for
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -829,6 +830,27 @@ def test_what_is_drawn_is_seen_where_the_user_forces_the_colours(open_page: Open
     assert shown == page.locator(".logits .bar").first.evaluate(
         "e => getComputedStyle(e).backgroundColor"
     )
+
+
+LAYER = """async (element) => {
+  element.style.willChange = "transform";
+  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+}"""
+
+
+def test_a_drag_leaves_the_layers_of_the_page_as_they_are(open_page: Open) -> None:
+    page = open_page(np.linspace(0, 1, 10))
+    # What is made once, by the first move.
+    slider(page).evaluate(DRAG)
+    browser = page.context.browser
+    assert browser is not None
+    browser.start_tracing(page=page, categories=["blink"])
+    slider(page).evaluate(DRAG)
+    page.locator("body").evaluate(LAYER)
+    events = json.loads(browser.stop_tracing())["traceEvents"]
+    arranged = [event for event in events if event["name"] == "PaintArtifactCompositor::Update"]
+    # At least for the layer that is new; in 20 frames of a drag, where a text begins or ends.
+    assert 1 <= len(arranged) < 5
 
 
 def test_nothing_moves_by_itself(open_page: Open) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.explorer_page import field, slider
+from tests.browser.explorer_page import DRAG, field, slider
 from tests.browser.test_everyone import (
     found_by_axe,
     found_in_all_colours,
@@ -425,16 +425,6 @@ def test_what_the_server_s_own_sampler_has_dropped_is_told(page: Page, tmp_path:
     text = page.get_by_role("region", name="Text", exact=True)
     expect(text).to_contain_text("The server reports probabilities after its own sampler.")
     assert found_by_axe(page) == []
-
-
-# A step of the slider in each frame, as a drag makes them.
-DRAG = """async (range) => {
-  for (let step = 50; step > 30; step--) {
-    range.value = String(Number(range.min) + step * Number(range.step));
-    range.dispatchEvent(new Event("input", { bubbles: true }));
-    await new Promise(requestAnimationFrame);
-  }
-}"""
 
 
 def test_a_drag_lays_out_what_it_changes_and_not_the_page(opened: Page) -> None:
