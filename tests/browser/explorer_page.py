@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
     from thermoscope.state import State
 
-# A step of the slider in each frame, as a drag makes them.
+# A step of the slider in each frame, as a drag makes them, until the last one is laid out.
 DRAG = """async (range) => {
   for (let step = 50; step > 30; step--) {
     range.value = String(Number(range.min) + step * Number(range.step));
     range.dispatchEvent(new Event("input", { bubbles: true }));
     await new Promise(requestAnimationFrame);
   }
+  await new Promise(requestAnimationFrame);
 }"""
 # Chromium drops mouse events before the first frame of a page, and a turn of the wheel before that
 # frame is on the screen: that is when it tells of the first paint.
