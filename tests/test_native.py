@@ -50,7 +50,10 @@ def worst_ulp(got: NDArray[Any], want: NDArray[np.longdouble]) -> float:
     return float(error.max(initial=0))
 
 
-SIZES = [1, 2, 3, 5, 10, 15, 16, 17, 31, 32, 33, 47, 48, 49, 79, 80, 100, 159, 160, 400, 513]
+SIZES = [
+    *(1, 2, 3, 5, 10, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 65, 79, 80, 100, 159, 160),
+    *(224, 225, 400, 448, 449, 513),
+]
 LONG = [2559, 2560, 2561, 5121, 65_535, 65_536, 70_001, 131_072]
 
 
@@ -108,6 +111,24 @@ def test_every_result_is_within_2_ulp(
         for got, want in zip(results, exact(z, temperature, axis), strict=True):
             assert got.dtype == z.dtype
             assert worst_ulp(got, want) <= 2
+
+
+@pytest.mark.parametrize("kernel", NATIVE)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_rows_that_no_cache_holds_are_within_2_ulp(kernel: str, dtype: str) -> None:
+    count = (1 << 24) // (1000 * np.dtype(dtype).itemsize) + 20
+    rng = np.random.default_rng(1)
+    z = rng.normal(0, rng.uniform(0.1, 9, (count, 1)), (count, 1000)).astype(dtype)
+    z[5::11, 7] += 40
+    z[3::7] += 1e4
+    temperatures = 10.0 ** rng.uniform(-1, 1, (count, 1))
+    some = np.r_[:20, 20:count:97, count - 20 : count]
+    for temperature in (0.7, temperatures):
+        own = temperature if isinstance(temperature, float) else temperature[some]
+        with kernels.use(kernel):
+            results = ts.softmax(z, temperature), ts.log_softmax(z, temperature)
+        for got, want in zip(results, exact(z[some], own, -1), strict=True):
+            assert worst_ulp(got[some], want) <= 2
 
 
 @pytest.mark.parametrize("kernel", NATIVE)
