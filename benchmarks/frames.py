@@ -55,7 +55,6 @@ import asyncio
 import json
 import math
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -80,6 +79,7 @@ from thermoscope.state import State
 from tools.browsers import QUIET, find
 from tools.explorer import explorer
 from tools.jupyterlab import jupyterlab
+from tools.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -636,8 +636,7 @@ def _reached(one: Drag) -> str:
 
 async def measure(path: str, options: argparse.Namespace) -> tuple[str, list[tuple[Drag, ...]]]:
     """Do every drag that is asked for, one after the other, and name the browser."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    port = free_port()
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path, args=[*QUIET, f"--remote-debugging-port={port}"]

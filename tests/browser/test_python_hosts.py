@@ -7,7 +7,6 @@ environment of their own, `.venv/hosts`, for JupyterLab would load what they bri
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -21,6 +20,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.explorer_page import field
 from tests.browser.test_hosts import drag_to
+from tools.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,8 +91,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         executable = HOSTS / "bin" / program
         if not executable.exists():
             pytest.fail(f"no {program}: run `make .venv/hosts` to install it")
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            number = listener.getsockname()[1]
+        number = free_port()
         command = [str(executable), *options, f"--port={number}"]
         env = os.environ | {"JUPYTER_PATH": os.pathsep.join(map(str, SHARED))}
         with (tmp_path / "said.txt").open("wb") as said:

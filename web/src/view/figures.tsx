@@ -198,14 +198,10 @@ function Probabilities({ instrument }: Part) {
   );
   const edges = useComputed(() => barsOf(outlines.value, () => true));
   /** There and back: the style sheet draws the first pixel of each way, which is an end. */
-  const ends = useComputed(() =>
-    outlines.value
-      .map(
-        (length, slot) =>
-          `M0 ${slot + 0.5}H${length.toFixed(5)}M${length.toFixed(5)} ${slot + 0.5}H0`,
-      )
-      .join(""),
-  );
+  const ends = useComputed(() => {
+    const back = outlines.value.map((length, slot) => `M${length.toFixed(5)} ${slot + 0.5}H0`);
+    return edges.value + back.join("");
+  });
   /** In a group, what is drawn can be moved by pixels. */
   const layer = (path: ReadonlySignal<string>) => (
     <g>

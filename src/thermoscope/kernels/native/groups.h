@@ -32,16 +32,15 @@ template <class T> class Group {
   // Octaves that exp_z are higher where their sums must be exact at any size: what rounding takes from the lowest is still a normal
   // number, which processors compute faster. There are too few entries for those that should count as 0 to add up.
   static constexpr T kHigher = C::kMantissaBits + 1;
+  // The numbers of a group of up to this many rows are joined across lanes in fewer steps.
+  static constexpr int kFew = 16 / sizeof(T);
 
  public:
   static constexpr long kRows = kWidth;
   using WideLine = Wide<T, 1>;
   // For rows of n entries, at least a pack's.
-  explicit Group(long n) : n_(n), whole_(n / kWidth * kWidth), tail_(n % kWidth) {}
+  explicit Group(long n) : n_(n), whole_(n / kWidth * kWidth), tail_(n % kWidth), are_few_(rows_of(n) <= kFew) {}
 
-  // So few rows, of more entries than that, take fewer steps.
-  static constexpr int kFew = 16 / sizeof(T);
-  static constexpr long kFewFrom = kGroupBytes / (2 * long(sizeof(T)) * (kFew + kRegisters));
   // The number of rows of n entries that are worked together.
   static long rows_of(long n) {
     const long room = kGroupBytes / (2 * n * long(sizeof(T)));
@@ -203,7 +202,7 @@ template <class T> class Group {
 
   // Lane r of the result is the join of all lanes of at(r), a Line or a double word of Lines.
   template <class At, class Join> INLINE auto reduce_lines(At at, Join join) const {
-    return n_ > kFewFrom ? fold_blocks<kFew>(transposed<kFew>(0, at, join), join) : transposed<int(kRows)>(0, at, join);
+    return are_few_ ? fold_blocks<kFew>(transposed<kFew>(0, at, join), join) : transposed<int(kRows)>(0, at, join);
   }
   // The steps of a transposition of `count` lines, whose results are joined at once: two shuffles and a join for each row.
   template <int count, class At, class Join> static INLINE auto transposed(int first, At at, Join join) {
@@ -242,6 +241,7 @@ template <class T> class Group {
   }
 
   const long n_, whole_, tail_;
+  const bool are_few_;
   // The numbers of each row, and lines of them before they are joined. Those behind the last row of a small group don't count.
   alignas(64) T high_[kRows * kWidth] = {}, low_[kRows * kWidth] = {}, count_[kRows * kWidth] = {};
   alignas(64) T maximum_[kRows], far_[kRows], rounder_[kRows], threshold_[kRows];

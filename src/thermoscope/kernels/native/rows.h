@@ -47,7 +47,7 @@ template <class T> INLINE Pack<T> normalized(Pack<T> exp_z, DoubleWord<Pack<T>> 
   return mul_add(exp_z, inverse.high, exp_z * inverse.low) * unit;
 }
 
-// The maximum of each lane over the packs of a row. NaN is overlooked.
+// The packs of a row joined to one, whose numbers are the largest of their lanes. NaN doesn't count.
 template <class T> INLINE Pack<T> maxima_of(const T* z, long n) {
   constexpr long step = Pack<T>::kSize;
   Pack<T> first(Constants<T>::kLowest), second = first;
