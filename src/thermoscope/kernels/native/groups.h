@@ -152,15 +152,6 @@ template <class T> class Group {
       return Logarithms<T>(each(maximum_ + r, step), {each(inverses.high + r, step), each(inverses.low + r, step)}, pairs(r, step));
     });
   }
-  // z / T - `logs`, which are log Σ exp(z / T), of rows that no entry dominates. One read and one write.
-  INLINE void lines(const T* z, T* out, long rows, const Inverses<T>& inverses, DoubleWord<WideLine> logs) {
-    store_pairs(rounded_pairs<T>(DoubleWord<WideLine>{-logs.high, -logs.low}));
-    transform(z, out, rows, [&](long r, int step) INLINE_LAMBDA {
-      return [slope = each(inverses.high + r, step), slope_low = each(inverses.low + r, step), offset = pairs(r, step)](V entries) INLINE_LAMBDA {
-        return on_line(entries, slope, slope_low, offset.high, offset.low);
-      };
-    });
-  }
   T maximum(long r) const { return maximum_[r]; }
 
  private:
@@ -302,7 +293,7 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
     const long rows = std::min(most, end - first);
     const T* z = job.z + first * n;
     T* out = job.out + first * n;
-    if (job.per_row) scales.set(job, first, rows), inverses.set(job, first, rows);
+    if (job.per_row) scales.set(job, first, rows);
     if (!group.find_maxima(z, rows, scales) || (n >= kLineEntries<T> && group.are_far(rows))) {
       log_row_by_row(job, first, first + rows);
       continue;
@@ -325,22 +316,17 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
       }
       if (few > 0) refuse_nan(job, first, rows, log.high);
       dominated = few > 0;
+      if (job.per_row) inverses.set(job, first, rows);
       group.logarithms(z, out, rows, inverses, log);
       continue;
     }
     const auto log = group.log_sums_exp(group.template exponentials<false>(z, out, rows, scales, exp2, most * n));
     double lows[G::kRows];
     store(each, log.high), store(lows, log.low);
-    const auto undominated = [&](long r) { return is_undominated(each[r], double(group.maximum(r)), job.temperature_of(first + r)); };
-    bool all = true;
-    for (long r = 0; r < rows; ++r) all = all && undominated(r);
-    if (all) {
-      group.lines(z, out, rows, inverses, log);
-      continue;
-    }
-    for (long r = 0; r < rows; ++r) {
+    for (long r = rows - 1; r >= 0; --r) {  // as in `transform`
       const double temperature = job.temperature_of(first + r);
-      if (undominated(r)) undominated_row(z + r * n, out + r * n, n, {each[r], lows[r]}, temperature);
+      if (is_undominated(each[r], double(group.maximum(r)), temperature))
+        undominated_row(z + r * n, out + r * n, n, {each[r], lows[r]}, temperature);
       else if (!dominated_row(z + r * n, out + r * n, n, group.maximum(r), temperature)) job.refuse(first + r);
     }
   }

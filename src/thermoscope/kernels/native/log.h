@@ -170,14 +170,10 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
   using V = Pack<T>;
   using W = Wide<T>;
   using One = Pack<double, 1>;
-  constexpr long step = V::kSize;
   const DoubleWord<One> log = log_total(One(total.count), {One(total.rest.high), One(total.rest.low)});
   const DoubleWord<double> inverse = inverse_of(temperature);
   const DoubleWord<W> inverses{W(inverse.high), W(inverse.low)}, logs{W(log.high.reg[0][0]), W(log.low.reg[0][0])};
-  const Logarithms<T> logarithms(V{maximum}, rounded_pairs<T>(inverses), rounded_pairs<T>(logs));
-  long k = 0;
-  for (; k + step <= n; k += step) store(out + k, logarithms(load(z + k)));
-  if (k < n) store_first(out + k, n - k, logarithms(load_first(z + k, n - k, V(maximum))));
+  transform_row(z, out, n, true, Logarithms<T>(V{maximum}, rounded_pairs<T>(inverses), rounded_pairs<T>(logs)));
 }
 
 // A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
@@ -232,12 +228,11 @@ template <class T> INLINE Pack<T> on_line(Pack<T> z, Pack<T> slope, Pack<T> slop
 }
 template <class T> INLINE void undominated_row(const T* z, T* out, long n, DoubleWord<double> log, double temperature) {
   using V = Pack<T>;
-  constexpr long step = V::kSize;
   const LogLine<T> line(inverse_of(temperature), log);
   const V slope(line.slope.high), slope_low(line.slope.low), offset(line.offset.high), offset_low(line.offset.low);
-  long k = 0;
-  for (; k + step <= n; k += step) store(out + k, on_line(load(z + k), slope, slope_low, offset, offset_low));
-  if (k < n) store_first(out + k, n - k, on_line(load_first(z + k, n - k, offset), slope, slope_low, offset, offset_low));
+  const auto write = [&](auto one) INLINE_LAMBDA { transform_row(z, out, n, true, one); };
+  if (line.slope.low == 0) write([=](V entries) INLINE_LAMBDA { return mul_add(entries, slope, offset) + offset_low; });  // as at T = 1
+  else write([=](V entries) INLINE_LAMBDA { return on_line(entries, slope, slope_low, offset, offset_low); });
 }
 // The logarithms of any row; false if it is unsupported.
 template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, double temperature) {

@@ -60,6 +60,18 @@ template <class T> INLINE Pack<T> maxima_of(const T* z, long n) {
 }
 template <class T> T maximum_of(const T* z, long n) { return reduce_max(maxima_of(z, n)); }
 
+// Write one(entries) for n entries, to where they are or elsewhere. With `aligned`, no store goes into two cache lines, which
+// takes as long as two.
+template <class T, class One> INLINE void transform_row(const T* from, T* to, long n, bool aligned, One one) {
+  constexpr long step = Pack<T>::kSize;
+  const auto some = [&](long k, long count) INLINE_LAMBDA { store_first(to + k, count, one(load_first(from + k, count, Pack<T>(T(0))))); };
+  const long lead = aligned ? (-reinterpret_cast<std::intptr_t>(to) & (kRegisterBytes - 1)) / long(sizeof(T)) : 0;
+  long k = std::min(lead, n);
+  if (k > 0) some(0, k);
+  for (; k + step <= n; k += step) store(to + k, one(load(from + k)));
+  if (k < n) some(k, n - k);
+}
+
 // Rows of up to this many entries are normalised while the next one is read: nothing waits for their total.
 constexpr long kDeferredEntries = 640;
 
@@ -149,9 +161,7 @@ template <class T> struct Row {
 
   // Divide exp_z by their total, which is relative to `rounder`; that of each block is in `rounders`.
   void normalize(T* out, long n, T rounder, DoubleWord<double> total) const {
-    constexpr long step = V::kSize;
-    // Stores that begin at a cache line: one into two lines takes as long as two.
-    const long lead = n > 16 * step ? (-reinterpret_cast<std::intptr_t>(out) & (kRegisterBytes - 1)) / long(sizeof(T)) : 0;
+    const bool aligned = n > 16 * V::kSize;  // a shorter one would wait for its own stores, which began elsewhere
     const DoubleWord<T> inverse = reciprocal<T>(total);
     for (long begin = (n - 1) / kBlockEntries * kBlockEntries; begin >= 0; begin -= kBlockEntries) {  // the last is still in a cache
       DoubleWord<T> own = inverse;
@@ -165,12 +175,8 @@ template <class T> struct Row {
       }
       const DoubleWord<V> inverses{own.high, own.low};
       const V unit(normal_power_of_two<T>(power));
-      const long end = std::min(begin + kBlockEntries, n), first = std::min(begin + lead, end);
-      const auto some = [&](long k, long count) { store_first(out + k, count, normalized(load_first(out + k, count, unit), inverses, unit)); };
-      if (first > begin) some(begin, first - begin);
-      long k = first;
-      for (; k + step <= end; k += step) store(out + k, normalized(load(out + k), inverses, unit));
-      if (k < end) some(k, end - k);
+      const long size = std::min(kBlockEntries, n - begin);
+      transform_row(out + begin, out + begin, size, aligned, [&](V exp_z) INLINE_LAMBDA { return normalized(exp_z, inverses, unit); });
     }
   }
 
