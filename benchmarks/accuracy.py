@@ -175,7 +175,7 @@ class Run:
             divided = z / z.dtype.type(temperature)
         for text in ("1", "all") if temperature == 1 else ("all",):
             for peer, worst in self.peers[function, z.dtype.name, text].items():
-                call = PEERS[peer](function, divided, -1, given=False)
+                call = PEERS[peer](function, divided, -1)
                 assert call is not None  # noqa: S101 - all return a new array
                 worst.add(want, np.asarray(call()))
 

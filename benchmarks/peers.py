@@ -33,28 +33,26 @@ FUNCTIONS = ("softmax", "log_softmax")
 class Peer(Protocol):
     """Makes a call that computes `function` of `z` once.
 
-    With `given`, the call writes to a result array that was made before; None if the library's
-    function takes none.
+    The call writes to `out`, if that is given; None if the library's function takes no result array.
     """
 
     __name__: str
 
-    def __call__(self, function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+    def __call__(self, function: str, z: Array, axis: int, out: Array | None = None) -> Call | None:
         """Return the call."""
 
 
-def thermoscope(function: str, z: Array, axis: int, *, given: bool) -> Call:
+def thermoscope(function: str, z: Array, axis: int, out: Array | None = None) -> Call:
     """`thermoscope.softmax` or `thermoscope.log_softmax`."""
     compute = getattr(ts, function)
-    if given:
-        out = np.zeros_like(z)
-        return lambda: compute(z, axis=axis, out=out)
-    return lambda: compute(z, axis=axis)
+    if out is None:
+        return lambda: compute(z, axis=axis)
+    return lambda: compute(z, axis=axis, out=out)
 
 
-def numpy(function: str, z: Array, axis: int, *, given: bool) -> Call:
+def numpy(function: str, z: Array, axis: int, out: Array | None = None) -> Call:
     """NumPy's three lines, as everybody writes them."""
-    out, scratch = (np.zeros_like(z), np.zeros_like(z)) if given else (None, None)
+    scratch = None if out is None else np.zeros_like(z)
 
     def softmax() -> object:
         shifted = np.subtract(z, z.max(axis, keepdims=True), out=out)
@@ -69,30 +67,30 @@ def numpy(function: str, z: Array, axis: int, *, given: bool) -> Call:
     return {"softmax": softmax, "log_softmax": log_softmax}[function]
 
 
-def scipy(function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+def scipy(function: str, z: Array, axis: int, out: Array | None = None) -> Call | None:
     """`scipy.special.softmax` or `scipy.special.log_softmax`, which take no result array."""
     from scipy import special  # noqa: PLC0415
 
     compute = getattr(special, function)
-    return None if given else lambda: compute(z, axis=axis)
+    return (lambda: compute(z, axis=axis)) if out is None else None
 
 
-def torch(function: str, z: Array, axis: int, *, given: bool) -> Call:
+def torch(function: str, z: Array, axis: int, out: Array | None = None) -> Call:
     """`torch.softmax` or `torch.log_softmax`."""
     import torch as library  # noqa: PLC0415
 
     compute, tensor = getattr(library, function), library.from_numpy(z)
-    if given:
-        out = library.zeros_like(tensor)
-        return lambda: compute(tensor, axis, out=out)
-    return lambda: compute(tensor, axis)
+    if out is None:
+        return lambda: compute(tensor, axis)
+    result = library.from_numpy(out)
+    return lambda: compute(tensor, axis, out=result)
 
 
-def jax(function: str, z: Array, axis: int, *, given: bool) -> Call | None:
+def jax(function: str, z: Array, axis: int, out: Array | None = None) -> Call | None:
     """`jax.nn.softmax` or `jax.nn.log_softmax` under `jax.jit`, which take no result array."""
     import jax as library  # noqa: PLC0415
 
-    if given:
+    if out is not None:
         return None
     compiled, array = _jitted(function, axis), library.device_put(z)
     return lambda: compiled(array).block_until_ready()
@@ -107,7 +105,7 @@ def _jitted(function: str, axis: int) -> Any:
     return library.jit(lambda z: compute(z, axis))
 
 
-def onnxruntime(function: str, z: Array, axis: int, *, given: bool) -> Call:
+def onnxruntime(function: str, z: Array, axis: int, out: Array | None = None) -> Call:
     """ONNX Runtime on a model of one node."""
     import onnxruntime as library  # noqa: PLC0415
 
@@ -116,9 +114,8 @@ def onnxruntime(function: str, z: Array, axis: int, *, given: bool) -> Call:
     session = library.InferenceSession(
         model(function, z.dtype, z.shape, axis), options, providers=["CPUExecutionProvider"]
     )
-    if not given:
+    if out is None:
         return lambda: session.run(None, {"z": z})[0]
-    out = np.zeros_like(z)
     binding = session.io_binding()
     for bind, array, name in ((binding.bind_input, z, "z"), (binding.bind_output, out, "p")):
         bind(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
