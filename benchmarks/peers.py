@@ -33,7 +33,7 @@ FUNCTIONS = ("softmax", "log_softmax")
 class Peer(Protocol):
     """Makes a call that computes `function` of `z` once.
 
-    The call writes to `out`, if that is given; None if the library's function takes no result array.
+    The call writes to `out`, if that is given; None if the library's function takes none.
     """
 
     __name__: str

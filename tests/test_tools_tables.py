@@ -101,7 +101,7 @@ def test_figures_come_from_the_results_and_other_text_stays(page: Path) -> None:
     tables.main([])
     text = page.read_text()
     for expected in (
-        "An Engine, 2 cores, kernel native-v4; Python 3.11.2, NumPy 2.4.6; medians of 30 turns;",
+        "An Engine, 2 cores, kernel native-v4; Python 3.11.2, NumPy 2.4.6; middle half of 30 turns",
         "First in 2 of 3 cells. The closest is float32 (1000, 10), new, on 2 threads: ONNX Runtime",
         "| | shape | result | thermoscope | native-v3 | NumPy | copy | ours to the best peer |",
         "| float32 | (1000, 10) | new | 1.000 | 0.500 | 0.125 | - | 8.00 | 0.12 |",

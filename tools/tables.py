@@ -70,7 +70,7 @@ def throughput(function: str) -> Callable[[Results], str]:
         least = min(rows, key=lambda row: row["first"])
         ahead = sum(row["first"] >= 1 for row in rows)
         parts = [
-            conditions(results["about"], f"medians of {results['about']['repeats']} turns"),
+            conditions(results["about"], f"middle half of {results['about']['repeats']} turns"),
             paragraph(
                 f"First in {ahead} of {len(rows)} cells. The closest is {least['dtype']} "
                 f"{shape(least)}, {least['result']}, on {threads(least)}: "
