@@ -20,6 +20,7 @@ from thermoscope.data.dataset import Dataset
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LONG = 256 * "o"
 ERRORS = [
     ("softmax 1 2 -T -1", "temperature must be >= 0, got -1.0"),
     ("softmax 1 2 -T nan", "temperature must be >= 0, got nan"),
@@ -53,12 +54,16 @@ ERRORS = [
         "explore Hello",
         "Hello: No such file or directory; a prompt must come with --server or --sample novel",
     ),
+    (
+        f"explore {LONG}",
+        f"{LONG}: File name too long; a prompt must come with --server or --sample",
+    ),
     ("softmix", "No such command 'softmix'."),
     ("--temperature", "No such option: --temperature"),
 ]
 
 
-@pytest.mark.parametrize(("line", "words"), ERRORS, ids=[line for line, _ in ERRORS])
+@pytest.mark.parametrize(("line", "words"), ERRORS, ids=[line[:60] for line, _ in ERRORS])
 def test_an_error_is_one_line_and_exit_code_2(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

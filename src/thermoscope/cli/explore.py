@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -193,9 +194,8 @@ def explore(
         _serve(state, None, port, beginning, language=language, no_open=no_open)
         return
     check_unused(model=model, chat=chat, seed=seed, save=save, text=text)
-    if path is not None and file != "-" and not path.exists():
-        hint = "a prompt must come with --server or --sample novel"
-        raise FileError(f"{file}: No such file or directory; {hint}")
+    if path is not None and file != "-":
+        _check_there(path)
     rows = _rows(path, sample, targets, reading) if link is None else None
     if link is not None:
         others |= {"a file": file, **truncation.options}
@@ -207,6 +207,16 @@ def explore(
     if tasks is not None:
         one_distribution(rows, state.tail)
     _serve(state, rows, port, activity=tasks, language=language, no_open=no_open)
+
+
+def _check_there(path: Path) -> None:
+    """Raise FileError if there is no such file: a prompt may be meant."""
+    try:
+        path.stat()
+    except OSError as error:
+        if error.errno in {errno.ENOENT, errno.ENAMETOOLONG}:
+            hint = "a prompt must come with --server or --sample novel"
+            raise FileError(f"{path}: {error.strerror}; {hint}") from None
 
 
 def _serve(
