@@ -215,13 +215,18 @@ function Line({ sequence, instrument, cursor }: StripProps) {
   );
 }
 
-/** The highest value of each group of positions; NaN where nothing is known. */
+/** The highest value of each group of positions; -Infinity where none is known. */
 function grouped(values: Float64Array | undefined): number[] {
   if (values === undefined) return [];
   const groups = Math.min(POINTS, values.length);
   return Array.from({ length: groups }, (_, k) => {
     const [from, to] = [k, k + 1].map((end) => Math.floor((end * values.length) / groups));
-    return Math.max(...values.subarray(from, to).filter((value) => value < Infinity));
+    let highest = -Infinity;
+    // Neither those that are not known nor infinite ones count.
+    for (let i = from!; i < to!; i++) {
+      if (values[i]! < Infinity) highest = Math.max(highest, values[i]!);
+    }
+    return highest;
   });
 }
 
