@@ -323,12 +323,8 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
     const auto log = group.log_sums_exp(group.template exponentials<false>(z, out, rows, scales, exp2, most * n));
     double lows[G::kRows];
     store(each, log.high), store(lows, log.low);
-    for (long r = rows - 1; r >= 0; --r) {  // as in `transform`
-      const double temperature = job.temperature_of(first + r);
-      if (is_undominated(each[r], double(group.maximum(r)), temperature))
-        undominated_row(z + r * n, out + r * n, n, {each[r], lows[r]}, temperature);
-      else if (!dominated_row(z + r * n, out + r * n, n, group.maximum(r), temperature)) job.refuse(first + r);
-    }
+    for (long r = rows - 1; r >= 0; --r)  // as in `transform`
+      logarithms_of_row<T>(job, first + r, z + r * n, out + r * n, {each[r], lows[r]}, group.maximum(r));
   }
 }
 template <class T> void log_long_rows(const Job<T>& job, long begin, long end) {

@@ -242,6 +242,12 @@ template <class T> bool dominated_row(const T* z, T* out, long n, T maximum, dou
   logarithms_of(z, out, n, maximum, total, temperature);
   return true;
 }
+// The logarithms of a row of the job, by whichever way its log Σ exp(z / T) allows; that is NaN where it is not known.
+template <class T> INLINE void logarithms_of_row(const Job<T>& job, long row, const T* z, T* out, DoubleWord<double> log, T maximum) {
+  const double temperature = job.temperature_of(row);
+  if (is_undominated(log.high, double(maximum), temperature)) undominated_row(z, out, job.entries, log, temperature);
+  else if (!dominated_row(z, out, job.entries, maximum, temperature)) job.refuse(row);
+}
 
 // Rows begin to end, of any length, one after the other.
 template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) {
@@ -284,11 +290,8 @@ template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) 
     }
     for (long r = 0; r < count; ++r) {
       const T* z = job.z + (first + r) * n;
-      T* out = job.out + (first + r) * n;
-      const double temperature = job.temperature_of(first + r);
-      if (is_undominated(logs[r], maxima[r], temperature))
-        undominated_row(z, out, n, {logs[r], log_lows[r]}, temperature);
-      else if (!dominated_row(z, out, n, std::isnan(totals[r]) ? maximum_of(z, n) : T(maxima[r]), temperature)) job.refuse(first + r);
+      const T maximum = std::isnan(totals[r]) ? maximum_of(z, n) : T(maxima[r]);
+      logarithms_of_row<T>(job, first + r, z, job.out + (first + r) * n, {logs[r], log_lows[r]}, maximum);
     }
   }
 }
