@@ -181,6 +181,19 @@ def test_each_choice_of_colour_has_a_legend(opened: Page) -> None:
     assert set(classes(opened)) == {"fate0"}
 
 
+def test_what_could_not_be_written_is_crossed_on_paper_too(opened: Page) -> None:
+    colour(opened, "could the sampler write it")
+    opened.get_by_role("button", name="Add top-k").click()
+
+    def gradients() -> int:
+        return opened.pdf(print_background=False).count(b"/Shading")
+
+    of_the_legend = gradients()
+    opened.get_by_role("textbox", name="top-k").fill("2")
+    expect(told(opened)).to_contain_text("3 of these 18 tokens")
+    assert gradients() > of_the_legend > 0
+
+
 def test_a_step_of_the_sampler_says_which_tokens_it_would_not_have_written(opened: Page) -> None:
     colour(opened, "could the sampler write it")
     expect(told(opened)).to_have_text(
