@@ -12,6 +12,9 @@ constexpr long kGroupRowBytes = 1792;
 constexpr long kGroupBytes = 1 << 14;
 constexpr long kLeastGroupRows = 8;  // fewer take less time one after the other
 
+// Rows one behind the other.
+template <class T> struct Rows { const T* z; long count; };
+
 // 1 / T of each row of a group.
 template <class T> struct Inverses {
   T high[kLanes<T>], low[kLanes<T>];
@@ -39,22 +42,27 @@ template <class T> class Group {
   static constexpr long kRows = kWidth;
   using WideLine = Wide<T, 1>;
   // For rows of n entries, at least a pack's.
-  explicit Group(long n) : n_(n), whole_(n / kWidth * kWidth), tail_(n % kWidth), are_few_(rows_of(n) <= kFew) {}
+  explicit Group(long n) : n_(n), whole_(n / kWidth * kWidth), tail_(n % kWidth), ahead_(rows_of(n) * n), are_few_(rows_of(n) <= kFew) {}
 
   // The number of rows of n entries that are worked together.
   static long rows_of(long n) {
     const long room = kGroupBytes / (2 * n * long(sizeof(T)));
     return std::max<long>(kRegisters, std::min(kRows, room / kRegisters * kRegisters));
   }
+  // The group behind `rows` rows from `first` on, or these again where they are the last.
+  static Rows<T> behind(const Job<T>& job, long first, long rows, long end) {
+    const long n = job.entries, left = std::min(rows_of(n), end - first - rows);
+    return left > 0 ? Rows<T>{job.z + (first + rows) * n, left} : Rows<T>{job.z + first * n, rows};
+  }
 
-  // Find the maxima of the rows. False if one is unsupported, or a temperature. One read.
+  // Find the maxima of the rows. False if one is unsupported, or a temperature. One read, unless `exponentials` read them in passing.
   INLINE bool find_maxima(const T* z, long rows, const Scales<T>& scales) {
-    for (long r = 0; r < rows; ++r) {
+    for (long r = 0; r < rows && z != passed_; ++r) {
       const V maxima = maxima_of(z + r * n_, n_);
       static_assert(kRegisters <= 2);
-      store(high_ + r * kWidth, max(maxima.template part<1>(0), maxima.template part<1>(kRegisters - 1)));
+      store(maxima_ + r * kWidth, max(maxima.template part<1>(0), maxima.template part<1>(kRegisters - 1)));
     }
-    const Line maximum = reduce_lines([&](int r) INLINE_LAMBDA { return line(high_, r); }, [](Line a, Line b) INLINE_LAMBDA { return max(a, b); });
+    const Line maximum = reduce_lines([&](int r) INLINE_LAMBDA { return line(maxima_, r); }, [](Line a, Line b) INLINE_LAMBDA { return max(a, b); });
     const Line scale = line(scales.high, 0), size = max(-maximum, maximum);
     store(maximum_, maximum), store(far_, if_less(Line(C::kFarOctaves), size * scale, maximum, Line(T(0))));
     T supported[kRows];  // below 0 where a maximum is not, NaN where a temperature is not
@@ -75,15 +83,18 @@ template <class T> class Group {
   }
 
   // The totals of the rows' exp_z, or of these as they are after rounding; they are relative to the shifts, and written to `out` if
-  // `stored`. One read and one write, in which the memory `ahead` of both is asked for.
+  // `stored`. One read and one write. The maxima of the `next` rows are read in passing: this waits for arithmetic, that for reads.
   template <bool stored, bool rounded = false>
-  INLINE DoubleWord<Line> exponentials(const T* z, T* out, long rows, const Scales<T>& scales, const Exp2<T>& exp2, long ahead) {
+  INLINE DoubleWord<Line> exponentials(const T* z, T* out, long rows, const Scales<T>& scales, const Exp2<T>& exp2, Rows<T> next) {
     for (long r = 0; r < rows; r += kRegisters) {
       const int step = step_to_next(r, rows);
       const Place<const T> from{z + r * n_, step * n_};
       const Place<T> to{out + r * n_, step * n_};
       const DoubleWord<V> scale{each(scales.high + r, step), each(scales.low + r, step)};
       const V rounder = each(rounder_ + r, step), threshold = each(threshold_ + r, step);
+      const long other = std::min(r, next.count - 1);
+      const Place<const T> coming{next.z + other * n_, step_to_next(other, next.count) * n_};
+      V maxima(C::kLowest);
       ExpSum<T> sum(C::kAboveExp);
       const auto add_to = [&](const Unrounded<V>& exp_z) INLINE_LAMBDA {
         if constexpr (!rounded) return sum.add(exp_z);
@@ -92,16 +103,20 @@ template <class T> class Group {
         return value;
       };
       for (long k = 0; k < whole_; k += kWidth) {
-        from.prefetch(k + ahead), to.prefetch(k + ahead);
+        coming.prefetch(k + ahead_), to.prefetch(k + ahead_);
+        maxima = max(coming.load(k), maxima);
         const V exp_z = add_to(exp2.at(max(threshold, from.load(k)), scale, rounder));
         if (stored) to.store(k, exp_z);
       }
       if (tail_) {
         const V exp_z = add_to(exp2.at(max(threshold, from.load_first(whole_, tail_, C::kLowest)), scale, rounder));
         if (stored) to.store_first(whole_, tail_, exp_z);
+        maxima = max(coming.load_first(whole_, tail_, C::kLowest), maxima);
       }
+      store(maxima_ + r * kWidth, maxima);
       store(high_ + r * kWidth, sum.total - V(C::kAboveExp)), store(low_ + r * kWidth, sum.low);
     }
+    passed_ = next.z;
     return reduce_totals();
   }
 
@@ -121,15 +136,14 @@ template <class T> class Group {
     return log_sum_exp<T>(wide(totals), widen(line(rounder_, 0)));
   }
 
-  // log Σ exp((z - max) / T) of the rows, where an entry may dominate. One read, in which the memory `ahead` of it and of `out` is
-  // asked for.
-  INLINE DoubleWord<WideLine> log_totals(const T* z, const T* out, long rows, const Scales<T>& scales, long ahead) {
+  // log Σ exp((z - max) / T) of the rows, where an entry may dominate. One read.
+  INLINE DoubleWord<WideLine> log_totals(const T* z, const T* out, long rows, const Scales<T>& scales) {
     for (long r = 0; r < rows; r += kRegisters) {
       const int step = step_to_next(r, rows);
       const Place<const T> from{z + r * n_, step * n_}, to{out + r * n_, step * n_};
       const DoubleWord<V> scale{each(scales.high + r, step), each(scales.low + r, step)};
       LogSum<T> sum(each(maximum_ + r, step), {scale, each(rounder_ + r, step) + V(kHigher), each(threshold_ + r, step)});
-      for (long k = 0; k < whole_; k += kWidth) from.prefetch(k + ahead), to.prefetch(k + ahead), sum.add(from.load(k));
+      for (long k = 0; k < whole_; k += kWidth) from.prefetch(k + ahead_), to.prefetch(k + ahead_), sum.add(from.load(k));
       if (tail_) sum.add(from.load_first(whole_, tail_, C::kLowest));
       store(count_ + r * kWidth, sum.count), store(high_ + r * kWidth, sum.rest.high), store(low_ + r * kWidth, sum.rest.low);
     }
@@ -231,11 +245,12 @@ template <class T> class Group {
     unzip_lines<distance>(a.high, b.high), unzip_lines<distance>(a.low, b.low);
   }
 
-  const long n_, whole_, tail_;
+  const long n_, whole_, tail_, ahead_;  // from an entry to that of the next group, whose memory is asked for
   const bool are_few_;
   // The numbers of each row, and lines of them before they are joined. Those behind the last row of a small group don't count.
-  alignas(64) T high_[kRows * kWidth] = {}, low_[kRows * kWidth] = {}, count_[kRows * kWidth] = {};
+  alignas(64) T high_[kRows * kWidth] = {}, low_[kRows * kWidth] = {}, count_[kRows * kWidth] = {}, maxima_[kRows * kWidth] = {};
   alignas(64) T maximum_[kRows], far_[kRows], rounder_[kRows], threshold_[kRows];
+  const T* passed_ = nullptr;  // the rows whose maxima were read in passing
 };
 
 // Refuse the rows from `first` on whose numbers are NaN.
@@ -247,8 +262,9 @@ template <class T, class U, int registers> INLINE void refuse_nan(const Job<T>& 
 
 // Rows begin to end, of a pack's entries to a block's, in groups. Of a group that has an unsupported maximum, one after the other.
 template <class T> void grouped_rows(const Job<T>& job, long begin, long end) {
-  const long n = job.entries, most = Group<T>::rows_of(n);
-  Group<T> group(n);
+  using G = Group<T>;
+  const long n = job.entries, most = G::rows_of(n);
+  G group(n);
   Scales<T> scales;
   if (!job.per_row) scales.set(job, 0, 1);
   const Exp2<T> exp2;
@@ -263,7 +279,7 @@ template <class T> void grouped_rows(const Job<T>& job, long begin, long end) {
     }
     if (group.are_far(rows)) group.subtract_far_maxima(z, out, rows), z = out;
     group.find_shifts(scales);
-    const auto totals = group.template exponentials<true>(z, out, rows, scales, exp2, most * n);
+    const auto totals = group.template exponentials<true>(z, out, rows, scales, exp2, G::behind(job, first, rows, end));
     refuse_nan(job, first, rows, totals.high);
     group.normalize(out, rows, totals);
   }
@@ -293,6 +309,7 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
     const long rows = std::min(most, end - first);
     const T* z = job.z + first * n;
     T* out = job.out + first * n;
+    const Rows<T> next = G::behind(job, first, rows, end);
     if (job.per_row) scales.set(job, first, rows);
     if (!group.find_maxima(z, rows, scales) || (n >= kLineEntries<T> && group.are_far(rows))) {
       log_row_by_row(job, first, first + rows);
@@ -302,9 +319,9 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
     group.find_shifts(scales);
     double each[G::kRows];
     if (n < kLineEntries<T>) {
-      const auto exact = [&] { return group.log_totals(z, out, rows, scales, most * n); };
+      const auto exact = [&] { return group.log_totals(z, out, rows, scales); };
       const auto quick = [&] {
-        return group.log_totals(group.template exponentials<false, G::kRounded>(z, out, rows, scales, exp2, most * n), scales);
+        return group.log_totals(group.template exponentials<false, G::kRounded>(z, out, rows, scales, exp2, next), scales);
       };
       auto log = dominated ? exact() : quick();
       store(each, log.high);
@@ -320,7 +337,7 @@ template <class T> void log_grouped_rows(const Job<T>& job, long begin, long end
       group.logarithms(z, out, rows, inverses, log);
       continue;
     }
-    const auto log = group.log_sums_exp(group.template exponentials<false>(z, out, rows, scales, exp2, most * n));
+    const auto log = group.log_sums_exp(group.template exponentials<false>(z, out, rows, scales, exp2, next));
     double lows[G::kRows];
     store(each, log.high), store(lows, log.low);
     for (long r = rows - 1; r >= 0; --r)  // as in `transform`
