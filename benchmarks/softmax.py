@@ -1,18 +1,20 @@
 """Throughput of softmax and log_softmax beside their peers, in one run, on the same arrays.
 
-``python -m benchmarks.softmax`` starts one process that may use one core and one that may use two.
-Each goes through the functions, dtypes and shapes; at each, all contenders take short turns, round
-after round, so that a busy spell of the machine meets every one of them. Results that are "given"
-are all written to one array: where memory lies counts up to 40 % here. Figures are means of the
-middle half of the turns, since a processor's clock may have two rates, between which a median
-jumps: 10 ** 9 entries per second, and for the array of 10 microseconds per call. The last two
-columns are such means of ratios within one round: the time of the best peer, and of a plain copy,
-which is the measure of what the memory allows, relative to ours.
+``python -m benchmarks.softmax`` starts four processes that may use one core and four that may use
+two. Each goes through the functions, dtypes and shapes; at each, all contenders take short turns,
+round after round, so that a busy spell of the machine meets every one of them. Where the system
+puts an array makes a difference of up to 50 % on virtual machines: results that are "given" are all
+written to one array, and "new" ones, which lie where each library puts them, are the reason for
+several processes. Figures are means of the middle half of the turns, since a processor's clock may
+have two rates, between which a median jumps: 10 ** 9 entries per second, and for the array of 10
+microseconds per call. The last two columns are such means of ratios within one round: the time of
+the best peer, and of a plain copy, which is the measure of what the memory allows, relative to
+ours.
 
 The temperature is 1, where the peers, which have none, need no division. ``--kernel native-v3``
 measures another level than the best one; given twice, the first is compared with the peers and the
 second has a column beside it. ``--json`` writes what `tools.tables` makes the tables of the docs
-from. At its default of turns the whole run takes about 35 minutes.
+from. At its default of turns the whole run takes about 50 minutes.
 """
 
 from __future__ import annotations
@@ -59,7 +61,8 @@ SHAPES = (
 )
 THREADS = (1, 2)
 RESULTS = ("given", "new")
-REPEATS = 30
+PROCESSES = 4  # of each number of threads
+REPEATS = 32
 TURN = 0.01  # seconds that a turn lasts at least, or one call
 # Seconds before a turn in which the threads of the last contender, where it has some, stop to spin.
 PAUSE = 0.05
@@ -192,6 +195,14 @@ def child(threads: int, arguments: list[str]) -> Iterator[dict[str, Any]]:
         raise SystemExit(process.returncode)
 
 
+def join(measured: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add the turns of one more process to those of the others."""
+    if more is not measured:
+        for result, turns in more["turns"].items():
+            for name, seconds in turns.items():
+                measured["turns"][result][name] += seconds
+
+
 def summary(threads: int, measured: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield a row for each result, "given" and "new": the middle of the turns, and of ratios."""
     copied = measured["turns"]["given"]["copy"]
@@ -269,7 +280,10 @@ def parse() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--repeats", type=int, default=REPEATS, help=f"turns of each contender (default {REPEATS})"
+        "--repeats",
+        type=int,
+        default=REPEATS,
+        help=f"turns of each contender in {PROCESSES} processes (default {REPEATS})",
     )
     parser.add_argument(
         "--function", choices=[*FUNCTIONS, "both"], default="both", help="(default both)"
@@ -307,18 +321,21 @@ def main() -> None:
     console.print(f"{about['processor']}, {about['cores']} cores, kernel {kernel}", highlight=False)
     if MISSING:
         console.print(f"left out, not installed: {', '.join(MISSING)}", highlight=False)
-    arguments = ["--repeats", str(options.repeats), "--function", options.function]
+    turns = -(-options.repeats // PROCESSES)
+    arguments = ["--repeats", str(turns), "--function", options.function]
     arguments += ["--match", options.match]
     arguments += [word for name in options.kernel for word in ("--kernel", name)]
-    rows: list[dict[str, Any]] = []
-    start, total = perf_counter(), len(THREADS) * len(options.cases)
+    every: dict[tuple[int, Case], dict[str, Any]] = {}
+    start, total = perf_counter(), PROCESSES * len(THREADS) * len(options.cases)
     done = itertools.count(1)
-    for threads in THREADS:
+    for _, threads in itertools.product(range(PROCESSES), THREADS):
         for measured in child(threads, arguments):
-            rows += summary(threads, measured)
+            join(every.setdefault((threads, Case.of(measured)), measured), measured)
             minutes, rest = divmod(int(perf_counter() - start), 60)
             progress = f"{minutes:3}:{rest:02d} {next(done)}/{total} on {threads}:"
             print(progress, Case.of(measured), file=sys.stderr)
+    ordered = sorted(every.items(), key=lambda item: item[0][0])
+    rows = [row for (threads, _), measured in ordered for row in summary(threads, measured)]
     show(console, rows)
     if options.json:
         machine.write(options.json, about, rows=rows)
