@@ -90,6 +90,16 @@ INLINE DoubleWord<double> inverse_of(double temperature) {  // 1 / T
   return {inverse, std::fma(-inverse, temperature, 1.0) / temperature};
 }
 
+// 1 / T of rows side by side.
+template <class T> struct Inverses : EachRow<T> {
+  void set(const Job<T>& job, long row, long count) {
+    this->fill(job, row, count, [](double temperature) {
+      const DoubleWord<double> inverse = inverse_of(temperature);
+      return rounded_pair<T>(inverse.high, inverse.low);
+    });
+  }
+};
+
 // ---- Rows side by side: columns, and short rows as the columns of a tile ----
 
 // `count` rows at once, whose entries are `stride` apart; numbers that are NaN where a row is unsupported. Such rows are not
@@ -99,7 +109,6 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
   using C = Constants<T>;
   using V = Pack<T>;
   using W = Wide<T>;
-  constexpr int registers = W::kSize / kLanes<double>;
   const bool whole = count == V::kSize;
   const auto entries = [&](long k) INLINE_LAMBDA { return whole ? load(z + k * stride) : load_first(z + k * stride, count, V(T(0))); };
   V maximum(C::kLowest);
@@ -110,14 +119,9 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
   const DoubleWord<V> unit = sum.exp_maximum();
   const DoubleWord<W> rest = divide(DoubleWord<W>{widen(sum.rest.high), widen(sum.rest.low)}, {widen(unit.high), widen(unit.low)});
   const DoubleWord<W> log = log_total(widen(sum.count), rest);
-  double inverses[V::kSize], inverse_lows[V::kSize];
-  DoubleWord<double> inverse{};
-  for (long r = 0; r < V::kSize; ++r) {
-    if (r == 0 || (job.per_row && r < count)) inverse = inverse_of(job.temperature_of(row + r));
-    inverses[r] = inverse.high, inverse_lows[r] = inverse.low;
-  }
-  const DoubleWord<W> inverse_pairs{load<double, registers>(inverses), load<double, registers>(inverse_lows)};
-  const Logarithms<T> logarithms(maximum, rounded_pairs<T>(inverse_pairs), rounded_pairs<T>(log));
+  Inverses<T> inverses;
+  inverses.set(job, row, count);
+  const Logarithms<T> logarithms(maximum, inverses.get(), rounded_pairs<T>(log));
   // z - max does not overflow where the maximum is within kLargest.
   const V size = max(-maximum, maximum), nan(std::numeric_limits<T>::quiet_NaN());
   const V supported = if_less(V(C::kLargest), size, nan, narrow<T>(log.high) + (maximum - maximum));

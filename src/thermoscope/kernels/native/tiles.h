@@ -66,21 +66,30 @@ template <int locality, class T> INLINE Pack<T> softmax_tile(T* tile, long n, Do
   return total;
 }
 
-// The scales of rows side by side, of which the last is repeated; NaN where T is unsupported.
-template <class T> struct Scales {
+// Double words of rows side by side, by their temperatures.
+template <class T> struct EachRow {
   T high[Pack<T>::kSize], low[Pack<T>::kSize];
-  void set(const Job<T>& job, long row, long count) {
-    DoubleWord<T> scale{};
+  INLINE DoubleWord<Pack<T>> get() const { return {load(high), load(low)}; }
+
+ protected:
+  // of(temperature) of `count` rows from `row` on, of which the last is repeated.
+  template <class Of> void fill(const Job<T>& job, long row, long count, Of of) {
+    DoubleWord<T> one{};
     for (long r = 0; r < Pack<T>::kSize; ++r) {
-      if (r == 0 || (job.per_row && r < count)) {
-        const double temperature = job.temperature_of(row + r);
-        scale = exponent_scale<T>(temperature);
-        if (!supported<T>(temperature)) scale.high = std::numeric_limits<T>::quiet_NaN();
-      }
-      high[r] = scale.high, low[r] = scale.low;
+      if (r == 0 || (job.per_row && r < count)) one = of(job.temperature_of(row + r));
+      high[r] = one.high, low[r] = one.low;
     }
   }
-  INLINE DoubleWord<Pack<T>> get() const { return {load(high), load(low)}; }
+};
+// log2(e) / T, NaN where a temperature is unsupported.
+template <class T> struct Scales : EachRow<T> {
+  void set(const Job<T>& job, long row, long count) {
+    this->fill(job, row, count, [](double temperature) {
+      DoubleWord<T> scale = exponent_scale<T>(temperature);
+      if (!supported<T>(temperature)) scale.high = std::numeric_limits<T>::quiet_NaN();
+      return scale;
+    });
+  }
 };
 
 // Rows by tiles: work(tile, rows from `row` on, their scales, where the next tile and this one's result lie) leaves the
