@@ -2,14 +2,14 @@
 
 ``python -m benchmarks.softmax`` starts four processes that may use one core and four that may use
 two. Each goes through the functions, dtypes and shapes; at each, all contenders take short turns,
-round after round, so that a busy spell of the machine meets every one of them. Where the system
-puts an array makes a difference of up to 50 % on virtual machines: results that are "given" are all
-written to one array, and "new" ones, which lie where each library puts them, are the reason for
-several processes. Figures are means of the middle half of the turns, since a processor's clock may
-have two rates, between which a median jumps: 10 ** 9 entries per second, and for the array of 10
-microseconds per call. The last two columns are such means of ratios within one round: the time of
-the best peer, and of a plain copy, which is the measure of what the memory allows, relative to
-ours.
+round after round and each time in another order, so that a busy spell of the machine meets every
+one of them. Where the system puts an array makes a difference of up to 50 % on virtual machines:
+results that are "given" are all written to one array, and "new" ones, which lie where each library
+puts them, are the reason for several processes. Figures are means of the middle half of the turns,
+since a processor's clock may have two rates, between which a median jumps: 10 ** 9 entries per
+second, and for the array of 10 microseconds per call. The last two columns are such means of ratios
+within one round: the time of the best peer, and of a plain copy, which is the measure of what the
+memory allows, relative to ours.
 
 The temperature is 1, where the peers, which have none, need no division. ``--kernel native-v3``
 measures another level than the best one; given twice, the first is compared with the peers and the
@@ -23,6 +23,7 @@ import argparse
 import itertools
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -160,8 +161,9 @@ def measure(every: list[Case], repeats: int, asked: list[str]) -> Iterator[dict[
             counts[key] = max(1, int(TURN / once))
             warming[key] = kernels.thread_count() > 1 and once < LONG
         for _ in range(repeats):
-            for (name, result), contender in made.items():
-                count = counts[name, result]
+            # What the one before leaves in the caches makes some 20 %.
+            for name, result in random.sample(list(made), len(made)):
+                contender, count = made[name, result], counts[name, result]
                 if kernels.thread_count() > 1:
                     sleep(PAUSE)
                 with contender.using():
@@ -169,8 +171,8 @@ def measure(every: list[Case], repeats: int, asked: list[str]) -> Iterator[dict[
                     # virtual machine gives each of them a core again.
                     if warming[name, result]:
                         seconds(contender.call, count)
-                    turn = seconds(contender.call, count)
-                turns[result].setdefault(name, []).append(turn)
+                    took = seconds(contender.call, count)
+                turns[result].setdefault(name, []).append(took)
         yield {**case._asdict(), "turns": turns}
 
 

@@ -10,6 +10,8 @@ namespace thermoscope::LEVEL {
 constexpr long kGroupRowBytes = 1792;
 // Logits and results of a group: a first-level cache holds them and those of the next group.
 constexpr long kGroupBytes = 1 << 14;
+// The locality of memory that is asked for: of logits and exp_z, and of logarithms, which leave the first level to those.
+constexpr int kReadSoon = 3, kWrittenOnce = 2;
 constexpr long kLeastGroupRows = 8;  // fewer take less time one after the other
 
 template <class T> class Group {
@@ -91,7 +93,7 @@ template <class T> class Group {
         return value;
       };
       for (long k = 0; k < whole_; k += kWidth) {
-        next.prefetch(k + ahead), to.prefetch(k + ahead);
+        next.template prefetch<kReadSoon>(k + ahead), to.template prefetch<stored ? kReadSoon : kWrittenOnce>(k + ahead);
         maxima = max(next.load(k), maxima);
         const V exp_z = add_to(exp2.at(max(threshold, from.load(k)), scale, rounder));
         if (stored) to.store(k, exp_z);
@@ -132,7 +134,10 @@ template <class T> class Group {
       const Place<const T> from{z_ + r * n_, step * n_}, to{out_ + r * n_, step * n_};
       const DoubleWord<V> scale{each(scales_.high + r, step), each(scales_.low + r, step)};
       LogSum<T> sum(each(maximum_ + r, step), {scale, each(rounder_ + r, step) + V(kHigher), each(threshold_ + r, step)});
-      for (long k = 0; k < whole_; k += kWidth) from.prefetch(k + ahead), to.prefetch(k + ahead), sum.add(from.load(k));
+      for (long k = 0; k < whole_; k += kWidth) {
+        from.template prefetch<kReadSoon>(k + ahead), to.template prefetch<kWrittenOnce>(k + ahead);
+        sum.add(from.load(k));
+      }
       if (tail_) sum.add(from.load_first(whole_, tail_, C::kLowest));
       store(count_ + r * kWidth, sum.count), store(high_ + r * kWidth, sum.rest.high), store(low_ + r * kWidth, sum.rest.low);
     }
@@ -180,7 +185,7 @@ template <class T> class Group {
   template <class U> struct Place {
     U* at;
     long stride;
-    INLINE void prefetch(long k) const { for (int i = 0; i < kRegisters; ++i) __builtin_prefetch(at + i * stride + k, 0, 3); }
+    template <int locality> INLINE void prefetch(long k) const { for (int i = 0; i < kRegisters; ++i) __builtin_prefetch(at + i * stride + k, 0, locality); }
     INLINE V load(long k) const { return V::of([&](int i) INLINE_LAMBDA { return load_register<Register<T>>(at + i * stride + k); }); }
     INLINE V load_first(long k, long count, T fill) const {
       return V::of([&](int i) INLINE_LAMBDA { return LEVEL::load_first(at + i * stride + k, count, Line(fill).reg[0]); });
