@@ -43,8 +43,9 @@ template <class T> class Group {
     if (job_.per_row) scales_.set(job_, first, rows_);
     return rows_;
   }
+  // Not INLINE, as are others that run once for a group: with copies of them, compilers take minutes under sanitizers.
   // Find the maxima of the rows. False if one is unsupported, or a temperature. One read, unless `exponentials` read them in passing.
-  INLINE bool find_maxima() {
+  bool find_maxima() {
     for (long r = 0; r < rows_ && z_ != passed_; ++r) {
       const V maxima = maxima_of(z_ + r * n_, n_);
       static_assert(kRegisters <= 2);
@@ -60,7 +61,7 @@ template <class T> class Group {
   // Whether a maximum is far from 0, which must be subtracted first.
   bool are_far() const { return std::any_of(far_, far_ + rows_, [](T one) { return one != 0; }); }
   // Write z less the maxima that are far from 0 to the result, which is z from then on. One read and one write.
-  INLINE void subtract_far_maxima() {
+  void subtract_far_maxima() {
     transform(z_, [&](long r, int step) INLINE_LAMBDA { return [far = each(far_ + r, step)](V entries) INLINE_LAMBDA { return entries - far; }; });
     store(maximum_, line(maximum_, 0) - line(far_, 0));
     z_ = out_;
@@ -127,7 +128,7 @@ template <class T> class Group {
   }
 
   // log Σ exp((z - max) / T) of the rows, where an entry may dominate. One read.
-  INLINE DoubleWord<WideLine> log_totals() {
+  DoubleWord<WideLine> log_totals() {
     const long ahead = most_ * n_;
     for (long r = 0; r < rows_; r += kRegisters) {
       const int step = step_to_next(r, rows_);
@@ -154,7 +155,7 @@ template <class T> class Group {
     return log1p(divide(add(wide(totals), wide(less)), wide(unit)));
   }
   // (z - max) / T - `logs`. One read and one write.
-  INLINE void logarithms(DoubleWord<WideLine> logs) {
+  void logarithms(DoubleWord<WideLine> logs) {
     if (job_.per_row) inverses_.set(job_, first_, rows_);
     store_pairs(rounded_pairs<T>(logs));
     transform(z_, [&](long r, int step) INLINE_LAMBDA {
