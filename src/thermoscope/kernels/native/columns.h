@@ -118,7 +118,7 @@ template <class T> struct Panel {  // of each column
         Scales<T> scales;
         scales.set(job, row + r, V::kSize);
         T supported[V::kSize];
-        store(supported, log_tile(job, z + r, out + r, stride, row + r, V::kSize, scales, [](long) {}));
+        store(supported, log_tile(job, z + r, out + r, stride, row + r, V::kSize, scales, z + r + V::kSize, out + r + V::kSize));
         for (long i = 0; i < V::kSize; ++i) if (std::isnan(supported[i])) job.refuse(row + r + i);
         continue;
       }
@@ -190,7 +190,7 @@ template <class T> void log_columns(const Job<T>& job, long begin, long end) {
   const Scratch<T> copy(job.entries * Pack<T>::kSize);
   by_panels(job, begin, end,
     [&](Panel<T>& panel, const T* z, T* out, long row, long count) { return job.entries >= kLineEntries<T> && panel.log_softmax(job, row, z, out, count, copy); },
-    [&](const T* z, T* out, long row, long count, const Scales<T>& scales) { return log_tile(job, z, out, job.inner, row, count, scales, [](long) {}); });
+    [&](const T* z, T* out, long row, long count, const Scales<T>& scales) { return log_tile(job, z, out, job.inner, row, count, scales, z + count, out + count); });
 }
 
 }  // namespace thermoscope::LEVEL

@@ -43,7 +43,7 @@ template <class T> class Group {
     if (job_.per_row) scales_.set(job_, first, rows_);
     return rows_;
   }
-  // Not INLINE, as are others that run once for a group: with copies of them, compilers take minutes under sanitizers.
+  // Not INLINE, as are others that run once for a group: of copies of them, compilers take long.
   // Find the maxima of the rows. False if one is unsupported, or a temperature. One read, unless `exponentials` read them in passing.
   bool find_maxima() {
     for (long r = 0; r < rows_ && z_ != passed_; ++r) {
@@ -248,7 +248,7 @@ template <class T> class Group {
     const DoubleWord<V> unit = LogSum<T>(all(maximum_), shift).exp_maximum();
     return {unit.high.template part<1>(0), unit.low.template part<1>(0)};
   }
-  INLINE DoubleWord<Line> reduce_totals() const {
+  DoubleWord<Line> reduce_totals() const {
     using Total = DoubleWord<Line>;
     const auto at = [&](int r) INLINE_LAMBDA { return Total{line(high_, r), line(low_, r)}; };
     return reduce_lines(at, [](Total a, Total b) INLINE_LAMBDA { return add(a, b); });

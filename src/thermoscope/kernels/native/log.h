@@ -103,9 +103,9 @@ template <class T> struct Inverses : EachRow<T> {
 // ---- Rows side by side: columns, and short rows as the columns of a tile ----
 
 // `count` rows at once, whose entries are `stride` apart; numbers that are NaN where a row is unsupported. Such rows are not
-// written. `in_passing(k)` is called for each entry.
-template <class T, class InPassing>
-INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales, InPassing in_passing) {
+// written. The memory of the next ones is asked for in passing.
+template <class T>
+Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long row, long count, const Scales<T>& scales, const T* next_z, const T* next_out) {
   using C = Constants<T>;
   using V = Pack<T>;
   using W = Wide<T>;
@@ -115,7 +115,7 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
   for (long k = 0; k < job.entries; ++k) maximum = max(entries(k), maximum);
   LogSum<T> sum(maximum, {scales.get(), maximum});
   for (long begin = 0; begin < job.entries; begin += kFoldEntries, sum.fold())
-    for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k)), in_passing(k);
+    for (long k = begin; k < std::min(begin + kFoldEntries, job.entries); ++k) sum.add(entries(k)), prefetch<2>(next_z + k * stride), prefetch<2>(next_out + k * stride);
   const DoubleWord<V> unit = sum.exp_maximum();
   const DoubleWord<W> rest = divide(DoubleWord<W>{widen(sum.rest.high), widen(sum.rest.low)}, {widen(unit.high), widen(unit.low)});
   const DoubleWord<W> log = log_total(widen(sum.count), rest);
@@ -142,7 +142,7 @@ INLINE Pack<T> log_tile(const Job<T>& job, const T* z, T* out, long stride, long
 template <class T> void log_short_rows(const Job<T>& job, long begin, long end) {
   constexpr long width = Pack<T>::kSize;
   by_tiles(job, begin, end, [&](T* tile, long row, long rows, const Scales<T>& scales, const T* next_z, const T* target) INLINE_LAMBDA {
-    return log_tile<T>(job, tile, tile, width, row, rows, scales, [&](long k) INLINE_LAMBDA { prefetch<2>(next_z + k * width), prefetch<2>(target + k * width); });
+    return log_tile<T>(job, tile, tile, width, row, rows, scales, next_z, target);
   });
 }
 

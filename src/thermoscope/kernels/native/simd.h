@@ -116,6 +116,8 @@ template <class V, class T> INLINE void store_first(T* p, long n, V v) {
 #endif
 #endif
 
+template <int count> using Indices = std::make_integer_sequence<int, count>;
+
 // ---- A pack of registers ----
 
 template <class T, int registers = kRegisters> struct Pack {
@@ -124,10 +126,11 @@ template <class T, int registers = kRegisters> struct Pack {
   Pack() = default;
   // Less 0, which is the value itself, also of -0: it costs nothing but the copies.
   INLINE Pack(T value) { for (auto& own : reg) own = value - Register<T>{}; }
-  // The pack whose register i is make(i).
-  template <class Make> INLINE static Pack of(Make make) {
+  // The pack whose register i is make(i). No loop: compilers would take long to see that each i is a constant.
+  template <class Make> INLINE static Pack of(Make make) { return of(make, Indices<registers>{}); }
+  template <class Make, int... I> INLINE static Pack of(Make make, std::integer_sequence<int, I...>) {
     Pack made;
-    for (int i = 0; i < registers; ++i) made.reg[i] = make(i);
+    ((made.reg[I] = make(I)), ...);
     return made;
   }
   // `count` registers from register i on.
@@ -181,7 +184,6 @@ template <class T> INLINE Pack<T> held(Pack<T> v) {
 
 // ---- Across the lanes of a register ----
 
-template <int count> using Indices = std::make_integer_sequence<int, count>;
 template <int distance, class V, int... I> INLINE V swap_lanes(V v, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(v, v, (I ^ distance)...);
 }
