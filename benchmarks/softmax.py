@@ -62,7 +62,7 @@ SHAPES = (
 )
 THREADS = (1, 2)
 RESULTS = ("given", "new")
-PROCESSES = 4  # of each number of threads
+PROCESSES = 4  # of each number of threads, if there are as many turns
 REPEATS = 32
 TURN = 0.01  # seconds that a turn lasts at least, or one call
 # Seconds before a turn in which the threads of the last contender, where it has some, stop to spin.
@@ -285,7 +285,7 @@ def parse() -> argparse.Namespace:
         "--repeats",
         type=int,
         default=REPEATS,
-        help=f"turns of each contender in {PROCESSES} processes (default {REPEATS})",
+        help=f"turns of each contender in up to {PROCESSES} processes (default {REPEATS})",
     )
     parser.add_argument(
         "--function", choices=[*FUNCTIONS, "both"], default="both", help="(default both)"
@@ -323,14 +323,15 @@ def main() -> None:
     console.print(f"{about['processor']}, {about['cores']} cores, kernel {kernel}", highlight=False)
     if MISSING:
         console.print(f"left out, not installed: {', '.join(MISSING)}", highlight=False)
-    turns = -(-options.repeats // PROCESSES)
+    processes = min(PROCESSES, options.repeats)
+    turns = -(-options.repeats // processes)
     arguments = ["--repeats", str(turns), "--function", options.function]
     arguments += ["--match", options.match]
     arguments += [word for name in options.kernel for word in ("--kernel", name)]
     every: dict[tuple[int, Case], dict[str, Any]] = {}
-    start, total = perf_counter(), PROCESSES * len(THREADS) * len(options.cases)
+    start, total = perf_counter(), processes * len(THREADS) * len(options.cases)
     done = itertools.count(1)
-    for _, threads in itertools.product(range(PROCESSES), THREADS):
+    for _, threads in itertools.product(range(processes), THREADS):
         for measured in child(threads, arguments):
             join(every.setdefault((threads, Case.of(measured)), measured), measured)
             minutes, rest = divmod(int(perf_counter() - start), 60)
