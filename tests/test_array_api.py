@@ -95,25 +95,36 @@ def masked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 CASES = [case.values[0] for case in vectors("softmax.json") + vectors("masks.json")]
+# Cases are computed together, in arrays of these sizes, for jax.jit compiles each shape.
+SIZES = (4, 64, max(len(case["logits"]) for case in CASES))
 
 
-@pytest.mark.parametrize("size", sorted({len(case["logits"]) for case in CASES}))
-def test_results_agree_with_exact_arithmetic(lib: Any, size: int) -> None:
-    """The tolerance is what an error of an ulp in z / T makes of the result."""
-    cases = [case for case in CASES if len(case["logits"]) == size]
+def wider(values: Any, size: int, fill: Any) -> np.ndarray:
+    return np.pad(values, (0, size - len(values)), constant_values=fill)
+
+
+@pytest.mark.parametrize(("smaller", "size"), list(itertools.pairwise((0, *SIZES))))
+def test_results_agree_with_exact_arithmetic(lib: Any, smaller: int, size: int) -> None:
+    """The tolerance is what an error of an ulp in z / T makes of the result.
+
+    Shorter rows end with NaN, outside `where`.
+    """
+    cases = [case for case in CASES if smaller < len(case["logits"]) <= size]
     if lib.name.startswith("jax"):
         # XLA flushes subnormal numbers to 0, which makes all entries of these rows tie.
         cases = [case for case in cases if not case["name"].startswith("the smallest doubles")]
-    logits = np.array([doubles(case["logits"]) for case in cases])
+    logits = np.array([wider(doubles(case["logits"]), size, NAN) for case in cases])
     temperature = np.array([[float(case["temperature"])] for case in cases])
-    where = np.array([case.get("where", [True] * size) for case in cases])
-    log_want = np.array([doubles(case["log_softmax"]) for case in cases])
+    inside = [case.get("where", [True] * len(case["logits"])) for case in cases]
+    where = np.array([wider(row, size, fill=False) for row in inside])
+    log_want = np.array([wider(doubles(case["log_softmax"]), size, -INF) for case in cases])
     farthest = np.abs(np.where(np.isfinite(log_want), log_want, 0)).max(-1, keepdims=True)
     tolerance = EPS * (4 + 2 * np.minimum(farthest, 745))
     functions = [masked(f) for f in (ts.softmax, ts.log_softmax, ts.entropy, ts.perplexity)]
     results = compute_each(lib, functions, logits, temperature, where)
     for name, got in zip(("softmax", "log_softmax"), results, strict=False):
-        want = np.array([doubles(case[name]) for case in cases])
+        outside = 0 if name == "softmax" else -INF
+        want = np.array([wider(doubles(case[name]), size, outside) for case in cases])
         if lib.name.startswith("jax"):
             want = np.where(np.abs(want) < np.finfo(float).smallest_normal, 0, want)
         np.testing.assert_array_equal(np.isfinite(got), np.isfinite(want))

@@ -14,6 +14,7 @@ constexpr long kGroupBytes = 1 << 14;
 constexpr int kReadSoon = 3, kWrittenOnce = 2;
 constexpr long kLeastGroupRows = 8;  // fewer take less time one after the other
 
+// Of its functions, those that several call are not INLINE, but for `exponentials`: compilers take long over each copy.
 template <class T> class Group {
   using C = Constants<T>;
   using V = Pack<T>;        // each register has entries of another row
@@ -43,7 +44,6 @@ template <class T> class Group {
     if (job_.per_row) scales_.set(job_, first, rows_);
     return rows_;
   }
-  // Not INLINE, as are others that run once for a group: of copies of them, compilers take long.
   // Find the maxima of the rows. False if one is unsupported, or a temperature. One read, unless `exponentials` read them in passing.
   bool find_maxima() {
     for (long r = 0; r < rows_ && z_ != passed_; ++r) {
