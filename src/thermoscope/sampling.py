@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-import secrets
+import os
 from collections.abc import Sequence
 from typing import Any, Final, SupportsIndex
 
@@ -255,4 +255,4 @@ def fresh_seed() -> int:
     >>> 0 <= fresh_seed() < 2**32
     True
     """
-    return secrets.randbelow(2**32)
+    return int.from_bytes(os.urandom(4), "little")

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -134,7 +133,8 @@ def questions(language: str = "en") -> dict[str, Any]:
 
 
 def _activity(name: str, language: str) -> dict[str, Any]:
-    from importlib.resources import files  # noqa: PLC0415 - import thermoscope is light
+    import json  # noqa: PLC0415 - import thermoscope is light
+    from importlib.resources import files  # noqa: PLC0415 - likewise
 
     folder = files("thermoscope.data.samples")
     start, end = f"{name}-", ".json"
