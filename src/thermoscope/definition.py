@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import overload
 
 import numpy as np
-from numpy import ndarray
 from numpy.typing import ArrayLike
 
 from thermoscope import arguments, kernels
@@ -133,7 +132,7 @@ def softmax(
     array([[0.731, 0.269],
            [0.881, 0.119]])
     """
-    if where is None and type(logits) is ndarray:
+    if where is None:
         result = fast_softmax(logits, temperature, axis, out)
         if result is not None:
             return result
@@ -192,7 +191,7 @@ def log_softmax(
     >>> ts.log_softmax([50.0, 0.0])[0]
     np.float64(-1.9287498479639178e-22)
     """
-    if where is None and type(logits) is ndarray:
+    if where is None:
         result = fast_log_softmax(logits, temperature, axis, out)
         if result is not None:
             return result
