@@ -15,9 +15,7 @@ from thermoscope.measures import (
     temperature_derivative,
 )
 from thermoscope.reported import Interval, Reported
-from thermoscope.sampling import random_logits, sample
 from thermoscope.solve import temperature_for
-from thermoscope.truncation import Penalties, engines, keep, truncate
 
 if TYPE_CHECKING:
     from thermoscope.calibration import (
@@ -37,7 +35,10 @@ if TYPE_CHECKING:
     from thermoscope.explorer.widget import Explorer, explore
     from thermoscope.figures import plot
     from thermoscope.samplers import compare_samplers, sampler_temperature
+    from thermoscope.sampling import random_logits, sample
     from thermoscope.sklearn import TemperatureScaler
+    from thermoscope.truncation import Penalties, keep, truncate
+    from thermoscope.truncation.engines import engines
 
 __all__ = [
     "ArgumentError",
@@ -80,27 +81,33 @@ __all__ = [
     "truncate",
 ]
 
-# What needs more than NumPy loads on first use.
+# What needs more than NumPy, or milliseconds, loads on first use.
 _LAZY = {
     "Dataset": "thermoscope.data.dataset",
     "Draft": "thermoscope.connection.draft",
     "Explorer": "thermoscope.explorer.widget",
+    "Penalties": "thermoscope.truncation",
     "TemperatureScaler": "thermoscope.sklearn",
     "calibration_curve": "thermoscope.calibration",
     "compare_samplers": "thermoscope.samplers",
     "connect": "thermoscope.connection.source",
     "distributions": "thermoscope.connection.prompts",
     "doctor": "thermoscope.diagnosis",
+    "engines": "thermoscope.truncation",
     "evaluate_fit": "thermoscope.calibration",
     "explore": "thermoscope.explorer.widget",
     "fit_temperature": "thermoscope.calibration",
     "from_transformers": "thermoscope.data.models",
+    "keep": "thermoscope.truncation",
     "open_logits": "thermoscope.data.reading",
     "plot": "thermoscope.figures",
+    "random_logits": "thermoscope.sampling",
     "read_logits": "thermoscope.data.reading",
     "reliability": "thermoscope.calibration",
+    "sample": "thermoscope.sampling",
     "sampler_temperature": "thermoscope.samplers",
     "sweep": "thermoscope.calibration",
+    "truncate": "thermoscope.truncation",
 }
 
 
