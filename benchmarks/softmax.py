@@ -199,10 +199,9 @@ def child(threads: int, arguments: list[str]) -> Iterator[dict[str, Any]]:
 
 def join(measured: dict[str, Any], more: dict[str, Any]) -> None:
     """Add the turns of one more process to those of the others."""
-    if more is not measured:
-        for result, turns in more["turns"].items():
-            for name, seconds in turns.items():
-                measured["turns"][result][name] += seconds
+    for result, turns in more["turns"].items():
+        for name, seconds in turns.items():
+            measured["turns"][result][name] += seconds
 
 
 def summary(threads: int, measured: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -333,10 +332,14 @@ def main() -> None:
     done = itertools.count(1)
     for _, threads in itertools.product(range(processes), THREADS):
         for measured in child(threads, arguments):
-            join(every.setdefault((threads, Case.of(measured)), measured), measured)
+            case = Case.of(measured)
+            if (threads, case) in every:
+                join(every[threads, case], measured)
+            else:
+                every[threads, case] = measured
             minutes, rest = divmod(int(perf_counter() - start), 60)
             progress = f"{minutes:3}:{rest:02d} {next(done)}/{total} on {threads}:"
-            print(progress, Case.of(measured), file=sys.stderr)
+            print(progress, case, file=sys.stderr)
     ordered = sorted(every.items(), key=lambda item: item[0][0])
     rows = [row for (threads, _), measured in ordered for row in summary(threads, measured)]
     show(console, rows)

@@ -148,7 +148,8 @@ def test_a_page_without_a_place_for_each_table_is_an_error(page: Path, broken: s
 
 def test_the_benchmarks_write_what_the_tables_are_made_from(page: Path) -> None:
     for name, options in {
-        "softmax": ["--repeats", "1", "--match", "float32 (1000, 10)"],
+        # Two turns: in two processes, whose turns are joined.
+        "softmax": ["--repeats", "2", "--match", "float32 (1000, 10)"],
         "accuracy": ["--sizes", "10"],
         "cold": ["--repeats", "1"],
     }.items():
