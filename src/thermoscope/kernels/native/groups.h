@@ -6,12 +6,10 @@
 
 namespace thermoscope::LEVEL {
 
-// Rows of up to this many bytes are worked in groups wherever they lie, longer ones of up to a block if they come from memory.
-constexpr long kGroupRowBytes = 1792;
+// Rows of up to this many entries are worked in groups.
+constexpr long kGroupEntries = 640;
 // Logits and results of a group: a first-level cache holds them and those of the next group.
 constexpr long kGroupBytes = 1 << 14;
-// The locality of memory that is asked for: of logits and exp_z, and of logarithms, which leave the first level to those.
-constexpr int kReadSoon = 3, kWrittenOnce = 2;
 constexpr long kLeastGroupRows = 8;  // fewer take less time one after the other
 
 // Of its functions, those that several call are not INLINE, but for `exponentials`: compilers take long over each copy.
@@ -77,7 +75,6 @@ template <class T> class Group {
   // for reads.
   template <bool stored, bool rounded = false>
   INLINE DoubleWord<Line> exponentials(const Exp2<T>& exp2) {
-    const long ahead = most_ * n_;
     for (long r = 0; r < rows_; r += kRegisters) {
       const long other = std::min(r, next_rows_ - 1);
       const int step = step_to_next(r, rows_);
@@ -94,12 +91,13 @@ template <class T> class Group {
         return value;
       };
       for (long k = 0; k < whole_; k += kWidth) {
-        next.template prefetch<kReadSoon>(k + ahead), to.template prefetch<stored ? kReadSoon : kWrittenOnce>(k + ahead);
+        next.prefetch_ahead(k), to.prefetch_ahead(k);
         maxima = max(next.load(k), maxima);
         const V exp_z = add_to(exp2.at(max(threshold, from.load(k)), scale, rounder));
         if (stored) to.store(k, exp_z);
       }
       if (tail_) {
+        next.prefetch_ahead(whole_), to.prefetch_ahead(whole_);
         const V exp_z = add_to(exp2.at(max(threshold, from.load_first(whole_, tail_, C::kLowest)), scale, rounder));
         if (stored) to.store_first(whole_, tail_, exp_z);
         maxima = max(next.load_first(whole_, tail_, C::kLowest), maxima);
@@ -129,17 +127,19 @@ template <class T> class Group {
 
   // log Σ exp((z - max) / T) of the rows, where an entry may dominate. One read.
   DoubleWord<WideLine> log_totals() {
-    const long ahead = most_ * n_;
     for (long r = 0; r < rows_; r += kRegisters) {
       const int step = step_to_next(r, rows_);
       const Place<const T> from{z_ + r * n_, step * n_}, to{out_ + r * n_, step * n_};
       const DoubleWord<V> scale{each(scales_.high + r, step), each(scales_.low + r, step)};
       LogSum<T> sum(each(maximum_ + r, step), {scale, each(rounder_ + r, step) + V(kHigher), each(threshold_ + r, step)});
       for (long k = 0; k < whole_; k += kWidth) {
-        from.template prefetch<kReadSoon>(k + ahead), to.template prefetch<kWrittenOnce>(k + ahead);
+        from.prefetch_ahead(k), to.prefetch_ahead(k);
         sum.add(from.load(k));
       }
-      if (tail_) sum.add(from.load_first(whole_, tail_, C::kLowest));
+      if (tail_) {
+        from.prefetch_ahead(whole_), to.prefetch_ahead(whole_);
+        sum.add(from.load_first(whole_, tail_, C::kLowest));
+      }
       store(count_ + r * kWidth, sum.count), store(high_ + r * kWidth, sum.rest.high), store(low_ + r * kWidth, sum.rest.low);
     }
     const Line count = reduce_lines([&](int r) INLINE_LAMBDA { return line(count_, r); }, [](Line a, Line b) INLINE_LAMBDA { return a + b; });
@@ -186,7 +186,7 @@ template <class T> class Group {
   template <class U> struct Place {
     U* at;
     long stride;
-    template <int locality> INLINE void prefetch(long k) const { for (int i = 0; i < kRegisters; ++i) __builtin_prefetch(at + i * stride + k, 0, locality); }
+    INLINE void prefetch_ahead(long k) const { for (int i = 0; i < kRegisters; ++i) LEVEL::prefetch_ahead<1>(at + i * stride + k); }
     INLINE V load(long k) const { return V::of([&](int i) INLINE_LAMBDA { return load_register<Register<T>>(at + i * stride + k); }); }
     INLINE V load_first(long k, long count, T fill) const {
       return V::of([&](int i) INLINE_LAMBDA { return LEVEL::load_first(at + i * stride + k, count, Line(fill).reg[0]); });
@@ -328,7 +328,7 @@ template <class T> void log_grouped_short_rows(const Job<T>& job, long begin, lo
 // Whether `rows` rows take less time in groups than one after the other.
 template <class T> bool in_groups(const Job<T>& job, long rows) {
   const long n = job.entries;
-  return rows >= kLeastGroupRows && n > Pack<T>::kSize && n <= kBlockEntries && (n * long(sizeof(T)) <= kGroupRowBytes || !is_cached(job));
+  return rows >= kLeastGroupRows && n > Pack<T>::kSize && n <= kGroupEntries;
 }
 // Rows begin to end, of any length.
 template <class T> void long_rows(const Job<T>& job, long begin, long end) {

@@ -10,9 +10,6 @@ namespace thermoscope::LEVEL {
 // Entries that share a shift and are added up in a pack. Rows of up to one block are read twice, for the maximum and for the
 // exponentials: a block and what is written meanwhile stay in a first-level cache.
 constexpr long kBlockEntries = 2560;
-// Logits of up to this many bytes lie in a cache: there the next row's maximum is found while this row is computed.
-constexpr long kCachedBytes = 1 << 24;
-template <class T> bool is_cached(const Job<T>& job) { return job.rows * job.entries * long(sizeof(T)) <= kCachedBytes; }
 
 // Memory for numbers, zeroed, at the start of a cache line; up to a line of it needs no allocation. (Library containers would
 // be compiled for each level under one name, of which the linker keeps any.)
@@ -72,9 +69,6 @@ template <class T, class One> INLINE void transform_row(const T* from, T* to, lo
   if (k < n) some(k, n - k);
 }
 
-// Rows of up to this many entries are normalised while the next one is read: nothing waits for their total.
-constexpr long kDeferredEntries = 640;
-
 // A row in blocks. The shift of a block comes from the maximum of those before it, so that a long row needs no pass for its
 // maximum; a block whose own maximum is kHeadroomLog2 octaves above is computed again.
 template <class T> struct Row {
@@ -86,7 +80,7 @@ template <class T> struct Row {
 
   // The total of a block's exp_z, none of which exceeds `above`; they are written to `out` if `stored`. They are added up register
   // by register, as in a group, so that a row has the same digits in both. `found` becomes the block's maximum or, with `of_next`,
-  // that of as many entries of `next`.
+  // that of as many entries of `next`. What lies kAheadBytes further is asked for meanwhile.
   template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, T above, const T* next, T& found) const {
     constexpr long step = V::kSize;
     const DoubleWord<V> scales{scale.high, scale.low};
@@ -98,13 +92,14 @@ template <class T> struct Row {
     for (long k = 0; k < whole; k += step) {
       const V entries = load(z + k);
       maximum = max(of_next ? load(next + k) : entries, maximum);
-      // One line of two, of which processors fetch the other. From memory this is most of what reading the next row takes.
-      if (of_next) __builtin_prefetch(z + n + k, 0, 2);
-      if (!stored) prefetch_to_write(out + k);  // memory would idle meanwhile
+      if (of_next) prefetch_ahead(next + k);
+      if (of_next || !stored) prefetch_ahead(out + k);
       const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
       if (stored) store(out + k, exp_z);
     }
     if (whole < n) {
+      if (of_next) prefetch_ahead(next + whole);
+      if (of_next || !stored) prefetch_ahead(out + whole);
       const V entries = load_first(z + whole, n - whole, V(C::kLowest));
       maximum = max(of_next ? load_first(next + whole, n - whole, V(C::kLowest)) : entries, maximum);
       const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
@@ -219,10 +214,8 @@ template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
   const bool copied = n > kBlockEntries && job.z == job.out;
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries), copy(copied ? n : 0);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
-  const bool in_passing = n <= kBlockEntries && is_cached(job);
+  const bool in_passing = n <= kBlockEntries;
   T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
-  T* deferred = nullptr;
-  DoubleWord<double> deferred_total{};
   for (long i = begin; i < end; ++i) {
     const T* z = job.z + i * n;
     T* out = job.out + i * n;
@@ -237,10 +230,7 @@ template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
     DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
     if (supported<T>(temperature)) total = row.template row_exponentials<true>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
     const bool done = !std::isnan(total.high);
-    if (done && in_passing && n <= kDeferredEntries) {
-      if (deferred) row.normalize(deferred, n, rounders[0], deferred_total);
-      deferred = out, deferred_total = total;
-    } else if (done) {
+    if (done) {
       row.normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
     } else if (!row.retry(z, out, n, temperature)) {
       job.refuse(i);
@@ -248,7 +238,6 @@ template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
     }
     if (i + 1 < end) maximum = in_passing && done ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
   }
-  if (deferred) row.normalize(deferred, n, rounders[0], deferred_total);
 }
 
 // ---- One row in parts ----

@@ -166,13 +166,13 @@ template <class T> INLINE void store_first(T* p, long n, Pack<T> v) {
   for (int i = 0; i < kRegisters; ++i) store_first(p + i * kLanes<T>, n - i * kLanes<T>, v.reg[i]);
 }
 // Ask for a pack's memory; locality 3 is the first-level cache, 2 the second.
-template <int locality, class T> INLINE void prefetch(const T* p) {
-  for (int i = 0; i < kRegisters; ++i) __builtin_prefetch(p + i * kLanes<T>, 0, locality);
+template <int locality, int registers = kRegisters, class T> INLINE void prefetch(const T* p) {
+  for (int i = 0; i < registers; ++i) __builtin_prefetch(p + i * kLanes<T>, 0, locality);
 }
-// The same for memory that will be written, into the second level.
-template <class T> INLINE void prefetch_to_write(const T* p) {
-  for (int line = 0; line < kRegisters * kRegisterBytes; line += 64) __builtin_prefetch(reinterpret_cast<const char*>(p) + line, 1, 2);
-}
+// Rows are asked for this far ahead, into the second level: the first one has room for few requests, which others wait for. At
+// one distance for all rows, what follows row after row is asked for without a gap. No multiple of a page: up to 18 % slower.
+constexpr long kAheadBytes = 7168;
+template <int registers = kRegisters, class T> INLINE void prefetch_ahead(const T* p) { prefetch<2, registers>(p + kAheadBytes / long(sizeof(T))); }
 // A constant that the compiler keeps in a register: it would reload a known one for each use, in units that multiply.
 template <class T> INLINE Pack<T> held(Pack<T> v) {
 #if defined(__AVX512F__)
