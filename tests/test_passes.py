@@ -258,6 +258,27 @@ def test_targets_of_every_shape_give_the_known_results(
         assert f"{ignored} without a target left out" in str(result)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_rows_of_any_number_of_classes_have_their_maximum(dtype: str) -> None:
+    """Few classes and many have their maxima found in two ways."""
+    logits, targets = drawn(8, n=300, classes=5)
+    fit = ts.fit_temperature(logits.astype(dtype), targets)
+    for classes in (rows.TRANSPOSED_CLASSES - 1, rows.TRANSPOSED_CLASSES, 100):
+        wider = np.full((300, classes), -INF, dtype)
+        wider[:, classes - 5 :] = logits
+        found = ts.fit_temperature(wider, targets + classes - 5)
+        assert found.temperature == pytest.approx(fit.temperature, rel=1e-8)
+        for entry, words in (
+            (INF, "must be finite"),
+            (NAN, "must be finite"),
+            (-INF, "above -inf"),
+        ):
+            wrong = wider.copy()
+            wrong[7] = entry
+            with pytest.raises(ts.ArgumentError, match=f"{words}.*row 7"):
+                ts.fit_temperature(wrong, targets + classes - 5)
+
+
 def test_ignored_targets_and_weights_together() -> None:
     fit = ts.fit_temperature(case("logits"), case("targets_ignore"), sample_weight=case("weights"))
     known = case("targets_ignore") != -100

@@ -37,6 +37,8 @@ BLOCK: Final = 1 << 22
 CHUNK: Final = 1 << 22
 # Look at this many rows to tell probabilities from logits.
 LOOK: Final = 100
+# Of rows of fewer classes, the maxima are found class by class.
+TRANSPOSED_CLASSES: Final = 24
 
 
 class Block(NamedTuple):
@@ -229,7 +231,7 @@ class Rows(NamedTuple):
         logits = logits.astype(np.float64 if wide else np.float32, copy=False)
         if labelled and self.classes == 1:
             logits = np.concatenate([np.zeros_like(logits), logits], axis=1)
-        maximum = logits.max(axis=1)
+        maximum = _maxima(logits)
         empty = maximum == -np.inf
         refuse_rows("logits", "must have an entry above -inf in each row", maximum, empty, numbers)
         refuse_rows("logits", "must be finite or -inf", maximum, ~(maximum < np.inf), numbers)
@@ -244,6 +246,17 @@ def is_dataset(value: object) -> bool:
     """Whether a value gives its rows block by block, by a method ``blocks(start, stop)``."""
     # Of the type: the `blocks` of a Dask array is a property.
     return callable(getattr(type(value), "blocks", None))
+
+
+def _maxima(logits: NDArray[Any]) -> NDArray[Any]:
+    """Return the maximum of each row (n, K), for which NumPy takes 1.2 to 8 times as long."""
+    classes = logits.shape[1]
+    maximum: NDArray[Any]
+    if classes < TRANSPOSED_CLASSES:
+        maximum = np.ascontiguousarray(logits.T).max(axis=0)
+    else:
+        maximum = np.maximum.reduceat(logits.reshape(-1), np.arange(0, logits.size, classes))
+    return maximum
 
 
 def _arrays(logits: Any, targets: Any, weights: Any) -> tuple[Any, Any, Any]:
