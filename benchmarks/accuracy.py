@@ -231,7 +231,12 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=SIZES, metavar="N", help="entries of a row"
+        "--sizes",
+        type=machine.positive,
+        nargs="+",
+        default=SIZES,
+        metavar="N",
+        help="entries of a row",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write what is printed")
     options = parser.parse_args()

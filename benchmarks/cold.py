@@ -196,7 +196,10 @@ def main() -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--repeats", type=int, default=REPEATS, help=f"processes of each (default {REPEATS})"
+        "--repeats",
+        type=machine.positive,
+        default=REPEATS,
+        help=f"processes of each (default {REPEATS})",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the medians")
     options = parser.parse_args()

@@ -36,6 +36,7 @@ from rich.console import Console
 from rich.table import Table
 
 import thermoscope as ts
+from benchmarks.machine import positive
 from thermoscope.connection.client import Client
 from thermoscope.connection.servers import server_at
 from thermoscope.connection.source import Source
@@ -212,9 +213,9 @@ def main() -> None:
     """Measure, print the table, and write it as JSON where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.connection", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--tokens", type=int, default=TOKENS, help="of the vocabulary")
-    parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=15, help="of the page")
+    parser.add_argument("--tokens", type=positive, default=TOKENS, help="of the vocabulary")
+    parser.add_argument("--repeats", type=positive, default=7)
+    parser.add_argument("--steps", type=positive, default=15, help="of the page")
     parser.add_argument("--json", type=Path, metavar="OUT")
     options = parser.parse_args()
     chromium = find()

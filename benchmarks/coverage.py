@@ -25,6 +25,7 @@ from rich.progress import track
 from rich.table import Table
 
 import thermoscope as ts
+from benchmarks.machine import positive
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,10 +109,12 @@ def simulate(truth: float, options: argparse.Namespace) -> dict[str, float]:
 def main() -> None:
     """Simulate, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
-    parser.add_argument("--rows", type=int, default=1000, help="rows of a data set (default 1000)")
-    parser.add_argument("--classes", type=int, default=10, help="classes (default 10)")
-    parser.add_argument("--sets", type=int, default=300, help="data sets (default 300)")
-    parser.add_argument("--draws", type=int, default=400, help="replicates (default 400)")
+    parser.add_argument(
+        "--rows", type=positive, default=1000, help="rows of a data set (default 1000)"
+    )
+    parser.add_argument("--classes", type=positive, default=10, help="classes (default 10)")
+    parser.add_argument("--sets", type=positive, default=300, help="data sets (default 300)")
+    parser.add_argument("--draws", type=positive, default=400, help="replicates (default 400)")
     parser.add_argument("--seed", type=int, default=0, help="a whole number (default 0)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results as JSON")
     options = parser.parse_args()

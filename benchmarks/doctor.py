@@ -20,6 +20,7 @@ from typing import Any, Final, cast
 from rich.console import Console
 from rich.progress import track
 
+from benchmarks.machine import positive
 from tests.simulated_server import (
     FAULTS,
     FAULTS_OF_VLLM,
@@ -81,9 +82,9 @@ def table(results: dict[str, Any]) -> str:
 def main() -> None:
     """Diagnose, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.doctor", description=__doc__)
-    parser.add_argument("--runs", type=int, default=100, help="servers for each (default 100)")
+    parser.add_argument("--runs", type=positive, default=100, help="servers for each (default 100)")
     parser.add_argument("--few", action="store_true", help=f"vLLM's, which report {FEW} tokens")
-    parser.add_argument("--jobs", type=int, default=2, help="processes (default 2)")
+    parser.add_argument("--jobs", type=positive, default=2, help="processes (default 2)")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results as JSON")
     options = parser.parse_args()
     results = {}

@@ -30,6 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 import thermoscope as ts
+from benchmarks.machine import positive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,7 +200,7 @@ def process(*arguments: object) -> list[Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fit", description=__doc__)
-    parser.add_argument("--repeats", type=int, default=3, help="fits of each (default 3)")
+    parser.add_argument("--repeats", type=positive, default=3, help="fits of each (default 3)")
     parser.add_argument("--no-large", action="store_true", help="leave the 4 GB out")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--map", type=Path, help=argparse.SUPPRESS)

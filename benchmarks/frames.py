@@ -71,6 +71,7 @@ from rich.console import Console
 from rich.table import Table
 from websocket import create_connection
 
+from benchmarks.machine import positive
 from thermoscope import Dataset, log_softmax, random_logits, sample
 from thermoscope.data.formats.responses import Token
 from thermoscope.explorer.browse import RowSource
@@ -669,11 +670,11 @@ def main() -> None:
     """Measure, print the table, and write it as JSON where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.frames", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, metavar="N")
-    parser.add_argument("--rows", type=int, nargs="*", default=ROWS, metavar="N")
-    parser.add_argument("--tokens", type=int, nargs="*", default=TOKENS, metavar="N")
-    parser.add_argument("--events", type=int, default=300, help="slider events for each size")
-    parser.add_argument("--repeats", type=int, default=3, help="drags of each page")
+    parser.add_argument("--sizes", type=positive, nargs="+", default=SIZES, metavar="N")
+    parser.add_argument("--rows", type=positive, nargs="*", default=ROWS, metavar="N")
+    parser.add_argument("--tokens", type=positive, nargs="*", default=TOKENS, metavar="N")
+    parser.add_argument("--events", type=positive, default=300, help="slider events for each size")
+    parser.add_argument("--repeats", type=positive, default=3, help="drags of each page")
     parser.add_argument("--no-original", dest="original", action="store_false")
     parser.add_argument("--json", type=Path, metavar="OUT")
     options = parser.parse_args()

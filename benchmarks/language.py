@@ -27,7 +27,7 @@ from playwright.async_api import async_playwright
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import processor
+from benchmarks.machine import positive, processor
 from thermoscope import cli
 from tools.browsers import QUIET, find
 from tools.novel.__main__ import PATH, ROOT
@@ -155,7 +155,7 @@ def shown(found: list[Frames]) -> Table:
 def main() -> int:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=positive, default=5)
     runs: int = parser.parse_args().runs
     chromium = find()
     if chromium is None:

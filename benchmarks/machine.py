@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -15,7 +16,7 @@ from thermoscope import kernels
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["about", "best_kernel", "kernel_names", "processor", "write"]
+__all__ = ["about", "best_kernel", "kernel_names", "positive", "processor", "write"]
 
 LIBRARIES = ("numpy", "scipy", "torch", "jax", "onnxruntime")
 
@@ -46,6 +47,14 @@ def kernel_names() -> list[str]:
 def best_kernel() -> str:
     """Return the kernel that a call takes when none is asked for."""
     return kernel_names()[0]
+
+
+def positive(text: str) -> int:
+    """Return the number of an option that counts something: without one there is no measurement."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {number}")
+    return number
 
 
 def about(**more: object) -> dict[str, Any]:

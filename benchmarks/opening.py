@@ -45,6 +45,7 @@ from benchmarks.frames import (
     text_page,
     wait_for_fit,
 )
+from benchmarks.machine import positive
 from thermoscope import random_logits
 from thermoscope.explorer.page import write_page
 from thermoscope.state import State
@@ -202,11 +203,11 @@ def main() -> None:
     """Measure, print the tables, and write them as JSON where that is asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.opening", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--sizes", type=int, nargs="*", default=SIZES, metavar="N")
-    parser.add_argument("--tokens", type=int, nargs="*", default=TOKENS, metavar="N")
-    parser.add_argument("--rows", type=int, nargs="*", default=ROWS[-1:], metavar="N")
-    parser.add_argument("--repeats", type=int, default=5, help="how often each page is opened")
-    parser.add_argument("--moves", type=int, default=10_000, help="moves of the slider")
+    parser.add_argument("--sizes", type=positive, nargs="*", default=SIZES, metavar="N")
+    parser.add_argument("--tokens", type=positive, nargs="*", default=TOKENS, metavar="N")
+    parser.add_argument("--rows", type=positive, nargs="*", default=ROWS[-1:], metavar="N")
+    parser.add_argument("--repeats", type=positive, default=5, help="how often each page is opened")
+    parser.add_argument("--moves", type=positive, default=10_000, help="moves of the slider")
     parser.add_argument("--json", type=Path, metavar="OUT")
     options = parser.parse_args()
     chromium = find()

@@ -26,6 +26,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.machine import positive
 from thermoscope import cli
 
 SHAPES = ((100_000, 1_000), (4_000, 262_144))
@@ -144,10 +145,20 @@ def scaled(count: float) -> str:
 
 def main() -> None:
     """Measure, predict, and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.scale",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--folder", type=Path, help="where the logits go for the time")
+    usual = " and ".join(f"{rows:,} x {classes:,}" for rows, classes in SHAPES)
     parser.add_argument(
-        "--shape", type=int, nargs=2, action="append", metavar=("ROWS", "LANES"), help="again"
+        "--shape",
+        type=positive,
+        nargs=2,
+        action="append",
+        metavar=("ROWS", "CLASSES"),
+        help=f"measure this; may be given more than once (default {usual})",
     )
     options = parser.parse_args()
     from dask import config  # noqa: PLC0415 - `cost` needs no Dask

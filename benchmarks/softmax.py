@@ -282,7 +282,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument(
         "--repeats",
-        type=int,
+        type=machine.positive,
         default=REPEATS,
         help=f"turns of each contender in up to {PROCESSES} processes (default {REPEATS})",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -163,3 +164,24 @@ def test_the_benchmarks_write_what_the_tables_are_made_from(page: Path) -> None:
     assert "First in " in text
     assert "| reference | `log_softmax` | float64 |" in text
     assert "| `thermoscope softmax row.npy` |" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "option"),
+    [
+        ("accuracy", "--sizes"),
+        ("cold", "--repeats"),
+        ("coverage", "--sets"),
+        ("doctor", "--runs"),
+        ("fit", "--repeats"),
+        ("scale", "--shape"),
+        ("softmax", "--repeats"),
+    ],
+)
+def test_a_benchmark_of_nothing_is_a_mistake(
+    name: str, option: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", [name, option, "0", "0"])
+    with pytest.raises(SystemExit, match="2"):
+        importlib.import_module(f"benchmarks.{name}").main()
+    assert f"argument {option}: must be 1 or more, got 0" in capsys.readouterr().err
