@@ -183,11 +183,6 @@ template <class T> void logarithms_of(const T* z, T* out, long n, T maximum, con
 // A row that no entry dominates: (z - max) / T - log(1 + s) is z / T - log Σ exp(z / T), with enough left of the difference.
 constexpr double kLeastLogTotal = 0.125;        // an error of the total counts at most eight times
 constexpr double kLeastTemperature = 0x1p-20;   // z / T's low part stays finite
-// Rows whose logarithms are taken together, if they stay in a first-level cache, since double words are slow. In float, a row
-// at a time: a group that is read and then written waits for memory.
-template <class T> constexpr long kLogGroup = sizeof(T) == 4 ? 1 : 8;
-constexpr long kLogGroupBytes = 1 << 15;
-
 // Rows of fewer entries are computed the other way in every layout: some entry mostly dominates, and all give the same digits.
 template <class T> constexpr long kLineEntries = 640 / sizeof(T);
 
@@ -255,7 +250,6 @@ template <class T> INLINE void logarithms_of_row(const Job<T>& job, long row, co
 
 // Rows begin to end, of any length, one after the other.
 template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) {
-  constexpr long most = kLogGroup<T>;
   const long n = job.entries;
   if (n < kLineEntries<T>) {
     for (long i = begin; i < end; ++i)
@@ -265,38 +259,19 @@ template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) 
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
   const bool in_passing = n <= kBlockEntries;
-  const long group = std::max(1L, std::min(most, kLogGroupBytes / (n * long(sizeof(T)))));
-  T next_maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
-  for (long first = begin; first < end; first += group) {
-    const long count = std::min(group, end - first);
-    double totals[most], lows[most], shifts[most], maxima[most], logs[most], log_lows[most];
-    for (long r = 0; r < most; ++r) totals[r] = std::numeric_limits<double>::quiet_NaN(), lows[r] = shifts[r] = maxima[r] = 0;
-    for (long r = 0; r < count; ++r) {
-      const T* z = job.z + (first + r) * n;
-      const bool last = first + r + 1 == end, ahead = in_passing && !last;
-      T maximum = next_maximum;
-      if (job.per_row) row.scale = exponent_scale<T>(job.temperature_of(first + r)), row.inverse_scale = 1 / row.scale.high;
-      bool passed = false;
-      if (supported<T>(job.temperature_of(first + r)) && row.near(maximum)) {
-        const DoubleWord<double> total = row.template row_exponentials<false>(z, job.out + (first + r) * n, n, maximum, ahead, next_maximum);
-        totals[r] = total.high, lows[r] = total.low, shifts[r] = double(rounders[(n - 1) / kBlockEntries]), maxima[r] = double(maximum);
-        passed = ahead;
-      }
-      if (!passed && !last) next_maximum = maximum_of(z + n, std::min(n, kBlockEntries));
-    }
-    if constexpr (most == 1) {
-      const DoubleWord<double> log = log_sum_exp<T>({totals[0], lows[0]}, T(shifts[0]));
-      logs[0] = log.high, log_lows[0] = log.low;
-    } else {
-      constexpr int registers = most / kLanes<double>;
-      const auto log = log_sum_exp<T, registers>({load<double, registers>(totals), load<double, registers>(lows)}, load<double, registers>(shifts));
-      store(logs, log.high), store(log_lows, log.low);
-    }
-    for (long r = 0; r < count; ++r) {
-      const T* z = job.z + (first + r) * n;
-      const T maximum = std::isnan(totals[r]) ? maximum_of(z, n) : T(maxima[r]);
-      logarithms_of_row<T>(job, first + r, z, job.out + (first + r) * n, {logs[r], log_lows[r]}, maximum);
-    }
+  T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
+  for (long i = begin; i < end; ++i) {
+    const T* z = job.z + i * n;
+    T* out = job.out + i * n;
+    const double temperature = job.temperature_of(i);
+    if (job.per_row) row.scale = exponent_scale<T>(temperature), row.inverse_scale = 1 / row.scale.high;
+    T next_maximum = 0;
+    DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
+    if (supported<T>(temperature)) total = row.template row_exponentials<false>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
+    const bool done = !std::isnan(total.high);
+    if (!done) maximum = maximum_of(z, n);
+    logarithms_of_row<T>(job, i, z, out, log_sum_exp<T>(total, rounders[(n - 1) / kBlockEntries]), maximum);
+    if (i + 1 < end) maximum = in_passing && done ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
   }
 }
 
