@@ -256,23 +256,10 @@ template <class T> void log_row_by_row(const Job<T>& job, long begin, long end) 
       if (!dominated_row(job.z + i * n, job.out + i * n, n, maximum_of(job.z + i * n, n), job.temperature_of(i))) job.refuse(i);
     return;
   }
-  const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries);
-  Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
-  const bool in_passing = n <= kBlockEntries;
-  T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
-  for (long i = begin; i < end; ++i) {
-    const T* z = job.z + i * n;
-    T* out = job.out + i * n;
-    const double temperature = job.temperature_of(i);
-    if (job.per_row) row.scale = exponent_scale<T>(temperature), row.inverse_scale = 1 / row.scale.high;
-    T next_maximum = 0;
-    DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
-    if (supported<T>(temperature)) total = row.template row_exponentials<false>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
-    const bool done = !std::isnan(total.high);
-    if (!done) maximum = maximum_of(z, n);
-    logarithms_of_row<T>(job, i, z, out, log_sum_exp<T>(total, rounders[(n - 1) / kBlockEntries]), maximum);
-    if (i + 1 < end) maximum = in_passing && done ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
-  }
+  each_row<false>(job, begin, end, [&](const Row<T>& row, long i, const T* z, T* out, DoubleWord<double> total, T maximum) INLINE_LAMBDA {
+    if (std::isnan(total.high)) maximum = maximum_of(z, n);
+    logarithms_of_row<T>(job, i, z, out, log_sum_exp<T>(total, row.rounders[(n - 1) / kBlockEntries]), maximum);
+  });
 }
 
 // ---- One row in parts ----

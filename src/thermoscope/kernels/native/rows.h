@@ -78,6 +78,10 @@ template <class T> struct Row {
   T* rounders;          // of each block
   T inverse_scale = 1 / scale.high;
 
+  // Row i's, if rows have temperatures of their own.
+  INLINE void take_temperature(const Job<T>& job, long i) {
+    if (job.per_row) scale = exponent_scale<T>(job.temperature_of(i)), inverse_scale = 1 / scale.high;
+  }
   // The total of a block's exp_z, none of which exceeds `above`; they are written to `out` if `stored`. They are added up register
   // by register, as in a group, so that a row has the same digits in both. `found` becomes the block's maximum or, with `of_next`,
   // that of as many entries of `next`. What lies kAheadBytes further is asked for meanwhile.
@@ -88,21 +92,19 @@ template <class T> struct Row {
     const Exp2<T> exp2;
     ExpSum<T, 1> sum(above);
     V maximum(C::kLowest);
-    const long whole = n / step * step;
-    for (long k = 0; k < whole; k += step) {
-      const V entries = load(z + k);
-      maximum = max(of_next ? load(next + k) : entries, maximum);
+    const auto exp_z_at = [&](long k, V entries, V others) INLINE_LAMBDA {
       if (of_next) prefetch_ahead(next + k);
       if (of_next || !stored) prefetch_ahead(out + k);
-      const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
+      maximum = max(of_next ? others : entries, maximum);
+      return sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
+    };
+    const long whole = n / step * step;
+    for (long k = 0; k < whole; k += step) {
+      const V exp_z = exp_z_at(k, load(z + k), load(next + k));
       if (stored) store(out + k, exp_z);
     }
     if (whole < n) {
-      if (of_next) prefetch_ahead(next + whole);
-      if (of_next || !stored) prefetch_ahead(out + whole);
-      const V entries = load_first(z + whole, n - whole, V(C::kLowest));
-      maximum = max(of_next ? load_first(next + whole, n - whole, V(C::kLowest)) : entries, maximum);
-      const V exp_z = sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
+      const V lowest(C::kLowest), exp_z = exp_z_at(whole, load_first(z + whole, n - whole, lowest), load_first(next + whole, n - whole, lowest));
       if (stored) store_first(out + whole, n - whole, exp_z);
     }
     found = reduce_max(maximum);
@@ -207,37 +209,48 @@ template <class T> INLINE bool row_in_pack(const T* z, T* out, long n, DoubleWor
   return true;
 }
 
-// Rows begin to end, of any length, one after the other.
-template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
+// Rows begin to end, one after the other: work(row, i, z, out, total, maximum) for each, from the total of its exp_z, which are in
+// `out` if `stored`; that is NaN where it is not known, and then the maximum isn't, either. `z` is a copy where what is stored of
+// several blocks would overwrite logits that are needed if the last turns out to be unsupported.
+template <bool stored, class T, class Work> INLINE void each_row(const Job<T>& job, long begin, long end, Work work) {
   const long n = job.entries;
-  // Of several blocks, the first may be overwritten before the last turns out to be unsupported.
-  const bool copied = n > kBlockEntries && job.z == job.out;
+  const bool copied = stored && n > kBlockEntries && job.z == job.out, in_passing = n <= kBlockEntries;
   const Scratch<T> rounders((n + kBlockEntries - 1) / kBlockEntries), copy(copied ? n : 0);
   Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
-  const bool in_passing = n <= kBlockEntries;
   T maximum = maximum_of(job.z + begin * n, std::min(n, kBlockEntries));
   for (long i = begin; i < end; ++i) {
     const T* z = job.z + i * n;
     T* out = job.out + i * n;
-    const double temperature = job.temperature_of(i);
-    if (job.per_row) row.scale = exponent_scale<T>(temperature), row.inverse_scale = 1 / row.scale.high;
-    if (n <= Pack<T>::kSize) {
-      if (supported<T>(temperature) && row_in_pack(z, out, n, row.scale)) continue;
-      maximum = maximum_of(z, n);
-    }
+    row.take_temperature(job, i);
     if (copied) z = static_cast<const T*>(std::memcpy(copy, z, n * sizeof(T)));
     T next_maximum = 0;
     DoubleWord<double> total{std::numeric_limits<double>::quiet_NaN(), 0};
-    if (supported<T>(temperature)) total = row.template row_exponentials<true>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
-    const bool done = !std::isnan(total.high);
-    if (done) {
-      row.normalize(out, n, rounders[(n - 1) / kBlockEntries], total);
-    } else if (!row.retry(z, out, n, temperature)) {
-      job.refuse(i);
-      if (copied) std::memcpy(out, z, n * sizeof(T));
-    }
-    if (i + 1 < end) maximum = in_passing && done ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
+    if (supported<T>(job.temperature_of(i))) total = row.template row_exponentials<stored>(z, out, n, maximum, in_passing && i + 1 < end, next_maximum);
+    work(row, i, z, out, total, maximum);
+    if (i + 1 < end) maximum = in_passing && !std::isnan(total.high) ? next_maximum : maximum_of(job.z + (i + 1) * n, std::min(n, kBlockEntries));
   }
+}
+
+// Rows begin to end, of any length, one after the other.
+template <class T> void row_by_row(const Job<T>& job, long begin, long end) {
+  const long n = job.entries;
+  if (n <= Pack<T>::kSize) {
+    const Scratch<T> rounders(1);
+    Row<T> row{exponent_scale<T>(job.temperature[0]), rounders};
+    for (long i = begin; i < end; ++i) {
+      row.take_temperature(job, i);
+      const bool done = supported<T>(job.temperature_of(i)) && row_in_pack(job.z + i * n, job.out + i * n, n, row.scale);
+      if (!done && !row.retry(job.z + i * n, job.out + i * n, n, job.temperature_of(i))) job.refuse(i);
+    }
+    return;
+  }
+  each_row<true>(job, begin, end, [&](const Row<T>& row, long i, const T* z, T* out, DoubleWord<double> total, T) INLINE_LAMBDA {
+    if (!std::isnan(total.high)) row.normalize(out, n, row.rounders[(n - 1) / kBlockEntries], total);
+    else if (!row.retry(z, out, n, job.temperature_of(i))) {
+      job.refuse(i);
+      if (z != job.z + i * n) std::memcpy(out, z, n * sizeof(T));
+    }
+  });
 }
 
 // ---- One row in parts ----
