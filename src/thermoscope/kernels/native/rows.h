@@ -84,7 +84,7 @@ template <class T> struct Row {
   }
   // The total of a block's exp_z, none of which exceeds `above`; they are written to `out` if `stored`. They are added up register
   // by register, as in a group, so that a row has the same digits in both. `found` becomes the block's maximum or, with `of_next`,
-  // that of as many entries of `next`. What lies kAheadBytes further is asked for meanwhile.
+  // that of as many entries of `next`. What is ahead is asked for meanwhile, but where a long row's exp_z are stored: 10 % slower.
   template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, T above, const T* next, T& found) const {
     constexpr long step = V::kSize;
     const DoubleWord<V> scales{scale.high, scale.low};
@@ -93,8 +93,7 @@ template <class T> struct Row {
     ExpSum<T, 1> sum(above);
     V maximum(C::kLowest);
     const auto exp_z_at = [&](long k, V entries, V others) INLINE_LAMBDA {
-      if (of_next) prefetch_ahead(next + k);
-      if (of_next || !stored) prefetch_ahead(out + k);
+      if (of_next || !stored) prefetch_ahead((of_next ? next : z) + k), prefetch_ahead(out + k);
       maximum = max(of_next ? others : entries, maximum);
       return sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
     };
