@@ -27,7 +27,12 @@ MODULE = "_native.abi3.so"
 REASON = "_native.txt"
 
 # level.cc is compiled once for each instruction level of the processor, with these options.
-X86_64 = [[f"-DLEVEL={level}", f"-march=x86-64-{level}"] for level in ("v3", "v4")]
+# The order of instructions is that for a processor which has the level: for v4, compilers assume
+# one without, and softmax of rows of 100 to 400 float32 entries takes 4 to 11 % longer.
+X86_64 = [
+    ["-DLEVEL=v3", "-march=x86-64-v3"],
+    ["-DLEVEL=v4", "-march=x86-64-v4", "-mtune=icelake-server"],
+]
 PLAIN = [["-DLEVEL=plain"]]
 LEVELS = {"x86_64": X86_64, "amd64": X86_64, "aarch64": PLAIN, "arm64": PLAIN}
 # They follow CXXFLAGS, because results are wrong where error-free transforms are "simplified" or
