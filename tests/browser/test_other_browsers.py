@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,10 +133,11 @@ def assert_softmax(page: WebDriver, logits: ArrayLike, expected: float | None = 
         shown, right = shown_and_right()
         return shown == right
 
-    with suppress(TimeoutException):
+    try:
         wait(page, is_right)
-    shown, right = shown_and_right()
-    assert shown == right
+    except TimeoutException:
+        shown, right = shown_and_right()
+        assert shown == right
 
 
 def test_it_opens(page: WebDriver) -> None:

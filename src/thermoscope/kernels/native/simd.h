@@ -172,7 +172,7 @@ template <int locality, int registers = kRegisters, class T> INLINE void prefetc
 // Rows are asked for this far ahead, into the second level: the first one has room for few requests, which others wait for. At
 // one distance for all rows, what follows row after row is asked for without a gap. No multiple of a page: up to 18 % slower.
 constexpr long kAheadBytes = 7168;
-// From there into the first level: where the processor guesses this or not by what the rows' length is, up to 18 % slower.
+// From there into the first level. Left to the processor's own guess, rows of some lengths are up to 18 % slower.
 constexpr long kSoonBytes = 512;
 template <int registers = kRegisters, class T> INLINE void prefetch_ahead(const T* p) {
   prefetch<2, registers>(p + kAheadBytes / long(sizeof(T)));
