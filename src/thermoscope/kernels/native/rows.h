@@ -83,9 +83,9 @@ template <class T> struct Row {
     if (job.per_row) scale = exponent_scale<T>(job.temperature_of(i)), inverse_scale = 1 / scale.high;
   }
   // The total of a block's exp_z, none of which exceeds `above`; they are written to `out` if `stored`. They are added up register
-  // by register, as in a group, so that a row has the same digits in both. `found` becomes the block's maximum or, with `of_next`,
-  // that of as many entries of `next`. What is ahead is asked for meanwhile, but where a long row's exp_z are stored: 10 % slower.
-  template <bool stored, bool of_next> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, T above, const T* next, T& found) const {
+  // by register, as in a group, so that a row has the same digits in both. `found` becomes the maximum of as many entries of `next`:
+  // the block itself, or what follows. With `asks`, what is ahead is asked for meanwhile.
+  template <bool stored, bool asks> INLINE DoubleWord<double> block_exponentials(const T* z, T* out, long n, T rounder, T above, const T* next, T& found) const {
     constexpr long step = V::kSize;
     const DoubleWord<V> scales{scale.high, scale.low};
     const V threshold(underflow_threshold<T>(rounder, inverse_scale)), rounders(rounder);
@@ -93,8 +93,8 @@ template <class T> struct Row {
     ExpSum<T, 1> sum(above);
     V maximum(C::kLowest);
     const auto exp_z_at = [&](long k, V entries, V others) INLINE_LAMBDA {
-      if (of_next || !stored) prefetch_ahead((of_next ? next : z) + k), prefetch_ahead(out + k);
-      maximum = max(of_next ? others : entries, maximum);
+      if (asks) prefetch_ahead(next + k), prefetch_ahead(out + k);
+      maximum = max(others, maximum);
       return sum.add_each(exp2.at(max(threshold, entries), scales, rounders));
     };
     const long whole = n / step * step;
@@ -112,7 +112,7 @@ template <class T> struct Row {
   // Out of line: inlined, the retry slows the first try down.
   template <bool stored> __attribute__((noinline)) DoubleWord<double> block_again(const T* z, T* out, long n, T rounder) const {
     T found;
-    return block_exponentials<stored, false>(z, out, n, rounder, C::kAboveExp, z, found);
+    return block_exponentials<stored, !stored>(z, out, n, rounder, C::kAboveExp, z, found);
   }
   bool near(T maximum) const { return std::abs(maximum) * scale.high <= C::kFarOctaves; }
 
@@ -129,7 +129,8 @@ template <class T> struct Row {
       T* place = out + begin;
       rounder = rounding_constant<T>(maximum, scale.high);
       T found;
-      DoubleWord<double> part = block_exponentials<stored, false>(z + begin, place, size, rounder, begin ? C::kAboveBlock : C::kAboveExp, z, found);
+      // Softmax of a long row would take 10 % longer if it asked.
+      DoubleWord<double> part = block_exponentials<stored, !stored>(z + begin, place, size, rounder, begin ? C::kAboveBlock : C::kAboveExp, z + begin, found);
       const bool exceeded = (found - maximum) * scale.high > kHeadroomLog2;
       maximum = std::max(maximum, found);
       if (exceeded) {
