@@ -20,6 +20,7 @@ from typing import Any
 
 from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.version import Version
 
 KERNELS = Path("src/thermoscope/kernels")
 MODULE = "_native.abi3.so"
@@ -41,6 +42,8 @@ REQUIRED = [
     *("-std=c++17", "-fPIC", "-fvisibility=hidden"),
     *("-fno-fast-math", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"),
 ]
+# The oldest to build with: the headers of 2.0.0 don't compile for the stable ABI.
+OLDEST_NUMPY = "2.0.1"
 
 
 class NativeError(Exception):
@@ -49,6 +52,14 @@ class NativeError(Exception):
 
 class NativeBuildHook(BuildHookInterface[BuilderConfig]):
     """Adds the native module, if it can be built, and the note about it."""
+
+    def dependencies(self) -> list[str]:
+        """Return what a build needs besides hatchling: NumPy's headers, where it compiles."""
+        try:
+            compiles = os.environ.get("THERMOSCOPE_NATIVE") != "0" and not unsupported()
+            return [f"numpy>={OLDEST_NUMPY}"] if compiles and find_compiler() else []
+        except (NativeError, ValueError):
+            return []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Build the module: beside its sources for an editable install, else for the wheel only."""
@@ -100,7 +111,8 @@ def build_module(sources: Path, module: Path) -> None:
         raise NativeError(reason)
     compiler = find_compiler()
     flags = shlex.split(os.environ.get("CXXFLAGS", ""))
-    include = [f"-I{sysconfig.get_path(name)}" for name in ("include", "platinclude")]
+    python = [sysconfig.get_path(name) for name in ("include", "platinclude")]
+    include = [f"-I{folder}" for folder in (*python, numpy_headers())]
     link = ["-shared"]
     if sys.platform == "darwin":
         # Whatever Python itself is built for: a universal one too.
@@ -156,6 +168,17 @@ def find_compiler() -> list[str]:
     if asked:
         raise NativeError(f"there is no C++ compiler {asked[0]}, which CXX names")
     raise NativeError("there is no C++ compiler (c++, g++ or clang++), and CXX names none")
+
+
+def numpy_headers() -> str:
+    """Return the folder of NumPy's headers: what is built with them works with NumPy 2.0 too."""
+    try:
+        import numpy as np  # noqa: PLC0415 - a pure wheel is built without it
+    except ImportError as error:
+        raise NativeError("the build has no NumPy, whose headers it needs") from error
+    if Version(np.__version__) < Version(OLDEST_NUMPY):
+        raise NativeError(f"the build needs NumPy {OLDEST_NUMPY} or newer, got {np.__version__}")
+    return np.get_include()
 
 
 def run(command: list[str], folder: Path) -> None:

@@ -281,6 +281,8 @@ def test_an_empty_batch_gives_an_empty_result() -> None:
         (lambda: ts.softmax([[1], [1, 2]]), ValueError, "logits must be an array: "),
         (lambda: ts.softmax(np.ones(2, "G")), TypeError, "logits must be real numbers"),
         (lambda: ts.softmax([]), ValueError, r"at least one entry along axis -1, got shape \(0,\)"),
+        (lambda: ts.softmax(np.ones(4), axis=10**30), ValueError, "axis must be .* got 10{30}$"),
+        (lambda: ts.log_softmax(np.ones(4), axis=-(2**63) - 1), ValueError, "axis must be one of"),
         (lambda: ts.softmax(1.0), ValueError, r"axis must be one of .* shape \(\), got -1"),
         (lambda: ts.softmax([1.0], axis=1), ValueError, r"axes of logits of shape \(1,\), got 1"),
         (lambda: ts.softmax([1.0], axis=0.5), TypeError, "axis must be an integer, .* got 0.5"),

@@ -237,6 +237,47 @@ def test_without_a_compiler_the_wheel_is_pure_and_says_why(
 
 @native
 @compiler("c++")
+@pytest.mark.parametrize(
+    ("numpy", "reason"),
+    [
+        ("raise ImportError", "the build has no NumPy, whose headers it needs"),
+        ("__version__ = '1.26.4'", "the build needs NumPy 2.0.1 or newer, got 1.26.4"),
+    ],
+)
+def test_a_build_without_a_numpy_that_serves_gives_a_pure_wheel(
+    numpy: str,
+    reason: str,
+    sources: Path,
+    tmp_path: Path,
+    exact: list[tuple[np.ndarray, np.ndarray]],
+) -> None:
+    (tmp_path / "numpy.py").write_text(numpy)
+    wheel, said = build(sources, PYTHONPATH=str(tmp_path))
+    assert "without native kernels" in said
+    assert_pure(wheel, reason, exact)
+
+
+@native
+@compiler("c++")
+@pytest.mark.parametrize(
+    ("variables", "needed"),
+    [
+        ({}, ["numpy>=2.0.1"]),
+        ({"THERMOSCOPE_NATIVE": "1"}, ["numpy>=2.0.1"]),
+        ({"THERMOSCOPE_NATIVE": "0"}, []),
+        ({"CXX": "/nonexistent"}, []),
+        ({"CXX": "'g++"}, []),
+    ],
+)
+def test_only_a_build_that_compiles_needs_numpy(
+    variables: dict[str, str], needed: list[str], sources: Path
+) -> None:
+    asked = "from hatchling.build import *; print(get_requires_for_build_wheel())"
+    assert run(sys.executable, "-c", asked, cwd=sources, variables=variables) == f"{needed}\n"
+
+
+@native
+@compiler("c++")
 def test_a_source_that_does_not_compile_gives_a_pure_wheel(
     sources: Path, exact: list[tuple[np.ndarray, np.ndarray]]
 ) -> None:

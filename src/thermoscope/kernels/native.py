@@ -59,7 +59,7 @@ def _load() -> tuple[ModuleType | None, str]:
             spec.loader.exec_module(module)
         else:
             module = importlib.import_module("thermoscope.kernels._native")
-    except ImportError as error:
+    except (ImportError, RuntimeError) as error:  # the latter: a NumPy of another ABI
         from pathlib import Path  # noqa: PLC0415 - import thermoscope is light
 
         built = Path(__file__).parent / "_native.txt"  # the build writes why it made no module
@@ -75,17 +75,7 @@ MODULE, REASON = _load()
 def configure(threads: int) -> None:
     """Give the module's fast path the objects and numbers that it uses."""
     assert MODULE is not None  # noqa: S101 - the caller has checked
-    MODULE.configure(
-        np.ndarray,
-        np.empty,
-        memory.empty,
-        _finish,
-        np.dtype(np.float32),
-        np.dtype(np.float64),
-        memory.LARGE,
-        threads,
-        SIDE_BY_SIDE,
-    )
+    MODULE.configure(memory.empty, _finish, memory.LARGE, threads, SIDE_BY_SIDE)
 
 
 def _finish(
@@ -238,8 +228,10 @@ def _run(tasks: Sequence[Callable[[], None]], threads: int) -> None:
                 return
             task()
 
-    others = [_pool().submit(work) for _ in range(min(threads, len(tasks)) - 1)]
+    others = []
     try:
+        for _ in range(min(threads, len(tasks)) - 1):
+            others.append(_pool().submit(work))  # noqa: PERF401 - a failure leaves what is at work
         work()
     finally:
         queue.clear()

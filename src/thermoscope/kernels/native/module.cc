@@ -1,7 +1,10 @@
-// The Python module `thermoscope.kernels._native`: checks buffers, chooses a level and a layout, shares work among threads.
+// The Python module `thermoscope.kernels._native`: checks arrays, chooses a level and a layout, shares work among threads.
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
+#define NPY_TARGET_VERSION NPY_2_0_API_VERSION
+#define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
+#include <numpy/arrayobject.h>
 
 #include <algorithm>
 #include <chrono>
@@ -210,57 +213,54 @@ class Unlocked {  // without the interpreter's lock
   PyThreadState* state_;
 };
 
-#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-constexpr char kByteOrder = '>';
-#else
-constexpr char kByteOrder = '<';
-#endif
-
 struct Release { void operator()(PyObject* object) const { Py_DECREF(object); } };
 using Owned = std::unique_ptr<PyObject, Release>;
 
-// A C-contiguous buffer of numbers. `ok` is false, with a Python error set, if an object has none.
-class Buffer {
-  Py_buffer view_;
-
- public:
-  Buffer(PyObject* object, int flags) : ok(PyObject_GetBuffer(object, &view_, flags | PyBUF_ND | PyBUF_FORMAT) == 0) {}
-  Buffer(const Buffer&) = delete;
-  ~Buffer() { if (ok) PyBuffer_Release(&view_); }
-  // 'f' or 'd' for aligned numbers in the machine's byte order.
-  char kind() const {
-    const char* format = view_.format ? view_.format : "";
-    if (*format == '@' || *format == '=' || *format == kByteOrder) ++format;
-    const bool aligned = reinterpret_cast<std::uintptr_t>(view_.buf) % view_.itemsize == 0;
-    return format[0] && !format[1] && aligned ? format[0] : '?';
-  }
-  bool floating() const { return kind() == 'f' || kind() == 'd'; }
-  bool like(const Buffer& other) const {
-    return kind() == other.kind() && ndim() == other.ndim() && std::equal(shape(), shape() + ndim(), other.shape());
-  }
-  bool overlaps(const Buffer& other) const {
-    const char *own = static_cast<const char*>(view_.buf), *its = static_cast<const char*>(other.view_.buf);
-    return own < its + other.view_.len && its < own + view_.len;
-  }
-  void* data() const { return view_.buf; }
-  int ndim() const { return view_.ndim; }
-  const Py_ssize_t* shape() const { return view_.shape; }
-  long size() const { return view_.itemsize ? long(view_.len / view_.itemsize) : 0; }
-  long bytes() const { return long(view_.len); }
-
-  const bool ok;
-};
-
 struct Settings {
-  PyTypeObject* ndarray = nullptr;
-  PyObject *empty = nullptr, *empty_large = nullptr, *finish = nullptr, *of_float = nullptr, *of_double = nullptr;
+  PyObject *empty_large = nullptr, *finish = nullptr;
   long large_bytes = 0, threads = 1, smallest_inner = 1;
   std::atomic<int> suspended{0};
 } settings;
 
+// What is known of an array, read once, for another thread may change its shape. It is read by NumPy's own interface, because
+// two buffers would make a call on ten numbers half as long again.
+class Array {
+ public:
+  explicit Array(PyObject* object) {
+    if (!PyArray_Check(object)) return;
+    auto* array = reinterpret_cast<PyArrayObject*>(object);
+    const int type = PyArray_TYPE(array);
+    const bool plain = PyArray_ISCARRAY_RO(array);  // C-contiguous, aligned, in the machine's byte order
+    if (!plain || (type != NPY_FLOAT && type != NPY_DOUBLE)) return;
+    array_ = array, type_ = type, data_ = PyArray_DATA(array), ndim_ = PyArray_NDIM(array), size_ = 1;
+    for (int k = 0; k < ndim_; ++k) size_ *= shape_[k] = PyArray_DIM(array, k);
+  }
+  // NPY_FLOAT, NPY_DOUBLE, or NPY_NOTYPE for everything that a kernel can't read.
+  int type() const { return type_; }
+  bool readable() const { return type_ != NPY_NOTYPE; }
+  // With a Python error set if not, and a warning where NumPy gives one.
+  bool writable() const { return PyArray_FailUnlessWriteable(array_, "out") == 0; }
+  bool like(const Array& other) const { return type_ == other.type_ && ndim_ == other.ndim_ && std::equal(shape_, shape_ + ndim_, other.shape_); }
+  bool overlaps(const Array& other) const {
+    const char *own = static_cast<const char*>(data_), *its = static_cast<const char*>(other.data_);
+    return own < its + other.bytes() && its < own + bytes();
+  }
+  void* data() const { return data_; }
+  int ndim() const { return ndim_; }
+  const npy_intp* shape() const { return shape_; }
+  long size() const { return long(size_); }
+  long bytes() const { return size() * (type_ == NPY_FLOAT ? 4 : 8); }
+
+ private:
+  PyArrayObject* array_ = nullptr;
+  int type_ = NPY_NOTYPE, ndim_ = 0;
+  void* data_ = nullptr;
+  npy_intp size_ = 0, shape_[NPY_MAXDIMS];
+};
+
 // Compute along `axis`; None, or a byte for each row that says whether it is left to the reference kernel.
 template <class T>
-PyObject* compute(const Level& level, const Buffer& z, const Buffer& out, const double* temperature, bool per_row, int axis, bool log, int threads) {
+PyObject* compute(const Level& level, const Array& z, const Array& out, const double* temperature, bool per_row, int axis, bool log, int threads) {
   long matrices = 1, inner = 1;
   for (int k = 0; k < axis; ++k) matrices *= z.shape()[k];
   for (int k = axis + 1; k < z.ndim(); ++k) inner *= z.shape()[k];
@@ -280,9 +280,9 @@ PyObject* compute(const Level& level, const Buffer& z, const Buffer& out, const 
   if (!any) Py_RETURN_NONE;
   return PyBytes_FromStringAndSize(marks, rows);
 }
-PyObject* compute(const Level& level, const Buffer& z, const Buffer& out, const double* temperature, bool per_row, int axis, bool log, int threads) {
-  return z.kind() == 'f' ? compute<float>(level, z, out, temperature, per_row, axis, log, threads)
-                         : compute<double>(level, z, out, temperature, per_row, axis, log, threads);
+PyObject* compute(const Level& level, const Array& z, const Array& out, const double* temperature, bool per_row, int axis, bool log, int threads) {
+  return z.type() == NPY_FLOAT ? compute<float>(level, z, out, temperature, per_row, axis, log, threads)
+                               : compute<double>(level, z, out, temperature, per_row, axis, log, threads);
 }
 
 const Level* level_at(long index) {
@@ -293,23 +293,20 @@ const Level* level_at(long index) {
 
 PyObject* py_compute(PyObject*, PyObject* const* arguments, Py_ssize_t count) try {
   if (count != 7) return PyErr_Format(PyExc_TypeError, "compute takes 7 arguments, got %zd", count);
-  const Buffer z(arguments[0], 0);
-  if (!z.ok) return nullptr;
-  const Buffer out(arguments[2], PyBUF_WRITABLE);
-  if (!out.ok) return nullptr;
+  const Array z(arguments[0]), out(arguments[2]);
   const long axis = PyLong_AsLong(arguments[3]), threads = PyLong_AsLong(arguments[4]), log = PyObject_IsTrue(arguments[5]), index = PyLong_AsLong(arguments[6]);
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_at(index);
   if (!level) return nullptr;
-  if (!z.like(out) || !z.floating() || axis < 0 || axis >= z.ndim() || threads < 1 || z.size() == 0)
+  if (!z.readable() || !z.like(out) || axis < 0 || axis >= z.ndim() || threads < 1 || z.size() == 0)
     return PyErr_Format(PyExc_ValueError, "logits and out must be alike, C-contiguous, of float32 or float64 and not empty");
+  if (!out.writable()) return nullptr;
   if (PyFloat_Check(arguments[1])) {
     const double temperature = PyFloat_AsDouble(arguments[1]);
     return compute(*level, z, out, &temperature, false, int(axis), log, int(threads));
   }
-  const Buffer t(arguments[1], 0);
-  if (!t.ok) return nullptr;
-  if (t.kind() != 'd' || t.size() * z.shape()[axis] != z.size()) return PyErr_Format(PyExc_ValueError, "temperature must be one float64 for each row");
+  const Array t(arguments[1]);
+  if (t.type() != NPY_DOUBLE || t.size() * z.shape()[axis] != z.size()) return PyErr_Format(PyExc_ValueError, "temperature must be one float64 for each row");
   return compute(*level, z, out, static_cast<const double*>(t.data()), true, int(axis), log, int(threads));
 } catch (const std::bad_alloc&) {
   return PyErr_NoMemory();
@@ -319,36 +316,34 @@ PyObject* nothing() {  // the general path says what is wrong, if anything is
   PyErr_Clear();
   Py_RETURN_NONE;
 }
-PyObject* new_result(const Buffer& z) {
-  const bool large = z.bytes() >= settings.large_bytes;
-  const bool number = z.ndim() == 1 && !large;  // of which NumPy makes a shape in half the time that it takes for a tuple
-  const Owned shape(number ? PyLong_FromSsize_t(z.shape()[0]) : PyTuple_New(z.ndim()));
+PyObject* new_result(const Array& z) {
+  if (z.bytes() < settings.large_bytes) return PyArray_SimpleNew(z.ndim(), z.shape(), z.type());
+  const Owned shape(PyTuple_New(z.ndim()));
   if (!shape) return nullptr;
-  for (int k = 0; !number && k < z.ndim(); ++k) PyTuple_SetItem(shape.get(), k, PyLong_FromSsize_t(z.shape()[k]));
-  return PyObject_CallFunctionObjArgs(large ? settings.empty_large : settings.empty, shape.get(),
-                                      z.kind() == 'f' ? settings.of_float : settings.of_double, nullptr);
+  for (int k = 0; k < z.ndim(); ++k) PyTuple_SetItem(shape.get(), k, PyLong_FromSsize_t(z.shape()[k]));
+  return PyObject_CallFunction(settings.empty_large, "ON", shape.get(), PyArray_DescrFromType(z.type()));
 }
 // The result of most calls without a look from Python, which would take longer than 10,000 entries.
 template <bool log> PyObject* py_fast(PyObject*, PyObject* const* arguments, Py_ssize_t count) try {
   if (count != 4) return PyErr_Format(PyExc_TypeError, "the fast path takes 4 arguments, got %zd", count);
   PyObject *logits = arguments[0], *temperature = arguments[1], *along = arguments[2], *out = arguments[3];
-  if (Py_TYPE(logits) != settings.ndarray || (out != Py_None && Py_TYPE(out) != settings.ndarray) || settings.suspended != 0) return nothing();
+  if (!PyArray_CheckExact(logits) || (out != Py_None && !PyArray_CheckExact(out)) || settings.suspended != 0) return nothing();
   if (!PyFloat_Check(temperature) && !PyLong_CheckExact(temperature)) return nothing();
   const double t = PyFloat_AsDouble(temperature);
   if (!(t >= 0) || PyErr_Occurred()) return nothing();
-  const Buffer z(logits, 0);
-  if (!z.ok || !z.floating() || z.size() == 0 || z.ndim() == 0) return nothing();
+  const Array z(logits);
+  if (!z.readable() || z.size() == 0 || z.ndim() == 0) return nothing();
   long axis = z.ndim() - 1;
   if (along != Py_None && PyLong_CheckExact(along)) axis = PyLong_AsLong(along), axis += axis < 0 ? z.ndim() : 0;
   else if (along != Py_None || z.ndim() > 1) return nothing();
-  if (axis < 0 || axis >= z.ndim() || z.shape()[axis] == 1) return nothing();
+  if (PyErr_Occurred() || axis < 0 || axis >= z.ndim() || z.shape()[axis] == 1) return nothing();
   long inner = 1;
   for (int k = int(axis) + 1; k < z.ndim(); ++k) inner *= z.shape()[k];
   if (inner > 1 && inner < settings.smallest_inner) return nothing();
   const Owned result(out == Py_None ? new_result(z) : Py_NewRef(out));
   if (!result) return nullptr;
-  const Buffer target(result.get(), PyBUF_WRITABLE);
-  if (!target.ok || !target.like(z) || (target.data() != z.data() && target.overlaps(z))) return nothing();
+  const Array target(result.get());
+  if (!target.like(z) || !target.writable() || (target.data() != z.data() && target.overlaps(z))) return nothing();
   const Owned marks(compute(*levels().back(), z, target, &t, false, int(axis), log, int(settings.threads)));
   if (!marks) return nullptr;
   if (marks.get() != Py_None) {
@@ -366,25 +361,23 @@ template <bool log> PyObject* py_fast(PyObject*, PyObject* const* arguments, Py_
 
 PyObject* py_moments(PyObject*, PyObject* const* arguments, Py_ssize_t count) try {
   if (count != 4) return PyErr_Format(PyExc_TypeError, "moments takes 4 arguments, got %zd", count);
-  const Buffer z(arguments[0], 0);
-  if (!z.ok) return nullptr;
-  const Buffer result(arguments[2], PyBUF_WRITABLE);
-  if (!result.ok) return nullptr;
+  const Array z(arguments[0]), result(arguments[2]);
   const double temperature = PyFloat_AsDouble(arguments[1]);
   const long index = PyLong_AsLong(arguments[3]);
   if (PyErr_Occurred()) return nullptr;
   const Level* level = level_at(index);
   if (!level) return nullptr;
-  if (z.ndim() != 2 || z.size() == 0 || !z.floating() || result.kind() != 'd' || result.size() != 3 * z.shape()[0])
+  if (z.ndim() != 2 || z.size() == 0 || !z.readable() || result.type() != NPY_DOUBLE || result.size() != 3 * z.shape()[0])
     return PyErr_Format(PyExc_ValueError, "moments takes rows of float32 or float64, and room for three float64 for each");
+  if (!result.writable()) return nullptr;
   const auto work = [&](auto zero) {
     using T = decltype(zero);
     const long rows = z.shape()[0];
-    const Job<T> job{static_cast<const T*>(z.data()), nullptr, &temperature, false, rows, long(z.shape()[1]), 1, rows, nullptr, nullptr};
+    const Job<T> job{static_cast<const T*>(z.data()), nullptr, &temperature, false, rows, z.shape()[1], 1, rows, nullptr, nullptr};
     const Unlocked unlocked(true);
     functions<T>(*level).moments(job, static_cast<double*>(result.data()), 0, rows);
   };
-  if (z.kind() == 'f') work(0.0f);
+  if (z.type() == NPY_FLOAT) work(0.0f);
   else work(0.0);
   Py_RETURN_NONE;
 } catch (const std::bad_alloc&) {
@@ -393,12 +386,8 @@ PyObject* py_moments(PyObject*, PyObject* const* arguments, Py_ssize_t count) tr
 
 PyObject* py_configure(PyObject*, PyObject* arguments) {
   Settings& s = settings;
-  PyObject* ndarray;
-  if (!PyArg_ParseTuple(arguments, "OOOOOOlll", &ndarray, &s.empty, &s.empty_large, &s.finish, &s.of_float, &s.of_double, &s.large_bytes,
-                        &s.threads, &s.smallest_inner))
-    return nullptr;
-  s.ndarray = reinterpret_cast<PyTypeObject*>(ndarray);
-  for (PyObject* one : {ndarray, s.empty, s.empty_large, s.finish, s.of_float, s.of_double}) Py_INCREF(one);
+  if (!PyArg_ParseTuple(arguments, "OOlll", &s.empty_large, &s.finish, &s.large_bytes, &s.threads, &s.smallest_inner)) return nullptr;
+  for (PyObject* one : {s.empty_large, s.finish}) Py_INCREF(one);
   Py_RETURN_NONE;
 }
 
@@ -426,7 +415,7 @@ PyMethodDef methods[] = {
      "Write to out; None, or a byte for each row that says whether it is left to the reference kernel."},
     {"moments", method(py_moments), METH_FASTCALL, "moments(rows, temperature, result, level)\n--\n\nWrite three float64 for each row, (3, N) in all."},
     {"configure", py_configure, METH_VARARGS,
-     "configure(ndarray, empty, empty_large, finish, float32, float64, large_bytes, threads, smallest_inner)\n--\n\nWhat `softmax` and `log_softmax` need to know."},
+     "configure(empty_large, finish, large_bytes, threads, smallest_inner)\n--\n\nWhat `softmax` and `log_softmax` need to know."},
     {"suspend", py_suspend, METH_O, "suspend(change)\n--\n\nWhile the changes add up to more than 0, `softmax` and `log_softmax` return None."},
     {"levels", py_levels, METH_NOARGS, "levels()\n--\n\nNames of the levels that this processor runs, the best one last."},
     {},
@@ -436,4 +425,7 @@ PyModuleDef module_definition = {PyModuleDef_HEAD_INIT, "_native", "The native k
 }  // namespace
 }  // namespace thermoscope
 
-PyMODINIT_FUNC PyInit__native() { return PyModule_Create(&thermoscope::module_definition); }
+PyMODINIT_FUNC PyInit__native() {
+  if (_import_array() < 0) return nullptr;  // the error says that it is a NumPy of another ABI; import_array would print it
+  return PyModule_Create(&thermoscope::module_definition);
+}
