@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import subprocess
 import sys
 import threading
-import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -256,30 +253,32 @@ def test_running_out_of_memory_is_an_error_of_the_call() -> None:
 
 
 def test_nothing_is_written_after_a_thread_could_not_start(monkeypatch: Any) -> None:
-    begun, ended, failed = [], [], threading.Event()
+    begun, waited, ended = threading.Event(), threading.Event(), []
 
-    def task(number: int) -> None:
-        begun.append(number)
-        assert failed.wait(60)
-        time.sleep(0.05)
-        ended.append(number)
+    def task() -> None:
+        begun.set()
+        ended.append(waited.wait(5))
 
-    class Pool(ThreadPoolExecutor):
-        def submit(self, *arguments: Any, **named: Any) -> Any:
-            if begun:
-                failed.set()
+    class Pool:
+        """A thread at work, and no second one."""
+
+        def submit(self, work: Any) -> Any:
+            if begun.is_set():
                 raise RuntimeError("can't start new thread")
-            future = super().submit(*arguments, **named)
-            while not begun:
-                time.sleep(0.001)
-            return future
+            self.thread = threading.Thread(target=work)
+            self.thread.start()
+            assert begun.wait(60)
+            return self
 
-    with Pool() as pool:
-        monkeypatch.setattr(native, "_pool", lambda: pool)
-        tasks = [functools.partial(task, number) for number in range(100)]
-        with pytest.raises(RuntimeError, match="can't start"):
-            native._run(tasks, 3)
-        assert begun == ended == [0]
+        def result(self) -> None:
+            waited.set()
+            self.thread.join()
+
+    monkeypatch.setattr(native, "_pool", Pool)
+    with pytest.raises(RuntimeError, match="can't start"):
+        native._run([task] * 100, 3)
+    # The task that was at work has ended, and no other began.
+    assert ended == [True]
 
 
 def test_an_array_that_numpy_warns_of_is_written_with_its_warning() -> None:
